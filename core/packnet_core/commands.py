@@ -1,0 +1,77 @@
+"""What can be asked of a file, as values. The command line and the screen make them, the engine reads them.
+
+Needs no torch.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from packnet_core.records import Recipe, Share
+
+Changes = dict[str, float | int | str]  # fields of a Recipe to replace
+
+
+class Add(Struct, frozen=True, kw_only=True, tag="add"):
+    """Seal the open task, train a new one on the free weights, then prune and retrain it if `prune` is given (§3)."""
+
+    task: Annotated[str, Meta(min_length=1)]
+    data: str
+    recipe: Recipe = Recipe()
+    flip: bool | None = None  # None: as the data suggests
+    limit: int | None = None
+    prune: Share | None = None
+    device: str | None = None  # None: a GPU if there is one
+    yes: bool = False  # also seal a task that is no better than chance
+
+
+class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
+    """Set a share of the open task's weights free in every layer, then retrain what is left (§3)."""
+
+    ratio: Share
+    layers: dict[str, Share] = {}  # another ratio for some layers, by name or pattern
+    recipe: Changes = {}
+    data: str | None = None  # None: where the task's data was
+    device: str | None = None
+
+
+class Train(Struct, frozen=True, kw_only=True, tag="train"):
+    """Go on training (or, once pruned, retraining) the open task; an interrupted job goes on where it was."""
+
+    recipe: Changes = {}
+    data: str | None = None
+    device: str | None = None
+
+
+class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
+    """Measure the test error of some tasks, or of all of them."""
+
+    tasks: tuple[str, ...] = ()
+    data: str | None = None  # only with one task
+    device: str | None = None
+
+
+class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
+    """Take the newest task out again; its weights become free. The first task can't be dropped."""
+
+    task: str
+
+
+Command = Add | Prune | Train | Evaluate | Drop
+
+
+def summary(command: Command) -> str:
+    """One short line, as it would be typed."""
+    match command:
+        case Add(task=task, prune=None):
+            return f"add {task}"
+        case Add(task=task, prune=ratio):
+            return f"add {task} --prune {ratio:g}"
+        case Prune(ratio=ratio):
+            return f"prune {ratio:g}"
+        case Train():
+            return "train"
+        case Evaluate(tasks=tasks):
+            return " ".join(("eval", *tasks))
+        case Drop(task=task):
+            return f"drop {task}"

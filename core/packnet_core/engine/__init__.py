@@ -1,0 +1,1 @@
+"""The engine: the process that holds the network and does the work, its journal, and how to reach it."""

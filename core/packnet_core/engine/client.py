@@ -1,0 +1,133 @@
+"""The engine seen from outside: find it, start it, ask it. Needs no torch."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from packnet_core.commands import Command
+from packnet_core.engine.places import Places
+from packnet_core.engine.protocol import (
+    Leave,
+    Reply,
+    Request,
+    Status,
+    Stop,
+    Submit,
+    address_decoder,
+    encode,
+    reply_decoder,
+)
+from packnet_core.errors import RequestError, WorkError
+
+PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers even while it works
+
+
+class Engine:
+    """A connection to a running engine. While it is open, the engine does not leave for being alone."""
+
+    def __init__(self, connection: socket.socket, file: Path):
+        self._socket = connection
+        self._lines = connection.makefile("rb")
+        self.file = file
+
+    def submit(self, command: Command) -> int:
+        """Queue a command. Returns the number of its job. Raises RequestError where the engine refuses it."""
+        job = self._ask(Submit(command)).job
+        assert job is not None
+        return job
+
+    def stop(self, job: int) -> None:
+        """Stop a running job at its next step, or cancel a waiting one. Raises RequestError for an unknown job."""
+        self._ask(Stop(job))
+
+    def status(self) -> Reply:
+        """The running job, the waiting ones, the engine's process."""
+        return self._ask(Status())
+
+    def leave(self) -> None:
+        """End the engine."""
+        self._ask(Leave())
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, request: Request) -> Reply:
+        try:
+            self._socket.sendall(encode(request) + b"\n")
+            line = self._lines.readline()
+        except OSError as error:
+            raise WorkError(f"the engine of {self.file.name} does not answer ({error})") from None
+        if not line:
+            raise WorkError(f"the engine of {self.file.name} has gone; its log is {Places(self.file).log}")
+        reply = reply_decoder.decode(line)
+        if reply.error is not None:
+            raise RequestError(reply.error)
+        return reply
+
+
+def connect(path: str | Path) -> Engine | None:
+    """The running engine of a file, or None where there is none."""
+    places = Places(path)
+    try:
+        address = address_decoder.decode(places.address.read_bytes())
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(PATIENCE)
+        connection.connect(address.socket)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return Engine(connection, places.file)
+
+
+def start(path: str | Path) -> Engine:
+    """The running engine of a file, started if need be, in a session of its own: no hang-up reaches it.
+
+    Raises RequestError where another process works on the file, WorkError where the engine does not come up.
+    """
+    places = Places(path)
+    if engine := connect(path):
+        return engine
+    if places.is_locked():
+        with places.locked():  # says who is meant; or it was let go just now, and then we go on
+            pass
+    places.folder.mkdir(exist_ok=True)
+    with open(places.log, "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "packnet_core.engine", str(places.file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if engine := connect(path):
+            return engine
+        if process.poll() is not None:
+            if engine := connect(path):  # another one came first
+                return engine
+            raise WorkError(f"the engine did not start: {last_words(places.log)}")
+        time.sleep(0.02)
+    process.kill()
+    raise WorkError(f"the engine did not start within {PATIENCE:.0f} s; its log is {places.log}")
+
+
+def last_words(log: Path) -> str:
+    """The last line that the engine printed."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else f"no word in {log}"

@@ -1,0 +1,77 @@
+"""Where things lie beside a pack file, and the lock that says whether somebody works on it. Needs no torch."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_runtime_path
+
+from packnet_core.errors import RequestError
+
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
+
+
+class Places:
+    """The fixed places of one pack file: `model.safetensors` has its folder `model.packnet/` beside it.
+
+    Symbolic links are followed first, so that all names of a file share one lock and one journal.
+    """
+
+    def __init__(self, path: str | Path):
+        self.file = Path(path).expanduser().resolve()
+        stem = self.file.stem if self.file.suffix == ".safetensors" else self.file.name
+        self.folder = self.file.with_name(stem + ".packnet")
+        self.journal = self.folder / "journal.jsonl"
+        self.lock = self.folder / "lock"
+        self.address = self.folder / "engine.json"  # where the running engine listens
+        self.log = self.folder / "engine.log"  # what the engine process printed
+        self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
+
+    def socket_folder(self) -> Path:
+        """A folder of this user alone whose socket paths are short enough to bind.
+
+        Beside the file if its path is short, else in the user's runtime folder, else a fresh one in /tmp.
+        """
+        room = SOCKET_PATH_LIMIT - len("/engine-1234567890.sock")
+        for folder in (self.folder, user_runtime_path("packnet")):
+            if len(os.fsencode(folder)) <= room:
+                try:
+                    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                except OSError:
+                    continue
+                if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                    return folder
+        return Path(tempfile.mkdtemp(prefix="packnet-", dir="/tmp"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the file's lock: the right to change it. Raises RequestError where somebody else holds it.
+
+        The kernel drops the lock when its process ends, however it ends.
+        """
+        self.folder.mkdir(exist_ok=True)
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise RequestError(
+                f"another packnet process is working on {self.file.name}; "
+                f"see what it does with: packnet watch {self.file}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether some process holds the lock now. Only a look: nobody who wants the lock is kept from it for long."""
+        if not self.lock.exists():
+            return False
+        try:
+            with self.locked():
+                return False
+        except RequestError:
+            return True

@@ -1,0 +1,1 @@
+"""The pack file: its header, reading, writing."""

@@ -1,0 +1,192 @@
+"""The header of a pack file, read and checked without torch and without touching a weight.
+
+A safetensors file starts with eight bytes (the header's length, little-endian), then the header: a JSON object that
+gives every tensor's type, shape and place, and `__metadata__`. Our document is the metadata entry `packnet`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from packnet_core.errors import FileError
+from packnet_core.records import FORMAT_VERSION, MOST_TASKS, Document, planes
+
+LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
+OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+class TensorInfo(Struct, frozen=True):
+    """Where one tensor lies: `data_offsets` count from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+    @property
+    def bytes(self) -> int:
+        return self.data_offsets[1] - self.data_offsets[0]
+
+
+class Header(Struct, frozen=True):
+    """A checked header: the document, every tensor's place, and the size of the file."""
+
+    document: Document
+    tensors: dict[str, TensorInfo]
+    file_bytes: int
+
+    def bytes_by_kind(self) -> dict[str, int]:
+        """Bytes of the file, and in it of the prunable network, the owners, the heads and the rest."""
+        layers = {layer.name for layer in self.document.layers}
+        sums = {"file": self.file_bytes, "network": 0, "owners": 0, "heads": 0, "rest": 0}
+        for name, info in self.tensors.items():
+            kind = (
+                "network" if name in layers
+                else "owners" if name.startswith(OWNER)
+                else "heads" if name.startswith(HEAD)
+                else "rest"
+            )  # fmt: skip
+            sums[kind] += info.bytes
+        return sums
+
+
+def read_header(path: str | Path) -> Header:
+    """Read and check the header of a pack file.
+
+    Raises FileError, naming what is wrong, where the file is missing, truncated, not a pack file, from a newer
+    version, or where its sums, shapes or types contradict each other.
+    """
+    path = Path(path)
+    metadata, tensors, size = _read_safetensors_header(path)
+    if "packnet" not in metadata:
+        raise FileError(
+            f"{path.name} is a plain safetensors file, not a pack file; begin one from it with: "
+            f"packnet new FILE.safetensors --arch NAME --weights {path}"
+        )
+    document = _decode_document(path, metadata["packnet"])
+    _Check(path, document, tensors).all()
+    return Header(document, tensors, size)
+
+
+def encode_document(document: Document) -> str:
+    """The JSON that stands under `packnet` in the file's metadata."""
+    return msgspec.json.encode(document).decode()
+
+
+def _read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, TensorInfo], int]:
+    def wrong(what: str) -> NoReturn:
+        raise FileError(f"{path.name} is not a whole safetensors file: {what}")
+
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8:
+                wrong(f"it has {size} bytes")
+            if length > min(size - 8, LARGEST_HEADER):
+                wrong(f"its header would be {length} bytes long, in a file of {size}")
+            raw = file.read(length)
+    except FileNotFoundError:
+        raise FileError(f"there is no file {path}; make one with: packnet new {path} --arch NAME") from None
+    except OSError as error:
+        raise FileError(f"{path} can't be read: {error.strerror}") from None
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
+        metadata = msgspec.convert(fields.pop("__metadata__", None) or {}, dict[str, str])
+        tensors = msgspec.convert(fields, dict[str, TensorInfo])
+    except (msgspec.DecodeError, RecursionError) as error:
+        wrong(f"its header can't be read ({error})")
+    end = 0
+    for name, info in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
+        count = BYTES.get(info.dtype, 0)
+        for side in info.shape:
+            count *= side
+        if min(info.shape, default=0) < 0 or info.data_offsets[0] != end or info.bytes != count:
+            wrong(f"tensor {name!r} ({info.dtype} {list(info.shape)}) does not fit its place {list(info.data_offsets)}")
+        end = info.data_offsets[1]
+    if end != size - 8 - length:
+        wrong(f"its tensors need {end} bytes, and {size - 8 - length} are there")
+    return metadata, tensors, size
+
+
+def _decode_document(path: Path, text: str) -> Document:
+    try:
+        version = msgspec.json.decode(text, type=dict[str, Any]).get("version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise FileError(
+                f"{path.name} has format version {version}, and this packnet reads up to {FORMAT_VERSION}; "
+                "upgrade packnet-tui"
+            )
+        return msgspec.json.decode(text, type=Document)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FileError(f"{path.name}: its packnet document can't be read ({error})") from None
+
+
+class _Check:
+    """Whether a document and the tensors beside it agree."""
+
+    def __init__(self, path: Path, document: Document, tensors: dict[str, TensorInfo]):
+        self.path, self.document, self.tensors = path, document, tensors
+
+    def all(self) -> None:
+        self.tasks()
+        self.layers()
+        self.heads()
+        known = {layer.name for layer in self.document.layers}
+        known |= {OWNER + name for name in known if self.owner_bits}
+        known |= {f"{HEAD}{i}.{part}" for i in range(1, len(self.document.tasks) + 1) for part in ("weight", "bias")}
+        for name in self.tensors:
+            if name.startswith("packnet.") and name not in known and not name.startswith(REST):
+                self.wrong(f"tensor {name!r} belongs to nothing")
+
+    def wrong(self, what: str) -> NoReturn:
+        raise FileError(f"{self.path.name}: {what}")
+
+    @property
+    def owner_bits(self) -> int:
+        return planes(len(self.document.tasks))
+
+    def tensor(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        info = self.tensors.get(name)
+        if info is None:
+            self.wrong(f"tensor {name!r} is missing")
+        if (info.dtype, info.shape) != (dtype, shape):
+            self.wrong(f"tensor {name!r} is {info.dtype} {list(info.shape)}, and should be {dtype} {list(shape)}")
+
+    def tasks(self) -> None:
+        tasks = self.document.tasks
+        if len(tasks) > MOST_TASKS:
+            self.wrong(f"{len(tasks)} tasks, and there can be {MOST_TASKS}")
+        names = [task.name for task in tasks]
+        if len(set(names)) < len(names):
+            self.wrong("two tasks have the same name")
+        for task in tasks[:-1]:
+            if task.phase != "sealed":
+                self.wrong(f"task {task.name!r} is {task.phase}, and only the newest task may be open")
+        channels = self.document.input.channels
+        if not len(self.document.input.mean) == len(self.document.input.std) == channels:
+            self.wrong(f"mean and std should have {channels} values each, one a channel")
+
+    def layers(self) -> None:
+        dense = self.document.open_task is not None and self.document.open_task.phase == "trained"
+        for layer in self.document.layers:
+            n = layer.weights
+            self.tensor(layer.name, "F32", layer.shape)
+            if (
+                len(layer.owned) != len(self.document.tasks)
+                or sum(layer.owned) > n
+                or (dense and sum(layer.owned) != n)
+            ):
+                self.wrong(f"layer {layer.name!r} has {n} weights, and its owners' counts are {list(layer.owned)}")
+            if self.owner_bits:
+                self.tensor(OWNER + layer.name, "U8", (self.owner_bits, (n + 7) // 8))
+
+    def heads(self) -> None:
+        for index, task in enumerate(self.document.tasks, 1):
+            if not task.classes:
+                self.wrong(f"task {task.name!r} has no classes")
+            self.tensor(f"{HEAD}{index}.weight", "F32", (len(task.classes), self.document.architecture.features))
+            self.tensor(f"{HEAD}{index}.bias", "F32", (len(task.classes),))
