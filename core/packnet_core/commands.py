@@ -42,6 +42,11 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     data: str | None = None
     device: str | None = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether this asks to go on with an interrupted job, if there is one: it changes nothing."""
+        return not self.recipe and self.data is None
+
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
     """Measure the test error of some tasks, or of all of them."""

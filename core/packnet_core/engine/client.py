@@ -24,6 +24,7 @@ from packnet_core.engine.protocol import (
 )
 from packnet_core.errors import RequestError, WorkError
 
+STARTING = 2.0  # seconds from an engine's lock to its address, at the most
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers even while it works
 
 
@@ -96,11 +97,16 @@ def start(path: str | Path) -> Engine:
     Raises RequestError where another process works on the file, WorkError where the engine does not come up.
     """
     places = Places(path)
-    if engine := connect(path):
-        return engine
-    if places.is_locked():
-        with places.locked():  # says who is meant; or it was let go just now, and then we go on
-            pass
+    came_up = time.monotonic() + STARTING
+    while True:
+        if engine := connect(path):
+            return engine
+        if time.monotonic() > came_up:
+            with places.locked():  # raises, saying that another process works on the file; or it was let go just now
+                break
+        if not places.is_locked():
+            break
+        time.sleep(0.05)  # the lock is held, so perhaps an engine is just coming up
     places.folder.mkdir(exist_ok=True)
     with open(places.log, "ab") as log:
         process = subprocess.Popen(

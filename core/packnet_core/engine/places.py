@@ -55,7 +55,7 @@ class Places:
         self.folder.mkdir(exist_ok=True)
         lock = FileLock(self.lock)
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than anybody's look at it
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "

@@ -60,7 +60,7 @@ def read_header(path: str | Path) -> Header:
     version, or where its sums, shapes or types contradict each other.
     """
     path = Path(path)
-    metadata, tensors, size = _read_safetensors_header(path)
+    metadata, tensors, size = read_safetensors_header(path)
     if "packnet" not in metadata:
         raise FileError(
             f"{path.name} is a plain safetensors file, not a pack file; begin one from it with: "
@@ -76,7 +76,12 @@ def encode_document(document: Document) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def _read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, TensorInfo], int]:
+def read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, TensorInfo], int]:
+    """The metadata, the tensors' places and the size of any safetensors file.
+
+    Raises FileError where the header and the file do not fit each other.
+    """
+
     def wrong(what: str) -> NoReturn:
         raise FileError(f"{path.name} is not a whole safetensors file: {what}")
 

@@ -1,0 +1,155 @@
+"""Images before they are tensors: decoded one at a time, resized to squares, uint8. Needs no torch."""
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from packnet_core.errors import RequestError
+
+Bytes = NDArray[np.uint8]
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"})
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
+# what Pillow's readers raise for files that are empty, cut off, something else or made to fill the memory
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+WORKERS = min(cpu_count() or 1, 16)
+
+
+class Pixels(Protocol):
+    """A row of images of any sizes."""
+
+    def __len__(self) -> int: ...
+
+    def channels(self, rows: Iterable[int], wanted: int) -> int:
+        """How many channels to keep: 1 where all these images are grey, else `wanted`, the network's.
+
+        Raises RequestError, naming the image, where one has channels that are neither 1 nor `wanted`.
+        """
+
+    def decode(self, row: int, size: int, channels: int) -> Bytes:
+        """One image, channels × size × size. Raises RequestError, naming the image, where it can't be read."""
+
+    def describe(self) -> str:
+        """Size and colour in a few words, from a look at some of them."""
+
+
+class ArrayPixels:
+    """Images in one array, uint8 N×H×W or N×H×W×C. `name` is used in errors."""
+
+    def __init__(self, array: Bytes, name: str):
+        self.array = array if array.ndim == 4 else array[..., None]
+        self.name = name
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def channels(self, rows: Iterable[int], wanted: int) -> int:
+        have = self.array.shape[3]
+        if have not in (1, wanted):
+            raise _channels_differ(self.name, have, wanted)
+        return have
+
+    def decode(self, row: int, size: int, channels: int) -> Bytes:
+        image = self.array[row]
+        if image.shape[:2] != (size, size):
+            if image.shape[2] == 3:
+                image = resized(Image.fromarray(image), size)
+            else:  # one channel at a time: Pillow would take a second or fourth one for transparency
+                image = np.stack([resized(Image.fromarray(c), size) for c in np.moveaxis(image, 2, 0)], axis=2)
+        return np.moveaxis(image, 2, 0)
+
+    def describe(self) -> str:
+        return _describe([(self.array.shape[2], self.array.shape[1])], self.array.shape[3])
+
+
+class FilePixels:
+    """Images in files."""
+
+    def __init__(self, paths: Sequence[Path]):
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def channels(self, rows: Iterable[int], wanted: int) -> int:
+        grey = True
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for path, mode in pool.map(lambda row: (self.paths[row], read_header(self.paths[row])[0]), rows):
+                if mode not in GREY_MODES:
+                    grey = False
+                    if wanted != 3:
+                        raise _channels_differ(str(path), 3, wanted)
+        return 1 if grey else wanted
+
+    def decode(self, row: int, size: int, channels: int) -> Bytes:
+        path = self.paths[row]
+        try:
+            with Image.open(path) as image:
+                # a large JPEG is decoded at a half, a quarter or an eighth, still at least twice what is needed
+                image.draft(None, (2 * size, 2 * size))
+                upright = ImageOps.exif_transpose(image)
+                pixels = resized(
+                    upright.convert("RGB") if channels == 3 and upright.mode not in GREY_MODES else _grey(upright), size
+                )
+        except UNREADABLE as error:
+            raise _unreadable(path, error) from None
+        return np.broadcast_to(
+            np.moveaxis(pixels if pixels.ndim == 3 else pixels[..., None], 2, 0), (channels, size, size)
+        )
+
+    def describe(self) -> str:
+        some = [read_header(path) for path in self.paths[:: max(len(self.paths) // 16, 1)][:16]]
+        return _describe([size for _, size in some], 1 if all(mode in GREY_MODES for mode, _ in some) else 3)
+
+
+def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+    """Pillow's mode of an image file, and its width and height; no pixel is read. Raises RequestError."""
+    try:
+        with Image.open(path) as image:
+            return image.mode, image.size
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from None
+
+
+def resized(image: Image.Image, size: int) -> Bytes:
+    """Straight to size × size, bilinear, antialiased where it shrinks. Pillow does this in integers: the same anywhere."""
+    return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits: the upper eight; Pillow's own conversion would clip
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("L")
+
+
+def _describe(sizes: list[tuple[int, int]], channels: int) -> str:
+    size = f"{sizes[0][0]}×{sizes[0][1]}" if len(set(sizes)) == 1 else "various sizes"
+    return f"{size} {({1: 'grey', 3: 'colour'}).get(channels, f'{channels} channels')}"
+
+
+def _channels_differ(name: str, have: int, wanted: int) -> RequestError:
+    return RequestError(
+        f"{name} has {have} channels, and the network takes {wanted}; only grey images (1 channel) can be repeated to "
+        f"others: convert the images, or use a network with {have} channels"
+    )
+
+
+def _unreadable(path: Path, error: BaseException) -> RequestError:
+    what = "is empty" if path.is_file() and path.stat().st_size == 0 else f"can't be read as an image ({error})"
+    return RequestError(f"{path} {what}; replace it or take it out of the data")

@@ -1,0 +1,45 @@
+"""SHA-256 over everything that a task uses, built from one digest per owner so that no weight is hashed twice.
+
+`docs/format.md` says the same for other languages: all numbers are little-endian, weights row-major.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Layer = tuple[str, Tensor, Tensor]  # name, weight float32, owner uint8
+
+
+def weights_digest(layers: Iterable[Layer], task: int) -> str:
+    """Hex digest of the weights that one task owns: for every layer, where they are and what they are."""
+    digest = hashlib.sha256()
+    for name, weight, owner in layers:
+        own = (owner.cpu().numpy() == task).reshape(-1)
+        digest.update(_title(name, "F32", weight.shape))
+        digest.update(np.packbits(own, bitorder="little").data)
+        digest.update(weight.detach().cpu().numpy().reshape(-1)[own].data)
+    return digest.hexdigest()
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Hex digest of whole tensors (the shared rest, a head), in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
+        digest.update(_title(name, "F32" if tensor.dtype == torch.float32 else str(array.dtype), tensor.shape))
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def task_digest(owners: Iterable[str], rest: str, head: str) -> str:
+    """`sha256:` and the digest of all that a task uses: its own and earlier tasks' weights, the rest, its head."""
+    return "sha256:" + hashlib.sha256("\n".join([*owners, rest, head]).encode()).hexdigest()
+
+
+def _title(name: str, dtype: str, shape: Iterable[int]) -> bytes:
+    sides = tuple(shape)
+    return name.encode() + b"\0" + dtype.encode() + b"\0" + struct.pack(f"<{len(sides) + 1}Q", len(sides), *sides)

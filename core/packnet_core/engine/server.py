@@ -1,0 +1,222 @@
+"""The engine: one process a file that holds its lock and its network, and does the jobs of a queue one at a time.
+
+The socket answers at once, also while torch is still being imported and while a job runs: the work has its own thread.
+"""
+
+import os
+import signal
+import socketserver
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from packnet_core import tasks
+from packnet_core.checkpoint import find
+from packnet_core.commands import Command
+from packnet_core.engine import journal
+from packnet_core.engine.journal import Journal
+from packnet_core.engine.places import Places
+from packnet_core.engine.protocol import Address, Leave, Reply, Request, Status, Stop, Submit, encode, request_decoder
+from packnet_core.errors import PacknetError, RequestError
+from packnet_core.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
+from packnet_core.packfile.header import read_header
+
+IDLE_SECONDS = 120.0  # how long an engine stays with nothing to do and nobody connected
+
+
+class Queue:
+    """Jobs waiting, and the one that runs. Every change is written to the journal by whoever makes it."""
+
+    def __init__(self, places: Places, writer: Journal):
+        self._places = places
+        self._writer = writer
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[int, Command]] = deque()
+        self._next = journal.next_job(journal.read(places.journal))
+        self._closed = False
+        self.running: int | None = None
+        self.stop_running = threading.Event()
+
+    def submit(self, command: Command) -> int:
+        """Queue a command. Raises RequestError where it is plain already that it can't be done."""
+        with self._changed:
+            if self.running is None and not self._waiting:  # else what waits may change what is possible
+                document = read_header(self._places.file).document
+                tasks.check(document, command, find(self._places.checkpoint, document) is not None)
+            job, self._next = self._next, self._next + 1
+            self._writer.write(JobQueued(command=command), job)
+            self._waiting.append((job, command))
+            self._changed.notify()
+            return job
+
+    def stop(self, job: int) -> None:
+        """Stop the running job, or take a waiting one out."""
+        with self._changed:
+            if job == self.running:
+                self.stop_running.set()
+                return
+            for entry in self._waiting:
+                if entry[0] == job:
+                    self._waiting.remove(entry)
+                    message = "taken out of the queue"
+                    self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), job)
+                    return
+        raise RequestError(f"job {job} neither runs nor waits")
+
+    def take(self) -> tuple[int, Command] | None:
+        """The next job, waited for; None once the queue is closed."""
+        with self._changed:
+            self.running = None
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            job, command = self._waiting.popleft()
+            self.running = job
+            self.stop_running.clear()
+            return job, command
+
+    def close(self) -> None:
+        """Stop the running job and cancel all that wait."""
+        for job in self.waiting:
+            self.stop(job)
+        with self._changed:
+            self._closed = True
+            self.stop_running.set()
+            self._changed.notify()
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        with self._changed:
+            return tuple(job for job, _ in self._waiting)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    """One client: a request a line, a reply a line."""
+
+    server: "Server"
+
+    def handle(self) -> None:
+        with self.server.counted():
+            for line in self.rfile:
+                self.wfile.write(encode(self.server.answer(line)) + b"\n")
+
+    def finish(self) -> None:
+        with suppress(OSError):  # the client went away before its reply
+            super().finish()
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Answers clients while a worker thread does the jobs. Leaves when idle and alone, on SIGTERM, or when asked."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, places: Places, writer: Journal, socket_path: Path, idle_seconds: float):
+        self.queue = Queue(places, writer)
+        self.reason = ""  # to leave; empty while it stays
+        self._places, self._writer = places, writer
+        self._idle_seconds = idle_seconds
+        self._connections = 0
+        self._count_lock = threading.Lock()
+        self._busy_at = time.monotonic()
+        super().__init__(str(socket_path), _Connection)
+        self.worker = threading.Thread(target=self._work, name="worker")
+        self.worker.start()
+
+    def answer(self, line: bytes) -> Reply:
+        """The reply to one request."""
+        try:
+            request: Request = request_decoder.decode(line)
+            job = None
+            match request:
+                case Submit(command=command):
+                    job = self.queue.submit(command)
+                case Stop(job=number):
+                    self.queue.stop(number)
+                case Leave():
+                    self.reason = self.reason or "asked to"
+                case Status():
+                    job = self.queue.running
+            return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid())
+        except (msgspec.DecodeError, PacknetError) as error:
+            return Reply(error=str(error), pid=os.getpid())
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one connection for as long as it lasts."""
+        with self._count_lock:
+            self._connections += 1
+        try:
+            yield
+        finally:
+            with self._count_lock:
+                self._connections -= 1
+
+    def service_actions(self) -> None:
+        """Called by serve_forever twice a second: is it time to leave?"""
+        if self.queue.running is not None or self.queue.waiting or self._connections:
+            self._busy_at = time.monotonic()
+        if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
+            self.reason = "idle and alone"
+        if not self.worker.is_alive():
+            self.reason = self.reason or "its worker ended"
+        if self.reason:
+            threading.Thread(target=self.shutdown).start()  # shutdown waits for the loop that calls us
+
+    def _work(self) -> None:
+        # torch is imported and the network loaded here, while the socket answers already
+        from packnet_core.jobs import perform
+        from packnet_core.workspace import Workspace
+
+        workspace = None
+        try:
+            workspace = Workspace(self._places.file)
+        except PacknetError as error:
+            self._writer.write(Note(text=str(error), level="warning"))
+        while taken := self.queue.take():
+            job, command = taken
+            try:
+                workspace = workspace or Workspace(self._places.file)
+            except PacknetError as error:
+                failed = JobFinished(outcome="failed", message=str(error), seconds=0, status=error.status)
+                self._writer.write(failed, job)
+                continue
+            for _ in perform(workspace, self._writer, job, command, self.queue.stop_running):
+                pass
+
+
+def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Be the engine of a file until it is time to leave. Raises RequestError where the file has an engine already."""
+    places = Places(path)
+    with places.locked():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        writer = Journal(places.journal)
+        socket_path = places.socket_folder() / f"engine-{os.getpid()}.sock"
+        socket_path.unlink(missing_ok=True)
+        before = os.umask(0o077)  # nobody else may connect
+        server = Server(places, writer, socket_path, idle_seconds)
+        os.umask(before)
+
+        def leave(*_: object) -> None:
+            server.reason = "SIGTERM"
+
+        signal.signal(signal.SIGTERM, leave)
+        writer.write(EngineStarted(pid=os.getpid()))
+        address = places.address.with_suffix(".new")
+        address.write_bytes(encode(Address(str(socket_path), os.getpid())))
+        address.replace(places.address)
+        try:
+            server.serve_forever()
+        finally:
+            server.queue.close()
+            server.worker.join()
+            places.address.unlink(missing_ok=True)
+            server.server_close()
+            socket_path.unlink(missing_ok=True)
+            writer.write(EngineLeft(pid=os.getpid(), reason=server.reason))

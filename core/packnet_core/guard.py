@@ -1,0 +1,116 @@
+"""The optimizer step that leaves every sealed and every free weight as it is, to the bit.
+
+Masking gradients is not enough: weight decay moves weights without one, and momentum remembers those of before. So
+each step lets any elementwise optimizer do as it likes with a block of weights, small enough to stay in the cache,
+and then puts the bits back that are not the open task's. Blocks that are wholly the open task's need nothing put
+back; blocks without any of its weights are not stepped at all. No second copy of the weights is kept.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from packnet_core.owners import bits, blocks, full_mask
+
+MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
+
+
+class _Block:
+    """A stretch of one parameter, as a parameter of its own on the same memory."""
+
+    def __init__(self, parameter: nn.Parameter, where: slice, owner: Tensor):
+        self.parameter, self.where, self.owner = parameter, where, owner
+        self.weights = nn.Parameter(parameter.data.view(-1)[where])
+
+    def take_gradient(self) -> None:
+        gradient = self.parameter.grad
+        self.weights.grad = None if gradient is None else gradient.reshape(-1)[self.where]
+
+
+class GuardedOptimizer:
+    """Steps the open task's weights with any elementwise `torch.optim` optimizer; all others keep their bits.
+
+    `weights` pairs each prunable parameter with its owners (uint8, same shape); `others` are trained whole (the
+    task's head, and the shared rest while the first task is open). Owners must not change while this is in use, and
+    the optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
+    """
+
+    def __init__(
+        self,
+        make: MakeOptimizer,
+        weights: Iterable[tuple[nn.Parameter, Tensor]],
+        others: Iterable[nn.Parameter],
+        task: int,
+    ):
+        self.task = task
+        self._mixed: list[_Block] = []
+        self._own: list[_Block] = []
+        self._others = list(others)
+        for parameter, owner in weights:
+            flat = owner.view(-1)
+            if bool((flat == task).all()):
+                self._own.append(_Block(parameter, slice(0, flat.numel()), flat))
+                continue
+            for where in blocks(flat.numel(), flat.device):
+                own = int((flat[where] == task).sum())
+                if own:
+                    full = own == where.stop - where.start
+                    (self._own if full else self._mixed).append(_Block(parameter, where, flat[where]))
+        self._parameters = [block.weights for block in self._mixed + self._own] + self._others
+        self.optimizer = make(self._parameters)
+        (self._group,) = self.optimizer.param_groups
+        largest = max((block.weights.numel() for block in self._mixed), default=0)
+        device = self._parameters[0].device
+        self._kept = torch.empty(largest, dtype=torch.int32, device=device)
+
+    def set_lr(self, lr: float) -> None:
+        self._group["lr"] = lr
+
+    def zero_grad(self) -> None:
+        for parameter in {id(b.parameter): b.parameter for b in self._mixed + self._own}.values():
+            parameter.grad = None
+        for parameter in self._others:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """One step of the optimizer on the gradients that the parameters hold now."""
+        try:
+            for block in self._mixed:
+                block.take_gradient()
+                now = bits(block.weights.data)
+                kept = self._kept[: now.numel()].copy_(now)
+                self._step([block.weights])
+                # kept, with the bits that changed flipped where the weight is the open task's
+                kept.bitwise_xor_((now ^ kept).bitwise_and_(full_mask(block.owner == self.task)))
+                now.copy_(kept)
+                block.weights.grad = None
+            for block in self._own:
+                block.take_gradient()
+            self._step([block.weights for block in self._own] + self._others)
+            for block in self._own:
+                block.weights.grad = None
+        finally:
+            self._group["params"] = self._parameters
+
+    def _step(self, parameters: list[nn.Parameter]) -> None:
+        self._group["params"] = parameters
+        self.optimizer.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """The optimizer's tensors by name, for a checkpoint. `restore` takes them back."""
+        found = {}
+        for index, parameter in enumerate(self._parameters):
+            for name, value in self.optimizer.state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    found[f"{index}.{name}"] = value
+        return found
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state` gave; weights, owners and settings must be the same."""
+        for key, value in state.items():
+            index, name = key.split(".", 1)
+            parameter = self._parameters[int(index)]
+            keeps_host = value.dim() == 0  # step counters, where the optimizer itself keeps them
+            self.optimizer.state[parameter][name] = value.clone() if keeps_host else value.to(parameter.device).clone()

@@ -1,0 +1,196 @@
+"""PackedNetwork: one network, who owns each of its weights, and a head for every task; one task at a time (§3).
+
+network = PackedNetwork(model, head="fc")
+network.open_task(classes=10)                    # task 1 owns everything
+...train the parameters of network.model...
+network.prune({"conv1.weight": 0.5, ...})        # half of its weights become free
+network.end_phase()
+network.open_task(classes=3)                     # task 2 takes all that is free; task 1 is sealed
+with network.viewing(1) as model: model(images)  # task 1, exactly as it was
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from packnet_core import digests, layers, owners, pruning
+from packnet_core.errors import Diverged, RequestError
+from packnet_core.records import MOST_TASKS
+
+
+class PackedNetwork:
+    """A network with its owners and heads.
+
+    `model` holds all tasks' weights in place, and the newest task's head, so that it can be trained as it is.
+    `head` names the module that tasks' heads take the place of. `weights` are the prunable parameters by name,
+    `owners` their owners (uint8, same shape: 0 free, k task k), `rest` the shared rest, `heads` one linear layer a
+    task, `open` the index of the open task (0: none).
+
+    Raises RequestError for a network that can't be packed (see `layers.sort`).
+    """
+
+    def __init__(self, model: nn.Module, head: str):
+        given = model.get_submodule(head)
+        if not isinstance(given, nn.Linear):
+            raise RequestError(f"the head {head!r} is a {type(given).__name__}, and should be a linear layer")
+        found = layers.sort(model, head)
+        self.model = model
+        self.head = head
+        self.features = given.in_features
+        self.weights = found.weights
+        self.rest = found.rest
+        self.owners = {name: torch.zeros_like(w, dtype=torch.uint8) for name, w in self.weights.items()}
+        self.heads: list[nn.Linear] = []
+        self.open = 0
+
+    @property
+    def tasks(self) -> int:
+        return len(self.heads)
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.weights.values())).device
+
+    def to(self, device: torch.device | str) -> None:
+        """Move everything; owners too."""
+        self.model.to(device)
+        for head in self.heads:
+            head.to(device)
+        self.owners = {name: owner.to(device) for name, owner in self.owners.items()}
+        # parameters move in place, but buffers are replaced by their moved copies
+        self.rest = layers.sort(self.model, self.head).rest
+
+    # -- the life of a task -------------------------------------------------------------------------------------
+
+    def open_task(
+        self, classes: int, *, head: nn.Linear | None = None, generator: torch.Generator | None = None
+    ) -> int:
+        """Add a task that owns every weight no other task owns; its predecessor is sealed by that. Returns its index.
+
+        The head is new, uniform in ±1/sqrt(features), unless one is given. Raises RequestError for the 255th task.
+        """
+        if self.tasks >= MOST_TASKS:
+            raise RequestError(f"there can be {MOST_TASKS} tasks; task {self.tasks + 1} would be one more")
+        if head is None:
+            head = nn.Linear(self.features, classes)
+            with torch.no_grad():
+                for parameter in head.parameters():
+                    parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
+        self.heads.append(head.to(self.device))
+        self.open = self.tasks
+        for owner in self.owners.values():
+            owner[owner == 0] = self.open
+        self.restore_view()
+        return self.open
+
+    def prune(self, ratios: dict[str, float]) -> int:
+        """Free a share of the open task's weights in each layer named, smallest magnitude first. Returns how many.
+
+        Every layer is looked at before the first is changed. Raises Diverged where a weight is NaN or infinite.
+        """
+        cuts = {
+            name: pruning.find_cut(self.weights[name].data, self.owners[name], self.open, ratio, name)
+            for name, ratio in ratios.items()
+        }
+        return sum(pruning.cut(self.weights[name].data, self.owners[name], self.open, at) for name, at in cuts.items())
+
+    def end_phase(self, dense: bool = False) -> None:
+        """Settle the open task's values: -0.0 becomes 0.0 everywhere, and, unless it stays `dense`, its zeros free.
+
+        Raises Diverged where a value is NaN or infinite.
+        """
+        self.check_finite()
+        for name, weight in self.weights.items():
+            weight.data.add_(0.0)  # -0.0 + 0.0 is 0.0; everything else stays as it is, to the bit
+            if not dense:
+                owner = self.owners[name]
+                owner[(weight.data == 0) & (owner == self.open)] = 0
+        for tensor in (*self.rest.values(), *self.heads[-1].state_dict().values()):
+            if tensor.is_floating_point():
+                tensor.data.add_(0.0)
+
+    def drop_newest(self) -> None:
+        """Take the newest task out: its weights become 0.0 and free, its head goes, and no task is open."""
+        for name, owner in self.owners.items():
+            own = owner == self.tasks
+            self.weights[name].data[own] = 0.0
+            owner[own] = 0
+        self.heads.pop()
+        self.open = 0
+        self.restore_view()
+
+    def check_finite(self) -> None:
+        """Raises Diverged, naming the tensor, where a weight, a head or the rest has NaN or infinity."""
+        head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
+        for name, tensor in {**self.weights, **self.rest, **head}.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
+                if bool(torch.isfinite(tensor.detach()).all()):
+                    continue  # only the sum is too large
+                raise Diverged(f"{name} has values that are NaN or infinite")
+
+    # -- one task at a time -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def viewing(self, task: int) -> Iterator[nn.Module]:
+        """The model as task `task` sees it, in evaluation mode; afterwards all is as it was (§3).
+
+        Nothing is copied for the newest task, which uses every weight that is not free; an earlier one gets masked
+        copies for as long as the context lasts.
+        """
+        kept = {name: parameter.data for name, parameter in self.weights.items()}
+        modes = {module: module.training for module in self.model.modules()}
+        try:
+            if task < self.tasks:
+                for name, parameter in self.weights.items():
+                    parameter.data = owners.masked(kept[name], self.owners[name], task)
+            self._show(self.heads[task - 1])
+            self.model.eval()
+            yield self.model
+        finally:
+            for name, parameter in self.weights.items():
+                parameter.data = kept[name]
+            self.restore_view()
+            for module, mode in modes.items():
+                module.training = mode
+
+    def train_mode(self) -> list[nn.Parameter]:
+        """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
+
+        These are its head, and for the first task the shared rest; for later ones the rest is frozen, running
+        statistics too (§3). Dropout stays as the network has it.
+        """
+        self.model.train()
+        self.model.requires_grad_(False)
+        trained = list(self.heads[self.open - 1].parameters())
+        if self.open == 1:
+            trained += [tensor for tensor in self.rest.values() if isinstance(tensor, nn.Parameter)]
+        else:
+            layers.freeze_statistics(self.model)
+        for parameter in (*trained, *self.weights.values()):
+            parameter.requires_grad_(True)
+        return trained
+
+    def restore_view(self) -> None:
+        """Put the newest task's head in its place in the model."""
+        self._show(self.heads[-1] if self.heads else nn.Linear(self.features, 1).to(self.device))
+
+    def _show(self, head: nn.Module) -> None:
+        self.model.set_submodule(self.head, head)
+
+    # -- facts --------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, list[int]]:
+        """For every layer, how many weights each task owns."""
+        return {name: owners.counts(owner, self.tasks) for name, owner in self.owners.items()}
+
+    def weights_digest(self, task: int) -> str:
+        """Hex digest of the weights that `task` owns."""
+        return digests.weights_digest(((n, w.data, self.owners[n]) for n, w in self.weights.items()), task)
+
+    def task_digest(self, task: int, weights_digests: list[str]) -> str:
+        """Digest of all that `task` uses, from the digests of the weights of tasks 1..task."""
+        rest = digests.tensors_digest(self.rest)
+        head = digests.tensors_digest(self.heads[task - 1].state_dict())
+        return digests.task_digest(weights_digests[:task], rest, head)

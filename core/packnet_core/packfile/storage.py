@@ -1,0 +1,179 @@
+"""Pack files read into networks and written from them: whole or not at all, sealed tasks to the bit."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from packnet_core import architectures, owners
+from packnet_core.errors import FileError, WorkError
+from packnet_core.network import PackedNetwork
+from packnet_core.packfile.header import HEAD, OWNER, Header, encode_document, read_header
+from packnet_core.records import Architecture, Document
+
+
+def build(architecture: Architecture, channels: int) -> PackedNetwork:
+    """The network that a file describes, with untrained weights. Raises RequestError where it can't be built."""
+    return PackedNetwork(architectures.build(architecture.name, channels=channels), architecture.head)
+
+
+def load(path: str | Path) -> tuple[PackedNetwork, Document]:
+    """Read a pack file. Raises FileError, naming what is wrong, where file and architecture or counts disagree."""
+    path = Path(path)
+    header = read_header(path)
+    document = header.document
+    network = build(document.architecture, document.input.channels)
+    wanted = [layer.name for layer in document.layers]
+    if list(network.weights) != wanted:
+        odd = sorted(set(network.weights) ^ set(wanted))[:3]
+        raise FileError(f"{path.name}: its layers are not those of {document.architecture.name}: {', '.join(odd)} …")
+    with _tensors(path) as file:
+        for name, tensor in (*network.weights.items(), *network.rest.items()):
+            if name not in header.tensors:
+                raise FileError(f"{path.name}: tensor {name!r} is missing")
+            _fill(tensor, file.get_tensor(name), name, path)
+        for index, task in enumerate(document.tasks, 1):
+            head = nn.Linear(network.features, len(task.classes))
+            _fill(head.weight, file.get_tensor(f"{HEAD}{index}.weight"), f"head of {task.name}", path)
+            _fill(head.bias, file.get_tensor(f"{HEAD}{index}.bias"), f"head of {task.name}", path)
+            network.heads.append(head)
+        for name in wanted:
+            network.owners[name] = torch.from_numpy(read_owners(file, header, name))
+    network.open = len(document.tasks) if document.open_task else 0
+    network.restore_view()
+    counted = network.counts()
+    for layer in document.layers:
+        if tuple(counted[layer.name]) != layer.owned:
+            raise FileError(
+                f"{path.name}: layer {layer.name!r} has owners' counts {counted[layer.name]}, and its header says "
+                f"{list(layer.owned)}"
+            )
+    return network, document
+
+
+def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
+    """Replace a pack file by a new state, atomically. Returns its size in bytes.
+
+    Whatever tasks are sealed in `document` must be in the present file just so. Raises WorkError, and leaves the file
+    as it was, where a sealed one would change; and where the disk refuses.
+    """
+    path = Path(path)
+    if path.exists():
+        check_sealed(path, network, document)
+    tasks = network.tasks
+    tensors: dict[str, Tensor] = {**network.weights, **network.rest}
+    for index, head in enumerate(network.heads, 1):
+        tensors[f"{HEAD}{index}.weight"], tensors[f"{HEAD}{index}.bias"] = head.weight, head.bias
+    if tasks > 1:
+        for name, owner in network.owners.items():
+            tensors[OWNER + name] = torch.from_numpy(owners.encode(owner.cpu().numpy(), tasks))
+    metadata = {"format": "pt", "packnet": encode_document(document)}
+    return write_atomically(path, tensors, metadata)
+
+
+def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> int:
+    """Write a safetensors file so that power off at any instant leaves the old file or the new one. Returns its size.
+
+    A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        try:
+            save_file(plain, temporary, metadata=metadata)
+            os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+                size = os.fstat(written.fileno()).st_size
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except (OSError, SafetensorError) as error:
+        raise WorkError(f"{path} could not be written and is as it was: {error}") from None
+    return size
+
+
+def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
+    """Compare, bit by bit, all that the tasks sealed in `document` use with what the present file holds for them.
+
+    Raises WorkError where anything differs (law 1).
+    """
+    header = read_header(path)
+    sealed = sum(task.phase == "sealed" for task in document.tasks)
+    if not sealed:
+        return
+
+    def refuse(what: str) -> None:
+        raise WorkError(f"{what} of a sealed task would change; {path.name} was left as it was. Please report this")
+
+    with _tensors(path) as file:
+        for name, parameter in network.weights.items():
+            weight = file.get_tensor(name).numpy().reshape(-1).view(np.uint32)
+            now = parameter.detach().cpu().numpy().reshape(-1).view(np.uint32)
+            owner = read_owners(file, header, name).reshape(-1)
+            owner_now = network.owners[name].cpu().numpy().reshape(-1)
+            for start in range(0, weight.size, 1 << 18):
+                part = slice(start, start + (1 << 18))
+                # owners with all that is not sealed taken as 0: `x - 1 < sealed` in bytes, where 0 wraps to 255
+                mine = owner[part] * (owner[part] - np.uint8(1) < sealed)
+                theirs = owner_now[part] * (owner_now[part] - np.uint8(1) < sealed)
+                if not np.array_equal(mine, theirs) or bool(((weight[part] != now[part]) & (mine != 0)).any()):
+                    refuse(f"layer {name!r}")
+        for name, tensor in network.rest.items():
+            if not _same_bits(file.get_tensor(name), tensor):
+                refuse(f"{name!r}")
+        for index in range(1, sealed + 1):
+            for part_name, tensor in network.heads[index - 1].state_dict().items():
+                if not _same_bits(file.get_tensor(f"{HEAD}{index}.{part_name}"), tensor):
+                    refuse(f"the head of task {document.tasks[index - 1].name!r}")
+
+
+def read_owners(file: safe_open, header: Header, name: str) -> owners.Bytes:
+    """The owners of one layer from an open file: uint8 in the layer's shape."""
+    document = header.document
+    weight = file.get_tensor(name).numpy()
+    if not document.tasks:
+        return np.zeros(weight.shape, np.uint8)
+    dense = len(document.tasks) if document.tasks[-1].phase == "trained" else 0
+    planes = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
+    return owners.decode(planes, weight, dense)
+
+
+def _tensors(path: Path) -> safe_open:
+    try:
+        return safe_open(path, framework="pt")
+    except (OSError, SafetensorError) as error:
+        raise FileError(f"{path.name} can't be read: {error}") from None
+
+
+def _fill(target: Tensor, source: Tensor, name: str, path: Path) -> None:
+    if target.shape != source.shape or target.dtype != source.dtype:
+        raise FileError(
+            f"{path.name}: {name!r} is {source.dtype} {list(source.shape)}, and its network has {target.dtype} "
+            f"{list(target.shape)}"
+        )
+    target.data.copy_(source)
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    x, y = a.contiguous().numpy(), b.detach().cpu().contiguous().numpy()
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

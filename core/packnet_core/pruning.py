@@ -1,0 +1,83 @@
+"""Which weights to free: the smallest of the open task's own, in every layer, exactly round(ratio * n) of them (§3).
+
+The magnitude of a finite float is ordered like its bits without the sign, so magnitudes are compared as integers:
+exactly, and alike on every machine. The threshold is found by counting: one pass counts the upper half of those bits,
+a second looks only at the few weights that share the threshold's upper half.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from packnet_core.errors import Diverged
+from packnet_core.owners import bits, blocks, full_mask
+
+MAGNITUDE = 0x7FFFFFFF  # all bits but the sign
+INFINITE = 0x7F800000  # this and above: infinity and NaN
+LOW_BITS = 15  # 31 bits of magnitude: 16 counted first, then these
+BUCKETS = 1 << 16
+
+
+class Cut(NamedTuple):
+    """Where a layer is cut: magnitudes below `key` go, and the first `ties` (by position) of those that equal it."""
+
+    key: int
+    ties: int
+
+
+def find_cut(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str = "a layer") -> Cut:
+    """The cut that frees exactly round(ratio * n) of the n weights that `task` owns; nothing is changed.
+
+    `weight` is float32, `owner` uint8 of the same shape. Raises Diverged where one of the task's weights is NaN or
+    infinite. Weights of other tasks are never looked at.
+    """
+    values, owners = bits(weight).view(-1), owner.view(-1)
+    histogram = torch.zeros(2 * BUCKETS, dtype=torch.int64, device=weight.device)
+    for block in blocks(values.numel(), weight.device):
+        histogram += torch.bincount(_bucket(values[block], owners[block] != task), minlength=2 * BUCKETS)
+    counted = histogram[:BUCKETS].cumsum(0)
+    total = int(counted[-1])
+    if int(counted[(INFINITE >> LOW_BITS) - 1]) != total:
+        raise Diverged(f"{layer} has weights that are NaN or infinite; nothing was pruned")
+    wanted = round(ratio * total)
+    if wanted == 0:
+        return Cut(0, 0)
+    bucket = int(torch.searchsorted(counted, wanted))
+    below = int(counted[bucket - 1]) if bucket else 0
+    parts = []
+    for block in blocks(values.numel(), weight.device):
+        inside = _bucket(values[block], owners[block] != task) == bucket
+        if inside.any():
+            parts.append((values[block] & MAGNITUDE)[inside])
+    candidates = torch.cat(parts).sort().values
+    key = int(candidates[wanted - below - 1])
+    smaller = int(torch.searchsorted(candidates, key))
+    return Cut(key, wanted - below - smaller)
+
+
+def cut(weight: Tensor, owner: Tensor, task: int, at: Cut) -> int:
+    """Free the task's weights under the cut, and any of its weights that are 0.0 already. Returns how many were freed.
+
+    Both tensors are changed in place: freed weights become 0.0 and their owner 0.
+    """
+    values, owners = bits(weight).view(-1), owner.view(-1)
+    ties, freed = at.ties, 0
+    for block in blocks(values.numel(), weight.device):
+        own = owners[block] == task
+        key = values[block] & MAGNITUDE
+        gone = own & ((key < at.key) | (key == 0))
+        if ties:
+            tied = own & (key == at.key)
+            tied &= tied.cumsum(0) <= ties
+            ties -= int(tied.sum())
+            gone |= tied
+        values[block] &= ~full_mask(gone)
+        owners[block] *= ~gone
+        freed += int(gone.sum())
+    return freed
+
+
+def _bucket(values: Tensor, foreign: Tensor) -> Tensor:
+    """The upper half of each magnitude; weights that are not the task's go to a second range beyond."""
+    return ((values & MAGNITUDE) >> LOW_BITS) + foreign.to(torch.int32) * BUCKETS

@@ -1,0 +1,229 @@
+"""Training and evaluation, as generators of events: whoever listens decides what to show, keep or stop.
+
+A `Run` is one phase (training, or retraining after pruning) of the open task; it can be stopped after any step, its
+state kept, and gone on with later as if nothing had happened.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from packnet_core.data import Images
+from packnet_core.errors import Diverged
+from packnet_core.events import Epoch, Evaluated, Event, Progress, TrainStep
+from packnet_core.guard import GuardedOptimizer
+from packnet_core.network import PackedNetwork
+from packnet_core.records import Error, Recipe
+
+EVALUATION_BATCH = 256
+
+
+@dataclass
+class Sums:
+    """Loss and wrong answers of an epoch so far, weighted by images."""
+
+    images: int = 0
+    loss: float = 0.0
+    wrong: int = 0
+
+    def add(self, images: int, loss: float, wrong: int) -> None:
+        self.images += images
+        self.loss += loss * images
+        self.wrong += wrong
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / max(self.images, 1)
+
+    @property
+    def error(self) -> float:
+        return 100 * self.wrong / max(self.images, 1)
+
+
+@dataclass
+class Run:
+    """One phase of training the open task. `events` does the work; the fields say how far it is."""
+
+    network: PackedNetwork
+    task: str
+    phase: Literal["train", "retrain"]
+    recipe: Recipe
+    train: Images
+    validation: Images
+    flip: bool
+    later_steps: int = 0  # of the job's phases after this one: the time left is for the whole job
+    epoch: int = 1  # the epoch under way, from 1
+    step: int = 0  # steps done in it
+    sums: Sums = field(default_factory=Sums)
+
+    def __post_init__(self) -> None:
+        network = self.network
+        others = network.train_mode()
+        pairs = [(parameter, network.owners[name]) for name, parameter in network.weights.items()]
+        self.optimizer = GuardedOptimizer(self._make, pairs, others, network.open)
+        self._steps_done = 0
+        self._time = 0.0  # spent in this process on this phase, validation too
+
+    @property
+    def epochs(self) -> int:
+        return self.recipe.epochs if self.phase == "train" else self.recipe.retraining_epochs
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """A last batch of a single image is left out: batch normalisation has no variance of one value."""
+        whole, left = divmod(len(self.train), self.recipe.batch_size)
+        return max(whole + (left > 1), 1)
+
+    def lr(self, epoch: int) -> float:
+        """The learning rate in an epoch: divided by ten after `decays_after`; constant in retraining (§4)."""
+        if self.phase == "retrain":
+            return self.recipe.retraining_lr
+        return self.recipe.lr if epoch <= self.recipe.decays_after else self.recipe.lr / 10
+
+    def events(self) -> Iterator[Event]:
+        """Train from where the run is to its end: a TrainStep each step, an Epoch each epoch.
+
+        Raises Diverged where the loss is no longer finite.
+        """
+        network = self.network
+        while self.epoch <= self.epochs:
+            begun = time.monotonic()
+            network.train_mode()
+            self.optimizer.set_lr(self.lr(self.epoch))
+            if self.step == 0:
+                self.sums = Sums()
+                torch.manual_seed(self._seed())  # dropout and flips
+            order = torch.Generator().manual_seed(self._seed())
+            for images, labels in self.train.batches(
+                self.recipe.batch_size, network.device, generator=order, flip=self.flip, start=self.step
+            ):
+                if len(labels) == 1 and self.steps_an_epoch == self.step:
+                    break
+                yield self._train_step(images, labels, begun)
+            ended = self._end_epoch(begun)
+            self._time += time.monotonic() - begun
+            self.epoch, self.step = self.epoch + 1, 0  # before anybody can stop here
+            yield ended
+
+    def _train_step(self, images: Tensor, labels: Tensor, begun: float) -> TrainStep:
+        self.optimizer.zero_grad()
+        logits = self.network.model(images)
+        loss = F.cross_entropy(logits, labels)
+        value = loss.item()
+        done = (self.epoch - 1) * self.steps_an_epoch + self.step + 1
+        if not math.isfinite(value):
+            raise Diverged(
+                f"{self.phase}ing {self.task!r} diverged: the loss is {value} at step {done} (epoch {self.epoch}); "
+                f"try a smaller learning rate than {self.lr(self.epoch):g}"
+            )
+        loss.backward()
+        self.optimizer.step()
+        wrong = int((logits.detach().argmax(1) != labels).sum())
+        self.sums.add(len(labels), value, wrong)
+        self.step += 1
+        self._steps_done += 1
+        seconds = self._time + time.monotonic() - begun
+        total = self.epochs * self.steps_an_epoch
+        return TrainStep(
+            task=self.task,
+            epoch=self.epoch,
+            step=done,
+            steps=total,
+            loss=value,
+            error=100 * wrong / len(labels),
+            lr=self.lr(self.epoch),
+            images_per_second=self._steps_done * self.recipe.batch_size / max(seconds, 1e-9),
+            seconds_left=(total - done + self.later_steps) * seconds / self._steps_done,
+        )
+
+    def _end_epoch(self, begun: float) -> Epoch:
+        loss, error = validate(self.network, self.validation)
+        return Epoch(
+            phase=self.phase,
+            task=self.task,
+            epoch=self.epoch,
+            epochs=self.epochs,
+            step=self.epoch * self.steps_an_epoch,
+            loss=self.sums.mean_loss,
+            error=self.sums.error,
+            validation_loss=loss,
+            validation_error=error,
+            seconds=time.monotonic() - begun,
+        )
+
+    def _seed(self) -> int:
+        """A seed of its own for each epoch of each phase, so that a run that goes on meets the same order."""
+        return (self.recipe.seed * 2 + (self.phase == "retrain")) * 100_003 + self.epoch
+
+    def _make(self, parameters: list[nn.Parameter]) -> Optimizer:
+        recipe = self.recipe
+        if recipe.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+        return torch.optim.SGD(
+            parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+        )
+
+    # -- to be gone on with -------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Numbers and tensors from which `restore` goes on, besides the network itself."""
+        numbers = {"epoch": self.epoch, "step": self.step, "sums": [self.sums.images, self.sums.loss, self.sums.wrong]}
+        tensors = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self.network.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.network.device)
+        return numbers, tensors
+
+    def restore(self, numbers: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        self.epoch, self.step = numbers["epoch"], numbers["step"]
+        self.sums = Sums(*numbers["sums"])
+        self.optimizer.restore(
+            {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
+        )
+        if self.step:
+            torch.set_rng_state(tensors["random.cpu"])
+            if "random.cuda" in tensors and self.network.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["random.cuda"], self.network.device)
+
+
+def evaluate(network: PackedNetwork, index: int, task: str, images: Images) -> Iterator[Event]:
+    """Measure a task's test error: a Progress each batch, then Evaluated. The network stays as it was (law 4)."""
+    begun = time.monotonic()
+    sums, wrong5 = Sums(), 0
+    classes = network.heads[index - 1].out_features
+    with network.viewing(index) as model:
+        for batch, labels in images.batches(EVALUATION_BATCH, network.device):
+            logits, loss = _answer(model, batch, labels)
+            best = logits.topk(min(5, classes), dim=1).indices == labels[:, None]
+            sums.add(len(labels), loss, int((~best[:, 0]).sum()))
+            wrong5 += int((~best.any(1)).sum())
+            yield Progress(task=task, done=sums.images, images=len(images))
+    top5 = 100 * wrong5 / sums.images if classes > 5 else None
+    error = Error(top1=sums.error, top5=top5, images=sums.images)
+    yield Evaluated(task=task, error=error, loss=sums.mean_loss, seconds=time.monotonic() - begun)
+
+
+def validate(network: PackedNetwork, images: Images) -> tuple[float | None, float | None]:
+    """Loss and error in percent of the open task on the validation split; None for an empty split."""
+    if not len(images):
+        return None, None
+    sums = Sums()
+    with network.viewing(network.open) as model:
+        for batch, labels in images.batches(EVALUATION_BATCH, network.device):
+            logits, loss = _answer(model, batch, labels)
+            sums.add(len(labels), loss, int((logits.argmax(1) != labels).sum()))
+    return sums.mean_loss, sums.error
+
+
+@torch.inference_mode()
+def _answer(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+    logits = model(images)
+    return logits, F.cross_entropy(logits, labels).item()

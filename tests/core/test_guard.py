@@ -1,0 +1,94 @@
+import pytest
+import torch
+from packnet_core import owners
+from packnet_core.guard import GuardedOptimizer
+from packnet_core.owners import bits
+from torch import nn
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "sgd, momentum and weight decay": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1),
+    "fused sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1, fused=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.1),
+    "fused adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.9, weight_decay=0.1),
+}
+
+
+@pytest.fixture(params=OPTIMIZERS, ids=str)
+def make(request):
+    return OPTIMIZERS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """So that one layer has blocks of all three kinds: mixed, wholly the open task's, none of its."""
+    monkeypatch.setitem(owners.BLOCK, "cpu", 8)
+
+
+def layer():
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(4, 10))
+    owner = torch.full((40,), 2, dtype=torch.uint8)
+    owner[0:16:3] = 1  # two mixed blocks
+    owner[16:24] = 1  # one without any of task 2
+    owner[25] = 0
+    weight.data.view(-1)[owner == 0] = 0.0
+    return weight, owner.view(4, 10)
+
+
+def steps(make, weight, owner, bias, count, guarded=None):
+    guarded = guarded or GuardedOptimizer(make, [(weight, owner)], [bias], task=2)
+    for step in range(count):
+        guarded.zero_grad()
+        x = torch.linspace(-1, 1, 10) * (step + 1)
+        ((weight @ x + bias) ** 2).sum().backward()
+        guarded.step()
+    return guarded
+
+
+def test_only_the_open_tasks_weights_move(make):
+    weight, owner = layer()
+    bias = nn.Parameter(torch.zeros(4))
+    before = weight.detach().clone()
+    steps(make, weight, owner, bias, 20)
+    own = owner == 2
+    assert torch.equal(bits(weight.data)[~own], bits(before)[~own])
+    assert bool((weight.data != before)[own].all())
+    assert bool((bias != 0).all())
+
+
+def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
+    weight, owner = layer()
+    whole = torch.full_like(owner, 2)
+    guarded_weight, plain_weight = nn.Parameter(weight.detach().clone()), nn.Parameter(weight.detach().clone())
+    guarded_bias, plain_bias = nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(4))
+    steps(make, guarded_weight, whole, guarded_bias, 5)
+    plain = make([plain_weight, plain_bias])
+    for step in range(5):
+        plain.zero_grad()
+        ((plain_weight @ (torch.linspace(-1, 1, 10) * (step + 1)) + plain_bias) ** 2).sum().backward()
+        plain.step()
+    assert torch.equal(guarded_weight, plain_weight)
+
+
+def test_state_goes_on_where_it_was(make):
+    straight, owner = layer()
+    stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(4)) for _ in "ab")
+    steps(make, straight, owner, bias, 3)
+    first = steps(make, stopped, owner, other, 3)
+    again = GuardedOptimizer(make, [(stopped, owner)], [other], task=2)
+    again.restore({name: value.clone() for name, value in first.state().items()})
+    one = steps(make, straight, owner, bias, 0)
+    one.restore(first.state())
+    steps(make, straight, owner, bias, 4, one)
+    steps(make, stopped, owner, other, 4, again)
+    assert torch.equal(straight, stopped)
+
+
+def test_weight_decay_is_what_a_gradient_mask_lets_through():
+    """Why the guard is there: with its gradient masked to zero, a sealed weight still decays."""
+    weight = nn.Parameter(torch.ones(3))
+    weight.grad = torch.zeros(3)
+    torch.optim.SGD([weight], lr=0.1, weight_decay=0.1).step()
+    assert bool((weight != 1).all())
