@@ -46,7 +46,7 @@ class Pixels(Protocol):
         """One image, channels × size × size. Raises RequestError, naming the image, where it can't be read."""
 
     def describe(self) -> str:
-        """Size and colour in a few words, from a look at some of them."""
+        """Size and colour in a few words, from a look at some of them. Raises RequestError for an empty file."""
 
 
 class ArrayPixels:
@@ -60,7 +60,7 @@ class ArrayPixels:
         return len(self.array)
 
     def channels(self, rows: Iterable[int], wanted: int) -> int:
-        have = self.array.shape[3]
+        have = int(self.array.shape[3])
         if have not in (1, wanted):
             raise _channels_differ(self.name, have, wanted)
         return have
@@ -114,6 +114,9 @@ class FilePixels:
         )
 
     def describe(self) -> str:
+        for path in self.paths:
+            if path.stat().st_size == 0:
+                raise _unreadable(path, EOFError())
         some = [read_header(path) for path in self.paths[:: max(len(self.paths) // 16, 1)][:16]]
         return _describe([size for _, size in some], 1 if all(mode in GREY_MODES for mode, _ in some) else 3)
 
@@ -128,7 +131,7 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
 
 
 def resized(image: Image.Image, size: int) -> Bytes:
-    """Straight to size × size, bilinear, antialiased where it shrinks. Pillow does this in integers: the same anywhere."""
+    """Straight to size × size, bilinear, antialiased where it shrinks. Pillow does it in integers: the same anywhere."""
     return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
 
 
@@ -139,7 +142,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _describe(sizes: list[tuple[int, int]], channels: int) -> str:
-    size = f"{sizes[0][0]}×{sizes[0][1]}" if len(set(sizes)) == 1 else "various sizes"
+    size = f"{sizes[0][0]}×{sizes[0][1]}" if len(set(sizes)) == 1 else "various sizes,"
     return f"{size} {({1: 'grey', 3: 'colour'}).get(channels, f'{channels} channels')}"
 
 

@@ -1,0 +1,108 @@
+"""A task's data as training needs it: opened, checked, split, and in memory where it fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from packnet_core.data.images import Decoded, Images
+from packnet_core.data.sources import Part, Source, open_source, resolve
+from packnet_core.data.split import Ints, allot, choose
+from packnet_core.errors import RequestError
+from packnet_core.records import Data, Input
+
+MEMORY = 1 << 30  # bytes of resized images that are kept; more are decoded batch by batch
+VALIDATION = 0.1  # of the training data, for choosing; the test set is for the reported error alone
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """One task's images, split. `chance` is the error in percent of always answering the test set's largest class."""
+
+    classes: tuple[str, ...]
+    train: Images
+    validation: Images
+    test: Images
+    record: Data
+    chance: float
+
+
+def load(
+    source: str,
+    input: Input,
+    *,
+    flip: bool | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    classes: tuple[str, ...] | None = None,
+) -> TaskData:
+    """Load what `--data` took, for a network with this input.
+
+    At most `limit` training images are used, and 10 % of those validate; both are stratified and drawn by `seed`, the
+    same everywhere. `flip` None: as the data suggests. With `classes`, the data must have just these, in this order.
+
+    Raises RequestError, naming what is wrong and what to do, for data that can't be used.
+    """
+    opened = open_source(source)
+    if problem := opened.problem():
+        raise RequestError(problem)
+    if classes is not None and opened.classes != classes:
+        raise RequestError(
+            f"{opened.name} has the classes {_shown(opened.classes)}, and the task has {_shown(classes)}; "
+            "give data with the task's classes, in the same order"
+        )
+    used, validates = _split(opened, limit, seed)
+    test = opened.test.counts(len(opened.classes))
+    trains, validation, tests = _images(opened, input, used, validates)
+    record = Data(
+        source=resolve(source),
+        flip=opened.flip if flip is None else flip,
+        limit=limit,
+        train=len(trains),
+        validation=len(validation),
+        test=len(tests),
+    )
+    return TaskData(opened.classes, trains, validation, tests, record, 100 * (1 - int(test.max()) / int(test.sum())))
+
+
+def _split(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """The rows of the training images to use, in order, and which of these validate."""
+    labels = source.train.labels
+    counts = source.train.counts(len(source.classes))
+    if limit is not None and limit < len(source.classes):
+        raise RequestError(
+            f"--limit {limit} is less than one training image for each of {len(source.classes)} classes; raise it"
+        )
+    if limit is not None and limit < len(labels):
+        counts = allot(counts, limit, least=1)
+        rows = np.flatnonzero(choose(labels, counts, seed))
+    else:
+        rows = np.arange(len(labels))
+    shares = allot(counts, round(VALIDATION * len(rows)), spare=1)
+    return rows, choose(labels[rows], shares, seed)
+
+
+def _images(source: Source, input: Input, used: Ints, validates: NDArray[np.bool_]) -> tuple[Images, Images, Images]:
+    channels = source.train.pixels.channels(used, input.channels)
+    test_channels = source.test.pixels.channels(range(len(source.test.labels)), input.channels)
+    size = input.size * input.size * (len(used) * channels + len(source.test.labels) * test_channels)
+    keep = size <= MEMORY
+    every = np.arange(len(source.test.labels))
+    test = _part(source.test, every, input, test_channels, keep)
+    train = _part(source.train, used, input, channels, keep)
+    chosen = torch.from_numpy(validates)
+    return train.where(~chosen), train.where(chosen), test
+
+
+def _part(part: Part, rows: Ints, input: Input, channels: int, keep: bool) -> Images:
+    decoded = Decoded(part.pixels, input.size, channels)
+    labels, chosen = torch.from_numpy(part.labels[rows]), torch.from_numpy(rows)
+    if keep:
+        return Images(decoded.all(chosen), torch.arange(len(rows)), labels, input)
+    return Images(decoded, chosen, labels, input)
+
+
+def _shown(classes: Sequence[str]) -> str:
+    return ", ".join(classes[:5]) + (f" … ({len(classes)})" if len(classes) > 5 else "")

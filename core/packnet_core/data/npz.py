@@ -1,0 +1,95 @@
+"""An .npz file of images, read without ever unpickling. Needs no torch."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packnet_core.data.pixels import Bytes
+from packnet_core.data.split import Ints
+from packnet_core.errors import RequestError
+
+KEYS = ("train_images", "train_labels", "test_images", "test_labels", "classes")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What such a file holds: images uint8 N×H×W or N×H×W×C, labels N, class names."""
+
+    train_images: Bytes
+    train_labels: Ints
+    test_images: Bytes
+    test_labels: Ints
+    classes: tuple[str, ...]
+
+
+def read(path: Path, pixels: bool = True) -> Arrays:
+    """Read a file; without `pixels` the images are zeros of the same shape, and only their headers are read. Raises RequestError, naming the array, where one is missing or not of the right kind or shape."""
+    if not zipfile.is_zipfile(path):
+        raise RequestError(f"{path} is not an .npz file; write one with numpy.savez, with {', '.join(KEYS)}")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if missing := [key for key in KEYS if key not in file.files]:
+                raise RequestError(f"{path} has no {', '.join(missing)}; it needs {', '.join(KEYS)}")
+            for key in KEYS:
+                arrays[key] = _read_array(file, key, path, pixels or not key.endswith("images"))
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, NotImplementedError) as error:
+        raise RequestError(f"{path} can't be read: {error}; write it again with numpy.savez") from None
+    return Arrays(
+        _images(arrays["train_images"], f"train_images in {path}"),
+        _labels(arrays["train_labels"], f"train_labels in {path}"),
+        _images(arrays["test_images"], f"test_images in {path}"),
+        _labels(arrays["test_labels"], f"test_labels in {path}"),
+        _classes(arrays["classes"], f"classes in {path}"),
+    )
+
+
+def _read_array(file: "np.lib.npyio.NpzFile", key: str, path: Path, values: bool) -> NDArray[np.generic]:
+    try:
+        array = file[key] if values else _zeros_alike(path, key)
+    except ValueError as error:  # what NumPy raises for objects, and for a header that makes no sense
+        raise RequestError(
+            f"{key} in {path} can't be read: {error}; arrays of objects would have to be unpickled, which is never done"
+        ) from None
+    if not isinstance(array, np.ndarray):  # a member that has no .npy header comes back as raw bytes
+        raise RequestError(f"{key} in {path} is not a NumPy array; write it again with numpy.savez")
+    return array
+
+
+def _zeros_alike(path: Path, key: str) -> NDArray[np.generic]:
+    """Zeros, taking no memory, of the shape and type that the header of an array states."""
+    with zipfile.ZipFile(path) as file, file.open(f"{key}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+    if dtype.hasobject:
+        raise ValueError("it is an array of objects")
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _images(array: NDArray[np.generic], name: str) -> Bytes:
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape[1:]:
+        raise RequestError(f"{name} is {_kind(array)}; images are uint8, N×H×W or N×H×W×C")
+    return array.astype(np.uint8, copy=False)
+
+
+def _labels(array: NDArray[np.generic], name: str) -> Ints:
+    if not np.issubdtype(array.dtype, np.integer) or array.ndim != 1:
+        raise RequestError(f"{name} is {_kind(array)}; labels are whole numbers, one an image")
+    return array.astype(np.int64)
+
+
+def _classes(array: NDArray[np.generic], name: str) -> tuple[str, ...]:
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        raise RequestError(f"{name} is {_kind(array)}; they are a list of names")
+    if array.dtype.kind == "S":
+        return tuple(item.decode("utf-8", "replace") for item in array.tolist())
+    return tuple(str(item) for item in array.tolist())
+
+
+def _kind(array: NDArray[np.generic]) -> str:
+    return f"{array.dtype} of shape {'×'.join(map(str, array.shape)) or 'none'}"

@@ -1,0 +1,103 @@
+"""Events as plain lines: what the command line prints, what `packnet watch` shows, what a log can keep."""
+
+import unicodedata
+
+from packnet_core.commands import summary
+from packnet_core.events import (
+    EngineLeft,
+    EngineStarted,
+    Entry,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    Note,
+    PhaseStarted,
+    Pruned,
+    Saved,
+)
+
+DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating"}
+
+
+def line(entry: Entry) -> str | None:
+    """One event as a line without control codes; None for what comes too often to be lines (steps, occupancy)."""
+    text = _text(entry)
+    return None if text is None else printable(text)
+
+
+def _text(entry: Entry) -> str | None:
+    match entry.event:
+        case EngineStarted(pid=pid):
+            return f"engine {pid} started"
+        case EngineLeft(pid=pid, reason=reason):
+            return f"engine {pid} left: {reason}"
+        case JobQueued(command=command):
+            return f"job {entry.job} is queued: {summary(command)}"
+        case JobStarted(command=command, device=device):
+            return f"{summary(command)}: job {entry.job} on {device}"
+        case PhaseStarted(phase="train" | "retrain" as phase) as event:
+            start = f", from epoch {event.epoch}" if event.epoch > 1 else ""
+            return f"{DOING[phase]} {event.task}: {event.epochs} epochs of {event.images:,} images{start}"
+        case Epoch() as event:
+            return _epoch(event)
+        case Pruned() as event:
+            around = ""
+            if event.before is not None and event.after is not None:
+                around = f"; validation error {event.before:.2f} % → {event.after:.2f} %"
+            return f"pruned {event.task} at {event.ratio:g}: {event.freed:,} weights freed, {event.kept:,} kept{around}"
+        case Evaluated(task=task, error=error):
+            top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"
+            return f"{task}: test error {error.top1:.2f} %{top5} of {error.images:,} images"
+        case Saved(bytes=size):
+            return f"saved, {file_size(size)}"
+        case Note(text=text, level=level):
+            return f"warning: {text}" if level == "warning" else text
+        case JobFinished(message=message, outcome=outcome, seconds=seconds):
+            return f"{message} in {duration(seconds)}" if outcome == "done" else message
+        case _:
+            return None
+
+
+def _epoch(event: Epoch) -> str:
+    digits = len(str(event.epochs))
+    validation = "" if event.validation_error is None else f"  validation error {event.validation_error:6.2f} %"
+    return (
+        f"{event.phase} {event.task} {event.epoch:{digits}}/{event.epochs}  loss {event.loss:.4f}"
+        f"  error {event.error:6.2f} %{validation}  {duration(event.seconds)}"
+    )
+
+
+def printable(text: str) -> str:
+    """Text with every control character written out: a name out of a file never steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a printable text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def file_size(size: float) -> str:
+    """Bytes in decimal units, as disks are sold."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """A time span as one would say it: 3.2 s, 2 min 05 s, 1 h 02 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"

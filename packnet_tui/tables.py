@@ -1,0 +1,123 @@
+"""The tables of `packnet inspect`: plain text, aligned, the same in a pipe as on a terminal."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from packnet_core.events import Entry, Evaluated
+from packnet_core.packfile.header import Header
+from packnet_core.records import Document
+from packnet_tui.lines import columns, file_size, printable
+
+GAP = "  "
+NARROWEST_NAME = 8
+ABSENT = "–"
+
+
+def summary_lines(path: Path, header: Header) -> list[str]:
+    """The file in three lines: what it is, how full, how big."""
+    document, sizes = header.document, header.bytes_by_kind()
+    given, tasks = document.input, len(document.tasks)
+    parts = ", ".join(f"{kind} {file_size(sizes[kind])}" for kind in ("network", "owners", "heads", "rest"))
+    return [
+        printable(
+            f"{path.name}: {document.architecture.name}, input {given.channels}×{given.size}×{given.size}, "
+            f"{tasks} {'task' if tasks == 1 else 'tasks'}"
+        ),
+        f"{document.weights:,} weights, {document.free:,} free ({percent(document.free, document.weights)} %)",
+        f"{file_size(sizes['file'])}: {parts}",
+    ]
+
+
+def task_table(document: Document, evaluations: dict[str, Entry], width: int) -> list[str]:
+    """One line a task; the errors are those on the test set when the task was last changed, in percent."""
+    headings = ["#", "task", "phase", "classes", "owns", "prune", "error", "top-5", "now", "digest"]
+    rows = []
+    for index, (task, owned) in enumerate(zip(document.tasks, document.owned, strict=True), 1):
+        newest = evaluations.get(task.name)
+        rows.append(
+            [
+                str(index),
+                printable(task.name),
+                task.phase,
+                str(len(task.classes)),
+                short_count(owned),
+                ABSENT if task.prune_ratio is None else f"{task.prune_ratio:.2f}",
+                two_digits(task.error and task.error.top1),
+                two_digits(task.error and task.error.top5),
+                two_digits(newest.event.error.top1 if newest and isinstance(newest.event, Evaluated) else None),
+                task.digest.removeprefix("sha256:")[:7],
+            ]
+        )
+    shown = [
+        i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != ABSENT for row in rows)
+    ]
+    table = [[row[i] for i in shown] for row in (headings, *rows)]
+    return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
+
+
+def layer_table(document: Document, width: int) -> list[str]:
+    """One line a layer: what of it is free and what each task owns, in percent, one column a task.
+
+    Where not all tasks fit, the oldest share a column.
+    """
+    tasks = len(document.tasks)
+    rows = [
+        (
+            printable(layer.name.removesuffix(".weight")),
+            "×".join(map(str, layer.shape)),
+            layer.weights,
+            layer.free,
+            layer.owned,
+        )
+        for layer in document.layers
+    ]
+    rows.append(("total", "", document.weights, document.free, tuple(document.owned)))
+    taken = 16 + sum(len(GAP) + n for n in (max(len(r[1]) for r in rows), len(f"{document.weights:,}"), len("free %")))
+    room = max(1, (width - taken) // len(GAP + "100.0"))
+    merged = max(0, tasks - room) and tasks - room + 1  # the oldest tasks that share the first column
+    headings = [f"1–{merged}"] if merged else []
+    headings += [str(index) for index in range(merged + 1, tasks + 1)]
+    table = [["layer", "shape", "weights", "free %", *headings]]
+    for name, shape, weights, free, owned in rows:
+        counts = [sum(owned[:merged])] if merged else []
+        counts += owned[merged:]
+        table.append([name, shape, f"{weights:,}", *(percent(count, weights) for count in (free, *counts))])
+    return aligned(table, width, left={"layer", "shape"}, flexible=0)
+
+
+def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], flexible: int) -> list[str]:
+    """Rows as lines, the first being the headings: `left` columns flush left, the `flexible` one cut to fit."""
+    widths = [max(columns(row[i]) for row in table) for i in range(len(table[0]))]
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    if excess > 0:
+        widths[flexible] = max(NARROWEST_NAME, widths[flexible] - excess)
+    flush_left = [heading in left for heading in table[0]]
+    return [
+        GAP.join(_cell(text, w, at_left) for text, w, at_left in zip(row, widths, flush_left, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def _cell(text: str, width: int, at_left: bool) -> str:
+    """A text in its column. Too long, it loses its middle: layers differ at both ends."""
+    while columns(text) > width:
+        half = (min(len(text), width + 1)) // 2
+        text = text[: half - 1 if columns(text) > width + 1 else half - 1] + "…" + text[len(text) - (width - half) :]
+        break
+    space = " " * (width - columns(text))
+    return text + space if at_left else space + text
+
+
+def percent(count: int, of: int) -> str:
+    return f"{100 * count / of:.1f}" if of else ABSENT
+
+
+def two_digits(error: float | None) -> str:
+    return ABSENT if error is None else f"{error:.2f}"
+
+
+def short_count(count: int) -> str:
+    """A count in few characters: 864, 74.1k, 102.8M."""
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 999_950 else f"{count / 1_000_000:.1f}M"

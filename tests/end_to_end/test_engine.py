@@ -1,0 +1,202 @@
+"""The engine as a real process: what it does, and what it survives."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from packnet_core import jobs
+from packnet_core.commands import Evaluate, Train
+from packnet_core.engine import client, journal
+from packnet_core.engine.places import Places
+from packnet_core.engine.protocol import address_decoder
+from packnet_core.errors import RequestError
+from packnet_core.events import EngineLeft, EngineStarted, Evaluated, JobFinished, Saved, TrainStep
+from packnet_core.export import export
+from packnet_core.packfile.header import read_header
+from packnet_core.verify import verify
+
+from tests.waiting import until, until_event
+from tests.worlds import QUICK, add, images, pack_file, work
+
+LONG = replace(QUICK, epochs=10_000)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return images(tmp_path / "data.npz", train=200)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = pack_file(tmp_path / "net.safetensors")
+    yield path
+    if engine := client.connect(path):
+        os.kill(engine.status().pid, signal.SIGKILL)
+        until(lambda: not Places(path).is_locked(), "the engine to end")
+
+
+def test_does_jobs_in_order_and_leaves_the_file_with_them(path, data):
+    with client.start(path) as engine:
+        jobs_ = [engine.submit(add("one", data)), engine.submit(Evaluate())]
+        done = [until_event(path, JobFinished, job).event for job in jobs_]
+    assert [(d.outcome, d.status) for d in done] == [("done", 0)] * 2, done
+    assert until_event(path, Evaluated, jobs_[1]).event.task == "one"
+    assert read_header(path).document.tasks[0].phase == "retrained"
+    assert all(checked.ok for checked in verify(path))
+
+
+def test_runs_in_a_session_of_its_own_and_only_its_user_reaches_it(path):
+    with client.start(path) as engine:
+        pid = engine.status().pid
+        assert os.getsid(pid) == pid != os.getsid(0)
+        socket = Path(address_decoder.decode(Places(path).address.read_bytes()).socket)
+        assert stat.S_IMODE(socket.stat().st_mode) & 0o077 == 0
+        assert len(os.fsencode(socket)) < 100
+
+
+def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
+    deep = tmp_path / ("d" * 100) / "e"
+    deep.mkdir(parents=True)
+    path = pack_file(deep / "net.safetensors")
+    with client.start(path) as engine:
+        assert len(os.fsencode(address_decoder.decode(Places(path).address.read_bytes()).socket)) < 100
+        engine.leave()
+        until_event(path, EngineLeft)
+
+
+def test_kill_9_in_the_middle_of_training_leaves_the_last_whole_file(path, data):
+    work(path, add("one", data))
+    before = path.read_bytes()
+    with client.start(path) as engine:
+        job = engine.submit(add("two", data, recipe=LONG))
+        until_event(path, TrainStep, job, count=3)
+        os.kill(engine.status().pid, signal.SIGKILL)
+    until(lambda: not Places(path).is_locked(), "the lock to be let go")
+    assert client.connect(path) is None
+    assert path.read_bytes() == before
+    assert all(checked.ok for checked in verify(path))
+    work(path, add("two", data))  # and work goes on
+    assert len(read_header(path).document.tasks) == 2
+
+
+def test_a_killed_screen_leaves_the_job_running(path, data):
+    """A client in a session of its own, killed by SIGKILL and by the SIGHUP of its terminal's whole group."""
+    script = (
+        "import sys; from packnet_core.engine import client; from tests.worlds import add; "
+        "engine = client.start(sys.argv[1]); print(engine.submit(add('one', sys.argv[2])), flush=True); "
+        "sys.stdin.read()"
+    )
+    screen = subprocess.Popen(
+        [sys.executable, "-c", script, str(path), str(data)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    job = int(screen.stdout.readline())
+    until_event(path, TrainStep, job)
+    os.killpg(screen.pid, signal.SIGHUP)
+    assert screen.wait() == -signal.SIGHUP
+    assert until_event(path, JobFinished, job).event.outcome == "done"
+    assert read_header(path).document.tasks[0].name == "one"
+
+
+def test_one_engine_a_file_and_nobody_else_works_meanwhile(path, data):
+    with client.start(path) as engine, client.start(path) as same:
+        assert engine.status().pid == same.status().pid
+        with pytest.raises(RequestError, match="another packnet process"):
+            list(jobs.run(path, Evaluate()))
+
+
+def test_a_wrong_request_is_refused_at_once(path):
+    with client.start(path) as engine, pytest.raises(RequestError, match="no task to evaluate"):
+        engine.submit(Evaluate())
+
+
+def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_with(path, data):
+    with client.start(path) as engine:
+        running = engine.submit(add("one", data, recipe=LONG))
+        until_event(path, TrainStep, running)
+        waiting = engine.submit(add("two", data))
+        assert engine.status().waiting == (waiting,)
+        engine.stop(waiting)
+        assert until_event(path, JobFinished, waiting).event.outcome == "cancelled"
+        engine.stop(running)
+        assert until_event(path, JobFinished, running).event.outcome == "stopped"
+        with pytest.raises(RequestError, match="neither runs nor waits"):
+            engine.stop(running)
+        stopped_at = max(e.event.step for e in journal.read(Places(path).journal) if isinstance(e.event, TrainStep))
+        again = engine.submit(Train())
+        assert until_event(path, TrainStep, again).event.step > stopped_at
+        engine.stop(again)
+
+
+def test_sigterm_keeps_the_work_and_leaves(path, data):
+    with client.start(path) as engine:
+        job = engine.submit(add("one", data, recipe=LONG))
+        until_event(path, TrainStep, job)
+        os.kill(engine.status().pid, signal.SIGTERM)
+        assert until_event(path, JobFinished, job).event.outcome == "stopped"
+        assert until_event(path, EngineLeft).event.reason == "SIGTERM"
+    assert Places(path).checkpoint.exists()
+    assert not Places(path).address.exists()
+
+
+def test_leaves_when_idle_and_alone_but_not_before(path):
+    engine = subprocess.Popen([sys.executable, "-m", "packnet_core.engine", str(path), "0.5"], start_new_session=True)
+    until_event(path, EngineStarted)
+    with client.connect(path) as connection:
+        begun = time.monotonic()
+        while time.monotonic() - begun < 2:  # longer than it would stay alone
+            connection.status()
+        assert engine.poll() is None
+    assert until_event(path, EngineLeft).event.reason == "idle and alone"
+    assert engine.wait() == 0
+
+
+def test_an_engine_that_cannot_start_says_why(tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"nothing")
+    with client.start(path) as engine:
+        with pytest.raises(RequestError, match="not a whole safetensors file"):
+            engine.submit(Evaluate())
+        engine.leave()
+    until_event(path, EngineLeft)
+
+
+def test_a_job_gone_on_with_ends_as_if_it_had_never_stopped(tmp_path, data):
+    """Bit for bit: stopped in the middle of training and again in retraining, with dropout-free and momentum state."""
+    straight, stopped = (pack_file(tmp_path / f"{name}.safetensors") for name in ("straight", "stopped"))
+    command = add("one", data, recipe=replace(QUICK, epochs=3, retrain_epochs=2))
+    work(straight, command)
+    for when in (5, 2):
+        import threading
+
+        stop = threading.Event()
+        steps = 0
+        for entry in jobs.run(stopped, command if when == 5 else Train(), stop):
+            steps += isinstance(entry.event, TrainStep) and (when == 5 or "retrain" in _phase(stopped))
+            if steps == when:
+                stop.set()
+        assert entry.event.outcome == "stopped"
+    work(stopped, Train())
+    for path in (straight, stopped):
+        export(path, "one", path.with_suffix(".out"))
+    assert straight.with_suffix(".out").read_bytes() == stopped.with_suffix(".out").read_bytes()
+
+
+def _phase(path):
+    from packnet_core.events import PhaseStarted
+
+    phases = [e.event.phase for e in journal.read(Places(path).journal) if isinstance(e.event, PhaseStarted)]
+    return phases[-1] if phases else ""
+
+
+def test_the_file_is_saved_after_every_phase(path, data):
+    entries = work(path, add("one", data))
+    assert sum(isinstance(entry.event, Saved) for entry in entries) == 2  # trained, then pruned and retrained

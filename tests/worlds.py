@@ -1,0 +1,49 @@
+"""Small made-up data sets and pack files for tests: real files, quickly learnt."""
+
+from pathlib import Path
+
+import numpy as np
+from packnet_core.commands import Add
+from packnet_core.records import Recipe
+
+QUICK = Recipe(lr=0.05, epochs=2, retrain_epochs=1, batch_size=16)
+
+
+def images(
+    path: Path, classes: int = 3, train: int = 60, test: int = 30, size: int = 8, channels: int = 1, seed: int = 0
+):
+    """An .npz whose classes are noisy versions of a random picture each. Returns its path."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(40, 216, (classes, size, size, channels))
+    arrays: dict[str, np.ndarray] = {"classes": np.array([f"class {i}" for i in range(classes)])}
+    for part, count in (("train", train), ("test", test)):
+        labels = np.arange(count) % classes
+        noise = rng.normal(0, 30, (count, size, size, channels))
+        pixels = np.clip(pictures[labels] + noise, 0, 255).astype(np.uint8)
+        arrays[f"{part}_images"] = pixels[..., 0] if channels == 1 else pixels
+        arrays[f"{part}_labels"] = labels.astype(np.int64)
+    np.savez(path, **arrays)
+    return path
+
+
+def pack_file(path: Path, arch: str = "digits_net", size: int = 8, channels: int = 1, **options) -> Path:
+    """A new pack file without tasks."""
+    from packnet_core.create import new
+
+    for _ in new(path, arch, input_size=size, channels=channels, **options):
+        pass
+    return path
+
+
+def add(name: str, data: Path, **changes) -> Add:
+    """A quick `add` that prunes by half."""
+    return Add(**{"task": name, "data": str(data), "recipe": QUICK, "prune": 0.5, **changes})
+
+
+def work(path: Path, command):
+    """Do a command in this process. Returns its journal entries; fails the test where the job failed."""
+    from packnet_core import jobs
+
+    entries = list(jobs.run(path, command))
+    assert entries[-1].event.outcome == "done", entries[-1].event.message
+    return entries
