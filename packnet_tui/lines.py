@@ -38,8 +38,9 @@ def _text(entry: Entry) -> str | None:
         case JobStarted(command=command, device=device):
             return f"{summary(command)}: job {entry.job} on {device}"
         case PhaseStarted(phase="train" | "retrain" as phase) as event:
+            epochs = "epoch" if event.epochs == 1 else "epochs"
             start = f", from epoch {event.epoch}" if event.epoch > 1 else ""
-            return f"{DOING[phase]} {event.task}: {event.epochs} epochs of {event.images:,} images{start}"
+            return f"{DOING[phase]} {event.task}: {event.epochs} {epochs} of {event.images:,} images{start}"
         case Epoch() as event:
             return _epoch(event)
         case Pruned() as event:
@@ -62,7 +63,7 @@ def _text(entry: Entry) -> str | None:
 
 def _epoch(event: Epoch) -> str:
     digits = len(str(event.epochs))
-    validation = "" if event.validation_error is None else f"  validation error {event.validation_error:6.2f} %"
+    validation = "" if event.validation_error is None else f"  validation {event.validation_error:6.2f} %"
     return (
         f"{event.phase} {event.task} {event.epoch:{digits}}/{event.epochs}  loss {event.loss:.4f}"
         f"  error {event.error:6.2f} %{validation}  {duration(event.seconds)}"
@@ -82,6 +83,17 @@ def columns(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """A text cut to a width in its middle: names of layers differ at both ends."""
+    if columns(text) <= width:
+        return text
+    tail = text[-((width - 1) // 2) :]
+    head = text[: width - 1 - len(tail)]
+    while columns(head) + 1 + columns(tail) > width:  # wide characters
+        head, tail = head[:-1], tail[1:] if len(tail) > len(head) else tail
+    return f"{head}…{tail}"
 
 
 def file_size(size: float) -> str:

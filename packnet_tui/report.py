@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-
 from packnet_core.engine.places import Places
 from packnet_core.events import Entry, Evaluated
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.records import Document
+
 from packnet_tui.tables import layer_table, summary_lines, task_table
 
 REPORT_FORMAT = 1  # of the JSON below
@@ -87,10 +87,12 @@ def last_evaluations(journal: Path, document: Document) -> dict[str, Entry]:
     A journal may hold days of steps, so it is searched from its end for the few lines that matter, and not decoded.
     """
     history = document.history
+    begun = history[0].at if history else 0.0
     since = {
-        task.name: max((s.at for s in history if s is history[0] or s.task == task.name and s.what.startswith("drop")))
+        task.name: max(
+            [begun, *(step.at for step in history if step.task == task.name and step.what.startswith("drop"))]
+        )
         for task in document.tasks
-        if history
     }
     found: dict[str, Entry] = {}
     try:
@@ -105,7 +107,7 @@ def last_evaluations(journal: Path, document: Document) -> dict[str, Entry]:
                         found[name] = entry
     except (OSError, ValueError):  # no journal, or an empty one
         pass
-    return {name: entry for name, entry in found.items() if entry.at >= since.get(name, 0)}
+    return {name: entry for name, entry in found.items() if entry.at >= since[name]}
 
 
 def _decoded(line: bytes) -> Entry | None:

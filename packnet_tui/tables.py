@@ -6,7 +6,8 @@ from pathlib import Path
 from packnet_core.events import Entry, Evaluated
 from packnet_core.packfile.header import Header
 from packnet_core.records import Document
-from packnet_tui.lines import columns, file_size, printable
+
+from packnet_tui.lines import columns, file_size, printable, shortened
 
 GAP = "  "
 NARROWEST_NAME = 8
@@ -42,8 +43,8 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
                 str(len(task.classes)),
                 short_count(owned),
                 ABSENT if task.prune_ratio is None else f"{task.prune_ratio:.2f}",
-                two_digits(task.error and task.error.top1),
-                two_digits(task.error and task.error.top5),
+                two_digits(task.error.top1 if task.error else None),
+                two_digits(task.error.top5 if task.error else None),
                 two_digits(newest.event.error.top1 if newest and isinstance(newest.event, Evaluated) else None),
                 task.digest.removeprefix("sha256:")[:7],
             ]
@@ -99,11 +100,7 @@ def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], fle
 
 
 def _cell(text: str, width: int, at_left: bool) -> str:
-    """A text in its column. Too long, it loses its middle: layers differ at both ends."""
-    while columns(text) > width:
-        half = (min(len(text), width + 1)) // 2
-        text = text[: half - 1 if columns(text) > width + 1 else half - 1] + "…" + text[len(text) - (width - half) :]
-        break
+    text = shortened(text, width)
     space = " " * (width - columns(text))
     return text + space if at_left else space + text
 

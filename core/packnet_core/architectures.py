@@ -9,11 +9,12 @@ from typing import Any
 from urllib.error import URLError
 
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torchvision import models
+from torchvision.models import get_model, get_model_weights, list_models  # type: ignore[attr-defined]
 
 from packnet_core.errors import RequestError
 from packnet_core.small_networks import CifarResNet, DigitsNet
@@ -25,7 +26,7 @@ WRAPPERS = ("state_dict", "model")  # keys under which training scripts put a st
 def names() -> list[str]:
     """Every name that `build` knows, without `module:function` and CIFAR ResNets of other depths."""
     return [
-        *torchvision.models.list_models(module=torchvision.models),
+        *list_models(module=models),
         "cifar_resnet20",
         "cifar_resnet56",
         "digits_net",
@@ -64,7 +65,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     if name in ("googlenet", "inception_v3"):
         # one output: the auxiliary classifiers would be second heads
         options = {"aux_logits": False, "init_weights": True, "transform_input": channels == 3}
-    model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **options)
+    model: nn.Module = get_model(name, weights=None, num_classes=classes, **options)
     if channels != 3:
         _take_channels(model, channels)
     return model
@@ -184,7 +185,7 @@ def _imported(name: str) -> nn.Module:
 
 def _downloaded(name: str) -> Any:
     try:
-        weights = torchvision.models.get_model_weights(name)["DEFAULT"]
+        weights = get_model_weights(name)["DEFAULT"]
     except (ValueError, KeyError):
         raise RequestError(f"torchvision has no weights for {name!r}; give a file, or --weights none") from None
     try:

@@ -32,6 +32,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     layers: dict[str, Share] = {}  # another ratio for some layers, by name or pattern
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
+    limit: int | None = None  # None: as the task was trained
     device: str | None = None
 
 
@@ -40,12 +41,13 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
 
     recipe: Changes = {}
     data: str | None = None
+    limit: int | None = None
     device: str | None = None
 
     @property
     def resumes(self) -> bool:
         """Whether this asks to go on with an interrupted job, if there is one: it changes nothing."""
-        return not self.recipe and self.data is None
+        return not self.recipe and self.data is None and self.limit is None
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):

@@ -34,6 +34,7 @@ def new(
     task: str | None = None,
     data_source: str | None = None,
     flip: bool | None = None,
+    limit: int | None = None,
     seed: int = 0,
     device: str | None = None,
 ) -> Iterator[Event]:
@@ -77,21 +78,22 @@ def new(
     if task is not None and data_source is not None:
         if not has_head:
             raise RequestError(f"the weights have no head {head!r} to keep for task {task!r}")
-        document = yield from _given_task(network, document, given_head, task, data_source, flip, seed)
+        task_data = data.load(data_source, given, flip=flip, limit=limit, seed=seed)
+        document = yield from _given_task(network, document, given_head, task, task_data, seed)
     elif any(not bool(torch.isfinite(t).all()) for t in network.weights.values()):
         raise RequestError(f"the weights in {weights} have NaN or infinity")
     else:
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0
     with places.locked():
+        places.retire_journal()
         yield Saved(bytes=storage.save(places.file, network, document))
 
 
 def _given_task(
-    network: PackedNetwork, document: Document, head: nn.Linear, task: str, source: str, flip: bool | None, seed: int
+    network: PackedNetwork, document: Document, head: nn.Linear, task: str, task_data: data.TaskData, seed: int
 ) -> Generator[Event, None, Document]:
     """Open a first task with the head that came with the weights, measured on its test set."""
-    task_data = data.load(source, document.input, flip=flip, limit=None, seed=seed)
     if head.out_features != len(task_data.classes):
         raise RequestError(
             f"the weights' head has {head.out_features} classes, and the data has {len(task_data.classes)}; give the "

@@ -18,6 +18,8 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
 
     Raises RequestError that says why not and what to do.
     """
+    if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
+        raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     match command:
         case Add():
             _check_add(document, command)
@@ -91,8 +93,6 @@ def _check_add(document: Document, command: Add) -> None:
         raise RequestError(f"the file holds {MOST_TASKS} tasks, the most there can be; task {name!r} would be one more")
     if command.prune is not None:
         _check_ratio(command.prune)
-    if command.limit is not None and command.limit < 1:
-        raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     command.recipe.changed({})
     newest = document.open_task
     if newest and newest.phase == "trained":

@@ -87,12 +87,12 @@ class Workspace:
             case Prune():
                 task = tasks.open_task(self.document, "pruned")
                 recipe = task.recipe.changed(command.recipe)
-                yield from self._prune(command, command, recipe, self._data_of(task, command.data))
+                yield from self._prune(command, command, recipe, self._data_of(task, command.data, command.limit))
             case Train():
                 task = tasks.open_task(self.document, "trained")
                 phase: Literal["train", "retrain"] = "train" if task.phase == "trained" else "retrain"
                 recipe = self._recipe(task, command, phase)
-                yield from self._train_phase(command, phase, recipe, self._data_of(task, command.data))
+                yield from self._train_phase(command, phase, recipe, self._data_of(task, command.data, command.limit))
             case Drop():
                 yield from self._drop(command)
 
@@ -217,7 +217,8 @@ class Workspace:
         self.network.to(self.device)
         self.document = interrupted.document
         task, command = self.document.tasks[-1], interrupted.command
-        task_data = self._data_of(task, None if isinstance(command, Add) else command.data)
+        source, limit = (None, None) if isinstance(command, Add) else (command.data, command.limit)
+        task_data = self._data_of(task, source, limit)
         recipe = task.recipe if isinstance(command, Add) else self._recipe(task, command, interrupted.phase)
         yield Note(text=f"going on with {summary(command)} from epoch {interrupted.run['epoch']}")
         yield self._count()
@@ -265,10 +266,10 @@ class Workspace:
 
     # -- data and recipes ---------------------------------------------------------------------------------------
 
-    def _data_of(self, task: Task, source: str | None) -> TaskData:
-        return self._load_data(
-            source or task.data.source, task.data.flip, task.data.limit, task.recipe.seed, task.classes
-        )
+    def _data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
+        known = task.data
+        limit = limit or known.limit
+        return self._load_data(source or known.source, known.flip, limit, task.recipe.seed, task.classes)
 
     def _load_data(
         self, source: str, flip: bool | None, limit: int | None, seed: int, classes: tuple[str, ...] | None

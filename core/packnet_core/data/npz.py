@@ -27,7 +27,10 @@ class Arrays:
 
 
 def read(path: Path, pixels: bool = True) -> Arrays:
-    """Read a file; without `pixels` the images are zeros of the same shape, and only their headers are read. Raises RequestError, naming the array, where one is missing or not of the right kind or shape."""
+    """Read a file; without `pixels` only the headers of images are read, and they are zeros of the shape stated there.
+
+    Raises RequestError, naming the array, where one is missing or not of the right kind or shape.
+    """
     if not zipfile.is_zipfile(path):
         raise RequestError(f"{path} is not an .npz file; write one with numpy.savez, with {', '.join(KEYS)}")
     arrays = {}

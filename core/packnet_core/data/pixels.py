@@ -131,7 +131,7 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
 
 
 def resized(image: Image.Image, size: int) -> Bytes:
-    """Straight to size × size, bilinear, antialiased where it shrinks. Pillow does it in integers: the same anywhere."""
+    """Straight to size × size, bilinear, antialiased where it shrinks; in Pillow's integers, so the same anywhere."""
     return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
 
 

@@ -132,7 +132,10 @@ def resolve(source: str) -> str:
 
 
 def open_source(source: str, pixels: bool = True) -> Source:
-    """Open data; without `pixels` an array of images is all zeros, of the right shape, and costs nothing. Raises RequestError, naming what is wrong, where it can't be data."""
+    """Open data; files are only listed, and without `pixels` the images of an .npz file are left out (see `npz.read`).
+
+    Raises RequestError, naming what is wrong, where the source can't be data.
+    """
     if not printable(source):
         raise RequestError(f"the data source {source!r} has characters that can't be shown; rename it")
     if source.startswith("torchvision:"):

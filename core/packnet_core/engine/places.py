@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,12 @@ class Places:
         self.address = self.folder / "engine.json"  # where the running engine listens
         self.log = self.folder / "engine.log"  # what the engine process printed
         self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
+
+    def retire_journal(self) -> None:
+        """Put what is left beside a file that is gone out of the way of a new file of the same name."""
+        if self.journal.exists():
+            self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+        self.checkpoint.unlink(missing_ok=True)
 
     def socket_folder(self) -> Path:
         """A folder of this user alone whose socket paths are short enough to bind.

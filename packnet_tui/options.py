@@ -1,0 +1,153 @@
+"""The arguments and options that several commands share: their help, their limits, their completion."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from packnet_core.errors import RequestError
+
+
+class Optimizer(StrEnum):
+    sgd = "sgd"
+    adamw = "adamw"
+
+
+def above_zero(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not a number above 0")
+    return value
+
+
+def not_negative(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not 0 or a number above it")
+    return value
+
+
+def below_one(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < 1:
+        raise typer.BadParameter(f"{value:g} is not from 0 to below 1")
+    return value
+
+
+def numbers(text: str | None) -> list[float] | None:
+    """`0.485,0.456,0.406` as numbers."""
+    try:
+        return None if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise RequestError(f"{text!r} is not a list of numbers, one a channel, like 0.485,0.456,0.406") from None
+
+
+def layer_ratios(texts: list[str]) -> dict[str, float]:
+    """`NAME=R` options as ratios by layer."""
+    ratios = {}
+    for text in texts:
+        name, _, ratio = text.rpartition("=")
+        try:
+            ratios[name] = float(ratio)
+        except ValueError:
+            name = ""
+        if not name:
+            raise RequestError(f"--layer takes NAME=R, a layer and its pruning ratio, and {text!r} is not that")
+    return ratios
+
+
+# -- completion: from the header of the file on the command line, silently nothing where that can't be read ------
+
+
+def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+    return [name for name in _task_names(ctx) if name.startswith(incomplete)]
+
+
+def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
+    return [name for name in _task_names(ctx)[-1:] if name.startswith(incomplete)]
+
+
+def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
+    with suppress(Exception):
+        from packnet_core.packfile.header import read_header
+
+        layers = read_header(ctx.params["file"]).document.layers
+        names = [layer.name.removesuffix(".weight") + "=" for layer in layers]
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+def complete_data(incomplete: str) -> list[str]:
+    return [*(s for s in ("sklearn:digits", "torchvision:") if s.startswith(incomplete)), *_paths(incomplete)]
+
+
+def complete_architectures(incomplete: str) -> list[str]:
+    usual = ("cifar_resnet20", "cifar_resnet56", "vgg16", "vgg16_bn", "resnet18", "resnet50", "densenet121", "vit_b_16")
+    return [name for name in usual if name.startswith(incomplete)]  # torchvision has many more, and is slow to ask
+
+
+def _task_names(ctx: typer.Context) -> list[str]:
+    with suppress(Exception):
+        from packnet_core.packfile.header import read_header
+
+        return [task.name for task in read_header(ctx.params["file"]).document.tasks]
+    return []
+
+
+def _paths(incomplete: str) -> Iterator[str]:
+    folder, start = os.path.split(incomplete)
+    with suppress(OSError):
+        for entry in sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda e: e.name):
+            if entry.name.startswith(start) and (entry.is_dir() or entry.name.endswith(".npz")):
+                yield os.path.join(folder, entry.name) + ("/" if entry.is_dir() else "")
+
+
+# -- types ---------------------------------------------------------------------------------------------------------
+
+DATA = "A folder with train/CLASS/*.jpg and val/ or test/, FILE.npz, torchvision:NAME, or sklearn:digits."
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The pack file.", show_default=False)]
+OldTask = Annotated[
+    str, typer.Argument(metavar="TASK", help="A task of the file.", autocompletion=complete_tasks, show_default=False)
+]
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="DATA", help=f"Other data than the task was made with. {DATA}", autocompletion=complete_data),
+]
+Epochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="Passes over the training images.")]
+Rate = Annotated[float | None, typer.Option("--lr", metavar="X", callback=above_zero, help="Learning rate.")]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images a step.")]
+OptimizerName = Annotated[Optimizer | None, typer.Option(metavar="sgd|adamw", help="Optimizer.", case_sensitive=False)]
+Momentum = Annotated[float | None, typer.Option(metavar="X", callback=below_one, help="Momentum of sgd.")]
+WeightDecay = Annotated[float | None, typer.Option(metavar="X", callback=not_negative, help="Weight decay.")]
+DecayEpoch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, help="Divide the learning rate by ten after this epoch (default: half of the epochs)."
+    ),
+]
+RetrainEpochs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Epochs of retraining after pruning (default: half of the epochs)."),
+]
+RetrainRate = Annotated[
+    float | None,
+    typer.Option(
+        "--retrain-lr", metavar="X", callback=above_zero, help="Learning rate of retraining (default: a tenth of --lr)."
+    ),
+]
+Flip = Annotated[
+    bool | None,
+    typer.Option(
+        "--flip/--no-flip",
+        help="Random left-right flips while training (default: as the data suggests; off for digits).",
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="IMAGES", min=1, help="Use so many training images at most (default: all).")
+]
+Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]

@@ -1,0 +1,50 @@
+"""VGG-16 with four tasks, as in §10 of the design, without training it."""
+
+import torch
+from packnet_core import architectures
+from packnet_core.network import PackedNetwork
+from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+
+RATIOS = (0.5, 0.75, 0.75, 0.75)
+
+
+def packed(arch: str, tasks: int = 4, size: int = 224) -> tuple[PackedNetwork, Document]:
+    """A network whose tasks were pruned as in the paper's Table 2; the newest is open."""
+    torch.manual_seed(0)
+    model = architectures.build(arch, channels=3)
+    network = PackedNetwork(model, architectures.find_head(model))
+    names = ["imagenet", "cubs", "cars", "flowers"]
+    for index in range(tasks):
+        network.open_task(100)
+        for name, weight in network.weights.items():
+            own = network.owners[name] == index + 1
+            weight.data[own] = torch.randn(int(own.sum())) * 0.01
+        network.prune(dict.fromkeys(network.weights, RATIOS[index]))
+        network.end_phase()
+    own_digests = [network.weights_digest(index + 1) for index in range(tasks)]
+    counts = network.counts()
+    document = Document(
+        version=FORMAT_VERSION,
+        architecture=Architecture(name=arch, head=network.head, features=network.features),
+        input=Input(channels=3, size=size, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        tasks=tuple(
+            Task(
+                name=names[index],
+                phase="sealed" if index + 1 < tasks else "retrained",
+                classes=tuple(f"class {i}" for i in range(100)),
+                data=Data(source="/nowhere", flip=True, limit=None, train=900, validation=100, test=500),
+                recipe=Recipe(),
+                prune_ratio=RATIOS[index],
+                error=Error(top1=20.0 + index, top5=5.0, images=500),
+                chance=99.0,
+                weights_digest=own_digests[index],
+                digest=network.task_digest(index + 1, own_digests),
+            )
+            for index in range(tasks)
+        ),
+        layers=tuple(
+            Layer(name=name, shape=tuple(w.shape), owned=tuple(counts[name])) for name, w in network.weights.items()
+        ),
+        history=(),
+    )
+    return network, document
