@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torchvision import models
-from torchvision.models import get_model, get_model_weights, list_models  # type: ignore[attr-defined]
+from torchvision.models import get_model, get_model_weights, list_models
 
 from packnet_core.errors import RequestError
 from packnet_core.small_networks import CifarResNet, DigitsNet
@@ -142,17 +142,20 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
 
 
 class _NoDraws(TorchFunctionMode):
-    """Leaves tensors as they are where torch.nn.init would draw random values, most of the time that building takes."""
+    """Draws no random values: they take most of the time of building.
 
-    skipped = frozenset(
-        {"uniform_", "kaiming_uniform_", "normal_", "erfinv_"}
-    )  # of torch.nn.init, and tensors' methods
+    Where torch.nn.init fills a tensor it is left as it is. Elsewhere zeros take their place, since some
+    initialisations draw until all values are in a range.
+    """
+
+    draws = frozenset({"uniform_", "kaiming_uniform_", "normal_"})
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in self.skipped:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
+        if getattr(func, "__name__", "") not in self.draws:
+            return func(*args, **kwargs)
+        tensor = args[0] if args else kwargs["tensor"]
+        return tensor if getattr(func, "__module__", "") == "torch.nn.init" else tensor.zero_()
 
 
 def _take_channels(model: nn.Module, channels: int) -> None:

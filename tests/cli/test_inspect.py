@@ -103,7 +103,7 @@ def test_tables_are_aligned_and_fit_80_columns(file, capsys, monkeypatch):
     assert summary == [
         "model.safetensors: tiny:net, input 1×8×8, 2 tasks",
         "644 weights, 313 free (48.6 %)",
-        f"{file.stat().st_size / 1000:.1f} kB: network 2.6 kB, owners 82 bytes, heads 660 bytes, rest 16 bytes",
+        f"{file.stat().st_size / 1000:.1f} kB: network 2.6 kB, owners 81 bytes, heads 660 bytes, rest 16 bytes",
     ]
     assert tasks == [
         "#  task     phase   classes  owns  prune  error  top-5  digest",

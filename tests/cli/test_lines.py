@@ -51,9 +51,7 @@ LINES = [
     (PhaseStarted(phase="eval", task="cubs", epochs=0, images=54), None),
     (Occupancy(task="cubs", phase="trained", layers={"a": [1]}), None),
     (
-        TrainStep(
-            task="cubs", epoch=1, step=1, steps=9, loss=1, error=50, lr=0.1, images_per_second=9, seconds_left=9
-        ),
+        TrainStep(task="cubs", epoch=1, step=1, steps=9, loss=1, error=50, lr=0.1, images_per_second=9, seconds_left=9),
         None,
     ),
     (EPOCH, "train cubs  3/20  loss 0.4124  error  14.20 %  validation  15.90 %  12.3 s"),

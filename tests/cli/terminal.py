@@ -1,0 +1,45 @@
+"""A real terminal for a test: a program behind a pseudo-terminal, in a session of its own."""
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+from pathlib import Path
+
+
+class Terminal:
+    """Runs a program; `output` is all that it has drawn."""
+
+    def __init__(self, *arguments: object, cwd: Path, columns: int = 80, rows: int = 24, **environment: str):
+        self.output = b""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execve(str(arguments[0]), [str(a) for a in arguments], {**os.environ, "TERM": "xterm", **environment})
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def read_until(self, wanted: str) -> None:
+        while wanted.encode() not in self.output:
+            assert self._read(), f"no {wanted!r} in {self.output.decode()!r}"
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        while self._read():
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        os.close(self._fd)
+
+    def _read(self) -> bool:
+        try:
+            got = os.read(self._fd, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            return False
+        self.output += got
+        return bool(got)

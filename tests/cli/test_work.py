@@ -1,0 +1,241 @@
+"""Real work through the real command: here and in an engine, stopped, interrupted, hung up, gone on with."""
+
+import json
+import os
+import signal
+
+import pytest
+from msgspec.structs import replace
+from packnet_core.engine import client, journal
+from packnet_core.engine.places import Places
+from packnet_core.events import JobFinished, Saved, TrainStep
+from packnet_core.packfile.header import read_header
+
+from tests.cli.conftest import SCRIPTS, one_line
+from tests.cli.terminal import Terminal
+from tests.waiting import until, until_event
+from tests.worlds import QUICK, add, images, pack_file, work
+
+QUICKLY = ["--epochs", "2", "--retrain-epochs", "1", "--lr", "0.05", "--batch-size", "16"]
+LONG = ["--epochs", "100000", "--lr", "0.0001", "--batch-size", "16"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    return images(tmp_path / "data.npz", train=200)
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return pack_file(tmp_path / "net.safetensors")
+
+
+@pytest.fixture
+def path(empty, data):
+    """A file with one task, pruned by half."""
+    work(empty, add("one", data))
+    return empty
+
+
+@pytest.fixture
+def engine(path):
+    with client.start(path) as engine:
+        pid = engine.status().pid
+        yield engine
+    if Places(path).is_locked():
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not Places(path).is_locked(), "the engine to end")
+
+
+def test_the_whole_way_in_plain_lines(tmp_path, run, data):
+    made = run("new", "net.safetensors", "--arch", "digits_net", "--channels", 1)
+    assert made.returncode == 0, made.stderr
+    assert "no task yet" in made.stdout
+    first = run("add", "net.safetensors", "one", "--data", "data.npz", *QUICKLY, "--prune", 0.5)
+    assert (first.returncode, first.stderr) == (0, "")
+    kinds = [line.split()[0] for line in first.stdout.splitlines()]
+    assert kinds == ["add", "training", "train", "train", "one:", "saved,", "pruned", "retraining", "retrain", "one:",
+                     "saved,", "add"]  # fmt: skip
+    assert first.stdout.replace("\n", "").isprintable()  # no control codes without a terminal
+    assert read_header(tmp_path / "net.safetensors").document.tasks[0].data.source == str(data)
+    pruned = run("prune", "net.safetensors", 0.75, "--layer", "hidden=0.9", "--retrain-epochs", 0)
+    assert pruned.returncode == 0
+    checked = run("verify", "net.safetensors")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert {line.split()[0] for line in checked.stdout.splitlines()} == {"ok"}
+    out = run("export", "net.safetensors", "one", "one.safetensors")
+    assert (out.returncode, (tmp_path / "one.safetensors").exists()) == (0, True)
+    again = run("export", "net.safetensors", "one", "one.safetensors")
+    assert (again.returncode, "exists already" in one_line(again.stderr)) == (2, True)
+
+
+def test_eval_json_lines_and_inspect_agree(path, run):
+    measured = run("eval", path, "--json")
+    events = [json.loads(line)["event"] for line in measured.stdout.splitlines()]
+    [evaluated] = [event for event in events if event["type"] == "evaluated"]
+    task = json.loads(run("inspect", path, "--json").stdout)["tasks"][0]
+    assert task["last_evaluation"]["top1"] == evaluated["error"]["top1"] == task["error"]["top1"]
+
+
+def test_verify_says_what_is_damaged(path, run):
+    content = bytearray(path.read_bytes())
+    header = int.from_bytes(content[:8], "little")
+    tensor = json.loads(content[8 : 8 + header])["hidden.weight"]["data_offsets"]
+    at = next(i for i in range(8 + header + tensor[0], 8 + header + tensor[1], 4) if any(content[i : i + 4]))
+    content[at] ^= 1
+    path.write_bytes(content)
+    result = run("verify", path)
+    assert result.returncode == 2
+    assert "task one" in one_line(result.stderr)
+    assert "WRONG task one" in result.stdout
+    given = json.loads(run("verify", path, "--json").stdout)
+    assert (given["ok"], [check["ok"] for check in given["checks"]].count(False)) == (False, 1)
+    refused = run("train", path, "--epochs", 1)
+    assert refused.returncode == 2
+    assert "damaged" in one_line(refused.stderr)
+
+
+def test_work_that_fails_is_status_1_and_changes_nothing(path, run, data):
+    before = path.read_bytes()
+    result = run("add", path, "two", "--data", data, "--lr", "1e30", "--epochs", 1)
+    assert result.returncode == 1
+    assert "diverged" in one_line(result.stderr)
+    assert path.read_bytes() == before
+
+
+def test_data_that_is_not_there_is_status_2(path, run):
+    result = run("add", path, "two", "--data", "nowhere.npz")
+    assert result.returncode == 2
+    assert "nowhere.npz" in one_line(result.stderr)
+
+
+def test_drop_asks_and_the_default_is_no(path, data, tmp_path):
+    work(path, add("two", data))
+    for answer, status, tasks in (("\r", 1, 2), ("y\r", 0, 1)):
+        terminal = Terminal(SCRIPTS / "packnet", "drop", path, "two", cwd=tmp_path)
+        terminal.read_until("[y/N]")
+        terminal.type(answer)
+        assert terminal.wait() == status
+        assert len(read_header(path).document.tasks) == tasks
+
+
+def test_ctrl_c_stops_at_the_next_step_and_train_goes_on(path, data, begin, run):
+    working = begin("add", path, "two", "--data", data, *LONG)
+    until_event(path, TrainStep, job=2, count=2)
+    working.send_signal(signal.SIGINT)
+    _, err = working.communicate()
+    assert working.returncode == 1
+    assert "stopping after this step" in err
+    assert "packnet train" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert Places(path).checkpoint.exists()
+    assert len(read_header(path).document.tasks) == 1
+    stopped_at = max(e.event.step for e in journal.read(Places(path).journal) if isinstance(e.event, TrainStep))
+    working = begin("train", path)
+    assert until_event(path, TrainStep, job=3).event.step > stopped_at
+    working.send_signal(signal.SIGTERM)
+    assert working.wait() == 1
+    assert until_event(path, JobFinished, job=3).event.outcome == "stopped"
+
+
+def test_ctrl_c_twice_ends_at_once(path, data, tmp_path):
+    """A step of this network takes no time, so the second comes while the first is being answered, or is too late."""
+    terminal = Terminal(SCRIPTS / "packnet", "add", path, "two", "--data", data, *LONG, cwd=tmp_path)
+    until_event(path, TrainStep, job=2)
+    os.kill(terminal.pid, signal.SIGINT)
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.wait() in (1, 130)
+    assert terminal.output.endswith(b"\x1b[?25h") or b"\x1b[?25h" in terminal.output  # the cursor is back
+    assert b"Traceback" not in terminal.output
+
+
+def test_a_terminal_shows_a_bar_and_keeps_the_lines(path, data, tmp_path):
+    terminal = Terminal(SCRIPTS / "packnet", "train", path, "--epochs", "2", cwd=tmp_path)
+    assert terminal.wait() == 0
+    text = terminal.output.decode()
+    assert "━" in text
+    assert "img/s ETA" in text
+    assert "retrain one 2/2" in text
+    assert text.rstrip().splitlines()[-1].strip().startswith("train: done")
+
+
+def test_a_dumb_terminal_gets_plain_lines(path, tmp_path):
+    terminal = Terminal(SCRIPTS / "packnet", "eval", path, cwd=tmp_path, TERM="dumb")
+    assert terminal.wait() == 0
+    assert terminal.output.decode().replace("\r\n", "").isprintable()
+
+
+def test_a_hang_up_does_not_stop_the_work(path, data, tmp_path):
+    """Law 7, without an engine: the window is closed while the job runs in this very process."""
+    long_enough = ["--epochs", "30", "--lr", "0.01", "--batch-size", "8"]
+    terminal = Terminal(SCRIPTS / "packnet", "add", path, "two", "--data", data, *long_enough, cwd=tmp_path)
+    until_event(path, TrainStep, job=2)
+    terminal.hang_up()
+    assert until_event(path, JobFinished, job=2).event.outcome == "done"
+    assert read_header(path).document.tasks[1].name == "two"
+
+
+def test_a_second_command_is_refused_while_one_works(path, data, begin, run):
+    begin("add", path, "two", "--data", data, *LONG)
+    until_event(path, TrainStep, job=2)
+    refused = run("eval", path)
+    assert refused.returncode == 2
+    assert "another packnet process" in one_line(refused.stderr)
+    assert run("inspect", path).returncode == 0  # readers need no lock
+
+
+def test_an_engine_does_the_work_where_one_runs(path, data, run, engine):
+    result = run("add", path, "two", "--data", data, *QUICKLY)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("job 2 is queued")
+    assert lines[-1].startswith("add two: done in")
+    assert sum(line.startswith("train two") for line in lines) == 2
+    wrong = run("add", path, "two", "--data", data)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "there is a task 'two' already" in one_line(wrong.stderr)
+    failed = run("add", path, "three", "--data", data, "--device", "nowhere", "--yes")
+    assert failed.returncode == 2
+
+
+def test_ctrl_c_while_following_leaves_the_job_and_stop_ends_it(path, data, begin, run, engine):
+    following = begin("add", path, "two", "--data", data, *LONG)
+    until_event(path, TrainStep, job=2)
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate()
+    assert following.returncode == 130
+    assert "goes on without this terminal" in one_line(err)
+    assert "packnet stop" in err
+    assert engine.status().job == 2
+    asking = run("stop", path)
+    assert asking.returncode == 2
+    assert "--yes" in one_line(asking.stderr)
+    stopped = run("stop", path, "--yes")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert "add two can be gone on with: packnet train" in stopped.stdout
+    assert not Places(path).is_locked()
+
+
+def test_an_engine_that_dies_is_said(path, data, begin, engine):
+    following = begin("add", path, "two", "--data", data, *LONG)
+    until_event(path, TrainStep, job=2)
+    os.kill(engine.status().pid, signal.SIGKILL)
+    _, err = following.communicate()
+    assert following.returncode == 1
+    assert "the engine of net.safetensors died" in one_line(err)
+
+
+def test_nothing_was_saved_twice(path, data, run):
+    """The same command on the same file, here and in an engine, leaves the same bytes of the network."""
+    twin = path.with_name("twin.safetensors")
+    twin.write_bytes(path.read_bytes())
+    with client.start(twin) as engine:
+        for file in (path, twin):
+            assert run("add", file, "two", "--data", data, *QUICKLY).returncode == 0
+        engine.leave()
+    until(lambda: not Places(twin).is_locked(), "the engine to end")
+    first, second = (read_header(file).document for file in (path, twin))
+    assert first.tasks[1].digest == second.tasks[1].digest
+    assert replace(first, history=()).layers == replace(second, history=()).layers
+    assert isinstance(until_event(twin, Saved).event, Saved)
+    assert QUICK.epochs == first.tasks[1].recipe.epochs
