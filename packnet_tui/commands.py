@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.records import Recipe
-
 from packnet_tui import options as o
 
 PAPER = Recipe()  # the defaults, from the paper

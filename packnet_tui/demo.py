@@ -7,7 +7,6 @@ from pathlib import Path
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
-
 from packnet_tui.shell import typed
 
 FILE = Path("demo.safetensors")

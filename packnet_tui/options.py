@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from packnet_core.errors import RequestError
+from packnet_core.packfile.header import read_header
+from packnet_core.records import Document
 
 
 class Optimizer(StrEnum):
@@ -69,13 +72,9 @@ def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
-    with suppress(Exception):
-        from packnet_core.packfile.header import read_header
-
-        layers = read_header(ctx.params["file"]).document.layers
-        names = [layer.name.removesuffix(".weight") + "=" for layer in layers]
-        return [name for name in names if name.startswith(incomplete)]
-    return []
+    document = _document(ctx)
+    names = [layer.name.removesuffix(".weight") + "=" for layer in document.layers] if document else []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_data(incomplete: str) -> list[str]:
@@ -88,11 +87,15 @@ def complete_architectures(incomplete: str) -> list[str]:
 
 
 def _task_names(ctx: typer.Context) -> list[str]:
-    with suppress(Exception):
-        from packnet_core.packfile.header import read_header
+    document = _document(ctx)
+    return [task.name for task in document.tasks] if document else []
 
-        return [task.name for task in read_header(ctx.params["file"]).document.tasks]
-    return []
+
+def _document(ctx: typer.Context) -> Document | None:
+    with suppress(Exception):
+        # behind an option that still lacks its value, the arguments are not parsed yet
+        return read_header(ctx.params.get("file") or ctx.args[0]).document
+    return None
 
 
 def _paths(incomplete: str) -> Iterator[str]:

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
-from packnet_core.events import Entry, JobFinished, PhaseStarted, Progress, TrainStep
 
+from packnet_core.events import Entry, JobFinished, PhaseStarted, Progress, TrainStep
 from packnet_tui.lines import DOING, line, printable, shortened
 from packnet_tui.shell import is_terminal
 

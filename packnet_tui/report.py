@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from packnet_core.engine.places import Places
 from packnet_core.events import Entry, Evaluated
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.records import Document
-
 from packnet_tui.tables import layer_table, summary_lines, task_table
 
 REPORT_FORMAT = 1  # of the JSON below

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from packnet_core.errors import PacknetError, RequestError
-
 from packnet_tui.lines import printable
 
 INTERRUPTED = 130  # what shells call an end by Ctrl-C

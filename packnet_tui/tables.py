@@ -6,7 +6,6 @@ from pathlib import Path
 from packnet_core.events import Entry, Evaluated
 from packnet_core.packfile.header import Header
 from packnet_core.records import Document
-
 from packnet_tui.lines import columns, file_size, printable, shortened
 
 GAP = "  "

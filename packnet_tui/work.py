@@ -16,7 +16,6 @@ from packnet_core.engine.client import Engine, connect
 from packnet_core.engine.places import Places
 from packnet_core.packfile.header import read_header
 from packnet_core.records import Document
-
 from packnet_tui.follow import show, submit
 from packnet_tui.progress import Display
 from packnet_tui.shell import INTERRUPTED

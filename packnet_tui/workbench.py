@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from packnet_core.errors import RequestError
 
+from packnet_core.errors import RequestError
 from packnet_tui import options as o
 from packnet_tui.commands import examples, root
 from packnet_tui.shell import is_terminal, typed

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from packnet_core.commands import Add
 from packnet_core.records import Recipe
 

@@ -1,6 +1,7 @@
 """VGG-16 with four tasks, as in §10 of the design, without training it."""
 
 import torch
+
 from packnet_core import architectures
 from packnet_core.network import PackedNetwork
 from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task

@@ -5,14 +5,14 @@ import os
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from packnet_core import owners
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.pruning import find_cut
-from safetensors.torch import load_file, save_file
-
 from tests.benchmarks.networks import packed
 
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from packnet_core.packfile import storage
 
+from packnet_core.packfile import storage
 from tests.benchmarks.networks import packed
 
 

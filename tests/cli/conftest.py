@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from packnet_tui.cli import packnet
 from tests.cli import handmade
 
 SCRIPTS = Path(sys.executable).parent
@@ -32,6 +34,20 @@ def run(tmp_path):
         return result
 
     return run
+
+
+@pytest.fixture
+def here(capsys, monkeypatch):
+    """Run `packnet` in this process, where torch is imported once: its stdout and stderr."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    def here(*arguments, status=0) -> tuple[str, str]:
+        got = packnet([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert (got, bool(err)) == (status, status != 0), err
+        return out, err
+
+    return here
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from typer.testing import CliRunner
 
+from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui import options
 from packnet_tui.cli import packnet, workbench
 from packnet_tui.commands import app

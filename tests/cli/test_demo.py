@@ -1,8 +1,8 @@
 """`packnet demo` and the two commands of `packnet-tui`, without a terminal and with one."""
 
 import pytest
-from packnet_core.packfile.header import read_header
 
+from packnet_core.packfile.header import read_header
 from packnet_tui import demo
 from packnet_tui.cli import packnet, workbench
 from tests.cli.conftest import SCRIPTS, one_line

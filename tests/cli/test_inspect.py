@@ -6,9 +6,9 @@ import sys
 from datetime import datetime
 
 import pytest
+
 from packnet_core.events import Evaluated, Note
 from packnet_core.records import Error
-
 from packnet_tui.cli import packnet
 from packnet_tui.lines import columns
 from packnet_tui.tables import aligned

@@ -1,6 +1,7 @@
 """Every event as a line, or none."""
 
 import pytest
+
 from packnet_core.commands import Add
 from packnet_core.events import (
     EngineLeft,
@@ -21,7 +22,6 @@ from packnet_core.events import (
 )
 from packnet_core.events import Event as AnyEvent
 from packnet_core.records import Error
-
 from packnet_tui.lines import duration, file_size, line
 
 ADD = Add(task="cubs", data="d.npz", prune=0.75)

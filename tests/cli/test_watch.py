@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from packnet_core.commands import Add
 from packnet_core.engine.places import Places
 from packnet_core.events import (
@@ -15,7 +16,6 @@ from packnet_core.events import (
     Saved,
     TrainStep,
 )
-
 from packnet_tui.cli import packnet
 from tests.cli import handmade
 from tests.cli.conftest import one_line

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from packnet_core import architectures
-from packnet_core.errors import RequestError
 from safetensors.torch import save_file
 from torch import nn
+
+from packnet_core import architectures
+from packnet_core.errors import RequestError
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from packnet_core.data import load
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
-from PIL import Image
 
 RGB = Input(channels=3, size=28, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

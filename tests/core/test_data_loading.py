@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from packnet_core.data import Images, load, loading
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
-from PIL import Image
 
 RGB = Input(channels=3, size=8, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.2))
 GREY = Input(channels=1, size=8, mean=(0.5,), std=(0.25,))

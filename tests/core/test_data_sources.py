@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from packnet_core.data import load, look, resolve
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
-from PIL import Image
 
 INPUT = Input(channels=3, size=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 

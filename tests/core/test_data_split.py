@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from packnet_core.data.split import allot, choose
 
 COUNTS = st.lists(st.integers(0, 200), min_size=1, max_size=30)

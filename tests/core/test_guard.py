@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
+
 from packnet_core import owners
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.owners import bits
-from torch import nn
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),

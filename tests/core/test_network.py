@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
+
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import PackedNetwork
 from packnet_core.owners import bits
-from torch import nn
 
 
 class Small(nn.Module):

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from packnet_core import owners
 from packnet_core.records import planes
 

@@ -4,13 +4,13 @@ import struct
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
 from packnet_core.errors import FileError, RequestError, WorkError
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.verify import verify
-from safetensors import safe_open
-from safetensors.torch import save_file
-
 from tests.worlds import add, images, pack_file, work
 
 

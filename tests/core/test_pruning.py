@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from packnet_core.errors import Diverged
 from packnet_core.owners import BLOCK
 from packnet_core.pruning import cut, find_cut

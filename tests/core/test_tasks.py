@@ -1,5 +1,6 @@
 import pytest
 from msgspec.structs import replace
+
 from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.records import Architecture, Data, Document, Error, Input, Layer, Recipe, Task

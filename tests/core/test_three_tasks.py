@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from msgspec.structs import replace
+from safetensors.torch import load_file
+
 from packnet_core.commands import Train
 from packnet_core.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.storage import load
 from packnet_core.verify import verify
-from safetensors.torch import load_file
-
 from tests.worlds import QUICK, add, images, pack_file, work
 
 OPTIMIZERS = {

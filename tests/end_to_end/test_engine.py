@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+
 from packnet_core import jobs
 from packnet_core.commands import Evaluate, Train
 from packnet_core.engine import client, journal
@@ -20,7 +21,6 @@ from packnet_core.events import EngineLeft, EngineStarted, Evaluated, JobFinishe
 from packnet_core.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.verify import verify
-
 from tests.waiting import until, until_event
 from tests.worlds import QUICK, add, images, pack_file, work
 

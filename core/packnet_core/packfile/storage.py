@@ -4,23 +4,35 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
+import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from packnet_core import architectures, owners
 from packnet_core.errors import FileError, WorkError
 from packnet_core.network import PackedNetwork
-from packnet_core.packfile.header import HEAD, OWNER, Header, encode_document, read_header
+from packnet_core.packfile.header import HEAD, OWNER, Header, TensorInfo, encode_document, read_header
 from packnet_core.records import Architecture, Document
+
+DTYPES = {
+    torch.float32: "F32",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 def build(architecture: Architecture, channels: int) -> PackedNetwork:
-    """The network that a file describes, with untrained weights. Raises RequestError where it can't be built."""
-    return PackedNetwork(architectures.build(architecture.name, channels=channels), architecture.head)
+    """The network that a file describes, its tensors yet to be filled. Raises RequestError where it can't be built."""
+    model = architectures.build(architecture.name, channels=channels, initialise=False)
+    return PackedNetwork(model, architecture.head)
 
 
 def load(path: str | Path) -> tuple[PackedNetwork, Document]:
@@ -82,16 +94,15 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: dict[s
 
     A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
         try:
-            save_file(plain, temporary, metadata=metadata)
-            os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-                size = os.fstat(written.fileno()).st_size
+            with open(handle, "wb") as file:
+                _write(file, tensors, metadata)
+                os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+                file.flush()
+                os.fsync(handle)
+                size = file.tell()
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -101,9 +112,25 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: dict[s
             os.fsync(folder)
         finally:
             os.close(folder)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise WorkError(f"{path} could not be written and is as it was: {error}") from None
     return size
+
+
+def _write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file tensor by tensor. The same content gives the same bytes, unlike the library's writer."""
+    header: dict[str, object] = {"__metadata__": metadata}
+    ordered = sorted(tensors, key=lambda name: -tensors[name].element_size())  # so that all are aligned
+    end = 0
+    for name in ordered:
+        tensor = tensors[name]
+        begin, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = TensorInfo(DTYPES[tensor.dtype], tuple(tensor.shape), (begin, end))
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in ordered:
+        file.write(np.ascontiguousarray(tensors[name].detach().cpu().numpy()).data)
 
 
 def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
