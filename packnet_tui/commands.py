@@ -327,7 +327,7 @@ def stop(file: o.File, yes: o.Yes = False) -> int:
 
 @app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))
 def demo(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")] = Path("demo.safetensors"),
+    file: o.DemoFile = o.DEMO,
 ) -> int:
     """Pack three small real tasks, offline.
 

@@ -9,7 +9,6 @@ from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
 from packnet_tui.shell import typed
 
-FILE = Path("demo.safetensors")
 ARCHITECTURE, INPUT_SIZE = "digits_net", 8
 TASKS = {
     "zero-to-three": "sklearn:digits:0-3",

@@ -111,6 +111,8 @@ def _paths(incomplete: str) -> Iterator[str]:
 DATA = "A folder with train/CLASS/*.jpg and val/ or test/, FILE.npz, torchvision:NAME, or sklearn:digits."
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The pack file.", show_default=False)]
+DemoFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")]
+DEMO = Path("demo.safetensors")
 OldTask = Annotated[
     str, typer.Argument(metavar="TASK", help="A task of the file.", autocompletion=complete_tasks, show_default=False)
 ]

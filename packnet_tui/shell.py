@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from packnet_core.errors import PacknetError, RequestError
@@ -19,8 +20,9 @@ class Interrupted(PacknetError):
 
 
 def complain(message: str) -> None:
-    """One line on stderr."""
-    print("packnet:", printable(" ".join(message.split())), file=sys.stderr, flush=True)
+    """One line on stderr, if that is still open."""
+    with suppress(OSError):
+        print("packnet:", printable(" ".join(message.split())), file=sys.stderr, flush=True)
 
 
 def report_errors(work: Callable[[], int]) -> int:

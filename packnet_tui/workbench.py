@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,7 +45,7 @@ def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False) ->
 
 @app.command(epilog=examples("packnet-tui demo", "packnet-tui demo /tmp/digits.safetensors"))
 def demo(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")] = Path("demo.safetensors"),
+    file: o.DemoFile = o.DEMO,
     ascii: Ascii = False,
 ) -> int:
     """Watch three small real tasks being packed, offline.

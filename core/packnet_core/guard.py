@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.owners import bits, blocks, full_mask
+from packnet_core.owners import bits, blocks, equal, full_mask
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 
@@ -50,11 +50,11 @@ class GuardedOptimizer:
         self._others = list(others)
         for parameter, owner in weights:
             flat = owner.view(-1)
-            if bool((flat == task).all()):
+            if bool(equal(flat, task).all()):
                 self._own.append(_Block(parameter, slice(0, flat.numel()), flat))
                 continue
             for where in blocks(flat.numel(), flat.device):
-                own = int((flat[where] == task).sum())
+                own = int(equal(flat[where], task).sum())
                 if own:
                     full = own == where.stop - where.start
                     (self._own if full else self._mixed).append(_Block(parameter, where, flat[where]))
@@ -83,7 +83,7 @@ class GuardedOptimizer:
                 kept = self._kept[: now.numel()].copy_(now)
                 self._step([block.weights])
                 # kept, with the bits that changed flipped where the weight is the open task's
-                kept.bitwise_xor_((now ^ kept).bitwise_and_(full_mask(block.owner == self.task)))
+                kept.bitwise_xor_((now ^ kept).bitwise_and_(full_mask(equal(block.owner, self.task))))
                 now.copy_(kept)
                 block.weights.grad = None
             for block in self._own:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from packnet_core.errors import Diverged
-from packnet_core.owners import bits, blocks, full_mask
+from packnet_core.owners import bits, blocks, equal, full_mask, less
 
 MAGNITUDE = 0x7FFFFFFF  # all bits but the sign
 INFINITE = 0x7F800000  # this and above: infinity and NaN
@@ -35,7 +35,7 @@ def find_cut(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str 
     values, owners = bits(weight).view(-1), owner.view(-1)
     histogram = torch.zeros(2 * BUCKETS, dtype=torch.int64, device=weight.device)
     for block in blocks(values.numel(), weight.device):
-        histogram += torch.bincount(_bucket(values[block], owners[block] != task), minlength=2 * BUCKETS)
+        histogram += torch.bincount(_bucket(values[block], owners[block], task), minlength=2 * BUCKETS)
     counted = histogram[:BUCKETS].cumsum(0)
     total = int(counted[-1])
     if int(counted[(INFINITE >> LOW_BITS) - 1]) != total:
@@ -47,7 +47,7 @@ def find_cut(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str 
     below = int(counted[bucket - 1]) if bucket else 0
     parts = []
     for block in blocks(values.numel(), weight.device):
-        inside = _bucket(values[block], owners[block] != task) == bucket
+        inside = equal(_bucket(values[block], owners[block], task), bucket)
         if inside.any():
             parts.append((values[block] & MAGNITUDE)[inside])
     candidates = torch.cat(parts).sort().values
@@ -64,11 +64,11 @@ def cut(weight: Tensor, owner: Tensor, task: int, at: Cut) -> int:
     values, owners = bits(weight).view(-1), owner.view(-1)
     ties, freed = at.ties, 0
     for block in blocks(values.numel(), weight.device):
-        own = owners[block] == task
+        own = equal(owners[block], task)
         key = values[block] & MAGNITUDE
-        gone = own & ((key < at.key) | (key == 0))
+        gone = own & (less(key, at.key) | equal(key, 0))
         if ties:
-            tied = own & (key == at.key)
+            tied = own & equal(key, at.key)
             tied &= tied.cumsum(0) <= ties
             ties -= int(tied.sum())
             gone |= tied
@@ -78,6 +78,7 @@ def cut(weight: Tensor, owner: Tensor, task: int, at: Cut) -> int:
     return freed
 
 
-def _bucket(values: Tensor, foreign: Tensor) -> Tensor:
+def _bucket(values: Tensor, owner: Tensor, task: int) -> Tensor:
     """The upper half of each magnitude; weights that are not the task's go to a second range beyond."""
-    return ((values & MAGNITUDE) >> LOW_BITS) + foreign.to(torch.int32) * BUCKETS
+    upper = (values >> LOW_BITS).bitwise_and_(BUCKETS - 1)
+    return upper.add_(equal(owner, task).logical_not_().view(torch.uint8).to(torch.int32), alpha=BUCKETS)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -146,14 +147,18 @@ def test_ctrl_c_twice_ends_at_once(path, data, tmp_path):
 
 
 def test_a_terminal_shows_a_bar_and_keeps_the_lines(path, data, tmp_path):
-    terminal = Terminal(SCRIPTS / "packnet", "train", path, "--epochs", "2", cwd=tmp_path)
+    name = "a name much too long for a bar that is to stay on one line"
+    terminal = Terminal(SCRIPTS / "packnet", "add", path, name, "--data", data, *QUICKLY, cwd=tmp_path)
     assert terminal.wait() == 0
     text = terminal.output.decode()
-    assert "━" in text
-    assert "img/s ETA" in text
-    assert "retrain one 2/2" in text
-    assert "train: done in" in text.splitlines()[-1]
+    assert f"train {name} 2/2" in text
+    assert "add" in text.splitlines()[-1]
+    assert "done in" in text.splitlines()[-1]
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor hides, and is back
+    drawn = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", part) for part in re.split("[\r\n]", text)]
+    bars = [part for part in drawn if "━" in part]
+    assert any("img/s ETA" in bar for bar in bars)
+    assert max(map(len, bars)) <= 80
 
 
 def test_a_dumb_terminal_gets_plain_lines(path, tmp_path):
@@ -186,9 +191,9 @@ def test_an_engine_does_the_work_where_one_runs(path, data, run, here, engine):
     assert lines[0].startswith("job 2 is queued")
     assert lines[-1].startswith("add two: done in")
     assert sum(line.startswith("train two") for line in lines) == 2
-    out, err = here("add", path, "two", "--data", data, status=2)
+    _, err = here("add", path, "two", "--data", data, status=2)
     assert "there is a task 'two' already" in one_line(err)
-    out, err = here("prune", path, 0.5, "--device", "nowhere", status=2)  # found out only when it is done
+    _, err = here("prune", path, 0.5, "--device", "nowhere", status=2)  # found out only when it is done
     assert "nowhere" in one_line(err)
 
 
