@@ -124,7 +124,9 @@ def add(
     flip: o.Flip = None,
     device: o.Device = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the split, the order and the new head.")] = 0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Also seal a task that is no better than chance.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Also seal a task no better than chance, or give up an interrupted job.")
+    ] = False,
     json: o.JsonLines = False,
 ) -> int:
     """Train a new task on the free weights.
@@ -171,6 +173,7 @@ def prune(
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
+    yes: o.GiveUp = False,
     json: o.JsonLines = False,
 ) -> int:
     """Set weights of the open task free, and retrain.
@@ -186,6 +189,7 @@ def prune(
         data=_resolved(data),
         limit=limit,
         device=device,
+        yes=yes,
     )
     return _do(file, command, json)
 
@@ -205,6 +209,7 @@ def train(
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
+    yes: o.GiveUp = False,
     json: o.JsonLines = False,
 ) -> int:
     """Go on with an interrupted job or the open task.
@@ -214,7 +219,7 @@ def train(
     """
     changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
                      weight_decay=weight_decay, decay_epoch=decay_epoch)  # fmt: skip
-    return _do(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device), json)
+    return _do(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
 
 
 @app.command(
@@ -279,7 +284,7 @@ def drop(
     Its weights become free. No older task changes. Asks first."""
     from packnet_tui.work import check_idle, do
 
-    command = Drop(task=task)
+    command = Drop(task=task, yes=yes)
     if not yes:
         from packnet_tui.shell import complain, confirm
 

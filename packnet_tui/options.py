@@ -154,5 +154,6 @@ Limit = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+GiveUp = Annotated[bool, typer.Option("--yes", "-y", help="Also give up an interrupted job.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]

@@ -22,7 +22,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     limit: int | None = None
     prune: Share | None = None
     device: str | None = None  # None: a GPU if there is one
-    yes: bool = False  # also seal a task that is no better than chance
+    yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
 
 
 class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
@@ -34,6 +34,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
     device: str | None = None
+    yes: bool = False  # also give up an interrupted job
 
 
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
@@ -43,6 +44,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     data: str | None = None
     limit: int | None = None
     device: str | None = None
+    yes: bool = False
 
     @property
     def resumes(self) -> bool:
@@ -62,6 +64,7 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     """Take the newest task out again; its weights become free. The first task can't be dropped."""
 
     task: str
+    yes: bool = False
 
 
 Command = Add | Prune | Train | Evaluate | Drop

@@ -60,12 +60,17 @@ def perform(
                 else:
                     entry = Entry(at=time.time(), job=job, event=event)
                 yield entry
-                if stop.is_set():
+                if sparse and stop.is_set():  # in the middle of something: what is just done is let through
                     break
             else:
                 yield finished("done", f"{summary(command)}: done", 0)
                 return
-        yield finished("stopped", f"{summary(command)}: stopped; packnet train {workspace.path} goes on with it", 1)
+        kept = (
+            f"packnet train {workspace.path} goes on with it"
+            if workspace.places.checkpoint.exists()
+            else "nothing changed"
+        )
+        yield finished("stopped", f"{summary(command)}: stopped; {kept}", 1)
     except PacknetError as error:
         yield finished("failed", str(error), error.status)
     except torch.OutOfMemoryError:

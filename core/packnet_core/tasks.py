@@ -20,6 +20,9 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
+    goes_on = isinstance(command, Evaluate) or (isinstance(command, Train) and command.resumes)
+    if interrupted and not goes_on and not command.yes:
+        raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
     match command:
         case Add():
             _check_add(document, command)
@@ -28,7 +31,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
             layer_ratios(document, command)
             open_task(document, "pruned").recipe.changed(command.recipe)
         case Train():
-            if not (interrupted and command.resumes):
+            if not (interrupted and goes_on):
                 open_task(document, "trained").recipe.changed(command.recipe)
         case Evaluate():
             for name in command.tasks:

@@ -189,10 +189,11 @@ class Workspace:
                 if time.monotonic() - kept_at > self.checkpoint_seconds:
                     keep()
                     kept_at = time.monotonic()
+            yield from self._finish(command, "trained" if phase == "train" else "retrained", task_data)
         except GeneratorExit:
-            keep()
+            if self.document is not self._saved:
+                keep()
             raise
-        yield from self._finish(command, "trained" if phase == "train" else "retrained", task_data)
 
     def _finish(self, command: Command, phase: Phase, task_data: TaskData) -> Iterator[Event]:
         """The end of a phase: zeros become free, the task is measured, the file saved."""

@@ -92,8 +92,17 @@ def test_in_order_is_let_through(given, command):
 
 def test_an_interrupted_job_can_be_gone_on_with_whatever_the_file_holds():
     check(document(), Train(), interrupted=True)
-    with pytest.raises(RequestError):
-        check(document(), Train(recipe={"lr": 0.1}), interrupted=True)
+    check(document(task()), Evaluate(), interrupted=True)
+
+
+@pytest.mark.parametrize(
+    "command", [ADD, Prune(ratio=0.5), Train(recipe={"lr": 0.1}), Drop(task="cars")], ids=lambda c: type(c).__name__
+)
+def test_an_interrupted_job_is_not_given_up_unasked(command):
+    given = document(SEALED, task())
+    with pytest.raises(RequestError, match="interrupted"):
+        check(given, command, interrupted=True)
+    check(given, replace(command, yes=True), interrupted=True)
 
 
 def test_ratios_by_layer_and_pattern_later_ones_win():

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from packnet_core.engine import client, journal
 from packnet_core.engine.places import Places
 from packnet_core.engine.protocol import address_decoder
 from packnet_core.errors import RequestError
-from packnet_core.events import EngineLeft, EngineStarted, Evaluated, JobFinished, Saved, TrainStep
+from packnet_core.events import EngineLeft, EngineStarted, Evaluated, JobFinished, Progress, Pruned, Saved, TrainStep
 from packnet_core.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.verify import verify
@@ -169,32 +170,31 @@ def test_an_engine_that_cannot_start_says_why(tmp_path):
     until_event(path, EngineLeft)
 
 
-def test_a_job_gone_on_with_ends_as_if_it_had_never_stopped(tmp_path, data):
-    """Bit for bit: stopped in the middle of training and again in retraining, with dropout-free and momentum state."""
-    straight, stopped = (pack_file(tmp_path / f"{name}.safetensors") for name in ("straight", "stopped"))
-    command = add("one", data, recipe=replace(QUICK, epochs=3, retrain_epochs=2))
-    work(straight, command)
-    for when in (5, 2):
-        import threading
+def stop_after(path, command, kind: type, count: int):
+    """Do a command in this process and stop it at the count-th event of a kind. Returns how it finished."""
+    stop, seen = threading.Event(), 0
+    for entry in jobs.run(path, command, stop):
+        seen += isinstance(entry.event, kind)
+        if seen == count:
+            stop.set()
+    return entry.event
 
-        stop = threading.Event()
-        steps = 0
-        for entry in jobs.run(stopped, command if when == 5 else Train(), stop):
-            steps += isinstance(entry.event, TrainStep) and (when == 5 or "retrain" in _phase(stopped))
-            if steps == when:
-                stop.set()
-        assert entry.event.outcome == "stopped"
+
+def test_a_job_gone_on_with_ends_as_if_it_had_never_stopped(tmp_path, data):
+    """Bit for bit: stopped in training, in the evaluation at its end, and in retraining; flips and momentum too."""
+    straight, stopped = (pack_file(tmp_path / f"{name}.safetensors") for name in ("straight", "stopped"))
+    command = add("one", data, recipe=replace(QUICK, epochs=3, retrain_epochs=2), flip=True)
+    work(straight, command)
+    assert stop_after(stopped, command, TrainStep, 5).outcome == "stopped"
+    assert stop_after(stopped, Train(), Progress, 1).outcome == "stopped"
+    assert read_header(stopped).document.tasks == ()
+    assert stop_after(stopped, Train(), Pruned, 1).outcome == "stopped"
+    assert read_header(stopped).document.tasks[0].phase == "trained"
     work(stopped, Train())
     for path in (straight, stopped):
         export(path, "one", path.with_suffix(".out"))
     assert straight.with_suffix(".out").read_bytes() == stopped.with_suffix(".out").read_bytes()
-
-
-def _phase(path):
-    from packnet_core.events import PhaseStarted
-
-    phases = [e.event.phase for e in journal.read(Places(path).journal) if isinstance(e.event, PhaseStarted)]
-    return phases[-1] if phases else ""
+    assert not Places(stopped).checkpoint.exists()
 
 
 def test_the_file_is_saved_after_every_phase(path, data):

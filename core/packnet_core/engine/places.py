@@ -1,14 +1,12 @@
 """Where things lie beside a pack file, and the lock that says whether somebody works on it. Needs no torch."""
 
+import fcntl
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
-from platformdirs import user_runtime_path
 
 from packnet_core.errors import RequestError
 
@@ -42,6 +40,8 @@ class Places:
 
         Beside the file if its path is short, else in the user's runtime folder, else a fresh one in /tmp.
         """
+        from platformdirs import user_runtime_path
+
         room = SOCKET_PATH_LIMIT - len("/engine-1234567890.sock")
         for folder in (self.folder, user_runtime_path("packnet")):
             if len(os.fsencode(folder)) <= room:
@@ -59,6 +59,8 @@ class Places:
 
         The kernel drops the lock when its process ends, however it ends.
         """
+        from filelock import FileLock, Timeout
+
         self.folder.mkdir(exist_ok=True)
         lock = FileLock(self.lock)
         try:
@@ -74,11 +76,12 @@ class Places:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether some process holds the lock now. Only a look: nobody who wants the lock is kept from it for long."""
-        if not self.lock.exists():
-            return False
+        """Whether some process holds the lock now. Only a look, that needs no right to write here."""
         try:
-            with self.locked():
-                return False
-        except RequestError:
+            with open(self.lock, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go when the file is closed, at once
+        except BlockingIOError:
             return True
+        except OSError:
+            pass  # nobody has worked here yet
+        return False

@@ -1,0 +1,118 @@
+"""Everything a person can do here, in one list: keys, footer, help and palette are all made from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from packnet_core.commands import summary
+from textual.binding import Binding, BindingType
+
+from packnet_tui.widgets.picture import Picture
+
+Group = Literal["work", "look", "move", "program"]
+GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "program": "Program"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do. `name` is the method `action_NAME` of the workbench, with its argument if it takes one."""
+
+    name: str
+    keys: tuple[str, ...]  # as Textual calls them
+    shown: str  # how the keys are written in footer and help
+    label: str  # a word or two for the footer; empty: not there
+    help: str
+    group: Group
+    works: bool = False  # needs the engine, so not to be had with --readonly
+
+    @property
+    def method(self) -> str:
+        return self.name.partition("(")[0]
+
+
+ACTIONS = (
+    Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
+    Action("prune", ("p",), "p", "prune", "prune the open task, then retrain what is left", "work", works=True),
+    Action("train", ("t",), "t", "train", "train the open task on, or go on with a stopped job", "work", works=True),
+    Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
+    Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any of them change?", "work", works=True),
+    Action("stop", ("x",), "x", "stop", "stop the job that runs; t goes on with it", "work", works=True),
+    Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
+    Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
+    Action("unzoom", ("escape",), "esc", "", "back to all panes", "look"),
+    Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
+    Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
+    Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
+    Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
+    Action("move('last')", ("G", "shift+g", "end"), "G", "", "to the last", "move"),
+    Action("move('half_down')", ("ctrl+d", "pagedown"), "^d", "", "half a page down", "move"),
+    Action("move('half_up')", ("ctrl+u", "pageup"), "^u", "", "half a page up", "move"),
+    Action("pane('left')", ("h", "left"), "h ←", "", "to the pane on the left", "move"),
+    Action("pane('right')", ("l", "right"), "l →", "", "to the pane on the right", "move"),
+    Action("pane('1')", ("1",), "1", "", "pane 1: occupancy, who owns each layer", "move"),
+    Action("pane('2')", ("2",), "2", "", "pane 2: tasks, their errors and their drift", "move"),
+    Action("pane('3')", ("3",), "3", "", "pane 3: curves of the task in training", "move"),
+    Action("pane('4')", ("4",), "4", "", "pane 4: the selected layer", "move"),
+    Action("pane('5')", ("5",), "5", "", "pane 5: the job log", "move"),
+    Action("pane('next')", ("tab",), "tab", "", "next pane", "move"),
+    Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
+    Action("help", ("question_mark", "f1"), "?", "help", "this help", "program"),
+    Action("palette", ("ctrl+p",), "^p", "palette", "search all of this by name", "program"),
+    Action("theme", (), "", "", "choose colours: dark, light, the terminal's own", "program"),
+    Action("suspend", ("ctrl+z",), "^z", "", "suspend, as in any shell", "program"),
+    Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job goes on", "program"),
+)  # fmt: skip
+
+
+def bindings() -> list[BindingType]:
+    """The keys, for Textual."""
+    return [Binding(",".join(a.keys), a.name, a.help, show=False) for a in ACTIONS if a.keys]
+
+
+def footer(readonly: bool) -> list[Action]:
+    """What the footer names, in its order."""
+    return [action for action in ACTIONS if action.label and not (readonly and action.works)]
+
+
+def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
+    """Why an action makes no sense now, with what to do instead; None where it does."""
+    if readonly and action.works:
+        return "this screen only watches (--readonly)"
+    match action.method:
+        case "add":
+            return _blocked_add(picture)
+        case "prune" | "drop" if picture.busy:
+            return f"wait until {_running(picture)} is done, or stop it with x"
+        case "prune":
+            return None if picture.open_task else _no_open_task(picture)
+        case "train" if picture.busy:
+            return f"{_running(picture)} is not done yet"
+        case "train":
+            return None if picture.open_task or picture.interrupted else _no_open_task(picture)
+        case "evaluate" | "evaluate_all" if not picture.document.tasks:
+            return "there is no task yet; a adds one"
+        case "stop" if not picture.busy:
+            return "no job runs"
+        case "drop" if len(picture.document.tasks) < 2:
+            return "there is no task yet" if not picture.document.tasks else "the first task stays: all others use it"
+    return None
+
+
+def _blocked_add(picture: Picture) -> str | None:
+    if picture.busy:  # it waits in the queue, and what runs changes what is possible: the engine will know
+        return None
+    newest = picture.open_task
+    if newest and newest.phase == "trained":
+        return f"prune {newest.name} first (p): it owns every weight that is not sealed"
+    if picture.document.tasks and picture.free == 0:
+        return "no weight is free" + ("; prune the open task to free some (p)" if newest else "")
+    return None
+
+
+def _no_open_task(picture: Picture) -> str:
+    if not picture.tasks:
+        return "there is no task yet; a adds one"
+    return f"{picture.tasks[-1].name} is sealed, and no task is open; a adds one"
+
+
+def _running(picture: Picture) -> str:
+    return summary(picture.job.command if picture.job else picture.queue[0][1])

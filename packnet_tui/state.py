@@ -1,0 +1,234 @@
+"""What the workbench shows, as one read-only picture folded from the file's header and its journal.
+
+`Story` takes journal entries in their order; `Story.picture(document)` freezes what they and the header say together.
+Every widget is a function of that picture. Needs neither Textual nor torch.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from packnet_core.commands import Add, Command, Drop, Evaluate, summary
+from packnet_core.events import (
+    EngineLeft,
+    EngineStarted,
+    Entry,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    Note,
+    Occupancy,
+    PhaseStarted,
+    Progress,
+    Pruned,
+    Saved,
+    TrainStep,
+)
+from packnet_core.records import Document, Layer, Phase
+from packnet_tui.lines import line, printable
+from packnet_tui.widgets.picture import Job, LogLine, Picture, TaskRow
+from packnet_tui.widgets.series import Course
+
+LOG_LINES = 1000
+
+
+@dataclass
+class Story:
+    """What the journal has told so far. `begun` is when the file was made: older entries are of a former one."""
+
+    begun: float = 0.0
+    job: Job | None = None
+    queue: dict[int, Command] = field(default_factory=dict)
+    live: Occupancy | None = None  # counts since the file was last saved
+    ratio: float | None = None  # of the pruning since then
+    evaluated: dict[str, float] = field(default_factory=dict)  # top-1 error by task
+    courses: dict[str, Course] = field(default_factory=dict)
+    shown: str = ""  # the task whose curve is shown: the one trained last
+    log: list[LogLine] = field(default_factory=list)
+    engine: int = 0  # its process, 0 where none runs
+    died: str = ""
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Take in what was appended."""
+        for entry in entries:
+            if entry.at >= self.begun:
+                self._read(entry)
+        del self.log[:-LOG_LINES]
+
+    def say(self, at: float, text: str, level: str = "info") -> None:
+        """Put a line into the log that is the screen's own."""
+        self.log.append(LogLine(at, printable(" ".join(text.split())), level))
+
+    def abandoned(self, at: float, words: str = "") -> None:
+        """Whoever did the running job is gone without having finished it. `words` are the engine's last."""
+        if self.job is None:
+            return
+        if self.job.pid == self.engine:
+            self.died = f"engine died; last words: {words}" if words else "engine died"
+        else:
+            self.died = f"process {self.job.pid} died"
+        self.say(at, f"{self.died} (in the middle of {summary(self.job.command)})", "error")
+        self.job = self.live = self.ratio = None
+        self.queue.clear()
+        self.engine = 0
+
+    def picture(self, document: Document, interrupted: Command | None = None) -> Picture:
+        """What is shown: the header, with the running job's counts over it. Pure."""
+        live = self.live if self.live and _fits(self.live, document) else None
+        layers = document.layers
+        if live:
+            layers = tuple(replace_owned(layer, live.layers[layer.name]) for layer in layers)
+        course = self.courses.get(self.shown)
+        return Picture(
+            document=document,
+            layers=layers,
+            tasks=self._tasks(document, live, layers),
+            job=self.job,
+            queue=tuple(self.queue.items()),
+            curve=course.curve() if course else None,
+            log=tuple(self.log),
+            interrupted=None if self.job else interrupted,
+            died=self.died,
+        )
+
+    def _tasks(self, document: Document, live: Occupancy | None, layers: tuple[Layer, ...]) -> tuple[TaskRow, ...]:
+        names = [task.name for task in document.tasks]
+        if live:
+            count = len(next(iter(live.layers.values()), []))
+            names = [*names, live.task][:count] if count > len(names) else names[:count]
+        rows = []
+        for index, name in enumerate(names, 1):
+            saved = document.tasks[index - 1] if index <= len(document.tasks) else None
+            newest = index == len(names)
+            phase: Phase = saved.phase if saved else "trained"
+            if live:
+                phase = live.phase if newest else "sealed"
+            job = self.job if self.job and self.job.task == name else None
+            training = job is not None and job.phase in ("train", "retrain")
+            ratio = saved.prune_ratio if saved else None
+            rows.append(
+                TaskRow(
+                    index=index,
+                    name=printable(name),
+                    phase=phase,
+                    prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
+                    owned=sum(layer.owned[index - 1] for layer in layers),
+                    added=saved.error.top1 if saved and saved.error else None,
+                    now=self.evaluated.get(name),
+                    validation=job.validation if job and training else None,
+                    working=job.phase if job else "",
+                )
+            )
+        return tuple(rows)
+
+    def _read(self, entry: Entry) -> None:
+        match entry.event:
+            case EngineStarted(pid=pid):
+                self.abandoned(entry.at)
+                self.queue.clear()
+                self.engine, self.died = pid, ""
+            case EngineLeft():
+                self.abandoned(entry.at)
+                self.queue.clear()
+                self.engine = 0
+            case JobQueued(command=command):
+                self.queue[entry.job] = command
+            case JobStarted(command=command, pid=pid, device=device):
+                self.abandoned(entry.at)
+                self.queue.pop(entry.job, None)
+                self.live = self.ratio = None
+                self.job, self.died = Job(entry.job, command, pid, device), ""
+            case JobFinished() as event:
+                self._finish(entry.job, event)
+            case Saved():  # the file is the truth again
+                self.live = self.ratio = None
+            case Occupancy() as event:
+                self.live = event
+            case Evaluated(task=task, error=error):
+                command = self.job.command if self.job else None
+                if not (isinstance(command, Evaluate) and command.data is not None):  # other data prove no drift
+                    self.evaluated[task] = error.top1
+            case PhaseStarted() as event:
+                self._begin(event)
+            case Progress(task=task, done=done, images=images) if self.job:
+                self.job = replace(self.job, phase="eval", task=task, done=done, images=images)
+            case TrainStep() | Epoch() | Pruned() as event:
+                self._train(event)
+        self._log(entry)
+
+    def _begin(self, event: PhaseStarted) -> None:
+        if self.job:
+            doing = replace(self.job, phase=event.phase, task=event.task, epoch=event.epoch, epochs=event.epochs)
+            self.job = replace(doing, done=0, images=event.images, validation=None, seconds_left=None)
+        if event.phase == "eval":
+            return
+        anew = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)
+        if anew or event.task not in self.courses:
+            self.courses[event.task] = Course(event.task)
+            if anew:
+                self.evaluated.pop(event.task, None)  # of a dropped namesake
+        self.shown = event.task
+        self.courses[event.task].begin(event)
+
+    def _train(self, event: TrainStep | Epoch | Pruned) -> None:
+        course = self.courses.get(event.task)
+        match event:
+            case TrainStep():
+                if self.job:
+                    speed, left = event.images_per_second, event.seconds_left
+                    self.job = replace(self.job, epoch=event.epoch, images_per_second=speed, seconds_left=left)
+                if course:
+                    course.step(event)
+            case Epoch():
+                if self.job:
+                    self.job = replace(self.job, epoch=event.epoch, validation=event.validation_error)
+                if course:
+                    course.epoch(event)
+            case Pruned():
+                self.ratio = event.ratio
+                if course:
+                    course.prune(event)
+
+    def _finish(self, job: int, event: JobFinished) -> None:
+        self.queue.pop(job, None)
+        if not self.job or self.job.number != job:
+            return
+        command = self.job.command
+        if isinstance(command, Drop) and event.outcome == "done":
+            self.evaluated.pop(command.task, None)
+            self.courses.pop(command.task, None)
+        self.job = self.live = self.ratio = None
+
+    def _log(self, entry: Entry) -> None:
+        level, text = "info", line(entry)
+        match entry.event:
+            case Epoch() as event:
+                text = f"{event.phase} {event.task} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
+                if event.validation_error is not None:
+                    text += f"  val {event.validation_error:.2f} %"
+            case Note(level="warning"):
+                level = "warning"
+            case JobFinished(outcome="failed"):
+                level = "error"
+            case JobFinished(outcome="done"):
+                level = "good"
+            case JobFinished(outcome="stopped"):
+                level = "warning"
+                text = entry.event.message.partition(";")[0]
+        if text is not None:
+            self.log.append(LogLine(entry.at, printable(text), level))
+
+
+def replace_owned(layer: Layer, owned: Iterable[int]) -> Layer:
+    """A layer with other counts."""
+    return Layer(name=layer.name, shape=layer.shape, owned=tuple(owned))
+
+
+def _fits(live: Occupancy, document: Document) -> bool:
+    """Whether counts in the journal are of this file as it is: every layer, and one task more or less at most."""
+    tasks = len(document.tasks)
+    return set(live.layers) == {layer.name for layer in document.layers} and all(
+        abs(len(owned) - tasks) <= 1 and sum(owned) <= layer.weights
+        for layer, owned in ((layer, live.layers[layer.name]) for layer in document.layers)
+    )
