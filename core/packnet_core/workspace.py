@@ -144,7 +144,7 @@ class Workspace:
         for name in command.tasks or [task.name for task in self.document.tasks]:
             index = self.document.index(name)
             task = self.document.tasks[index - 1]
-            images = self._data_of(task, command.data).test
+            images = data.load_test(command.data or task.data.source, self.document.input, task.classes)
             yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
             yield from evaluate(self.network, index, name, images)
 

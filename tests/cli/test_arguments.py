@@ -158,7 +158,7 @@ def test_the_other_commands_ask_for_what_was_said(asked):
     assert command == Prune(ratio=0.5, layers={"features.*": 0.3, "a=b": 0.9}, recipe={"retrain_epochs": 2})
     assert asked("train", "f", "--epochs", "5", "--lr", "0.1") == Train(recipe={"epochs": 5, "lr": 0.1})
     assert asked("eval", "f", "a", "b") == Evaluate(tasks=("a", "b"))
-    assert asked("drop", "f", "a", "--yes") == Drop(task="a")
+    assert asked("drop", "f", "a", "--yes") == Drop(task="a", yes=True)
 
 
 def complete(*words: str) -> list[str]:

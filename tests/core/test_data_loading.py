@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from packnet_core.data import Images, load, loading
+from packnet_core.data import Images, load, load_test, loading
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
 
@@ -187,3 +187,16 @@ def test_a_sample_keeps_the_classes_in_proportion(tmp_path: Path) -> None:
     assert np.bincount(sample.labels).tolist() == [6, 3]
     assert set(indices(sample)) <= set(indices(train))
     assert len(train.sample(1000, 0)) == len(train)
+
+
+def test_an_evaluation_decodes_no_training_image(tmp_path):
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            for index in range(2):
+                Image.fromarray(np.full((8, 8, 3), 9, np.uint8)).save(folder / f"{index}.png")
+    (tmp_path / "train" / "cat" / "0.png").write_bytes(b"not an image")
+    assert len(load_test(str(tmp_path), RGB, ("cat", "dog"))) == 4
+    with pytest.raises(RequestError, match=r"0\.png"):
+        load(str(tmp_path), RGB)

@@ -9,7 +9,7 @@ from packnet_core.data.sources import Summary, look, resolve
 
 if TYPE_CHECKING:
     from packnet_core.data.images import Images
-    from packnet_core.data.loading import TaskData, load
+    from packnet_core.data.loading import TaskData, load, load_test
 else:
 
     def __getattr__(name: str) -> Any:
@@ -17,11 +17,11 @@ else:
             from packnet_core.data.images import Images
 
             return Images
-        if name in {"TaskData", "load"}:
+        if name in {"TaskData", "load", "load_test"}:
             from packnet_core.data import loading
 
             return getattr(loading, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Images", "Summary", "TaskData", "load", "look", "resolve"]
+__all__ = ["Images", "Summary", "TaskData", "load", "load_test", "look", "resolve"]

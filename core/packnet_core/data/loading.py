@@ -45,14 +45,7 @@ def load(
 
     Raises RequestError, naming what is wrong and what to do, for data that can't be used.
     """
-    opened = open_source(source)
-    if problem := opened.problem():
-        raise RequestError(problem)
-    if classes is not None and opened.classes != classes:
-        raise RequestError(
-            f"{opened.name} has the classes {_shown(opened.classes)}, and the task has {_shown(classes)}; "
-            "give data with the task's classes, in the same order"
-        )
+    opened = _opened(source, classes)
     used, validates = _split(opened, limit, seed)
     test = opened.test.counts(len(opened.classes))
     trains, validation, tests = _images(opened, input, used, validates)
@@ -65,6 +58,26 @@ def load(
         test=len(tests),
     )
     return TaskData(opened.classes, trains, validation, tests, record, 100 * (1 - int(test.max()) / int(test.sum())))
+
+
+def load_test(source: str, input: Input, classes: tuple[str, ...]) -> Images:
+    """The test images alone, for a task with these classes: no training image is decoded. Raises as `load` does."""
+    test = _opened(source, classes).test
+    rows = np.arange(len(test.labels))
+    channels = test.pixels.channels(rows, input.channels)
+    return _part(test, rows, input, channels, len(rows) * channels * input.size**2 <= MEMORY)
+
+
+def _opened(source: str, classes: tuple[str, ...] | None) -> Source:
+    opened = open_source(source)
+    if problem := opened.problem():
+        raise RequestError(problem)
+    if classes is not None and opened.classes != classes:
+        raise RequestError(
+            f"{opened.name} has the classes {_shown(opened.classes)}, and the task has {_shown(classes)}; "
+            "give data with the task's classes, in the same order"
+        )
+    return opened
 
 
 def _split(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[np.bool_]]:
