@@ -21,7 +21,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     goes_on = isinstance(command, Evaluate) or (isinstance(command, Train) and command.resumes)
-    if interrupted and not goes_on and not command.yes:
+    if interrupted and not goes_on and not (isinstance(command, Evaluate) or command.yes):
         raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
     match command:
         case Add():

@@ -1,0 +1,165 @@
+"""Commands on a file, in this process: what they change, what they leave, and how they fail."""
+
+import pytest
+from msgspec.structs import replace
+
+from packnet_core import jobs
+from packnet_core.commands import Drop, Evaluate, Prune, Train
+from packnet_core.engine import journal
+from packnet_core.engine.places import Places
+from packnet_core.events import Epoch, Evaluated, JobFinished, Note, Occupancy, PhaseStarted, Pruned, TrainStep
+from packnet_core.packfile.header import read_header
+from packnet_core.verify import verify
+from packnet_core.workspace import Workspace
+from tests.worlds import QUICK, add, images, pack_file, work
+
+
+@pytest.fixture
+def data(tmp_path):
+    return images(tmp_path / "data.npz")
+
+
+@pytest.fixture
+def path(tmp_path, data):
+    """A file with one task, pruned by half."""
+    path = pack_file(tmp_path / "net.safetensors")
+    work(path, add("one", data))
+    return path
+
+
+def fail(path, command):
+    entries = list(jobs.run(path, command))
+    assert entries[-1].event.outcome == "failed"
+    return entries[-1].event
+
+
+def test_training_yields_typed_events_in_order(path, data):
+    entries = work(path, add("two", data))
+    kinds = [type(entry.event) for entry in entries]
+    assert kinds.count(TrainStep) == 3 * 4  # two epochs and one of retraining, 54 images in batches of 16
+    assert kinds.count(Epoch) == 3
+    assert [e.event.phase for e in entries if isinstance(e.event, PhaseStarted)] == ["train", "retrain"]
+    steps = [e.event for e in entries if isinstance(e.event, TrainStep)]
+    assert [s.step for s in steps] == [*range(1, 9), *range(1, 5)]
+    assert [s.lr for s in steps] == [pytest.approx(lr) for lr in [0.05] * 4 + [0.005] * 4 + [0.005] * 4]
+    assert steps[-1].seconds_left == 0
+    assert all(s.images_per_second > 0 for s in steps)
+    pruned = next(e.event for e in entries if isinstance(e.event, Pruned))
+    assert pruned.freed + pruned.kept == sum(round(0.5 * n.weights) for n in read_header(path).document.layers)
+    assert isinstance(entries[-1].event, JobFinished)
+
+
+def test_pruning_frees_exactly_the_share_asked_for_in_every_layer(path, data):
+    work(path, add("two", data, prune=None))
+    before = read_header(path).document
+    work(path, Prune(ratio=0.3, layers={"hidden": 0.9}, recipe={"retrain_epochs": 0}))
+    after = read_header(path).document
+    assert after.tasks[-1].phase == "pruned"
+    for old, new in zip(before.layers, after.layers, strict=True):
+        ratio = 0.9 if old.name == "hidden.weight" else 0.3
+        assert new.owned[0] == old.owned[0]
+        assert new.owned[1] == old.owned[1] - round(ratio * old.owned[1])
+
+
+def test_a_diverged_training_is_never_kept(path, data):
+    before = path.read_bytes()
+    failed = fail(path, add("two", data, recipe=replace(QUICK, lr=1e30, epochs=5)))
+    assert failed.status == 1
+    assert "at step" in failed.message
+    assert "smaller learning rate" in failed.message
+    assert path.read_bytes() == before
+    assert not Places(path).checkpoint.exists()
+
+
+def test_a_diverged_retraining_leaves_the_trained_task(path, data):
+    work(path, add("two", data, prune=None))
+    before = path.read_bytes()
+    fail(path, Prune(ratio=0.5, recipe={"retrain_lr": 1e30, "retrain_epochs": 5}))
+    assert path.read_bytes() == before
+
+
+def test_evaluating_changes_nothing_and_goes_to_the_journal(path):
+    before = path.read_bytes()
+    work(path, Evaluate())
+    assert path.read_bytes() == before
+    last = [e.event for e in journal.read(Places(path).journal) if isinstance(e.event, Evaluated)][-1]
+    assert last.error == read_header(path).document.tasks[0].error
+
+
+def test_dropping_frees_the_newest_and_the_older_stay_sealed(path, data):
+    before = read_header(path).document
+    work(path, add("two", data))
+    work(path, Drop(task="two"))
+    after = read_header(path).document
+    assert [(task.name, task.phase) for task in after.tasks] == [("one", "sealed")]
+    assert after.tasks[0].digest == before.tasks[0].digest
+    assert after.free == before.free
+    assert all(checked.ok for checked in verify(path))
+    assert fail(path, Prune(ratio=0.5)).status == 2
+    work(path, add("three", data))
+
+
+def test_training_on_keeps_the_phase(path):
+    work(path, Train(recipe={"epochs": 1}))
+    document = read_header(path).document
+    assert document.tasks[0].phase == "retrained"
+    assert [step.what for step in document.history][-1] == "train"
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path, data):
+    digests = set()
+    for name in ("a", "b"):
+        path = pack_file(tmp_path / f"{name}.safetensors")
+        work(path, add("one", data))
+        digests.add(read_header(path).document.tasks[0].digest)
+    assert len(digests) == 1
+
+
+def test_a_damaged_file_is_not_trained_on(path, data):
+    header = read_header(path)
+    name = header.document.layers[0].name
+    raw = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(raw[:8], "little") + header.tensors[name].data_offsets[0]
+    at = next(i for i in range(start, len(raw), 4) if any(raw[i : i + 4]))
+    raw[at] ^= 1
+    path.write_bytes(raw)
+    assert "digest" in fail(path, add("two", data)).message
+
+
+def test_a_file_replaced_between_two_jobs_is_read_again(path, data, tmp_path):
+    workspace = Workspace(path)
+    other = pack_file(tmp_path / "other.safetensors")
+    work(other, add("another", data))
+    path.write_bytes(other.read_bytes())
+    events = list(workspace.run(Evaluate()))
+    assert [e.task for e in events if isinstance(e, Evaluated)] == ["another"]
+
+
+def test_missing_data_names_the_path_and_other_data_may_be_given(path, data, tmp_path):
+    moved = tmp_path / "moved.npz"
+    data.rename(moved)
+    assert "data.npz" in fail(path, Evaluate()).message
+    work(path, Evaluate(data=str(moved)))
+
+
+def test_data_with_other_classes_is_refused(path, tmp_path):
+    other = images(tmp_path / "other.npz", classes=4)
+    assert "classes" in fail(path, Evaluate(data=str(other))).message
+
+
+def test_occupancy_is_told_when_it_changes(path, data):
+    entries = work(path, add("two", data))
+    told = [e.event for e in entries if isinstance(e.event, Occupancy)]
+    assert [o.phase for o in told] == ["trained", "trained", "pruned", "retrained"]
+    document = read_header(path).document
+    assert told[-1].layers == {layer.name: list(layer.owned) for layer in document.layers}
+
+
+def test_giving_up_an_interrupted_job_is_said(path, data):
+    stop = jobs.threading.Event()
+    for entry in jobs.run(path, add("two", data), stop):
+        if isinstance(entry.event, TrainStep):
+            stop.set()
+    entries = work(path, Prune(ratio=0.1, yes=True))
+    assert any(isinstance(e.event, Note) and "given up" in e.event.text for e in entries)
+    assert not Places(path).checkpoint.exists()
