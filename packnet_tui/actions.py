@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from packnet_core.commands import summary
 from textual.binding import Binding, BindingType
 
+from packnet_core.commands import summary
 from packnet_tui.widgets.picture import Picture
 
 Group = Literal["work", "look", "move", "program"]
@@ -31,10 +31,10 @@ class Action:
 
 ACTIONS = (
     Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
-    Action("prune", ("p",), "p", "prune", "prune the open task, then retrain what is left", "work", works=True),
-    Action("train", ("t",), "t", "train", "train the open task on, or go on with a stopped job", "work", works=True),
+    Action("prune", ("p",), "p", "prune", "prune the open task, then retrain it", "work", works=True),
+    Action("train", ("t",), "t", "train", "train on, or go on with a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
-    Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any of them change?", "work", works=True),
+    Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the job that runs; t goes on with it", "work", works=True),
     Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
     Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),

@@ -27,6 +27,7 @@ from packnet_core.events import (
 )
 from packnet_core.records import Document, Layer, Phase
 from packnet_tui.lines import line, printable
+from packnet_tui.widgets.numbers import long
 from packnet_tui.widgets.picture import Job, LogLine, Picture, TaskRow
 from packnet_tui.widgets.series import Course
 
@@ -146,8 +147,8 @@ class Story:
             case Occupancy() as event:
                 self.live = event
             case Evaluated(task=task, error=error):
-                command = self.job.command if self.job else None
-                if not (isinstance(command, Evaluate) and command.data is not None):  # other data prove no drift
+                doing = self.job.command if self.job else None
+                if not (isinstance(doing, Evaluate) and doing.data is not None):  # other data prove no drift
                     self.evaluated[task] = error.top1
             case PhaseStarted() as event:
                 self._begin(event)
@@ -207,6 +208,13 @@ class Story:
                 text = f"{event.phase} {event.task} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
                 if event.validation_error is not None:
                     text += f"  val {event.validation_error:.2f} %"
+            case Pruned() as event:
+                text = f"pruned {event.task} {event.ratio:g}  frees {long(event.freed)}"
+                if event.before is not None and event.after is not None:
+                    text += f"  val {event.before:.2f} → {event.after:.2f} %"
+            case Evaluated(task=task, error=error):
+                top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
+                text = f"eval {task}  error {error.top1:.2f} %{top5}"
             case Note(level="warning"):
                 level = "warning"
             case JobFinished(outcome="failed"):

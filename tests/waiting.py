@@ -9,7 +9,7 @@ from packnet_core.engine.places import Places
 from packnet_core.events import Entry
 
 T = TypeVar("T")
-DEADLINE = 120.0  # seconds; generous, for these machines are busy
+DEADLINE = 60.0  # seconds; generous, for these machines are busy
 
 
 def until(condition: Callable[[], T | None], what: str) -> T:

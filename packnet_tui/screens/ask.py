@@ -1,0 +1,60 @@
+"""A question whose answer is no, unless one says yes."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class Ask(ModalScreen[bool]):
+    """y says yes; Enter chooses what is marked, and that is no at first; everything else is no."""
+
+    DEFAULT_CSS = """
+    Ask { align: center middle; }
+    Ask > Vertical {
+        width: 64; max-width: 96%; height: auto; padding: 1 2;
+        border: heavy $warning; background: $surface;
+    }
+    Ask .answers { margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)"),
+        Binding("n,escape,q", "answer(False)"),
+        Binding("enter", "chosen"),
+        Binding("left,right,tab,shift+tab,h,l", "other"),
+    ]
+
+    def __init__(self, question: str, explanation: str = "", yes: str = "yes", no: str = "no"):
+        super().__init__()
+        self._question, self._explanation = question, explanation
+        self._labels = {False: f"[n] {no}", True: f"[y] {yes}"}
+        self._yes = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content.styled(self._question, "bold"))
+            if self._explanation:
+                yield Static(Content(self._explanation))
+            yield Static(self._answers(), classes="answers")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+    def action_chosen(self) -> None:
+        self.dismiss(self._yes)
+
+    def action_other(self) -> None:
+        self._yes = not self._yes
+        self.query_one(".answers", Static).update(self._answers())
+
+    def _answers(self) -> Text:
+        line = Text()
+        for yes, label in self._labels.items():
+            line.append(f" {label} ", "reverse bold" if yes == self._yes else "")
+            line.append("   ")
+        return line

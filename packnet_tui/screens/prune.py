@@ -1,0 +1,191 @@
+"""Pruning the open task: a ratio, and at once what it keeps and frees in every layer and in total."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from packnet_core.commands import Prune
+from packnet_tui.widgets import capacity, numbers
+from packnet_tui.widgets.capacity import Cut
+from packnet_tui.widgets.numbers import cut_middle, pad, percent
+from packnet_tui.widgets.occupancy import layer_name, owner_bar
+from packnet_tui.widgets.pane import Pane
+from packnet_tui.widgets.picture import Picture, TaskRow
+
+if TYPE_CHECKING:
+    from packnet_tui.app import PacknetApp
+
+STEP = 0.05
+USUAL_RATIO = 0.75
+
+
+class PruneScreen(ModalScreen[Prune | None]):
+    """Arrows and digits set the ratio; Enter prunes at it."""
+
+    DEFAULT_CSS = """
+    PruneScreen { align: center middle; }
+    PruneScreen > Vertical {
+        width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
+        border: heavy $accent; background: $surface;
+    }
+    PruneScreen .ratio { margin: 0 0 1 0; }
+    PruneScreen .room, PruneScreen .keys { color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,ctrl+c", "cancel"),
+        Binding("enter", "prune"),
+        Binding("right,plus,l", f"change({STEP})"),
+        Binding("left,minus,h", f"change(-{STEP})"),
+        Binding("backspace", "erase"),
+        Binding("down,j", "scroll('down')"),
+        Binding("up,k", "scroll('up')"),
+        Binding("ctrl+d,pagedown", "scroll('half_down')"),
+        Binding("ctrl+u,pageup", "scroll('half_up')"),
+        Binding("g,home", "scroll('first')"),
+        Binding("G,shift+g,end", "scroll('last')"),
+    ]
+
+    app: "PacknetApp"
+
+    def __init__(self, picture: Picture, task: TaskRow):
+        super().__init__()
+        self._picture, self._row = picture, task
+        self._ratio = USUAL_RATIO
+        self._typed = ""
+
+    @property
+    def ratio(self) -> float:
+        return self._ratio
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(f"Prune {self._row.name}")
+            yield Static(classes="ratio")
+            yield Cuts(self._picture, id="cuts")
+            yield Static(classes="room")
+            keys = "enter prunes   ← → or digits set the ratio   j k scroll   esc cancels"
+            yield Static(self.app.marks(keys), classes="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(Cuts).focus()
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(Cuts).styles.max_height = max(3, event.size.height - 8)  # the lines around it
+
+    def action_change(self, by: float) -> None:
+        self._typed = ""
+        self._set(self._ratio + by)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.character and event.character in "0123456789.":
+            event.stop()
+            self._type(self._typed + event.character)
+
+    def action_erase(self) -> None:
+        self._type(self._typed[:-1])
+
+    def action_scroll(self, how: str) -> None:
+        self.query_one(Cuts).move(how)
+
+    def action_prune(self) -> None:
+        self.dismiss(Prune(ratio=self._ratio))
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+    def _type(self, text: str) -> None:
+        ratio = typed_ratio(text)
+        if ratio is not None:
+            self._typed = text
+            self._set(ratio)
+
+    def _set(self, ratio: float) -> None:
+        self._ratio = min(1.0, max(0.0, round(ratio, 6)))
+        self._show()
+
+    def _show(self) -> None:
+        cuts = capacity.preview(self._picture.layers, self._ratio)
+        total = capacity.total(cuts)
+        shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
+        ratio = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
+        ratio.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}")
+        self.query_one(".ratio", Static).update(ratio)
+        pane = self.query_one(Cuts)
+        pane.cuts, pane.total = cuts, total
+        pane.redraw()
+        self.query_one(".room", Static).update(self._room(cuts, total))
+
+    def _room(self, cuts: list[Cut], total: Cut) -> Text:
+        """What is left for others."""
+        task = self._picture.document.tasks[-1]
+        free = total.free + total.freed
+        lines = [f"free then: {percent(free, total.weights)} = {numbers.long(free)}"]
+        if (more := capacity.more_tasks(free, total.kept)) is not None:
+            lines[0] += f", room for {more} more of this size"
+        owns = percent(capacity.next_owns(cuts, self._ratio), total.weights)
+        lines.append(f"a next task, pruned at this ratio too, would own {owns}")
+        epochs, rate = task.recipe.retraining_epochs, task.recipe.retraining_lr
+        lines.append(f"retrained then: {epochs} {'epoch' if epochs == 1 else 'epochs'}, learning rate {rate:g}")
+        return Text("\n".join(lines))
+
+
+def typed_ratio(text: str) -> float | None:
+    """Digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None where that is no ratio."""
+    if text in ("", "0.", "."):
+        return 0.0
+    try:
+        ratio = float(text if "." in text else f"0.{text}")
+    except ValueError:
+        return None
+    return ratio if 0 <= ratio <= 1 and len(text) <= 8 else None
+
+
+class Cuts(Pane):
+    """Layer by layer: the owners after the pruning, what is kept, what is freed."""
+
+    DEFAULT_CSS = "Cuts { height: auto; border: none; } Cuts:focus { border: none; }"
+
+    def __init__(self, picture: Picture, id: str | None = None):
+        super().__init__(id)
+        self._layers = picture.layers
+        self.cuts = capacity.preview(picture.layers, USUAL_RATIO)
+        self.total = capacity.total(self.cuts)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return len(self._layers) + 2
+
+    def count(self) -> int:
+        return len(self.cuts)
+
+    def head(self, width: int) -> list[Text]:
+        name, bar, count = self._widths(width)
+        line = f"{pad('layer', name)}  {pad('after pruning, × = freed', bar)}"
+        return [Text(f"{line} {'keeps':>{count}} {'frees':>{count}}   free", "dim")]
+
+    def row(self, index: int, width: int) -> Text:
+        return self._line(self.cuts[index], width, "")
+
+    def foot(self, width: int) -> list[Text]:
+        return [self._line(self.total, width, "bold")]
+
+    def _line(self, cut: Cut, width: int, style: str) -> Text:
+        name, bar, count = self._widths(width)
+        line = Text(pad(cut_middle(layer_name(cut.name), name), name) + "  ", style)
+        line.append_text(owner_bar([*cut.sealed, cut.kept], cut.free, bar, self.marks, freed=cut.freed))
+        line.append(f" {cut.kept:>{count},} {cut.freed:>{count},} {percent(cut.free + cut.freed, cut.weights):>6}")
+        return line
+
+    def _widths(self, width: int) -> tuple[int, int, int]:
+        """Cells for the name, the bar, and each of the two counts."""
+        count = max(5, len(f"{self.total.kept + self.total.freed:,}"))
+        longest = max((len(layer_name(cut.name)) for cut in self.cuts), default=5)
+        name = max(5, min(longest, width // 4))
+        return name, max(1, width - name - 2 * count - 11), count

@@ -1,0 +1,36 @@
+"""What stands for what on screen: a glyph and a colour for every owner, and signs that ASCII replaces."""
+
+from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
+
+OWNERS = "123456789" + ascii_lowercase + ascii_uppercase  # task 1 is "1"; readable without any colour
+BEYOND = "+"
+
+# Steps of the 256-colour cube, so that a terminal of 256 colours shows these very ones.
+DARK = ("#5fafff", "#ffaf5f", "#87d787", "#ff87af", "#d7d75f", "#af87ff", "#5fd7d7", "#ff8787", "#afd7ff")
+LIGHT = ("#005faf", "#af5f00", "#008700", "#af005f", "#5f5f00", "#5f00d7", "#008787", "#d70000", "#5f5f87")
+TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", "bright_green", "bright_magenta")
+
+# One character for one, so that nothing moves. Names keep the letters they have.
+TO_ASCII = str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤", "..*ox><^v-~o|++|-:-+x<")
+
+
+def glyph(owner: int) -> str:
+    """The one character of a task, counted from 1."""
+    return OWNERS[owner - 1] if owner <= len(OWNERS) else BEYOND
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How signs and colours are drawn on this terminal."""
+
+    ascii: bool = False
+    colours: tuple[str, ...] = DARK
+
+    def __call__(self, text: str) -> str:
+        """A text in the signs that this terminal has."""
+        return text.translate(TO_ASCII) if self.ascii else text
+
+    def colour(self, owner: int) -> str:
+        """A task's colour; every ninth task shares one, and its glyph tells them apart."""
+        return self.colours[(owner - 1) % len(self.colours)]

@@ -1,0 +1,83 @@
+"""Numbers as a person reads them in a narrow column, and texts cut to one."""
+
+from rich.cells import cell_len, set_cell_size
+
+
+def short(count: int) -> str:
+    """A count in four characters or less: 864, 2k, 74k, 103M, 1.2G."""
+    if count < 1000:
+        return str(count)
+    value = float(count)
+    for unit in "kMGT":
+        value /= 1000
+        if value < 999.5 or unit == "T":
+            break
+    return f"{value:.1f}{unit}" if value < 9.95 and unit != "k" else f"{value:.0f}{unit}"
+
+
+def long(count: int) -> str:
+    """A count with three digits that count: 864, 73.4k, 73.4M."""
+    if count < 1000:
+        return str(count)
+    value = float(count)
+    for unit in "kMGT":
+        value /= 1000
+        if value < 999.5 or unit == "T":
+            break
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{unit}"
+
+
+def percent(count: int, of: int) -> str:
+    """A share with one decimal. What is not nothing never reads 0.0, what is not all never reads 100.0."""
+    if of == 0:
+        return "0.0%"
+    share = 100 * count / of
+    if count and share < 0.05:
+        return "<0.1%"
+    if count < of and share >= 99.95:
+        return ">99.9%"
+    return f"{share:.1f}%"
+
+
+def error(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def drift(change: float) -> str:
+    """A change of an error in points: exactly "0.00" only where nothing changed."""
+    if change == 0:
+        return "0.00"
+    return f"{change:+.2f}" if abs(change) >= 0.005 else f"{change:+.1g}"
+
+
+def clock(seconds: float) -> str:
+    """What is left of a job: 02:10, 1:02:10."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def cut(text: str, width: int) -> str:
+    """A text in at most `width` cells, its end replaced by … where it is too long."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def cut_middle(text: str, width: int) -> str:
+    """A text in at most `width` cells, its middle replaced by …: names of layers differ at both ends."""
+    if cell_len(text) <= width:
+        return text
+    if width < 8:
+        return cut(text, width)
+    tail = text[-(width // 2) :]
+    while cell_len(tail) > width // 2:
+        tail = tail[1:]
+    return set_cell_size(text, width - 1 - cell_len(tail)).rstrip() + "…" + tail
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """A text cut or filled to exactly `width` cells, flush left or right."""
+    text = cut(text, width)
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space

@@ -1,0 +1,83 @@
+"""Pane 1: who owns each layer, as bars of the tasks' glyphs, and how much of it is free."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from packnet_core.records import Layer
+from packnet_tui.widgets.bars import cells
+from packnet_tui.widgets.marks import Marks, glyph
+from packnet_tui.widgets.numbers import cut_middle, pad, percent, short
+from packnet_tui.widgets.pane import Pane
+
+FREE_WIDTH, COUNT_WIDTH = 6, 4
+
+
+def layer_name(name: str) -> str:
+    """A prunable parameter is nearly always called `weight`, so that says nothing."""
+    return name.removesuffix(".weight")
+
+
+def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed: int = 0) -> Text:
+    """A bar of `width` cells: the tasks in their order, what a pruning would free, what is free."""
+    bar = Text()
+    *owned, would_be, rest = cells([*counts, freed, free], width)
+    for owner, count in enumerate(owned, 1):
+        bar.append(glyph(owner) * count, marks.colour(owner))
+    bar.append("×" * would_be, "dim")
+    bar.append("·" * rest, "dim")
+    return bar
+
+
+class Occupancy(Pane):
+    """Layers with their owners; the total stays in sight."""
+
+    number = 1
+    title = "Occupancy"
+    selectable = True
+
+    def caption(self) -> str:
+        return "1 = task 1, · = free"
+
+    def count(self) -> int:
+        return len(self.picture.layers)
+
+    @property
+    def selected(self) -> Layer | None:
+        """The layer under the cursor."""
+        layers = self.picture.layers
+        return layers[min(self.cursor, len(layers) - 1)] if layers else None
+
+    def head(self, width: int) -> list[Text]:
+        if self.content_size.height < 12:
+            return []
+        name, bar = self._widths(width)
+        line = f"  {pad('layer', name)}  {pad('weights by owner', bar)} {'free':>{FREE_WIDTH}} {'n':>{COUNT_WIDTH}}"
+        return [Text(line, "dim")]
+
+    def row(self, index: int, width: int) -> Text:
+        layer = self.picture.layers[index]
+        chosen = index == self.cursor
+        return self._line("> " if chosen else "  ", layer_name(layer.name), layer.owned, layer.weights, width, chosen)
+
+    def foot(self, width: int) -> list[Text]:
+        picture = self.picture
+        owned = [task.owned for task in picture.tasks]
+        return [self._line("  ", "total", owned, picture.weights, width, True)]
+
+    def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, width: int, strong: bool) -> Text:
+        name_width, bar_width = self._widths(width)
+        free = weights - sum(owned)
+        name = pad(cut_middle(name, name_width), name_width)
+        line = Text(mark + name, "bold" if strong else "")
+        line.append("  ")
+        line.append_text(owner_bar(owned, free, bar_width, self.marks))
+        line.append(f" {percent(free, weights):>{FREE_WIDTH}} {short(weights):>{COUNT_WIDTH}}")
+        return line
+
+    def _widths(self, width: int) -> tuple[int, int]:
+        """Cells for the name and for the bar."""
+        longest = max((cell_len(layer_name(layer.name)) for layer in self.picture.layers), default=0)
+        name = max(5, min(longest, width // 3))
+        return name, max(1, width - name - FREE_WIDTH - COUNT_WIDTH - 6)

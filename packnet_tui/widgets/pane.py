@@ -1,0 +1,190 @@
+"""A pane: a bordered list of lines, drawn line by line so that only what changed is sent to the terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from packnet_tui.widgets.marks import Marks
+from packnet_tui.widgets.picture import Picture
+
+if TYPE_CHECKING:
+    from packnet_tui.app import PacknetApp
+
+
+class Lines(Widget):
+    """A widget that is a list of lines. `build` says what they are; `redraw` sends those that changed."""
+
+    DEFAULT_CSS = "Lines { height: 1; }"
+
+    app: "PacknetApp"
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id=id)
+        self._drawn: list[Text] = []
+
+    @property
+    def picture(self) -> Picture:
+        return self.app.picture
+
+    @property
+    def marks(self) -> Marks:
+        return self.app.marks
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        """The lines, at most `height` of them; longer ones than `width` are cut."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Bring the screen up to date."""
+        width, height = self.content_size
+        if not (width and height):
+            return
+        lines = list(self.build(width, height))[:height]
+        before, self._drawn = self._drawn, lines
+        if len(before) != len(lines):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new or old.spans != new.spans:
+                self.refresh(Region(0, y, width, 1))
+
+    def on_resize(self) -> None:
+        self.redraw()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width, style = self.content_size.width, self.rich_style
+        if y >= len(self._drawn):
+            return Strip.blank(width, style)
+        segments: Iterable[Segment] = self._drawn[y].render(self.app.console)
+        if self.marks.ascii:
+            segments = [Segment(self.marks(s.text), s.style, s.control) for s in segments]
+        return Strip(segments).apply_style(style).adjust_cell_length(width, style)
+
+
+class Pane(Lines, can_focus=True):
+    """A titled pane: lines pinned at its top and bottom, and rows between them that scroll.
+
+    Where rows are `selectable`, one of them is under the cursor; else moving scrolls.
+    """
+
+    DEFAULT_CSS = """
+    Pane {
+        height: 1fr;
+        border: round $panel-lighten-3;
+        border-title-color: $text;
+        border-title-style: none;
+        border-subtitle-color: $text-muted;
+        &:focus { border: heavy $foreground 80%; border-title-style: bold; }
+    }
+    """
+
+    number = 0
+    title = ""
+    selectable = False
+
+    class Moved(Message):
+        """Another row came under the cursor."""
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self.cursor = 0
+        self.top = 0
+        self._room = 0  # rows that fit
+        self._titled = ("", "", False)
+
+    # -- what a pane says of itself -------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return 0
+
+    def row(self, index: int, width: int) -> Text:
+        raise NotImplementedError
+
+    def head(self, width: int) -> list[Text]:
+        return []
+
+    def foot(self, width: int) -> list[Text]:
+        return []
+
+    def caption(self) -> str:
+        """What stands beside the title."""
+        return ""
+
+    # -- drawing --------------------------------------------------------------------------------------------------
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        head, foot = self.head(width), self.foot(width)
+        self._room = max(0, height - len(head) - len(foot))
+        self._clamp()
+        rows = [self.row(i, width) for i in range(self.top, min(self.top + self._room, self.count()))]
+        space = [Text("")] * (self._room - len(rows)) if foot else []
+        self._titles()
+        return [*head, *rows, *space, *foot]
+
+    def _titles(self) -> None:
+        """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
+        caption = self.caption()
+        title = self.marks(f"{self.number} {self.title}" + (f"  {caption}" if caption else ""))
+        hidden = self.count() > self._room > 0
+        place = self.marks(f"{self.top + 1}–{self.top + self._room} of {self.count()}") if hidden else ""
+        reverse = self.marks.ascii and self.has_focus  # a border of ASCII has no heavier kind
+        if (title, place, reverse) != self._titled:
+            self._titled = (title, place, reverse)
+            self.border_title = Content.styled(f" {title} " if reverse else title, "reverse" if reverse else "")
+            self.border_subtitle = Content(place)
+
+    def _clamp(self) -> None:
+        last = max(0, self.count() - 1)
+        self.cursor = min(max(self.cursor, 0), last)
+        if self.selectable:
+            self.top = min(self.top, self.cursor)
+            self.top = max(self.top, self.cursor - self._room + 1)
+        self.top = min(max(self.top, 0), max(0, self.count() - self._room))
+
+    # -- moving ---------------------------------------------------------------------------------------------------
+
+    def move(self, how: str) -> None:
+        """Down, up, first, last, half_down, half_up."""
+        half = max(1, self._room // 2)
+        by = {"down": 1, "up": -1, "half_down": half, "half_up": -half, "first": -self.count(), "last": self.count()}
+        if self.selectable:
+            self.cursor += by[how]
+        else:
+            self.top += by[how]
+        self.redraw()
+        if self.selectable:
+            self.post_message(self.Moved())
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.move("down")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.move("up")
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if not (self.selectable and offset):
+            return
+        index = self.top + offset.y - len(self.head(self.content_size.width))
+        if 0 <= index < self.count():
+            self.cursor = index
+            self.redraw()
+            self.post_message(self.Moved())

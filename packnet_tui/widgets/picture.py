@@ -1,0 +1,89 @@
+"""The one read-only picture that every widget is a function of. Needs neither Textual nor torch."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from packnet_core.commands import Command
+from packnet_core.records import Document, Layer, Phase
+from packnet_tui.widgets.series import Curve
+
+
+@dataclass(frozen=True)
+class Job:
+    """The job that runs, as far as the journal says."""
+
+    number: int
+    command: Command
+    pid: int
+    device: str
+    phase: str = ""  # train, retrain or eval; empty while it gets ready
+    task: str = ""
+    epoch: int = 0  # the one under way
+    epochs: int = 0
+    validation: float | None = None  # error in percent, after the last epoch
+    images_per_second: float = 0.0
+    seconds_left: float | None = None
+    done: int = 0  # images evaluated
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task, from 1. Errors are percentages of wrong answers on the test set, `validation` on the validation set."""
+
+    index: int
+    name: str
+    phase: Phase
+    prune_ratio: float | None
+    owned: int
+    added: float | None  # at the end of the last job that changed the task
+    now: float | None  # when it was last evaluated
+    validation: float | None  # while it is trained
+    working: str = ""  # what the running job does with it
+
+    @property
+    def open(self) -> bool:
+        return self.phase != "sealed"
+
+    @property
+    def drift(self) -> float | None:
+        """By how many points the error moved since the task was added; exactly 0 where nothing changed."""
+        return None if self.added is None or self.now is None else self.now - self.added
+
+
+@dataclass(frozen=True)
+class LogLine:
+    at: float
+    text: str
+    level: str = "info"  # info, good, warning, error
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that the screen shows."""
+
+    document: Document
+    layers: tuple[Layer, ...]  # with live counts, while a job changes them
+    tasks: tuple[TaskRow, ...]
+    job: Job | None = None
+    queue: tuple[tuple[int, Command], ...] = ()
+    curve: Curve | None = None
+    log: tuple[LogLine, ...] = ()
+    interrupted: Command | None = None  # a stopped job that `train` goes on with
+    died: str = ""  # who died in the middle of what, until the next one starts
+
+    @cached_property
+    def weights(self) -> int:
+        return sum(layer.weights for layer in self.layers)
+
+    @cached_property
+    def free(self) -> int:
+        return sum(layer.free for layer in self.layers)
+
+    @property
+    def open_task(self) -> TaskRow | None:
+        return self.tasks[-1] if self.tasks and self.tasks[-1].open else None
+
+    @property
+    def busy(self) -> bool:
+        return self.job is not None or bool(self.queue)

@@ -1,0 +1,100 @@
+"""Pane 2: the tasks, their errors then and now, and whether any of them changed: that must read exactly 0.00."""
+
+from rich.text import Text
+
+from packnet_tui.widgets import numbers
+from packnet_tui.widgets.capacity import more_tasks
+from packnet_tui.widgets.marks import glyph
+from packnet_tui.widgets.numbers import pad
+from packnet_tui.widgets.pane import Pane
+from packnet_tui.widgets.picture import Picture, TaskRow
+
+FULL = 56  # columns from which on all of them fit
+
+
+class Tasks(Pane):
+    """One row a task, and what is free for more."""
+
+    number = 2
+    title = "Tasks"
+    selectable = True
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self._tasks = 0
+
+    @property
+    def selected(self) -> TaskRow | None:
+        """The task under the cursor."""
+        tasks = self.picture.tasks
+        return tasks[min(self.cursor, len(tasks) - 1)] if tasks else None
+
+    def count(self) -> int:
+        return len(self.picture.tasks)
+
+    def head(self, width: int) -> list[Text]:
+        if len(self.picture.tasks) != self._tasks:  # a new task is what one wants to look at
+            self._tasks = len(self.picture.tasks)
+            self.cursor = self._tasks - 1
+        if not self.picture.tasks:
+            return [Text("  no task yet: a adds the first one", "dim")]
+        if width < FULL:
+            return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
+        return [Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now    drift", "dim")]
+
+    def row(self, index: int, width: int) -> Text:
+        task, picture = self.picture.tasks[index], self.picture
+        chosen = index == self.cursor
+        line = Text("> " if chosen else "  ", "bold" if chosen else "")
+        line.append("*" if task.open else " ")
+        line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
+        line.append(" " + pad(task.name, self._name_width(width)))
+        owns = numbers.percent(task.owned, picture.weights)
+        if width < FULL:
+            line.append(f" {owns:>6} {self._now(task):>7} ")
+            line.append_text(_sign(task, short=True))
+        else:
+            ratio = "–" if task.prune_ratio is None else f"{task.prune_ratio:.2f}"
+            line.append(f"  {ratio:>4} {owns:>6} {numbers.error(task.added):>7} {self._now(task):>7} ")
+            line.append_text(_sign(task, short=False))
+        return line
+
+    def foot(self, width: int) -> list[Text]:
+        picture = self.picture
+        share, free = numbers.percent(picture.free, picture.weights), numbers.long(picture.free)
+        line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture)
+        if width >= FULL:
+            return [line.append(f"   {room}", "not bold")]
+        spare = self.content_size.height - self.count() - 2
+        return [line, Text(f"   {room}")] if room and spare > 0 else [line]
+
+    def _name_width(self, width: int) -> int:
+        return max(4, width - (45 if width >= FULL else 22))
+
+    @staticmethod
+    def _now(task: TaskRow) -> str:
+        if task.validation is not None:
+            return f"~{task.validation:.2f}"
+        return numbers.error(task.now)
+
+
+def room_for(picture: Picture) -> str:
+    """How many more tasks fit that own as much as the newest one does at its pruning ratio."""
+    if not picture.tasks or picture.tasks[-1].phase == "trained":
+        return ""
+    newest = picture.tasks[-1]
+    more = more_tasks(picture.free, newest.owned)
+    return "" if more is None else f"room for {more} more like task {glyph(newest.index)}"
+
+
+def _sign(task: TaskRow, short: bool) -> Text:
+    """What the last column says: what is done with the task, its phase while it is open, else its drift."""
+    if task.working:
+        return Text("~" if short else f"{task.working:>10}", "italic")
+    if task.open and not short:
+        return Text(f"{task.phase:>10}", "dim")
+    if task.drift is None:
+        return Text("" if short else f"{'–':>8}", "dim")
+    change, same = numbers.drift(task.drift), task.drift == 0
+    sign = "=" if same else "!"
+    return Text(sign if short else f"{change:>8} {sign}", "green" if same else "bold red")

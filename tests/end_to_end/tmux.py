@@ -1,0 +1,71 @@
+"""A real terminal to test in: a tmux server of its own, keys sent to it, and what it shows."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import until
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+class Terminal:
+    """One tmux window that runs a shell; `columns` × `rows`."""
+
+    def __init__(self, columns: int = 120, rows: int = 40, **environment: str):
+        self._socket = str(Path(tempfile.mkdtemp(prefix="packnet-tmux-")) / "socket")
+        programs = str(Path(sys.executable).parent)
+        variables = {"PATH": f"{programs}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", **environment}
+        shell = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        size = ("-x", str(columns), "-y", str(rows))
+        self._tmux("-f", "/dev/null", "new-session", "-d", *size, f"env -u COLUMNS -u LINES {shell} PS1='$ ' sh")
+        until(lambda: "$" in self.screen(), "the shell's prompt")
+
+    def type(self, line: str) -> None:
+        """Type a line into the shell, and Enter."""
+        self._tmux("send-keys", "-l", line)
+        self.press("Enter")
+
+    def press(self, *keys: str) -> None:
+        self._tmux("send-keys", *keys)
+
+    def screen(self) -> str:
+        """The text that is shown now."""
+        return self._tmux("capture-pane", "-p")
+
+    def wait_for(self, text: str) -> str:
+        """The screen, once it shows a text."""
+
+        def look() -> str | None:
+            shown = self.screen()
+            return shown if text in shown else None
+
+        try:
+            return until(look, repr(text))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the screen shows:\n{self.screen()}") from None
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def hang_up(self) -> None:
+        """Close the window as a lost connection does: everything in it gets SIGHUP."""
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
+
+    def _tmux(self, *arguments: str) -> str:
+        done = subprocess.run(["tmux", "-S", self._socket, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+
+@pytest.fixture
+def terminal():
+    """A terminal of 120 × 40."""
+    made = Terminal()
+    yield made
+    made.hang_up()
