@@ -8,7 +8,8 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from packnet_core import architectures, data
+from packnet_core import architectures
+from packnet_core.data.loading import TaskData, load
 from packnet_core.engine.places import Places
 from packnet_core.errors import RequestError
 from packnet_core.events import Evaluated, Event, PhaseStarted, Saved
@@ -78,7 +79,7 @@ def new(
     if task is not None and data_source is not None:
         if not has_head:
             raise RequestError(f"the weights have no head {head!r} to keep for task {task!r}")
-        task_data = data.load(data_source, given, flip=flip, limit=limit, seed=seed)
+        task_data = load(data_source, given, flip=flip, limit=limit, seed=seed)
         document = yield from _given_task(network, document, given_head, task, task_data, seed)
     elif any(not bool(torch.isfinite(t).all()) for t in network.weights.values()):
         raise RequestError(f"the weights in {weights} have NaN or infinity")
@@ -91,7 +92,7 @@ def new(
 
 
 def _given_task(
-    network: PackedNetwork, document: Document, head: nn.Linear, task: str, task_data: data.TaskData, seed: int
+    network: PackedNetwork, document: Document, head: nn.Linear, task: str, task_data: TaskData, seed: int
 ) -> Generator[Event, None, Document]:
     """Open a first task with the head that came with the weights, measured on its test set."""
     if head.out_features != len(task_data.classes):

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.data import Images
+from packnet_core.data.images import Images
 from packnet_core.errors import Diverged
 from packnet_core.events import Epoch, Evaluated, Event, Progress, TrainStep
 from packnet_core.guard import GuardedOptimizer

@@ -9,15 +9,15 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
-from packnet_core import checkpoint, data, tasks
+from packnet_core import checkpoint, tasks
 from packnet_core.checkpoint import Checkpoint
 from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train, summary
-from packnet_core.data import TaskData
+from packnet_core.data.loading import TaskData, load, load_test
 from packnet_core.engine.places import Places
 from packnet_core.errors import Diverged, FileError, RequestError
 from packnet_core.events import Evaluated, Event, Note, Occupancy, PhaseStarted, Pruned, Saved
 from packnet_core.network import PackedNetwork
-from packnet_core.packfile import storage
+from packnet_core.packfile import checkpoints, storage
 from packnet_core.records import Document, Phase, Recipe, Step, Task
 from packnet_core.training import Run, evaluate, validate
 
@@ -144,7 +144,7 @@ class Workspace:
         for name in command.tasks or [task.name for task in self.document.tasks]:
             index = self.document.index(name)
             task = self.document.tasks[index - 1]
-            images = data.load_test(command.data or task.data.source, self.document.input, task.classes)
+            images = load_test(command.data or task.data.source, self.document.input, task.classes)
             yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
             yield from evaluate(self.network, index, name, images)
 
@@ -180,7 +180,7 @@ class Workspace:
                 before=before,
                 run=numbers,
             )
-            checkpoint.write(self.places.checkpoint, state, self.network, tensors)
+            checkpoints.write(self.places.checkpoint, state, self.network, tensors)
 
         kept_at = time.monotonic()
         try:
@@ -214,7 +214,7 @@ class Workspace:
     def _resume(self, interrupted: Checkpoint) -> Iterator[Event]:
         """Go on with an interrupted job, in the middle of its phase, to its end."""
         self._check_digests()
-        self.network, tensors = checkpoint.load(self.places.checkpoint, interrupted)
+        self.network, tensors = checkpoints.load(self.places.checkpoint, interrupted)
         self.network.to(self.device)
         self.document = interrupted.document
         task, command = self.document.tasks[-1], interrupted.command
@@ -275,7 +275,7 @@ class Workspace:
     def _load_data(
         self, source: str, flip: bool | None, limit: int | None, seed: int, classes: tuple[str, ...] | None
     ) -> TaskData:
-        return data.load(source, self.document.input, flip=flip, limit=limit, seed=seed, classes=classes)
+        return load(source, self.document.input, flip=flip, limit=limit, seed=seed, classes=classes)
 
     @staticmethod
     def _recipe(task: Task, command: Prune | Train, phase: Literal["train", "retrain"]) -> Recipe:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from packnet_core import tasks
-from packnet_core.commands import Add, Command, Drop, Evaluate, Train, summary
+from packnet_core.commands import Add, Drop, Evaluate, Prune, Train, summary
 from packnet_tui.actions import ACTIONS, bindings, blocked
 from packnet_tui.screens.ask import Ask
 from packnet_tui.widgets.curves import Curves
@@ -154,8 +154,8 @@ class Workbench(Screen[None]):
         if self._refused("add"):
             return
         command = await self.app.push_screen_wait(AddForm(self.app.picture))
-        if command and (confirmed := await self._confirm_seal(command)) and await self._may_give_up(confirmed):
-            self.app.submit(confirmed)
+        if command and (confirmed := await self._confirm_seal(command)):
+            await self._submit(confirmed)
 
     async def _confirm_seal(self, command: Add) -> Add | None:
         """The command, once it is clear that what it seals for good is wanted."""
@@ -187,8 +187,8 @@ class Workbench(Screen[None]):
             if not await self.app.push_screen_wait(again):
                 return
         command = await self.app.push_screen_wait(PruneScreen(picture, task))
-        if command and await self._may_give_up(command):
-            self.app.submit(command)
+        if command:
+            await self._submit(command)
 
     @work(exclusive=True, group="work")
     async def action_train(self) -> None:
@@ -234,21 +234,21 @@ class Workbench(Screen[None]):
         owned = picture.document.owned[-1]
         text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
         if await self.app.push_screen_wait(Ask(f"Drop {task.name}?", text, yes="drop it")):
-            command = Drop(task=task.name)
-            if await self._may_give_up(command):
-                self.app.submit(command)
+            await self._submit(Drop(task=task.name))
 
-    async def _may_give_up(self, command: Command) -> bool:
-        """Whether a stopped job that could be gone on with may be lost, if there is one."""
+    async def _submit(self, command: Add | Prune | Drop) -> None:
+        """Have it done, once it is clear that a stopped job that could be gone on with may be lost."""
         stopped = self.app.picture.interrupted
         if stopped is None:
-            return True
+            self.app.submit(command)
+            return
         question = Ask(
             f"Give up {summary(stopped)}?",
             f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
             yes="give it up",
         )
-        return await self.app.push_screen_wait(question)
+        if await self.app.push_screen_wait(question):
+            self.app.submit(replace(command, yes=True))
 
     def _refused(self, method: str) -> bool:
         """Whether an action makes no sense now; if so, says why."""

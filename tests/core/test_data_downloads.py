@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packnet_core.data import load
+from packnet_core.data.loading import load
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
 

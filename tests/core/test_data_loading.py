@@ -7,7 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from packnet_core.data import Images, load, load_test, loading
+from packnet_core.data import loading
+from packnet_core.data.images import Images
+from packnet_core.data.loading import load, load_test
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
 

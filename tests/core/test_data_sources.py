@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packnet_core.data import load, look, resolve
+from packnet_core.data import look, resolve
+from packnet_core.data.loading import load
 from packnet_core.errors import RequestError
 from packnet_core.records import Input
 
