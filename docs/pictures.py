@@ -1,6 +1,7 @@
-"""Pictures of the workbench, for the documentation: `python docs/pictures.py FOLDER` writes them as SVG.
+"""Pictures of the workbench, for the documentation: `python docs/pictures.py FOLDER [NAME ...]` writes them as SVG.
 
-The state they show is made up, and consistent: VGG-16 with two sealed tasks, the third in its retraining.
+`demo` is the demo itself, in the middle of its third task: real digits, a real engine. What the others show is made
+up, and consistent: VGG-16 with two sealed tasks, the third in its retraining.
 """
 
 import asyncio
@@ -12,7 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from packnet_core.engine import client
 from packnet_core.engine.places import Places
+from packnet_tui import demo as demonstration
 from packnet_tui.app import PacknetApp
 from tests.tui import made_up
 
@@ -41,7 +44,26 @@ async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str,
             await pilot.pause()
         await pilot.press(*keys)
         await pilot.pause()
-        out.write_text(app.export_screenshot())
+        save(app, out)
+
+
+async def demo(file: Path, out: Path) -> None:
+    """The demo while it retrains its last task."""
+    demonstration.make(file)
+    app = PacknetApp(file, submit=demonstration.commands())
+    last = demonstration.commands()[-1].task
+    async with app.run_test(size=WIDE) as pilot:
+        while not ((job := app.picture.job) and job.task == last and job.phase == "retrain" and job.epoch > 2):
+            await pilot.pause(0.05)
+        await pilot.pause()
+        save(app, out)
+        while app.picture.busy:  # the folder it works in is taken away afterwards
+            await pilot.pause(0.05)
+
+
+def save(app: PacknetApp, out: Path) -> None:
+    """What is on the screen; with its spaces kept, which not every viewer does unasked."""
+    out.write_text(app.export_screenshot().replace("<svg ", '<svg xml:space="preserve" ', 1))
 
 
 class Still(PacknetApp):
@@ -57,7 +79,7 @@ class Still(PacknetApp):
         await self._look()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *names: str) -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +92,17 @@ def main(folder: Path) -> None:
             ),
         }
         for name, (size, state, keys) in PICTURES.items():
+            if name not in (names or PICTURES):
+                continue
             with Places(states[state]).locked():
                 asyncio.run(picture(states[state], folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
             print(folder / f"{name}.svg")
+        if not names or "demo" in names:
+            file = Path(made) / "demo.safetensors"
+            asyncio.run(demo(file, folder / "demo.svg"))
+            with client.start(file) as engine:
+                engine.leave()
+            print(folder / "demo.svg")
 
 
 def _in(made: str, folder: str) -> Path:
@@ -81,6 +111,6 @@ def _in(made: str, folder: str) -> Path:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

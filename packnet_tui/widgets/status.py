@@ -26,8 +26,8 @@ class StatusLine(Lines):
         if readonly:
             work = [*(f"{text}  read only" for text in work), *work]
         here = file_in_words(self.app.path.name, self.picture)
-        pairs = [(i + 2 * j, j, left, right) for i, left in enumerate(here) for j, right in enumerate(work)]
-        for _, _, left, right in sorted(pairs):  # both give way, word by word, the file sooner
+        pairs = [(i * i + 2 * j * j, left, right) for i, left in enumerate(here) for j, right in enumerate(work)]
+        for _, left, right in sorted(pairs):  # both give way, word by word, the file sooner
             if cell_len(left) + cell_len(right) + 4 <= width:
                 return [self._line(left, right, width)]
         return [self._line(cut(here[-1], max(0, width - cell_len(work[-1]) - 4)), cut(work[-1], width - 2), width)]
