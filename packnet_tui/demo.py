@@ -15,7 +15,7 @@ TASKS = {
     "four-to-six": "sklearn:digits:4-6",
     "seven-to-nine": "sklearn:digits:7-9",
 }
-RECIPE = Recipe(lr=0.02, epochs=12, retrain_epochs=6)
+RECIPE = Recipe(lr=0.02, epochs=30, retrain_epochs=15)  # long enough to be watched
 PRUNE = 0.6
 
 

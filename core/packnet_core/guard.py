@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.owners import bits, blocks, equal, full_mask
+from packnet_core.owners import bits, blocks, differ, equal, full_mask
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 
@@ -63,7 +63,9 @@ class GuardedOptimizer:
         (self._group,) = self.optimizer.param_groups
         largest = max((block.weights.numel() for block in self._mixed), default=0)
         device = self._parameters[0].device
-        self._kept = torch.empty(largest, dtype=torch.int32, device=device)
+        # scratch of one block, made once: what is allocated and freed between the optimizer's tensors splits the heap
+        self._before = torch.empty(largest, dtype=torch.int32, device=device)
+        self._sealed = torch.empty(largest, dtype=torch.int32, device=device)
 
     def set_lr(self, lr: float) -> None:
         self._group["lr"] = lr
@@ -80,11 +82,10 @@ class GuardedOptimizer:
             for block in self._mixed:
                 block.take_gradient()
                 now = bits(block.weights.data)
-                kept = self._kept[: now.numel()].copy_(now)
+                before = self._before[: now.numel()].copy_(now)
                 self._step([block.weights])
-                # kept, with the bits that changed flipped where the weight is the open task's
-                kept.bitwise_xor_((now ^ kept).bitwise_and_(full_mask(equal(block.owner, self.task))))
-                now.copy_(kept)
+                sealed = full_mask(differ(block.owner, self.task), out=self._sealed[: now.numel()])
+                now.bitwise_xor_(before.bitwise_xor_(now).bitwise_and_(sealed))  # changed bits back where not our own
                 block.weights.grad = None
             for block in self._own:
                 block.take_gradient()

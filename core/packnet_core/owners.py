@@ -34,14 +34,20 @@ def equal(values: Tensor, value: int) -> Tensor:
     return torch.from_numpy(values.numpy() == value) if values.device.type == "cpu" else values == value
 
 
+def differ(values: Tensor, value: int) -> Tensor:
+    """`values != value`, likewise."""
+    return torch.from_numpy(values.numpy() != value) if values.device.type == "cpu" else values != value
+
+
 def less(values: Tensor, value: int) -> Tensor:
     """`values < value`, likewise."""
     return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
 
 
-def full_mask(condition: Tensor) -> Tensor:
+def full_mask(condition: Tensor, out: Tensor | None = None) -> Tensor:
     """A bool tensor as int32 with all bits set where it is true. `x & mask` is then x or +0.0, exactly."""
-    return condition.view(torch.uint8).to(torch.int32).neg_()
+    sign = condition.view(torch.int8).neg()  # a byte's sign fills the word
+    return sign.to(torch.int32) if out is None else out.copy_(sign)
 
 
 def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:

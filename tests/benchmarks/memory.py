@@ -1,0 +1,55 @@
+"""Peak memory of training VGG-16, in a process of its own: `python -m tests.benchmarks.memory plain|packed` prints it.
+
+Three steps at the paper's momentum, batch 4 at 64 px; `packed` trains the second task beside a sealed one.
+"""
+
+import resource
+import sys
+
+import torch
+
+from packnet_core import architectures
+from packnet_core.data.images import Images
+from packnet_core.network import PackedNetwork
+from packnet_core.records import Input, Recipe
+from packnet_core.training import Run
+
+SIZE, BATCH, STEPS = 64, 4, 3
+
+
+def plain() -> int:
+    """torch's own loop. Returns how many prunable weights there are."""
+    model = architectures.build("vgg16", channels=3)
+    head = architectures.find_head(model)
+    model.set_submodule(head, torch.nn.Linear(model.get_submodule(head).in_features, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(torch.randn(BATCH, 3, SIZE, SIZE)), torch.zeros(BATCH).long())
+        loss.backward()
+        optimizer.step()
+    return sum(p.numel() for name, p in model.named_parameters() if p.dim() > 1 and not name.startswith(head))
+
+
+def packed() -> int:
+    """The product's loop. Returns how many prunable weights there are."""
+    model = architectures.build("vgg16", channels=3)
+    network = PackedNetwork(model, architectures.find_head(model))
+    network.open_task(10)
+    network.prune(dict.fromkeys(network.weights, 0.5))
+    network.end_phase()
+    network.open_task(10)
+    pixels = torch.zeros(BATCH * STEPS, 3, SIZE, SIZE, dtype=torch.uint8)
+    rows, labels = torch.arange(len(pixels)), torch.zeros(len(pixels)).long()
+    given = Input(channels=3, size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3)
+    images, none = Images(pixels, rows, labels, given), Images(pixels, rows[:0], labels[:0], given)
+    recipe = Recipe(batch_size=BATCH, epochs=1)
+    for _ in Run(network, "second", "train", recipe, images, none, flip=False).events():
+        pass
+    return sum(weight.numel() for weight in network.weights.values())
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    weights = plain() if sys.argv[1] == "plain" else packed()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, weights)

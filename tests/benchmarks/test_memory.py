@@ -1,0 +1,17 @@
+"""Memory while training, beyond what torch's own loop takes."""
+
+import subprocess
+import sys
+
+
+def peak(kind: str) -> tuple[int, int]:
+    """Bytes at the most, and prunable weights."""
+    command = [sys.executable, "-m", "tests.benchmarks.memory", kind]
+    memory, weights = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return int(memory), int(weights)
+
+
+def test_training_memory_vgg16_bytes_a_weight_more(note):
+    """At most one: the owner of each weight."""
+    ours, weights = peak("packed")
+    note((ours - peak("plain")[0]) / weights, bar=1.0, aim=0.0)
