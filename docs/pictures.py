@@ -17,34 +17,30 @@ from packnet_core.engine import client
 from packnet_core.engine.places import Places
 from packnet_tui import demo as demonstration
 from packnet_tui.app import PacknetApp
-from tests.tui import made_up
+from tests.tui.made_up import at_rest, running
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, dense, opened
 
-WIDE, SMALL, TINY = (120, 40), (80, 24), (60, 18)
 PICTURES = {
-    "workbench": (WIDE, "running", ()),
-    "workbench-80x24": (SMALL, "running", ()),
-    "workbench-too-small": (TINY, "running", ()),
-    "curves": (WIDE, "running", ("3", "z")),
-    "layer-80x24": (SMALL, "running", ("j", "4")),
-    "add": (WIDE, "rest", ("a",)),
-    "prune": (WIDE, "dense", ("p", "right")),
-    "prune-80x24": (SMALL, "dense", ("p", "right")),
-    "drop": (WIDE, "rest", ("d",)),
-    "help": (WIDE, "rest", ("question_mark",)),
-    "palette": (WIDE, "rest", ("ctrl+p",)),
-    "ascii": (WIDE, "running", ()),
+    "workbench": (WIDE, running, ()),
+    "workbench-80x24": (SMALL, running, ()),
+    "workbench-too-small": (TOO_SMALL, running, ()),
+    "curves": (WIDE, running, ("3", "z")),
+    "layer-80x24": (SMALL, running, ("j", "4")),
+    "add": (WIDE, at_rest, ("a",)),
+    "prune": (WIDE, dense, ("p", "right")),
+    "prune-80x24": (SMALL, dense, ("p", "right")),
+    "drop": (WIDE, at_rest, ("d",)),
+    "help": (WIDE, at_rest, ("question_mark",)),
+    "palette": (WIDE, at_rest, ("ctrl+p",)),
+    "ascii": (WIDE, running, ()),
 }
 
 
 async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str, ...], ascii: bool) -> None:
     """One picture, after some keys."""
-    app = Still(file, ascii=ascii)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        while not app.looked:  # at the journal
-            await pilot.pause()
-        await pilot.press(*keys)
-        await pilot.pause()
-        save(app, out)
+    async with opened(file, size, ascii=ascii) as desk:
+        await desk.press(*keys)
+        save(desk.app, out)
 
 
 async def demo(file: Path, out: Path) -> None:
@@ -53,7 +49,7 @@ async def demo(file: Path, out: Path) -> None:
     app = PacknetApp(file, submit=demonstration.commands())
     last = demonstration.commands()[-1].task
     async with app.run_test(size=WIDE) as pilot:
-        while not ((job := app.picture.job) and job.task == last and job.phase == "retrain" and job.epoch > 2):
+        while not ((job := app.picture.job) and job.task == last and job.phase == "retrain" and job.epoch > 4):
             await pilot.pause(0.05)
         await pilot.pause()
         save(app, out)
@@ -64,19 +60,7 @@ async def demo(file: Path, out: Path) -> None:
 def save(app: PacknetApp, out: Path) -> None:
     """What is on the screen; with its spaces kept, which not every viewer does unasked."""
     out.write_text(app.export_screenshot().replace("<svg ", '<svg xml:space="preserve" ', 1))
-
-
-class Still(PacknetApp):
-    """The workbench of a made-up file: no engine is started for it."""
-
-    looked = False
-
-    async def _look(self) -> None:
-        await super()._look()
-        self.looked = True
-
-    async def _follow(self) -> None:
-        await self._look()
+    print(out)
 
 
 def main(folder: Path, *names: str) -> None:
@@ -84,30 +68,18 @@ def main(folder: Path, *names: str) -> None:
     time.tzset()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
-        states = {
-            "running": made_up.running(Path(made) / "model.safetensors"),
-            "rest": made_up.at_rest(_in(made, "rest")),
-            "dense": made_up.write(
-                _in(made, "dense"), made_up.document((*made_up.SEALED, made_up.task("cars", None, 17.1, "trained")))
-            ),
-        }
-        for name, (size, state, keys) in PICTURES.items():
-            if name not in (names or PICTURES):
+        for name in names or ("demo", *PICTURES):
+            if name == "demo":
+                file = Path(made) / "demo.safetensors"
+                asyncio.run(demo(file, folder / "demo.svg"))
+                with client.start(file) as engine:
+                    engine.leave()  # it would wait a while for more work
                 continue
-            with Places(states[state]).locked():
-                asyncio.run(picture(states[state], folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
-            print(folder / f"{name}.svg")
-        if not names or "demo" in names:
-            file = Path(made) / "demo.safetensors"
-            asyncio.run(demo(file, folder / "demo.svg"))
-            with client.start(file) as engine:
-                engine.leave()
-            print(folder / "demo.svg")
-
-
-def _in(made: str, folder: str) -> Path:
-    (Path(made) / folder).mkdir()
-    return Path(made) / folder / "model.safetensors"
+            size, state, keys = PICTURES[name]
+            (Path(made) / name).mkdir()
+            file = state(Path(made) / name / "model.safetensors")
+            with Places(file).locked():  # as if somebody worked on it
+                asyncio.run(picture(file, folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Watch:
         self._signature: object = None
         self._heard = 0.0  # when the last news was written, or asked for
         self._document = self._read()
-        self.picture = self.story.picture(self._document)
+        self.picture = self._picture()
 
     def look(self, held: Iterable[tuple[str, str]] = ()) -> bool:
         """Take in what is new, and lines of the screen's own. Returns whether the picture changed."""
@@ -66,9 +66,12 @@ class Watch:
             self._heard = time.time()  # ask again after as long
             changed = self._died() or changed
         if changed:
-            interrupted = checkpoint.find(self.places.checkpoint, self._document)
-            self.picture = self.story.picture(self._document, interrupted.command if interrupted else None)
+            self.picture = self._picture()
         return changed
+
+    def _picture(self) -> Picture:
+        interrupted = checkpoint.find(self.places.checkpoint, self._document)
+        return self.story.picture(self._document, interrupted.command if interrupted else None)
 
     def _read(self) -> Document:
         self._signature = _signature(self.places.file), _signature(self.places.checkpoint)

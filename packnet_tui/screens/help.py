@@ -50,7 +50,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = "Keys"
-            box.border_subtitle = "esc closes"
+            box.border_subtitle = "j k scroll, esc closes"
             work, move = _text(self._marks, ("work", "look", "program")), _text(self._marks, ("move",), signs=True)
             if self.app.size.width >= TWO_COLUMNS:
                 with Horizontal():

@@ -165,6 +165,11 @@ class Cuts(Pane):
     def count(self) -> int:
         return len(self.cuts)
 
+    def _titles(self) -> None:
+        super()._titles()
+        if isinstance(self.parent, Vertical):  # without a border of its own, it says there where it is scrolled to
+            self.parent.border_subtitle = self.border_subtitle
+
     def head(self, width: int) -> list[Text]:
         name, bar, count = self._widths(width)
         line = f"{pad('layer', name)}  {pad('after pruning, × = freed', bar)}"

@@ -76,9 +76,14 @@ class Workbench(Screen[None]):
         self.set_class(not wide and not tiny, "small")
         if tiny:
             here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL))
-            text = self.app.marks(f" this terminal is {here}; all panes have room from {wanted} on")
+            text = self.app.marks(f" this terminal is {here}; the panes need {wanted}")
             self.query_one("#too-small", Static).update(text)
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if isinstance(self.focused, Pane) and not self.focused.region:  # there is no room for it any more
+            self.query_one(Tasks).focus()
+        self.redraw()
 
     @property
     def panes(self) -> list[Pane]:
@@ -202,7 +207,7 @@ class Workbench(Screen[None]):
         elif picture.document.open_task and (
             command := await self.app.push_screen_wait(TrainForm(picture.document.open_task))
         ):
-            self.app.submit(command)
+            await self._submit(command)
 
     def action_evaluate(self) -> None:
         task = self.query_one(Tasks).selected
@@ -236,10 +241,10 @@ class Workbench(Screen[None]):
         if await self.app.push_screen_wait(Ask(f"Drop {task.name}?", text, yes="drop it")):
             await self._submit(Drop(task=task.name))
 
-    async def _submit(self, command: Add | Prune | Drop) -> None:
+    async def _submit(self, command: Add | Prune | Train | Drop) -> None:
         """Have it done, once it is clear that a stopped job that could be gone on with may be lost."""
         stopped = self.app.picture.interrupted
-        if stopped is None:
+        if stopped is None or (isinstance(command, Train) and command.resumes):
             self.app.submit(command)
             return
         question = Ask(

@@ -5,26 +5,26 @@ from rich.cells import cell_len, set_cell_size
 
 def short(count: int) -> str:
     """A count in four characters or less: 864, 2k, 74k, 103M, 1.2G."""
-    if count < 1000:
-        return str(count)
-    value = float(count)
-    for unit in "kMGT":
-        value /= 1000
-        if value < 999.5 or unit == "T":
-            break
-    return f"{value:.1f}{unit}" if value < 9.95 and unit != "k" else f"{value:.0f}{unit}"
+    value, unit = _scaled(count)
+    return f"{value:.1f}{unit}" if value < 9.95 and unit not in ("", "k") else f"{value:.0f}{unit}"
 
 
 def long(count: int) -> str:
     """A count with three digits that count: 864, 73.4k, 73.4M."""
-    if count < 1000:
+    value, unit = _scaled(count)
+    if not unit:
         return str(count)
-    value = float(count)
-    for unit in "kMGT":
-        value /= 1000
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{unit}"
+
+
+def _scaled(count: int) -> tuple[float, str]:
+    """A count as a number below 1000 and its unit."""
+    value, unit = float(count), ""
+    for unit in ("", "k", "M", "G", "T"):
         if value < 999.5 or unit == "T":
             break
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{unit}"
+        value /= 1000
+    return value, unit
 
 
 def percent(count: int, of: int) -> str:

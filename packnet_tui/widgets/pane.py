@@ -79,7 +79,7 @@ class Pane(Lines, can_focus=True):
     DEFAULT_CSS = """
     Pane {
         height: 1fr;
-        border: round $panel-lighten-3;
+        border: round $foreground 30%;
         border-title-color: $text;
         border-title-style: none;
         border-subtitle-color: $text-muted;

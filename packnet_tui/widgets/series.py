@@ -53,7 +53,8 @@ class Course:
 
     def begin(self, event: PhaseStarted) -> None:
         """A phase begins, or, from a later epoch on, goes on where it was interrupted."""
-        if event.epoch == 1 or event.phase != self._phase:
+        ended = self._last >= self.end - 1e-9  # else the phase was stopped, perhaps in its first epoch
+        if event.phase != self._phase or (event.epoch == 1 and ended):
             self._start, self._phase = self._last, event.phase
             self.before = None
         if event.before is not None:

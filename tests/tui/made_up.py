@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core.commands import Add, Prune
+from packnet_core import checkpoint
+from packnet_core.commands import Add, Evaluate, Prune, Train
 from packnet_core.engine.places import Places
 from packnet_core.events import (
     EngineStarted,
@@ -122,6 +123,17 @@ def append(path: Path, lines: Iterable[Entry]) -> None:
             file.write(msgspec.json.encode(entry) + b"\n")
 
 
+def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
+    """Leave a stopped job beside a file whose state was `base`, for `train` to go on with."""
+    left = checkpoint.Checkpoint(
+        base=checkpoint.base(base), command=command, phase="train", document=base, before=None, run={}
+    )
+    text = json.dumps({"__metadata__": {"checkpoint": msgspec.json.encode(left).decode()}}).encode()
+    places = Places(path)
+    places.folder.mkdir(exist_ok=True)
+    places.checkpoint.write_bytes(len(text).to_bytes(8, "little") + text)
+
+
 def training(
     name: str, epochs: int, until: int, start: float, floor: float, retrain: bool = False, before: float | None = None
 ) -> Iterator[Event]:
@@ -170,8 +182,8 @@ def at_rest(path: Path) -> Path:
     """VGG-16 with three tasks, all evaluated after the last was added; nothing runs."""
     done = document((*SEALED, task("cars", 0.75, 18.36, "retrained")))
     write(path, done)
-    append(path, entries([*cars(done), *finished_cars()], job=3))
-    everything = [JobStarted(command=Prune(ratio=0.5), pid=48211, device="cuda:0")]
+    append(path, entries([*cars(done, until=5), *finished_cars()], job=3))
+    everything = [JobStarted(command=Evaluate(), pid=48211, device="cuda:0")]
     checks = [evaluated("imagenet", 28.42), evaluated("cubs", 22.1), evaluated("cars", 18.36)]
     end = JobFinished(outcome="done", message="eval: done", seconds=9.0, status=0)
     append(path, entries([*everything, *checks, end], job=4, at=NOON + 600))
@@ -188,8 +200,8 @@ def running(path: Path) -> Path:
     return path
 
 
-def cars(done: Document) -> list[Event]:
-    """The third task from its start to the middle of its retraining."""
+def cars(done: Document, until: int = 2) -> list[Event]:
+    """The third task from its start to an epoch of its retraining, which has five."""
     command = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.001), prune=0.75)
     dense = {layer.name: [*layer.owned[:2], layer.weights - sum(layer.owned[:2])] for layer in done.layers}
     pruned = {layer.name: list(layer.owned) for layer in done.layers}
@@ -204,7 +216,7 @@ def cars(done: Document) -> list[Event]:
         Occupancy(task="cars", phase="trained", layers=dense),
         Pruned(task="cars", ratio=0.75, freed=freed, kept=kept, before=17.5, after=61.0),
         Occupancy(task="cars", phase="pruned", layers=pruned),
-        *training("cars", 5, 2, 61.0, 17.8, retrain=True, before=17.5),
+        *training("cars", 5, until, 61.0, 17.8, retrain=True, before=17.5),
     ]
 
 

@@ -1,0 +1,140 @@
+"""The workbench without an engine: what would be asked of it is kept."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from packnet_core.commands import Command
+from packnet_tui.app import PacknetApp
+from packnet_tui.screens.workbench import Workbench
+from tests.tui import made_up
+from tests.waiting import DEADLINE
+
+S = TypeVar("S", bound=Screen[Any])
+WIDE, SMALL, TOO_SMALL = (120, 40), (80, 24), (60, 18)
+
+
+class NoEngine:
+    """Stands where the line to the engine would be."""
+
+    def __init__(self) -> None:
+        self.asked: list[Command] = []
+        self.stopped: list[int] = []
+        self.started = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def submit(self, command: Command) -> None:
+        self.asked.append(command)
+
+    def stop(self, job: int) -> None:
+        self.stopped.append(job)
+
+    def close(self) -> None:
+        pass
+
+
+class Still(PacknetApp):
+    """A workbench that starts no process."""
+
+    def __init__(self, path: Path, **options: Any):
+        super().__init__(path, **options)
+        self.engine = NoEngine()
+        self._engine = self.engine  # type: ignore[assignment]
+        self.looked = asyncio.Event()
+        self.said: list[str] = []
+
+    async def _look(self) -> None:
+        await super()._look()
+        self.looked.set()
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.said.append(message)
+        super().notify(message, **options)
+
+
+class Desk:
+    """A person at the workbench: presses keys, sees what is shown."""
+
+    def __init__(self, app: Still, pilot: Pilot[None]):
+        self.app, self.pilot = app, pilot
+
+    @property
+    def asked(self) -> list[Command]:
+        return self.app.engine.asked
+
+    @property
+    def bench(self) -> Workbench:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, Workbench))
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def write(self, text: str) -> None:
+        await self.press(*({" ": "space", "/": "slash", ".": "full_stop", ":": "colon"}.get(c, c) for c in text))
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        deadline = monotonic() + DEADLINE
+        while not condition():
+            assert monotonic() < deadline, f"waited for {what or condition}; the screen:\n{self.text()}"
+            await self.pilot.pause(0.01)
+
+    async def sees(self, kind: type[S]) -> S:
+        """The screen on top, once it is of a kind."""
+        await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.is_mounted, kind.__name__)
+        await self.pilot.pause()
+        assert isinstance(self.app.screen, kind)
+        return self.app.screen
+
+    async def fill(self, **fields: str) -> None:
+        """Replace what stands in fields of a form."""
+        for name, value in fields.items():
+            self.app.screen.query_one(f"#{name}", Input).value = value
+        await self.pilot.pause()
+
+    def error(self) -> str:
+        """What a form says is wrong."""
+        line = self.app.screen.query_one(".error", Static)
+        return str(line.content) if line.display else ""
+
+    def text(self, widget: Widget | None = None) -> str:
+        """What stands on the screen, or in one widget, line by line."""
+        strips = self.app.screen._compositor.render_strips()
+        area = (widget or self.app.screen).region
+        return "\n".join(strip.crop(area.x, area.right).text for strip in strips[area.y : area.bottom])
+
+
+@asynccontextmanager
+async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[Desk]:
+    """A file open in the workbench, its journal read."""
+    app = Still(path, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        desk = Desk(app, pilot)
+        await desk.until(app.looked.is_set, "the first look")
+        await pilot.pause()
+        yield desk
+
+
+def empty(path: Path) -> Path:
+    return made_up.write(path, made_up.document(()))
+
+
+def dense(path: Path) -> Path:
+    """The third task is trained, and waits to be pruned."""
+    return made_up.write(
+        path, made_up.document((*made_up.SEALED, made_up.task("cars", None, 17.1, "trained")), made_up.VGG16)
+    )
+
+
+def sealed(path: Path) -> Path:
+    return made_up.write(path, made_up.document(made_up.SEALED))

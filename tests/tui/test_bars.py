@@ -1,0 +1,49 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packnet_tui.widgets.bars import cells
+from packnet_tui.widgets.marks import Marks
+from packnet_tui.widgets.occupancy import owner_bar
+
+counts = st.lists(st.integers(0, 200_000_000), min_size=1, max_size=20)
+some = counts.filter(any)
+
+
+@given(some, st.integers(1, 200))
+def test_the_cells_add_up_to_the_width(counts, width):
+    assert sum(cells(counts, width)) == width
+
+
+@given(some, st.integers(1, 200))
+def test_whoever_owns_something_is_seen_where_there_is_room(counts, width):
+    shown = cells(counts, width)
+    if sum(count > 0 for count in counts) <= width:
+        assert [cell > 0 for cell in shown] == [count > 0 for count in counts]
+    assert all(cell == 0 for cell, count in zip(shown, counts, strict=True) if count == 0)
+
+
+@given(some, st.integers(1, 200))
+def test_who_owns_more_never_gets_less(counts, width):
+    by_count = sorted(zip(counts, cells(counts, width), strict=True))
+    assert all(a <= b for (n, a), (m, b) in pairwise(by_count) if n < m)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=9).filter(any))
+def test_where_every_weight_has_a_cell_the_bar_is_exact(counts):
+    assert cells(counts, sum(counts)) == counts
+
+
+@given(counts, st.integers(-3, 0))
+def test_without_width_or_weights_there_are_no_cells(counts, width):
+    assert cells(counts, width) == cells([0] * len(counts), 10) == [0] * len(counts)
+
+
+@given(counts.filter(lambda counts: len(counts) > 2 and any(counts)), st.integers(1, 120))
+def test_a_bar_is_as_wide_as_asked_and_in_the_order_of_the_tasks(counts, width):
+    *owned, freed, free = counts
+    bar = owner_bar(owned, free, width, Marks(), freed).plain
+    assert len(bar) == width
+    order = "".join("123456789abcdefghijk"[: len(owned)]) + "×·"
+    assert list(bar) == sorted(bar, key=order.index)

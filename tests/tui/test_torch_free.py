@@ -1,0 +1,47 @@
+"""Law 8: a screen that is running has no torch in it, whatever was opened in it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tui.made_up import at_rest
+
+SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+from textual.command import CommandPalette
+from packnet_tui.screens.add import AddForm
+from packnet_tui.screens.help import Help
+from packnet_tui.screens.prune import PruneScreen
+from packnet_tui.screens.workbench import Workbench
+from tests.tui.still import opened
+
+async def main():
+    async with opened(Path(sys.argv[1])) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.fill(task="birds", data="data/birds.npz")
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        await desk.press("p")
+        await desk.press("y")
+        await desk.sees(PruneScreen)
+        await desk.press("6", "enter")
+        await desk.sees(Workbench)
+        for key, screen in (("question_mark", Help), ("ctrl+p", CommandPalette)):
+            await desk.press(key)
+            await desk.sees(screen)
+            await desk.press("escape")
+            await desk.sees(Workbench)
+        await desk.press("e")
+        print(len(desk.asked), sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "torchvision"}))
+
+asyncio.run(main())
+"""
+
+
+def test_a_running_screen_has_no_torch_in_it(tmp_path):
+    path = at_rest(tmp_path / "model.safetensors")
+    command = [sys.executable, "-c", SCRIPT, str(path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=200)
+    assert done.stdout == "3 []\n", done.stderr
