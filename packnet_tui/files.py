@@ -11,7 +11,8 @@ from packnet_core.engine.places import Places
 from packnet_core.errors import RequestError
 from packnet_core.events import Entry, Saved
 from packnet_core.packfile.header import read_header
-from packnet_tui.lines import file_size, printable
+from packnet_tui.figures import file_size
+from packnet_tui.lines import printable
 from packnet_tui.progress import Display
 from packnet_tui.shell import complain, typed
 

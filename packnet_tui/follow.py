@@ -12,7 +12,7 @@ from packnet_core.engine.places import Places
 from packnet_core.errors import RequestError, WorkError
 from packnet_core.events import EngineLeft, EngineStarted, Entry, JobFinished, JobQueued, JobStarted
 from packnet_core.packfile.header import read_header
-from packnet_tui.lines import duration
+from packnet_tui.figures import duration
 from packnet_tui.progress import Display
 from packnet_tui.shell import Interrupted, complain, confirm, typed
 

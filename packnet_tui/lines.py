@@ -1,7 +1,5 @@
 """Events as plain lines: what the command line prints, what `packnet watch` shows, what a log can keep."""
 
-import unicodedata
-
 from packnet_core.commands import summary
 from packnet_core.events import (
     EngineLeft,
@@ -17,6 +15,7 @@ from packnet_core.events import (
     Pruned,
     Saved,
 )
+from packnet_tui.figures import duration, file_size
 
 DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating"}
 
@@ -75,41 +74,3 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal a printable text takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
-
-
-def shortened(text: str, width: int) -> str:
-    """A text cut to a width in its middle: names of layers differ at both ends."""
-    if columns(text) <= width:
-        return text
-    tail = text[-((width - 1) // 2) :]
-    head = text[: width - 1 - len(tail)]
-    while columns(head) + 1 + columns(tail) > width:  # wide characters
-        head, tail = head[:-1], tail[1:] if len(tail) > len(head) else tail
-    return f"{head}…{tail}"
-
-
-def file_size(size: float) -> str:
-    """Bytes in decimal units, as disks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """A time span as one would say it: 3.2 s, 2 min 05 s, 1 h 02 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from packnet_core.events import Entry, JobFinished, PhaseStarted, Progress, TrainStep
-from packnet_tui.lines import DOING, line, printable, shortened
+from packnet_tui.figures import cut_middle
+from packnet_tui.lines import DOING, line, printable
 from packnet_tui.shell import is_terminal
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Bars:
         if self._bar is not None:
             self._progress.remove_task(self._bar)
         self._doing = (phase, task)
-        name = shortened(printable(task), max(8, self._width - 68))
+        name = cut_middle(printable(task), max(8, self._width - 68))
         self._bar = self._progress.add_task(f"{DOING[phase]} {name}", total=1, detail="")
         self._progress.start()
 

@@ -26,8 +26,8 @@ from packnet_core.events import (
     TrainStep,
 )
 from packnet_core.records import Document, Layer, Phase
+from packnet_tui.figures import long
 from packnet_tui.lines import line, printable
-from packnet_tui.widgets.numbers import long
 from packnet_tui.widgets.picture import Job, LogLine, Picture, TaskRow
 from packnet_tui.widgets.series import Course
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from packnet_core.events import Entry, Evaluated
 from packnet_core.packfile.header import Header
 from packnet_core.records import Document
-from packnet_tui.lines import columns, file_size, printable, shortened
+from packnet_tui.figures import MISSING, cut_middle, file_size, long, share, two_digits
+from packnet_tui.lines import printable
 
 GAP = "  "
 NARROWEST_NAME = 8
-ABSENT = "–"
 
 
 def summary_lines(path: Path, header: Header) -> list[str]:
@@ -23,7 +25,7 @@ def summary_lines(path: Path, header: Header) -> list[str]:
             f"{path.name}: {document.architecture.name}, input {given.channels}×{given.size}×{given.size}, "
             f"{tasks} {'task' if tasks == 1 else 'tasks'}"
         ),
-        f"{document.weights:,} weights, {document.free:,} free ({percent(document.free, document.weights)} %)",
+        f"{document.weights:,} weights, {document.free:,} free ({share(document.free, document.weights)} %)",
         f"{file_size(sizes['file'])}: {parts}",
     ]
 
@@ -40,8 +42,8 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
                 printable(task.name),
                 task.phase,
                 str(len(task.classes)),
-                short_count(owned),
-                ABSENT if task.prune_ratio is None else f"{task.prune_ratio:.2f}",
+                long(owned),
+                two_digits(task.prune_ratio),
                 two_digits(task.error.top1 if task.error else None),
                 two_digits(task.error.top5 if task.error else None),
                 two_digits(newest.event.error.top1 if newest and isinstance(newest.event, Evaluated) else None),
@@ -49,7 +51,7 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
             ]
         )
     shown = [
-        i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != ABSENT for row in rows)
+        i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != MISSING for row in rows)
     ]
     table = [[row[i] for i in shown] for row in (headings, *rows)]
     return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
@@ -81,13 +83,13 @@ def layer_table(document: Document, width: int) -> list[str]:
     for name, shape, weights, free, owned in rows:
         counts = [sum(owned[:merged])] if merged else []
         counts += owned[merged:]
-        table.append([name, shape, f"{weights:,}", *(percent(count, weights) for count in (free, *counts))])
+        table.append([name, shape, f"{weights:,}", *(share(count, weights) for count in (free, *counts))])
     return aligned(table, width, left={"layer", "shape"}, flexible=0)
 
 
 def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], flexible: int) -> list[str]:
     """Rows as lines, the first being the headings: `left` columns flush left, the `flexible` one cut to fit."""
-    widths = [max(columns(row[i]) for row in table) for i in range(len(table[0]))]
+    widths = [max(cell_len(row[i]) for row in table) for i in range(len(table[0]))]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     if excess > 0:
         widths[flexible] = max(NARROWEST_NAME, widths[flexible] - excess)
@@ -99,21 +101,6 @@ def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], fle
 
 
 def _cell(text: str, width: int, at_left: bool) -> str:
-    text = shortened(text, width)
-    space = " " * (width - columns(text))
+    text = cut_middle(text, width)
+    space = " " * (width - cell_len(text))
     return text + space if at_left else space + text
-
-
-def percent(count: int, of: int) -> str:
-    return f"{100 * count / of:.1f}" if of else ABSENT
-
-
-def two_digits(error: float | None) -> str:
-    return ABSENT if error is None else f"{error:.2f}"
-
-
-def short_count(count: int) -> str:
-    """A count in few characters: 864, 74.1k, 102.8M."""
-    if count < 1000:
-        return str(count)
-    return f"{count / 1000:.1f}k" if count < 999_950 else f"{count / 1_000_000:.1f}M"

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from packnet_core.commands import Prune
-from packnet_tui.widgets import capacity, numbers
+from packnet_tui import figures
+from packnet_tui.figures import cut_middle, pad, percent
+from packnet_tui.widgets import capacity
 from packnet_tui.widgets.capacity import Cut
-from packnet_tui.widgets.numbers import cut_middle, pad, percent
 from packnet_tui.widgets.occupancy import layer_name, owner_bar
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import Picture, TaskRow
@@ -127,7 +128,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         """What is left for others."""
         task = self._picture.document.tasks[-1]
         free = total.free + total.freed
-        lines = [f"free then: {percent(free, total.weights)} = {numbers.long(free)}"]
+        lines = [f"free then: {percent(free, total.weights)} = {figures.long(free)}"]
         if (more := capacity.more_tasks(free, total.kept)) is not None:
             lines[0] += f", room for {more} more of this size"
         owns = percent(capacity.next_owns(cuts, self._ratio), total.weights)

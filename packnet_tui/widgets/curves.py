@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from packnet_tui.figures import cut, pad
 from packnet_tui.widgets.braille import Canvas
-from packnet_tui.widgets.numbers import cut, pad
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.series import Curve, Point, Sample
 

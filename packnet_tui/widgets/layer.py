@@ -2,10 +2,10 @@
 
 from rich.text import Text
 
-from packnet_tui.widgets import numbers
+from packnet_tui import figures
+from packnet_tui.figures import cut_middle, pad, percent
 from packnet_tui.widgets.capacity import preview
 from packnet_tui.widgets.marks import glyph
-from packnet_tui.widgets.numbers import cut_middle, pad, percent
 from packnet_tui.widgets.occupancy import Occupancy
 from packnet_tui.widgets.pane import Pane
 
@@ -56,5 +56,5 @@ class LayerDetail(Pane):
         if open_task and open_task.phase == "trained" and layer.owned:
             cut = preview([layer], USUAL_RATIO)[0]
             kept = f" pruned at {USUAL_RATIO:g}, {open_task.name} keeps {cut.kept:,} and frees {cut.freed:,}"
-            lines.append(Text(numbers.cut(kept, width), "italic"))
+            lines.append(Text(figures.cut(kept, width), "italic"))
         return lines

@@ -6,9 +6,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.records import Layer
+from packnet_tui.figures import cut_middle, pad, percent, short
 from packnet_tui.widgets.bars import cells
 from packnet_tui.widgets.marks import Marks, glyph
-from packnet_tui.widgets.numbers import cut_middle, pad, percent, short
 from packnet_tui.widgets.pane import Pane
 
 FREE_WIDTH, COUNT_WIDTH = 6, 4

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.commands import summary
-from packnet_tui.widgets.numbers import clock, cut, percent
+from packnet_tui.figures import clock, cut, percent
 from packnet_tui.widgets.pane import Lines
 from packnet_tui.widgets.picture import Job, Picture
 

@@ -2,10 +2,10 @@
 
 from rich.text import Text
 
-from packnet_tui.widgets import numbers
+from packnet_tui import figures
+from packnet_tui.figures import pad
 from packnet_tui.widgets.capacity import more_tasks
 from packnet_tui.widgets.marks import glyph
-from packnet_tui.widgets.numbers import pad
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import Picture, TaskRow
 
@@ -49,19 +49,19 @@ class Tasks(Pane):
         line.append("*" if task.open else " ")
         line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
         line.append(" " + pad(task.name, self._name_width(width)))
-        owns = numbers.percent(task.owned, picture.weights)
+        owns = figures.percent(task.owned, picture.weights)
         if width < FULL:
             line.append(f" {owns:>6} {self._now(task):>7} ")
             line.append_text(_sign(task, short=True))
         else:
-            ratio = "–" if task.prune_ratio is None else f"{task.prune_ratio:.2f}"
-            line.append(f"  {ratio:>4} {owns:>6} {numbers.error(task.added):>7} {self._now(task):>7} ")
+            ratio = figures.two_digits(task.prune_ratio)
+            line.append(f"  {ratio:>4} {owns:>6} {figures.two_digits(task.added):>7} {self._now(task):>7} ")
             line.append_text(_sign(task, short=False))
         return line
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
-        share, free = numbers.percent(picture.free, picture.weights), numbers.long(picture.free)
+        share, free = figures.percent(picture.free, picture.weights), figures.long(picture.free)
         line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture)
         if width >= FULL:
             return [line.append(f"   {room}", "not bold")]
@@ -75,7 +75,7 @@ class Tasks(Pane):
     def _now(task: TaskRow) -> str:
         if task.validation is not None:
             return f"~{task.validation:.2f}"
-        return numbers.error(task.now)
+        return figures.two_digits(task.now)
 
 
 def room_for(picture: Picture) -> str:
@@ -95,6 +95,6 @@ def _sign(task: TaskRow, short: bool) -> Text:
         return Text(f"{task.phase:>10}", "dim")
     if task.drift is None:
         return Text("" if short else f"{'–':>8}", "dim")
-    change, same = numbers.drift(task.drift), task.drift == 0
+    change, same = figures.drift(task.drift), task.drift == 0
     sign = "=" if same else "!"
     return Text(sign if short else f"{change:>8} {sign}", "green" if same else "bold red")

@@ -6,11 +6,11 @@ import sys
 from datetime import datetime
 
 import pytest
+from rich.cells import cell_len
 
 from packnet_core.events import Evaluated, Note
 from packnet_core.records import Error
 from packnet_tui.cli import packnet
-from packnet_tui.lines import columns
 from packnet_tui.tables import aligned
 from tests.cli import handmade
 from tests.cli.conftest import one_line
@@ -154,13 +154,13 @@ def test_names_out_of_a_file_never_steer_the_terminal(tmp_path, capsys):
 
 def test_wide_characters_keep_columns_straight():
     table = [["task", "n"], ["手書き数字", "1"], ["digits", "2"], ["é" * 40, "3"], ["数" * 40, "4"]]
-    assert {columns(line) for line in aligned(table, 20, {"task"}, 0)} == {20}
+    assert {cell_len(line) for line in aligned(table, 20, {"task"}, 0)} == {20}
 
 
 def test_imports_neither_torch_nor_numpy_nor_textual_nor_typer(file):
     script = (
         "import sys; from packnet_tui.cli import packnet; status = packnet(sys.argv[1:]); "
-        "print({'torch', 'numpy', 'textual', 'rich', 'typer', 'pydantic'} & set(sys.modules), file=sys.stderr); "
+        "print({'torch', 'numpy', 'textual', 'typer', 'pydantic'} & set(sys.modules), file=sys.stderr); "
         "sys.exit(status)"
     )
     for arguments in (["--json"], []):

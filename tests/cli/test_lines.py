@@ -22,7 +22,8 @@ from packnet_core.events import (
 )
 from packnet_core.events import Event as AnyEvent
 from packnet_core.records import Error
-from packnet_tui.lines import duration, file_size, line
+from packnet_tui.figures import duration, file_size
+from packnet_tui.lines import line
 
 ADD = Add(task="cubs", data="d.npz", prune=0.75)
 EPOCH = Epoch(

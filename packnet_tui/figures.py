@@ -1,6 +1,8 @@
-"""Numbers as a person reads them in a narrow column, and texts cut to one."""
+"""Figures as a person reads them, in a sentence or a narrow column, and texts cut to one."""
 
 from rich.cells import cell_len, set_cell_size
+
+MISSING = "–"
 
 
 def short(count: int) -> str:
@@ -28,19 +30,42 @@ def _scaled(count: int) -> tuple[float, str]:
 
 
 def percent(count: int, of: int) -> str:
-    """A share with one decimal. What is not nothing never reads 0.0, what is not all never reads 100.0."""
-    if of == 0:
-        return "0.0%"
-    share = 100 * count / of
-    if count and share < 0.05:
-        return "<0.1%"
-    if count < of and share >= 99.95:
-        return ">99.9%"
-    return f"{share:.1f}%"
+    """A share with one decimal and its sign."""
+    return f"{share(count, of)}%"
 
 
-def error(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def share(count: int, of: int) -> str:
+    """A share in percent. What is not nothing never reads 0.0, what is not all never reads 100.0."""
+    value = 100 * count / of if of else 0.0
+    if count and value < 0.05:
+        return "<0.1"
+    if count < of and value >= 99.95:
+        return ">99.9"
+    return f"{value:.1f}"
+
+
+def file_size(size: float) -> str:
+    """Bytes in decimal units, as disks are sold."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """A time span as one would say it: 3.2 s, 2 min 05 s, 1 h 02 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def two_digits(value: float | None) -> str:
+    """An error in percent, or a ratio."""
+    return MISSING if value is None else f"{value:.2f}"
 
 
 def drift(change: float) -> str:

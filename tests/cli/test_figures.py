@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from packnet_tui.widgets.numbers import clock, cut, cut_middle, drift, error, long, pad, percent, short
+from packnet_tui.figures import clock, cut, cut_middle, drift, long, pad, percent, short, two_digits
 
 UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 counts = st.one_of(st.integers(0, 2000), st.integers(0, 10**12), st.sampled_from([9_949, 9_950, 999_499, 999_500]))
@@ -60,7 +60,7 @@ def test_a_clock_tells_the_seconds(seconds):
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0.0, "0.00"), (28.4159, "28.42")])
 def test_an_error_has_two_digits(value, shown):
-    assert error(value) == shown
+    assert two_digits(value) == shown
 
 
 @given(names, st.integers(0, 50), st.booleans())
