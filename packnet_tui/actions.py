@@ -1,5 +1,7 @@
 """Everything a person can do here, in one list: keys, footer, help and palette are all made from it."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +25,12 @@ class Action:
     help: str
     group: Group
     works: bool = False  # needs the engine, so not to be had with --readonly
+    where: str = ""  # the pane whose keys these are; empty: everywhere
+
+    @property
+    def id(self) -> str:
+        """Its name where it stands alone: `move('down')` is move-down."""
+        return re.sub(r"\W+", "-", self.name).strip("-")
 
     @property
     def method(self) -> str:
@@ -35,11 +43,16 @@ ACTIONS = (
     Action("train", ("t",), "t", "train", "train on, or go on with a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
-    Action("stop", ("x",), "x", "stop", "stop the job that runs; t goes on with it", "work", works=True),
+    Action("stop", ("x",), "x", "stop", "stop the job that runs, or one that waits", "work", works=True),
     Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
+    Action("enter", ("enter",), "enter", "", "into what is selected: a layer's numbers", "look"),
+    Action("unzoom", ("escape",), "esc", "", "out again, back to all panes", "look"),
+    Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
+    Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
+    Action("match('previous')", ("N", "shift+n"), "N", "", "to the match before", "look"),
     Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
-    Action("unzoom", ("escape",), "esc", "", "back to all panes", "look"),
     Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
+    Action("copy", ("y",), "y", "", "copy what is selected, through SSH too", "look"),
     Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
     Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
     Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
@@ -55,6 +68,7 @@ ACTIONS = (
     Action("pane('5')", ("5",), "5", "", "pane 5: the job log", "move"),
     Action("pane('next')", ("tab",), "tab", "", "next pane", "move"),
     Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
+    Action("command", ("colon",), ":", "command", "a command, as in the shell: prune 0.75", "program"),
     Action("help", ("question_mark", "f1"), "?", "help", "this help", "program"),
     Action("palette", ("ctrl+p",), "^p", "palette", "search all of this by name", "program"),
     Action("theme", (), "", "", "choose colours: dark, light, the terminal's own", "program"),
@@ -65,12 +79,12 @@ ACTIONS = (
 
 def bindings() -> list[BindingType]:
     """The keys, for Textual."""
-    return [Binding(",".join(a.keys), a.name, a.help, show=False) for a in ACTIONS if a.keys]
+    return [Binding(",".join(a.keys), a.name, a.help, show=False, id=a.id) for a in ACTIONS if a.keys and not a.where]
 
 
-def footer(readonly: bool) -> list[Action]:
+def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
     """What the footer names, in its order."""
-    return [action for action in ACTIONS if action.label and not (readonly and action.works)]
+    return [action for action in actions if action.label and not (readonly and action.works)]
 
 
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:

@@ -23,17 +23,19 @@ from packnet_core.engine.places import Places
 from packnet_core.errors import FileError, RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.records import Document
-from packnet_tui.actions import ACTIONS
+from packnet_tui import keys
 from packnet_tui.lines import printable
 from packnet_tui.screens.engine import EngineLine
 from packnet_tui.screens.workbench import Workbench
 from packnet_tui.shell import typed
 from packnet_tui.state import Story
+from packnet_tui.usage import Meter
 from packnet_tui.widgets.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.widgets.picture import Picture
 
 POLL = 0.2  # seconds between two looks at journal and file
 PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
+METER = 2.0  # seconds between two looks at the device
 QUIET = 2.0  # seconds without news from a job until it is asked whether its engine still lives
 
 
@@ -45,6 +47,7 @@ class Watch:
         self.story = Story()
         self._reader = Reader(self.places.journal)
         self._signature: object = None
+        self._meter, self._usage, self._metered = Meter(), "", 0.0
         self._heard = 0.0  # when the last news was written, or asked for
         self._document = self._read()
         self.picture = self._picture()
@@ -65,13 +68,23 @@ class Watch:
         if self.story.job and time.time() - self._heard > QUIET:
             self._heard = time.time()  # ask again after as long
             changed = self._died() or changed
+        changed = self._meter_read() or changed
         if changed:
             self.picture = self._picture()
         return changed
 
+    def _meter_read(self) -> bool:
+        """Whether the running job's device is otherwise busy than it was."""
+        job, before = self.story.job, self._usage
+        if job is None or time.monotonic() - self._metered < METER:
+            return False
+        self._metered = time.monotonic()
+        self._usage = self._meter.read(job.device, job.pid)
+        return self._usage != before
+
     def _picture(self) -> Picture:
         interrupted = checkpoint.find(self.places.checkpoint, self._document)
-        return self.story.picture(self._document, interrupted.command if interrupted else None)
+        return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
 
     def _read(self) -> Document:
         self._signature = _signature(self.places.file), _signature(self.places.checkpoint)
@@ -120,6 +133,8 @@ class PacknetApp(App[None]):
         super().__init__()
         self.path, self.readonly = path, readonly
         self.held = False
+        self.actions, self._wrong_keys = keys.load(keys.place())
+        self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks(ascii)
         self._watch = Watch(path)
         self.picture: Picture = self._watch.picture
@@ -136,6 +151,9 @@ class PacknetApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
         self._colours()
         self._loop = asyncio.get_running_loop()
+        for line in self._wrong_keys:
+            self._said.append((line, "warning"))
+            self.notify(line, severity="warning", markup=False)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -188,7 +206,7 @@ class PacknetApp(App[None]):
         bench = next((s for s in self.screen_stack if isinstance(s, Workbench)), None)
         if bench is None:
             return
-        for action in ACTIONS:
+        for action in self.actions:
             if action.group != "move" and action.name != "palette":
                 keys = f"key: {action.shown}" if action.shown else ""
                 yield SystemCommand(action.help, keys, partial(bench.run_action, action.name))

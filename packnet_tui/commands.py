@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
+from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train
 from packnet_core.records import Recipe
 from packnet_tui import options as o
+from packnet_tui.orders import Order
 
 PAPER = Recipe()  # the defaults, from the paper
 
@@ -128,7 +129,7 @@ def add(
         bool, typer.Option("--yes", "-y", help="Also seal a task no better than chance, or give up an interrupted job.")
     ] = False,
     json: o.JsonLines = False,
-) -> int:
+) -> Order:
     """Train a new task on the free weights.
 
     The open task is sealed, for good; it must have been pruned before. With --prune the new one is pruned and
@@ -147,7 +148,7 @@ def add(
         device=device,
         yes=yes,
     )
-    return _do(file, command, json)
+    return _order(file, command, json)
 
 
 @app.command(
@@ -175,7 +176,7 @@ def prune(
     device: o.Device = None,
     yes: o.GiveUp = False,
     json: o.JsonLines = False,
-) -> int:
+) -> Order:
     """Set weights of the open task free, and retrain.
 
     A share of its own weights is set free in every layer, smallest magnitudes first, then what is left is retrained.
@@ -191,7 +192,7 @@ def prune(
         device=device,
         yes=yes,
     )
-    return _do(file, command, json)
+    return _order(file, command, json)
 
 
 @app.command(
@@ -211,7 +212,7 @@ def train(
     device: o.Device = None,
     yes: o.GiveUp = False,
     json: o.JsonLines = False,
-) -> int:
+) -> Order:
     """Go on with an interrupted job or the open task.
 
     Trains the open task further, or retrains it once it is pruned. Without options, an interrupted job goes on where
@@ -219,7 +220,7 @@ def train(
     """
     changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
                      weight_decay=weight_decay, decay_epoch=decay_epoch)  # fmt: skip
-    return _do(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
+    return _order(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
 
 
 @app.command(
@@ -239,11 +240,11 @@ def evaluate(
     data: o.Data = None,
     device: o.Device = None,
     json: o.JsonLines = False,
-) -> int:
+) -> Order:
     """Measure the test error of tasks.
 
     Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result."""
-    return _do(file, Evaluate(tasks=tuple(tasks or ()), data=_resolved(data), device=device), json)
+    return _order(file, Evaluate(tasks=tuple(tasks or ()), data=_resolved(data), device=device), json)
 
 
 @app.command(
@@ -278,22 +279,11 @@ def drop(
     ],
     yes: o.Yes = False,
     json: o.JsonLines = False,
-) -> int:
+) -> Order:
     """Take the newest task out again.
 
     Its weights become free. No older task changes. Asks first."""
-    from packnet_tui.work import check_idle, do
-
-    command = Drop(task=task, yes=yes)
-    if not yes:
-        from packnet_tui.shell import complain, confirm
-
-        document = check_idle(file, command)
-        owned = f"{document.owned[document.index(task) - 1]:,} weights" if document.tasks else "weights"
-        if not confirm(f"Drop {task!r} and its {owned}? It can't be undone.", "drop asks first; say --yes to do it"):
-            complain("nothing was dropped")
-            return 1
-    return do(file, command, json)
+    return _order(file, Drop(task=task, yes=yes), json)
 
 
 @app.command(epilog=examples("packnet export model.safetensors cubs cubs.safetensors"))
@@ -352,7 +342,5 @@ def _resolved(data: str | None) -> Any:
     return None if data is None else resolve(data)
 
 
-def _do(file: Path, command: Add | Prune | Train | Evaluate, json: bool) -> int:
-    from packnet_tui.work import do
-
-    return do(file, command, json)
+def _order(file: Path, command: Command, json: bool) -> Order:
+    return Order(file, command, json)

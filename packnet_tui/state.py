@@ -74,7 +74,7 @@ class Story:
         self.queue.clear()
         self.engine = 0
 
-    def picture(self, document: Document, interrupted: Command | None = None) -> Picture:
+    def picture(self, document: Document, interrupted: Command | None = None, usage: str = "") -> Picture:
         """What is shown: the header, with the running job's counts over it. Pure."""
         live = self.live if self.live and _fits(self.live, document) else None
         layers = document.layers
@@ -90,6 +90,7 @@ class Story:
             curve=course.curve() if course else None,
             log=tuple(self.log),
             interrupted=None if self.job else interrupted,
+            usage=usage if self.job else "",
             died=self.died,
         )
 

@@ -11,17 +11,31 @@ from types import FrameType
 from typing import Any
 
 from packnet_core import checkpoint, tasks
-from packnet_core.commands import Command
+from packnet_core.commands import Command, Drop
 from packnet_core.engine.client import Engine, connect
 from packnet_core.engine.places import Places
 from packnet_core.packfile.header import read_header
 from packnet_core.records import Document
 from packnet_tui.follow import show, submit
+from packnet_tui.orders import Order
 from packnet_tui.progress import Display
-from packnet_tui.shell import INTERRUPTED
+from packnet_tui.shell import INTERRUPTED, complain, confirm
 
 STOPPING = b"\npacknet: stopping after this step; Ctrl-C once more ends at once and keeps nothing of it\n"
 SHOW_CURSOR = b"\x1b[?25h"
+
+
+def carry_out(order: Order) -> int:
+    """Have an order done, after a question where it takes something away. Returns the exit status."""
+    file, command = order.file, order.command
+    if isinstance(command, Drop) and not command.yes:
+        document = check_idle(file, command)
+        owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
+        question = f"Drop {command.task!r} and its {owned}? It can't be undone."
+        if not confirm(question, "drop asks first; say --yes to do it"):
+            complain("nothing was dropped")
+            return 1
+    return do(file, command, order.json)
 
 
 def do(file: Path, command: Command, json: bool = False) -> int:

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from packnet_tui.actions import ACTIONS, GROUPS, Group
+from packnet_tui.actions import GROUPS, Action, Group
 from packnet_tui.widgets.marks import Marks
 
 TWO_COLUMNS = 116  # from this width on, keys stand in two columns
@@ -43,15 +43,16 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll('up')"),
     ]
 
-    def __init__(self, marks: Marks):
+    def __init__(self, marks: Marks, actions: Sequence[Action]):
         super().__init__()
-        self._marks = marks
+        self._marks, self._actions = marks, actions
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = "Keys"
             box.border_subtitle = "j k scroll, esc closes"
-            work, move = _text(self._marks, ("work", "look", "program")), _text(self._marks, ("move",), signs=True)
+            work = self._text("work", "look", "program")
+            move = self._text("move", signs=True)
             if self.app.size.width >= TWO_COLUMNS:
                 with Horizontal():
                     yield Static(work)
@@ -66,20 +67,19 @@ class Help(ModalScreen[None]):
         else:
             box.scroll_up(animate=False)
 
-
-def _text(marks: Marks, groups: Sequence[Group], signs: bool = False) -> Text:
-    text = Text()
-    for group in groups:
-        text.append(f"{GROUPS[group]}\n", "bold")
-        for action in ACTIONS:
-            if action.group == group and action.keys:
-                text.append(_row(marks(action.shown), action.help))
-    if signs:
-        text.append("Signs\n", "bold")
-        for sign, meaning in SIGNS:
-            text.append(_row(marks(sign), meaning))
-    text.rstrip()
-    return text
+    def _text(self, *groups: Group, signs: bool = False) -> Text:
+        text = Text()
+        for group in groups:
+            text.append(f"{GROUPS[group]}\n", "bold")
+            for action in self._actions:
+                if action.group == group and action.keys:
+                    text.append(_row(self._marks(action.shown), action.help))
+        if signs:
+            text.append("Signs\n", "bold")
+            for sign, meaning in SIGNS:
+                text.append(_row(self._marks(sign), meaning))
+        text.rstrip()
+        return text
 
 
 def _row(left: str, right: str) -> str:

@@ -1,39 +1,33 @@
-"""The one screen: five panes, a status line, the keys; and what each key does."""
+"""The one screen: five panes, a status line, the keys; where one is, and what one looks at."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
-from packnet_core import tasks
-from packnet_core.commands import Add, Drop, Evaluate, Prune, Train, summary
-from packnet_tui.actions import ACTIONS, bindings, blocked
-from packnet_tui.screens.ask import Ask
+from packnet_core.errors import RequestError
+from packnet_tui.actions import bindings
+from packnet_tui.screens.work import Work
+from packnet_tui.typed import COMMANDS, parse
 from packnet_tui.widgets.curves import Curves
 from packnet_tui.widgets.footer import Footer
 from packnet_tui.widgets.layer import LayerDetail
 from packnet_tui.widgets.log import Log
 from packnet_tui.widgets.occupancy import Occupancy
 from packnet_tui.widgets.pane import Lines, Pane
+from packnet_tui.widgets.prompt import Prompt
 from packnet_tui.widgets.status import StatusLine
 from packnet_tui.widgets.tasks import Tasks
-
-if TYPE_CHECKING:
-    from packnet_tui.app import PacknetApp
 
 WIDE, SMALL = (110, 30), (80, 24)  # from which sizes on all five panes, and the usual ones, have room
 
 
-class Workbench(Screen[None]):
-    """A function of the app's picture. What changes something goes to the app's `submit`."""
+class Workbench(Work):
+    """A function of the app's picture."""
 
     BINDINGS = bindings()
-    app: "PacknetApp"
 
     def compose(self) -> ComposeResult:
         occupancy = Occupancy(id="occupancy")
@@ -48,9 +42,11 @@ class Workbench(Screen[None]):
                 yield Curves(id="curves")
                 yield Log(id="log")
         yield Footer()
+        yield Prompt()
 
     def on_mount(self) -> None:
-        self.query_one(Occupancy).focus()
+        self._asking: Pane = self.query_one(Occupancy)
+        self._asking.focus()
 
     def redraw(self) -> None:
         """Bring every line up to date with the app's picture."""
@@ -124,8 +120,15 @@ class Workbench(Screen[None]):
     def action_zoom(self) -> None:
         self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
 
+    def action_enter(self) -> None:
+        if isinstance(self.focused, Occupancy):
+            self.action_pane("4")
+
     def action_unzoom(self) -> None:
         focused = self.focused
+        if isinstance(focused, Pane) and focused.needle:
+            focused.filter("")
+            return
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.query_one(Occupancy).focus()
@@ -133,10 +136,54 @@ class Workbench(Screen[None]):
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)
 
+    def action_copy(self) -> None:
+        if isinstance(self.focused, Pane) and (text := self.focused.copied()):
+            self.app.copy_to_clipboard(text)
+            first, *more = text.splitlines()
+            self.app.notify(f"copied: {first}" + (f" and {len(more)} lines more" if more else ""), markup=False)
+
+    def action_match(self, which: str) -> None:
+        if isinstance(self.focused, Pane):
+            self.focused.match(which)
+
+    def action_filter(self) -> None:
+        if isinstance(self.focused, Pane):
+            self._asking = self.focused
+            self._ask("/", self._asking.needle)
+
+    def action_command(self) -> None:
+        self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(Occupancy)
+        self._ask(":", known=[*COMMANDS, *(action.id for action in self.app.actions)])
+
+    def _ask(self, sign: str, text: str = "", known: Iterable[str] = ()) -> None:
+        self.query_one(Footer).display = False
+        self.query_one(Prompt).ask(sign, text, list(known))
+
+    @on(Prompt.Typed)
+    async def _line_typed(self, message: Prompt.Typed) -> None:
+        if message.sign == "/":
+            self._asking.filter(message.text if message.kept else "")
+        if message.done:
+            self.query_one(Footer).display = True
+            self._asking.focus()
+            if message.sign == ":" and message.kept and message.text.strip():
+                await self._obey(message.text.strip())
+
+    async def _obey(self, line: str) -> None:
+        """A line typed after `:`: a command as in the shell, or the name or key of an action."""
+        action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
+        try:
+            if action:
+                await self.run_action(action.name)
+            else:
+                self.do(parse(line, self.app.path))
+        except RequestError as error:
+            self.app.notify(str(error), severity="warning", markup=False)
+
     def action_help(self) -> None:
         from packnet_tui.screens.help import Help
 
-        self.app.push_screen(Help(self.app.marks))
+        self.app.push_screen(Help(self.app.marks, self.app.actions))
 
     def action_palette(self) -> None:
         self.app.action_command_palette()
@@ -149,119 +196,6 @@ class Workbench(Screen[None]):
 
     def action_leave(self) -> None:
         self.app.exit()
-
-    # -- actions: work ----------------------------------------------------------------------------------------------
-
-    @work(exclusive=True, group="work")
-    async def action_add(self) -> None:
-        from packnet_tui.screens.add import AddForm
-
-        if self._refused("add"):
-            return
-        command = await self.app.push_screen_wait(AddForm(self.app.picture))
-        if command and (confirmed := await self._confirm_seal(command)):
-            await self._submit(confirmed)
-
-    async def _confirm_seal(self, command: Add) -> Add | None:
-        """The command, once it is clear that what it seals for good is wanted."""
-        newest = self.app.picture.document.open_task
-        if newest is None or newest.error is None or not tasks.no_better_than_chance(newest):
-            return command
-        question = Ask(
-            f"{newest.name} is no better than chance. Seal it for good?",
-            f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
-            "Later tasks use its weights and suffer from them. Train it on (t) or drop it (d) instead.",
-            yes="seal it",
-        )
-        return replace(command, yes=True) if await self.app.push_screen_wait(question) else None
-
-    @work(exclusive=True, group="work")
-    async def action_prune(self) -> None:
-        from packnet_tui.screens.prune import PruneScreen
-
-        picture = self.app.picture
-        task = picture.open_task
-        if self._refused("prune") or task is None:
-            return
-        if task.phase != "trained":
-            again = Ask(
-                f"{task.name} was pruned already. Prune it again?",
-                "The ratio is a share of what it owns now.",
-                yes="prune again",
-            )
-            if not await self.app.push_screen_wait(again):
-                return
-        command = await self.app.push_screen_wait(PruneScreen(picture, task))
-        if command:
-            await self._submit(command)
-
-    @work(exclusive=True, group="work")
-    async def action_train(self) -> None:
-        from packnet_tui.screens.train import TrainForm
-
-        if self._refused("train"):
-            return
-        picture = self.app.picture
-        if picture.interrupted:
-            self.app.submit(Train())
-        elif picture.document.open_task and (
-            command := await self.app.push_screen_wait(TrainForm(picture.document.open_task))
-        ):
-            await self._submit(command)
-
-    def action_evaluate(self) -> None:
-        task = self.query_one(Tasks).selected
-        if self._refused("evaluate") or task is None:
-            return
-        self.app.submit(Evaluate(tasks=(self.app.picture.document.tasks[task.index - 1].name,)))
-
-    def action_evaluate_all(self) -> None:
-        if not self._refused("evaluate_all"):
-            self.app.submit(Evaluate())
-
-    @work(exclusive=True, group="work")
-    async def action_stop(self) -> None:
-        if self._refused("stop"):
-            return
-        picture = self.app.picture
-        number, command = (picture.job.number, picture.job.command) if picture.job else picture.queue[0]
-        resumable = not isinstance(command, Evaluate | Drop)
-        what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
-        if await self.app.push_screen_wait(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
-            self.app.stop_job(number)
-
-    @work(exclusive=True, group="work")
-    async def action_drop(self) -> None:
-        if self._refused("drop"):
-            return
-        picture = self.app.picture
-        task = picture.document.tasks[-1]
-        owned = picture.document.owned[-1]
-        text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
-        if await self.app.push_screen_wait(Ask(f"Drop {task.name}?", text, yes="drop it")):
-            await self._submit(Drop(task=task.name))
-
-    async def _submit(self, command: Add | Prune | Train | Drop) -> None:
-        """Have it done, once it is clear that a stopped job that could be gone on with may be lost."""
-        stopped = self.app.picture.interrupted
-        if stopped is None or (isinstance(command, Train) and command.resumes):
-            self.app.submit(command)
-            return
-        question = Ask(
-            f"Give up {summary(stopped)}?",
-            f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
-            yes="give it up",
-        )
-        if await self.app.push_screen_wait(question):
-            self.app.submit(replace(command, yes=True))
-
-    def _refused(self, method: str) -> bool:
-        """Whether an action makes no sense now; if so, says why."""
-        action = next(action for action in ACTIONS if action.method == method)
-        why = blocked(action, self.app.picture, self.app.readonly)
-        if why:
-            self.app.notify(why, severity="warning", markup=False)
-        return why is not None
 
 
 def _beside(here: Pane, panes: Iterable[Pane], which: str) -> Pane:

@@ -7,14 +7,14 @@ from rich.text import Text
 from packnet_tui import actions
 from packnet_tui.widgets.pane import Lines
 
-FIRST_TO_GO = ("palette", "zoom", "hold", "evaluate_all", "drop", "train")  # where there is no room
+FIRST_TO_GO = ("palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train")  # where there is no room
 
 
 class Footer(Lines):
     DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
 
     def build(self, width: int, height: int) -> Sequence[Text]:
-        shown = actions.footer(self.app.readonly)
+        shown = actions.footer(self.app.actions, self.app.readonly)
         for name in FIRST_TO_GO:
             if sum(len(a.shown) + 1 + len(a.label) + 2 for a in shown) <= width:
                 break

@@ -5,6 +5,9 @@ import time
 
 from rich.text import Text
 
+from packnet_core.commands import summary
+from packnet_tui.figures import cut
+from packnet_tui.lines import printable
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import LogLine
 
@@ -39,10 +42,21 @@ class Log(Pane):
     def row(self, index: int, width: int) -> Text:
         return self._lines[index]
 
+    def name_of(self, index: int) -> str:
+        return self._lines[index].plain
+
+    def foot(self, width: int) -> list[Text]:
+        """What waits for its turn."""
+        waiting = [summary(command) for _, command in self.picture.queue]
+        if not waiting or self.needle:
+            return []
+        more = f"  (+{len(waiting) - 1} more, x lists them)" if len(waiting) > 1 else ""
+        return [Text(cut(f"{'next':{TIME}}{printable(waiting[0])}{more}", width), "dim")]
+
     def move(self, how: str) -> None:
         self._following = False
         super().move(how)
-        self._following = self.top >= self.count() - self._room
+        self._following = self.top >= len(self.rows) - self._room
 
 
 def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:

@@ -47,7 +47,13 @@ class Occupancy(Pane):
     def selected(self) -> Layer | None:
         """The layer under the cursor."""
         layers = self.picture.layers
-        return layers[min(self.cursor, len(layers) - 1)] if layers else None
+        return layers[self.chosen] if self.chosen is not None and self.chosen < len(layers) else None
+
+    def name_of(self, index: int) -> str:
+        return self.picture.layers[index].name
+
+    def copied(self) -> str:
+        return self.selected.name if self.selected else ""
 
     def head(self, width: int) -> list[Text]:
         if self.content_size.height < 12:
@@ -58,7 +64,7 @@ class Occupancy(Pane):
 
     def row(self, index: int, width: int) -> Text:
         layer = self.picture.layers[index]
-        chosen = index == self.cursor
+        chosen = index == self.chosen
         return self._line("> " if chosen else "  ", layer_name(layer.name), layer.owned, layer.weights, width, chosen)
 
     def foot(self, width: int) -> list[Text]:

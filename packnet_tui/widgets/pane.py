@@ -73,7 +73,8 @@ class Lines(Widget):
 class Pane(Lines, can_focus=True):
     """A titled pane: lines pinned at its top and bottom, and rows between them that scroll.
 
-    Where rows are `selectable`, one of them is under the cursor; else moving scrolls.
+    Where rows are `selectable`, one of them is under the cursor; else moving scrolls. A `needle` hides the rows whose
+    name does not have it.
     """
 
     DEFAULT_CSS = """
@@ -96,6 +97,8 @@ class Pane(Lines, can_focus=True):
 
     def __init__(self, id: str | None = None):
         super().__init__(id)
+        self.needle = ""
+        self.rows: Sequence[int] = ()  # the rows that are not hidden; the cursor and the top count in these
         self.cursor = 0
         self.top = 0
         self._room = 0  # rows that fit
@@ -109,6 +112,14 @@ class Pane(Lines, can_focus=True):
 
     def row(self, index: int, width: int) -> Text:
         raise NotImplementedError
+
+    def name_of(self, index: int) -> str:
+        """What a row is found by; where there is none, the pane has nothing to filter."""
+        return ""
+
+    def copied(self) -> str:
+        """What there is to copy: all that is shown."""
+        return "\n".join(line.plain.strip() for line in self._drawn).strip()
 
     def head(self, width: int) -> list[Text]:
         return []
@@ -125,18 +136,21 @@ class Pane(Lines, can_focus=True):
     def build(self, width: int, height: int) -> Sequence[Text]:
         head, foot = self.head(width), self.foot(width)
         self._room = max(0, height - len(head) - len(foot))
+        self.rows = self._matching()
         self._clamp()
-        rows = [self.row(i, width) for i in range(self.top, min(self.top + self._room, self.count()))]
+        rows = [self.row(i, width) for i in self.rows[self.top : self.top + self._room]]
+        if self.needle and not rows:
+            rows = [Text(f"  nothing here has {self.needle!r}; esc shows all", "dim")][: self._room]
         space = [Text("")] * (self._room - len(rows)) if foot else []
         self._titles()
         return [*head, *rows, *space, *foot]
 
     def _titles(self) -> None:
         """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
-        caption = self.caption()
+        caption = f"/{self.needle}" if self.needle else self.caption()
         title = self.marks(f"{self.number} {self.title}" + (f"  {caption}" if caption else ""))
-        hidden = self.count() > self._room > 0
-        place = self.marks(f"{self.top + 1}–{self.top + self._room} of {self.count()}") if hidden else ""
+        hidden = len(self.rows) > self._room > 0
+        place = self.marks(f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}") if hidden else ""
         reverse = self.marks.ascii and self.has_focus  # a border of ASCII has no heavier kind
         if (title, place, reverse) != self._titled:
             self._titled = (title, place, reverse)
@@ -144,19 +158,45 @@ class Pane(Lines, can_focus=True):
             self.border_subtitle = Content(place)
 
     def _clamp(self) -> None:
-        last = max(0, self.count() - 1)
-        self.cursor = min(max(self.cursor, 0), last)
+        self.cursor = min(max(self.cursor, 0), max(0, len(self.rows) - 1))
         if self.selectable:
             self.top = min(self.top, self.cursor)
             self.top = max(self.top, self.cursor - self._room + 1)
-        self.top = min(max(self.top, 0), max(0, self.count() - self._room))
+        self.top = min(max(self.top, 0), max(0, len(self.rows) - self._room))
 
     # -- moving ---------------------------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> int | None:
+        """The row under the cursor."""
+        rows = self.rows or self._matching()  # a pane without a place on the screen was never built
+        return rows[min(self.cursor, len(rows) - 1)] if rows else None
+
+    def _matching(self) -> list[int]:
+        needle = self.needle.casefold()
+        return [i for i in range(self.count()) if not needle or needle in self.name_of(i).casefold()]
+
+    def filter(self, needle: str) -> None:
+        """Show only the rows that have a text in their name, in any case; an empty one shows all."""
+        kept = self.chosen
+        self.needle = needle
+        self.redraw()
+        if kept in self.rows:
+            self.cursor = self.rows.index(kept)
+            self.redraw()
+        self.post_message(self.Moved())
+
+    def match(self, which: str) -> None:
+        """To the next or previous of the rows shown, from the last one to the first again."""
+        step = 1 if which == "next" else -1
+        self.cursor = (self.cursor + step) % max(1, len(self.rows))
+        self.move("stay")
 
     def move(self, how: str) -> None:
         """Down, up, first, last, half_down, half_up."""
         half = max(1, self._room // 2)
-        by = {"down": 1, "up": -1, "half_down": half, "half_up": -half, "first": -self.count(), "last": self.count()}
+        all = len(self.rows)
+        by = {"down": 1, "up": -1, "half_down": half, "half_up": -half, "first": -all, "last": all, "stay": 0}
         if self.selectable:
             self.cursor += by[how]
         else:
@@ -184,7 +224,7 @@ class Pane(Lines, can_focus=True):
         if not (self.selectable and offset):
             return
         index = self.top + offset.y - len(self.head(self.content_size.width))
-        if 0 <= index < self.count():
+        if 0 <= index < len(self.rows):
             self.cursor = index
             self.redraw()
             self.post_message(self.Moved())

@@ -70,6 +70,7 @@ class Picture:
     curve: Curve | None = None
     log: tuple[LogLine, ...] = ()
     interrupted: Command | None = None  # a stopped job that `train` goes on with
+    usage: str = ""  # of the running job's device
     died: str = ""  # who died in the middle of what, until the next one starts
 
     @cached_property

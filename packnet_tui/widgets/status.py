@@ -21,6 +21,8 @@ class StatusLine(Lines):
     def build(self, width: int, height: int) -> Sequence[Text]:
         held, readonly = self.app.held, self.app.readonly
         work = work_in_words(self.picture)
+        if self.picture.usage:
+            work = [f"{work[0]}  {self.picture.usage}", *work]
         if held:
             work = [f"HELD  {text}" for text in work]
         if readonly:

@@ -27,7 +27,13 @@ class Tasks(Pane):
     def selected(self) -> TaskRow | None:
         """The task under the cursor."""
         tasks = self.picture.tasks
-        return tasks[min(self.cursor, len(tasks) - 1)] if tasks else None
+        return tasks[self.chosen] if self.chosen is not None and self.chosen < len(tasks) else None
+
+    def name_of(self, index: int) -> str:
+        return self.picture.tasks[index].name
+
+    def copied(self) -> str:
+        return self.selected.name if self.selected else ""
 
     def count(self) -> int:
         return len(self.picture.tasks)
@@ -44,7 +50,7 @@ class Tasks(Pane):
 
     def row(self, index: int, width: int) -> Text:
         task, picture = self.picture.tasks[index], self.picture
-        chosen = index == self.cursor
+        chosen = index == self.chosen
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         line.append("*" if task.open else " ")
         line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")

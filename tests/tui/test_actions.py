@@ -48,9 +48,9 @@ def test_the_screen_binds_these_keys_and_no_others():
 
 
 def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
-    assert footer(False) == [each for each in ACTIONS if each.label]
-    assert footer(True) == [each for each in footer(False) if not each.works]
-    assert set(FIRST_TO_GO) <= {each.name for each in footer(False)}
+    assert footer(ACTIONS, False) == [each for each in ACTIONS if each.label]
+    assert footer(ACTIONS, True) == [each for each in footer(ACTIONS, False) if not each.works]
+    assert set(FIRST_TO_GO) <= {each.name for each in footer(ACTIONS, False)}
 
 
 def test_all_that_changes_something_needs_the_engine():
@@ -119,6 +119,6 @@ def test_a_screen_that_only_watches_refuses_all_work_and_nothing_else():
 
 
 def test_the_footer_shows_the_key_that_does_it():
-    assert [each.keys[0] for each in footer(False) if each.shown.isalpha() and len(each.shown) == 1] == [
-        each.shown for each in footer(False) if each.shown.isalpha() and len(each.shown) == 1
+    assert [each.keys[0] for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1] == [
+        each.shown for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1
     ]

@@ -9,6 +9,7 @@ from packnet_core.events import EngineStarted, JobStarted
 from packnet_core.packfile.header import read_header
 from packnet_tui.screens.add import AddForm
 from packnet_tui.screens.ask import Ask
+from packnet_tui.screens.jobs import Jobs
 from packnet_tui.screens.prune import PruneScreen
 from packnet_tui.screens.train import TrainForm
 from packnet_tui.screens.workbench import Workbench
@@ -41,8 +42,28 @@ async def test_stop_asks(tmp_path, keys, stopped):
     with Places(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
+            await desk.sees(Jobs)
+            await desk.press("enter")
             await answered(desk, keys, "Stop add cars --prune 0.75?")
             assert (desk.app.engine.stopped, desk.asked) == (stopped, [])
+
+
+async def test_a_job_that_waits_is_chosen_from_the_list_and_taken_out_unasked(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press("x")
+            await desk.sees(Jobs)
+            assert "runs   add cars --prune 0.75" in desk.text()
+            assert "waits  add flowers --prune 0.75" in desk.text()
+            await desk.press("j", "x")
+            await desk.sees(Workbench)
+            assert desk.app.engine.stopped == [4]
+            await desk.press("x")
+            await desk.sees(Jobs)
+            await desk.press("escape")
+            await desk.sees(Workbench)
+            assert desk.app.engine.stopped == [4]
 
 
 @pytest.mark.parametrize(("command", "resumable"), [(ADD, True), (Prune(ratio=0.5), True), (Evaluate(), False)])

@@ -1,0 +1,60 @@
+"""How busy the device of a job is: the GPU by NVIDIA's own library, else the process that works."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+GB = 1e9
+
+
+@dataclass
+class Meter:
+    """Reads what is in use, in few words: `gpu0 87 %  11.2/80G`, `cpu 97 %  1.2G`. Not for the screen's own thread."""
+
+    _processes: dict[int, Any] = field(default_factory=dict)
+
+    def read(self, device: str, pid: int) -> str:
+        """Of a torch device, as the engine names it, and the process that works on it; empty where nobody can tell."""
+        if device.startswith("cuda") and (words := _gpu(int(device.partition(":")[2] or 0))):
+            return words
+        return self._process(pid)
+
+    def _process(self, pid: int) -> str:
+        import psutil
+
+        try:
+            if pid not in self._processes:
+                self._processes = {pid: psutil.Process(pid)}
+                self._processes[pid].cpu_percent()  # the next one is since this
+                return ""
+            process = self._processes[pid]
+            return f"cpu {process.cpu_percent():.0f} %  {process.memory_info().rss / GB:.1f}G"
+        except psutil.Error:
+            self._processes = {}
+            return ""
+
+
+def _gpu(index: int) -> str:
+    """The GPU that torch calls `index`; empty where NVIDIA's library does not answer."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        try:
+            handle = _handle(pynvml, index)
+            busy = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
+            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        finally:
+            with suppress(pynvml.NVMLError):
+                pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return ""
+    return f"gpu{index} {busy} %  {memory.used / GB:.1f}/{memory.total / GB:.0f}G"
+
+
+def _handle(pynvml: Any, index: int) -> Any:
+    """torch counts the GPUs that CUDA_VISIBLE_DEVICES leaves it; NVIDIA's library counts all."""
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    name = visible[index] if index < len(visible) else str(index)
+    return pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
