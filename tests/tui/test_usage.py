@@ -3,6 +3,8 @@
 import os
 import re
 
+from packnet_core.commands import Evaluate
+from packnet_core.engine.places import Places
 from packnet_core.events import JobStarted
 from packnet_tui.usage import Meter
 from tests.tui.made_up import append, entries, running
@@ -27,17 +29,7 @@ def test_without_an_answering_gpu_the_process_is_measured():
 
 async def test_the_status_line_tells(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    last = JobStarted(command=entries_command(), pid=os.getpid(), device="cpu")
-    append(path, entries([last], job=9))
-    async with opened(path) as desk:
-        desk.app._watch.look()
-        desk.app._watch._metered = 0.0
-        desk.app._watch.look()
-        desk.app.show()
-        await desk.until(lambda: re.search(r"cpu \d+ %", desk.text().splitlines()[0]))
-
-
-def entries_command():
-    from packnet_core.commands import Evaluate
-
-    return Evaluate()
+    append(path, entries([JobStarted(command=Evaluate(), pid=os.getpid(), device="cpu")], job=9))
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.until(lambda: re.search(r"cpu \d+ %", desk.text().splitlines()[0]))
