@@ -36,6 +36,7 @@ from packnet_tui.widgets.picture import Picture
 POLL = 0.2  # seconds between two looks at journal and file
 PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
 METER = 2.0  # seconds between two looks at the device
+USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
 QUIET = 2.0  # seconds without news from a job until it is asked whether its engine still lives
 
 
@@ -133,6 +134,7 @@ class PacknetApp(App[None]):
         super().__init__()
         self.path, self.readonly = path, readonly
         self.held = False
+        self.ratio = USUAL_RATIO  # the pruning ratio in hand
         self.actions, self._wrong_keys = keys.load(keys.place())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks(ascii)

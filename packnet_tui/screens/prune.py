@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from packnet_tui.app import PacknetApp
 
 STEP = 0.05
-USUAL_RATIO = 0.75
 
 
 class PruneScreen(ModalScreen[Prune | None]):
@@ -58,7 +57,7 @@ class PruneScreen(ModalScreen[Prune | None]):
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()
         self._picture, self._row = picture, task
-        self._ratio = USUAL_RATIO
+        self._ratio = self.app.ratio
         self._typed = ""
 
     @property
@@ -109,7 +108,7 @@ class PruneScreen(ModalScreen[Prune | None]):
             self._set(ratio)
 
     def _set(self, ratio: float) -> None:
-        self._ratio = min(1.0, max(0.0, round(ratio, 6)))
+        self._ratio = self.app.ratio = min(1.0, max(0.0, round(ratio, 6)))
         self._show()
 
     def _show(self) -> None:
@@ -157,7 +156,7 @@ class Cuts(Pane):
     def __init__(self, picture: Picture, id: str | None = None):
         super().__init__(id)
         self._layers = picture.layers
-        self.cuts = capacity.preview(picture.layers, USUAL_RATIO)
+        self.cuts = capacity.preview(picture.layers, self.app.ratio)
         self.total = capacity.total(self.cuts)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:

@@ -9,8 +9,6 @@ from packnet_tui.widgets.marks import glyph
 from packnet_tui.widgets.occupancy import Occupancy
 from packnet_tui.widgets.pane import Pane
 
-USUAL_RATIO = 0.75
-
 
 class LayerDetail(Pane):
     """The layer under the cursor of the occupancy pane."""
@@ -53,8 +51,9 @@ class LayerDetail(Pane):
         free = f" · {pad('free', name_width)} {layer.free:>{digits},} {percent(layer.free, layer.weights):>6}"
         lines.append(Text(free))
         open_task = self.picture.open_task
-        if open_task and open_task.phase == "trained" and layer.owned:
-            cut = preview([layer], USUAL_RATIO)[0]
-            kept = f" pruned at {USUAL_RATIO:g}, {open_task.name} keeps {cut.kept:,} and frees {cut.freed:,}"
+        if open_task and layer.owned:
+            cut = preview([layer], self.app.ratio)[0]
+            kept = f" at {self.app.ratio:g} {pad(open_task.name, min(name_width, 12)).rstrip()}"
+            kept += f" keeps {cut.kept:,}, frees {cut.freed:,}"
             lines.append(Text(figures.cut(kept, width), "italic"))
         return lines
