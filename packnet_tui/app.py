@@ -150,6 +150,8 @@ class PacknetApp(App[None]):
 
     def on_mount(self) -> None:
         self.set_class(self.marks.ascii, "ascii")
+        if self.console.color_system == "standard":  # sixteen colours: the terminal's own are the readable ones
+            self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
         self._colours()
         self._loop = asyncio.get_running_loop()
