@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.records import Recipe
 from packnet_tui import options as o
 from packnet_tui.orders import Order
@@ -245,6 +245,25 @@ def evaluate(
 
     Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result."""
     return _order(file, Evaluate(tasks=tuple(tasks or ()), data=_resolved(data), device=device), json)
+
+
+@app.command(
+    epilog=examples("packnet preview model.safetensors", "packnet preview model.safetensors 0.5 0.6 0.7 --images 500")
+)
+def preview(
+    file: o.File,
+    ratios: Annotated[
+        list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: a row of them).")
+    ] = None,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images to measure with, at the most.")] = 1000,
+    device: o.Device = None,
+    json: o.JsonLines = False,
+) -> Order:
+    """Measure the error right after pruning, at several ratios.
+
+    On validation images, before any retraining; nothing is changed. What retraining brings back is not in it."""
+    given = {"ratios": tuple(ratios)} if ratios else {}
+    return _order(file, Preview(**given, images=images, device=device), json)
 
 
 @app.command(

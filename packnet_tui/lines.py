@@ -2,6 +2,7 @@
 
 from packnet_core.commands import summary
 from packnet_core.events import (
+    Checked,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -12,6 +13,7 @@ from packnet_core.events import (
     JobStarted,
     Note,
     PhaseStarted,
+    Previewed,
     Pruned,
     Saved,
 )
@@ -47,6 +49,10 @@ def _text(entry: Entry) -> str | None:
             if event.before is not None and event.after is not None:
                 around = f"; validation error {event.before:.2f} % → {event.after:.2f} %"
             return f"pruned {event.task} at {event.ratio:g}: {event.freed:,} weights freed, {event.kept:,} kept{around}"
+        case Previewed() as event:
+            return f"{event.task}, pruned at {event.ratio:g}, would have {event.error:.2f} % of {event.images:,} wrong"
+        case Checked(task=task, ok=False):  # as it should be is not worth a line
+            return f"{task}: what it uses does not fit its digest"
         case Evaluated(task=task, error=error):
             top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"
             return f"{task}: test error {error.top1:.2f} %{top5} of {error.images:,} images"

@@ -7,7 +7,7 @@ from packnet_core.commands import Command
 from packnet_core.errors import RequestError
 from packnet_tui.orders import Order
 
-COMMANDS = ("add", "prune", "train", "eval", "drop")  # those that are work on the open file
+COMMANDS = ("add", "prune", "train", "eval", "preview", "drop")  # those that are work on the open file
 
 
 def parse(line: str, file: Path) -> Command:

@@ -60,6 +60,18 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
     device: str | None = None
 
 
+class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
+    """Measure the open task's error right after pruning at a row of ratios, before any retraining (§5.4, Figure 4).
+
+    On a sample of the validation images (of the training images where there are none); nothing is changed.
+    """
+
+    # the telling ones first
+    ratios: tuple[Share, ...] = (0.5, 0.75, 0.0, 0.9, 0.25, 0.6, 0.8, 0.95, 0.4, 0.7, 0.85, 0.1)
+    images: Annotated[int, Meta(ge=1)] = 1000  # at the most
+    device: str | None = None
+
+
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     """Take the newest task out again; its weights become free. The first task can't be dropped."""
 
@@ -67,7 +79,7 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     yes: bool = False
 
 
-Command = Add | Prune | Train | Evaluate | Drop
+Command = Add | Prune | Train | Evaluate | Preview | Drop
 
 
 def summary(command: Command) -> str:
@@ -83,5 +95,7 @@ def summary(command: Command) -> str:
             return "train"
         case Evaluate(tasks=tasks):
             return " ".join(("eval", *tasks))
+        case Preview():
+            return "preview"
         case Drop(task=task):
             return f"drop {task}"

@@ -89,6 +89,22 @@ class Pruned(Struct, frozen=True, kw_only=True, tag="pruned"):
     after: float | None
 
 
+class Previewed(Struct, frozen=True, kw_only=True, tag="previewed"):
+    """Error in percent, on a sample, that pruning at a ratio would give right away; nothing was changed."""
+
+    task: str
+    ratio: float
+    error: float
+    images: int
+
+
+class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
+    """The digest of all that a task uses was computed anew: whether it is the file's."""
+
+    task: str
+    ok: bool
+
+
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
     """Evaluation under way: images done."""
 
@@ -136,6 +152,8 @@ Event = (
     | TrainStep
     | Epoch
     | Pruned
+    | Previewed
+    | Checked
     | Progress
     | Evaluated
     | Saved

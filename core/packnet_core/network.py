@@ -9,11 +9,11 @@ network.open_task(classes=3)                     # task 2 takes all that is free
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from packnet_core import digests, layers, owners, pruning
 from packnet_core.errors import Diverged, RequestError
@@ -139,13 +139,35 @@ class PackedNetwork:
         Nothing is copied for the newest task, which uses every weight that is not free; an earlier one gets masked
         copies for as long as the context lasts.
         """
+        earlier = self.weights if task < self.tasks else ()
+        values = ((name, owners.masked(self.weights[name].data, self.owners[name], task)) for name in earlier)
+        with self._holding(values, self.heads[task - 1]) as model:
+            yield model
+
+    @contextmanager
+    def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
+        """The model as the open task would see it right after `prune(ratios)`, likewise; on a copy of the weights.
+
+        Raises Diverged where a weight is NaN or infinite.
+        """
+        with self._holding(((n, self._pruned(n, r)) for n, r in ratios.items()), self.heads[-1]) as model:
+            yield model
+
+    def _pruned(self, name: str, ratio: float) -> Tensor:
+        """A layer's weights as pruning would leave them."""
+        weight, owner = self.weights[name].data.clone(), self.owners[name].clone()
+        pruning.cut(weight, owner, self.open, pruning.find_cut(weight, owner, self.open, ratio, name))
+        return weight
+
+    @contextmanager
+    def _holding(self, values: Iterable[tuple[str, Tensor]], head: nn.Module) -> Iterator[nn.Module]:
+        """The model in evaluation mode with other weights and a head, for as long as the context lasts."""
         kept = {name: parameter.data for name, parameter in self.weights.items()}
         modes = {module: module.training for module in self.model.modules()}
         try:
-            if task < self.tasks:
-                for name, parameter in self.weights.items():
-                    parameter.data = owners.masked(kept[name], self.owners[name], task)
-            self._show(self.heads[task - 1])
+            for name, value in values:
+                self.weights[name].data = value
+            self._show(head)
             self.model.eval()
             yield self.model
         finally:

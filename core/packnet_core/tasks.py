@@ -8,7 +8,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 import unicodedata
 from fnmatch import fnmatchcase
 
-from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.records import MOST_TASKS, Document, Task
 
@@ -20,8 +20,8 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
-    goes_on = isinstance(command, Evaluate) or (isinstance(command, Train) and command.resumes)
-    if interrupted and not goes_on and not (isinstance(command, Evaluate) or command.yes):
+    goes_on = isinstance(command, Train) and command.resumes
+    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview) or command.yes):
         raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
     match command:
         case Add():
@@ -40,6 +40,10 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
                 raise RequestError("there is no task to evaluate yet; add one with: packnet add FILE TASK --data DATA")
             if command.data is not None and len(command.tasks or document.tasks) != 1:
                 raise RequestError("other data can be given for one task at a time; name the task")
+        case Preview():
+            open_task(document, "pruned")
+            for ratio in command.ratios:
+                _check_ratio(ratio)
         case Drop():
             _check_drop(document, command)
 

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
 from packnet_core.errors import Diverged
-from packnet_core.events import Epoch, Evaluated, Event, Progress, TrainStep
+from packnet_core.events import Epoch, Evaluated, Event, Previewed, Progress, TrainStep
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.records import Error, Recipe
@@ -209,6 +209,20 @@ def evaluate(network: PackedNetwork, index: int, task: str, images: Images) -> I
     top5 = 100 * wrong5 / sums.images if classes > 5 else None
     error = Error(top1=sums.error, top5=top5, images=sums.images)
     yield Evaluated(task=task, error=error, loss=sums.mean_loss, seconds=time.monotonic() - begun)
+
+
+def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> Iterator[Event]:
+    """Measure the open task's error right after pruning at a ratio (Figure 4): a Progress each batch, then Previewed.
+
+    The network stays as it was (law 4). Raises Diverged where a weight is NaN or infinite.
+    """
+    sums = Sums()
+    with network.previewing(dict.fromkeys(network.weights, ratio)) as model:
+        for batch, labels in images.batches(EVALUATION_BATCH, network.device):
+            logits, loss = _answer(model, batch, labels)
+            sums.add(len(labels), loss, int((logits.argmax(1) != labels).sum()))
+            yield Progress(task=task, done=sums.images, images=len(images))
+    yield Previewed(task=task, ratio=ratio, error=sums.error, images=sums.images)
 
 
 def validate(network: PackedNetwork, images: Images) -> tuple[float | None, float | None]:

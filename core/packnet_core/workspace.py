@@ -1,9 +1,9 @@
 """Workspace: one pack file, its network in memory, and the commands done on it as generators of events (§3)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from msgspec.structs import replace
@@ -11,16 +11,17 @@ from torch import Tensor
 
 from packnet_core import checkpoint, tasks
 from packnet_core.checkpoint import Checkpoint
-from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train, summary
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.data.loading import TaskData, load, load_test
 from packnet_core.engine.places import Places
 from packnet_core.errors import Diverged, FileError, RequestError
-from packnet_core.events import Evaluated, Event, Note, Occupancy, PhaseStarted, Pruned, Saved
+from packnet_core.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Pruned, Saved
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import checkpoints, storage
 from packnet_core.records import Document, Phase, Recipe, Step, Task
-from packnet_core.training import Run, evaluate, validate
+from packnet_core.training import Run, evaluate, preview, validate
 
+Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
 
 
@@ -36,6 +37,7 @@ class Workspace:
         self.device = pick_device(device)
         self.checkpoint_seconds = checkpoint_seconds
         self._signature: tuple[int, int, int] | None = None  # of the file that memory agrees with
+        self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # the data read last, so that a warm engine has it
         self.network: PackedNetwork
         self.document: Document
         self._saved: Document  # what the file holds, while a job changes `document`
@@ -54,8 +56,8 @@ class Workspace:
         if not isinstance(command, Drop):
             self.device = pick_device(command.device)
         self.network.to(self.device)
-        if isinstance(command, Evaluate):
-            yield from self._evaluate(command)
+        if isinstance(command, Evaluate | Preview):  # these change nothing (law 4)
+            yield from self._evaluate(command) if isinstance(command, Evaluate) else self._preview(command)
             return
         try:
             if isinstance(command, Train) and interrupted and command.resumes:
@@ -75,7 +77,7 @@ class Workspace:
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _change(self, command: Command) -> Iterator[Event]:
-        self._check_digests()
+        yield from self._check_digests()
         match command:
             case Add():
                 task_data = self._load_data(command.data, command.flip, command.limit, command.recipe.seed, None)
@@ -141,12 +143,27 @@ class Workspace:
         yield occupancy
 
     def _evaluate(self, command: Evaluate) -> Iterator[Event]:
-        for name in command.tasks or [task.name for task in self.document.tasks]:
+        names = command.tasks or [task.name for task in self.document.tasks]
+        for name in names:
             index = self.document.index(name)
             task = self.document.tasks[index - 1]
-            images = load_test(command.data or task.data.source, self.document.input, task.classes)
+            source = command.data or task.data.source
+            images = self._kept(load_test, source, input=self.document.input, classes=task.classes)
             yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
             yield from evaluate(self.network, index, name, images)
+        for name, ok in self._digests(max(self.document.index(name) for name in names)):  # results do not wait for it
+            if name in names:
+                yield Checked(task=name, ok=ok)
+            if name in names and not ok:
+                text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
+                yield Note(text=text, level="warning")
+
+    def _preview(self, command: Preview) -> Iterator[Event]:
+        task = tasks.open_task(self.document, "pruned")
+        task_data = self._data_of(task, None)
+        images = (task_data.validation if len(task_data.validation) else task_data.train).sample(command.images, seed=0)
+        for ratio in command.ratios:
+            yield from preview(self.network, task.name, ratio, images)
 
     # -- phases of the open task --------------------------------------------------------------------------------
 
@@ -213,7 +230,7 @@ class Workspace:
 
     def _resume(self, interrupted: Checkpoint) -> Iterator[Event]:
         """Go on with an interrupted job, in the middle of its phase, to its end."""
-        self._check_digests()
+        yield from self._check_digests()
         self.network, tensors = checkpoints.load(self.places.checkpoint, interrupted)
         self.network.to(self.device)
         self.document = interrupted.document
@@ -255,13 +272,20 @@ class Workspace:
         *others, task = self.document.tasks
         self.document = replace(self.document, tasks=(*others, replace(task, **changes)))
 
-    def _check_digests(self) -> None:
+    def _digests(self, tasks: int) -> Iterator[tuple[str, bool]]:
+        """Of the first tasks, whether each one's digest is the file's. Every owner's weights are hashed once."""
+        own = []
+        for index, task in enumerate(self.document.tasks[:tasks], 1):
+            own.append(self.network.weights_digest(index))
+            yield task.name, self.network.task_digest(index, own) == task.digest
+
+    def _check_digests(self) -> Iterator[Event]:
         """Raises FileError where a task's weights are not those that the file's digests name."""
-        own = [self.network.weights_digest(index) for index in range(1, self.network.tasks + 1)]
-        for index, task in enumerate(self.document.tasks, 1):
-            if self.network.task_digest(index, own) != task.digest:
+        for name, ok in self._digests(self.network.tasks):
+            yield Checked(task=name, ok=ok)
+            if not ok:
                 raise FileError(
-                    f"{self.path.name}: what task {task.name!r} uses does not fit its digest, so the file is damaged; "
+                    f"{self.path.name}: what task {name!r} uses does not fit its digest, so the file is damaged; "
                     "see packnet verify, and go back to a copy"
                 )
 
@@ -275,7 +299,20 @@ class Workspace:
     def _load_data(
         self, source: str, flip: bool | None, limit: int | None, seed: int, classes: tuple[str, ...] | None
     ) -> TaskData:
-        return load(source, self.document.input, flip=flip, limit=limit, seed=seed, classes=classes)
+        given = self.document.input
+        return self._kept(load, source, input=given, flip=flip, limit=limit, seed=seed, classes=classes)
+
+    def _kept(self, read: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
+        """What `read(source, …)` gives: the same again while its file is as it was. Folders are read anew each time."""
+        path = Path(source)
+        if not path.is_file():
+            return read(source, **rest)
+        key = (source, _signature(path), tuple(rest.items()))
+        if self._loaded.get(read, (None,))[0] != key:
+            self._loaded.pop(read, None)  # before the next is read: not both at once
+            self._loaded[read] = key, read(source, **rest)
+        loaded: Loaded = self._loaded[read][1]
+        return loaded
 
     @staticmethod
     def _recipe(task: Task, command: Prune | Train, phase: Literal["train", "retrain"]) -> Recipe:

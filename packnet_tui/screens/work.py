@@ -7,7 +7,7 @@ from textual import work
 from textual.screen import Screen
 
 from packnet_core import tasks
-from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train, summary
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.errors import RequestError
 from packnet_tui.actions import blocked
 from packnet_tui.screens.ask import Ask
@@ -86,7 +86,7 @@ class Work(Screen[None]):
             return
         assert picture.job is not None
         command = picture.job.command
-        resumable = not isinstance(command, Evaluate | Drop)
+        resumable = not isinstance(command, Evaluate | Preview | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
         if await self.app.push_screen_wait(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
@@ -108,12 +108,13 @@ class Work(Screen[None]):
             return
         if not picture.busy:  # else what runs may change what is possible
             try:
-                tasks.check(picture.document, command if isinstance(command, Evaluate) else replace(command, yes=True))
+                changes = not isinstance(command, Evaluate | Preview)
+                tasks.check(picture.document, replace(command, yes=True) if changes else command)
             except RequestError as error:
                 self.app.notify(str(error), severity="warning", markup=False)
                 return
         match command:
-            case Evaluate():
+            case Evaluate() | Preview():
                 self.app.submit(command)
                 return
             case Prune(yes=False) if not await self._confirm_again():

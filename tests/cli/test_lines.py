@@ -4,6 +4,7 @@ import pytest
 
 from packnet_core.commands import Add
 from packnet_core.events import (
+    Checked,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -15,6 +16,7 @@ from packnet_core.events import (
     Note,
     Occupancy,
     PhaseStarted,
+    Previewed,
     Progress,
     Pruned,
     Saved,
@@ -64,6 +66,12 @@ LINES = [
         Pruned(task="cubs", ratio=0.5, freed=3, kept=3, before=None, after=None),
         "pruned cubs at 0.5: 3 weights freed, 3 kept",
     ),
+    (
+        Previewed(task="cubs", ratio=0.75, error=31.5, images=1000),
+        "cubs, pruned at 0.75, would have 31.50 % of 1,000 wrong",
+    ),
+    (Checked(task="cubs", ok=True), None),
+    (Checked(task="cubs", ok=False), "cubs: what it uses does not fit its digest"),
     (Progress(task="cubs", done=1, images=2), None),
     (
         Evaluated(task="cubs", error=Error(top1=12.345, top5=1, images=1000), loss=1, seconds=1),

@@ -1,13 +1,26 @@
 """Commands on a file, in this process: what they change, what they leave, and how they fail."""
 
 import pytest
+import torch
 from msgspec.structs import replace
 
 from packnet_core import jobs
-from packnet_core.commands import Drop, Evaluate, Prune, Train
+from packnet_core.commands import Drop, Evaluate, Preview, Prune, Train
 from packnet_core.engine import journal
 from packnet_core.engine.places import Places
-from packnet_core.events import Epoch, Evaluated, JobFinished, Note, Occupancy, PhaseStarted, Pruned, TrainStep
+from packnet_core.events import (
+    Checked,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    Note,
+    Occupancy,
+    PhaseStarted,
+    Previewed,
+    Progress,
+    Pruned,
+    TrainStep,
+)
 from packnet_core.packfile.header import read_header
 from packnet_core.verify import verify
 from packnet_core.workspace import Workspace
@@ -163,3 +176,85 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
     entries = work(path, Prune(ratio=0.1, yes=True))
     assert any(isinstance(e.event, Note) and "given up" in e.event.text for e in entries)
     assert not Places(path).checkpoint.exists()
+
+
+def everything(path) -> list[bytes]:
+    """All that a file and its network are: the file's bytes, and those in memory."""
+    return [path.read_bytes(), *(file.read_bytes() for file in sorted(path.parent.glob("*.packnet/checkpoint*")))]
+
+
+def test_a_preview_measures_what_pruning_would_and_changes_nothing(path, data):
+    work(path, add("two", data, prune=None))
+    before = everything(path)
+    entries = work(path, Preview(ratios=(0.75, 0.0, 1.0)))
+    seen = {e.event.ratio: e.event for e in entries if isinstance(e.event, Previewed)}
+    assert everything(path) == before
+    assert list(seen) == [0.75, 0.0, 1.0]
+    assert {event.images for event in seen.values()} == {6}  # a tenth of the training images
+    pruned = {}
+    for ratio in seen:
+        path.write_bytes(before[0])
+        entries = work(path, Prune(ratio=ratio, recipe={"retrain_epochs": 0}))
+        pruned[ratio] = next(e.event.after for e in entries if isinstance(e.event, Pruned))
+    assert {ratio: event.error for ratio, event in seen.items()} == pruned
+
+
+def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
+    workspace = Workspace(path)
+    weights = {name: weight.detach().clone() for name, weight in workspace.network.weights.items()}
+    owners = {name: owner.clone() for name, owner in workspace.network.owners.items()}
+    events = workspace.run(Preview(ratios=(0.9, 0.5)))
+    assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
+    assert any(not torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
+    events.close()
+    assert all(torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
+    assert all(torch.equal(owners[n], o) for n, o in workspace.network.owners.items())
+
+
+def test_a_preview_needs_an_open_task_and_leaves_a_stopped_job_alone(tmp_path, path, data):
+    empty = pack_file(tmp_path / "empty.safetensors")
+    assert "there is no task to be pruned yet" in fail(empty, Preview()).message
+    events = Workspace(path).run(add("two", data))
+    while not isinstance(next(events), TrainStep):
+        pass
+    events.close()
+    kept = everything(path)
+    assert len(kept) == 2
+    work(path, Preview(ratios=(0.5,)))
+    assert everything(path) == kept
+
+
+def test_evaluating_checks_the_digest_of_each_task_evaluated_after_its_results(path, data):
+    work(path, add("two", data))
+    entries = work(path, Evaluate(tasks=("two",)))
+    assert [e.event for e in entries if isinstance(e.event, Checked)] == [Checked(task="two", ok=True)]
+    kinds = [type(e.event) for e in entries]
+    assert kinds.index(Evaluated) < kinds.index(Checked)
+
+
+def test_training_checks_the_digest_of_every_task_first(path, data):
+    entries = work(path, add("two", data))
+    kinds = [type(e.event) for e in entries]
+    assert [e.event for e in entries if isinstance(e.event, Checked)] == [Checked(task="one", ok=True)]
+    assert kinds.index(Checked) < kinds.index(TrainStep)
+
+
+def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
+    workspace = Workspace(path)
+    weight = next(iter(workspace.network.weights.values()))
+    weight.data.view(-1)[weight.data.view(-1) != 0] *= 2
+    events = list(workspace.run(Evaluate()))
+    assert Checked(task="one", ok=False) in events
+    assert any(isinstance(e, Note) and e.level == "warning" and "packnet verify" in e.text for e in events)
+
+
+def test_a_warm_workspace_does_not_read_the_same_data_twice_unless_it_changed(path, data, tmp_path):
+    workspace = Workspace(path)
+    list(workspace.run(Evaluate()))
+    first = workspace._loaded
+    kept = {read: loaded for read, (_, loaded) in first.items()}
+    list(workspace.run(Evaluate()))
+    assert {read: loaded for read, (_, loaded) in workspace._loaded.items()} == kept
+    images(data, seed=1)
+    list(workspace.run(Evaluate()))
+    assert all(loaded is not kept[read] for read, (_, loaded) in workspace._loaded.items())
