@@ -23,6 +23,7 @@ class Action:
     help: str
     group: Group
     works: bool = False  # needs the engine, so not to be had with --readonly
+    pane: int = 0  # the one whose keys these are, while it has the focus; 0: they are the screen's
 
     @property
     def method(self) -> str:
@@ -40,6 +41,10 @@ ACTIONS = (
     Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
     Action("unzoom", ("escape",), "esc", "", "back to all panes", "look"),
     Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
+    Action("runs", ("enter",), "enter", "", "pane 2: past runs of the selected task", "look", pane=2),
+    Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
+    Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),
+    Action("follow", ("f",), "f", "", "pane 3: follow the task in training", "look", pane=3),
     Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
     Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
     Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
@@ -63,9 +68,10 @@ ACTIONS = (
 )  # fmt: skip
 
 
-def bindings() -> list[BindingType]:
-    """The keys, for Textual."""
-    return [Binding(",".join(a.keys), a.name, a.help, show=False) for a in ACTIONS if a.keys]
+def bindings(pane: int = 0) -> list[BindingType]:
+    """The keys, for Textual: those of the screen, or those that one pane has of its own."""
+    where = "screen." if pane else ""
+    return [Binding(",".join(a.keys), where + a.name, a.help, show=False) for a in ACTIONS if a.keys and a.pane == pane]
 
 
 def footer(readonly: bool) -> list[Action]:

@@ -36,7 +36,7 @@ class Workbench(Screen[None]):
     app: "PacknetApp"
 
     def compose(self) -> ComposeResult:
-        occupancy = Occupancy(id="occupancy")
+        occupancy, tasks = Occupancy(id="occupancy"), Tasks(id="tasks")
         yield StatusLine()
         yield Static(id="too-small")
         with Container(id="panes"):
@@ -44,8 +44,8 @@ class Workbench(Screen[None]):
                 yield occupancy
                 yield LayerDetail(occupancy, id="layer")
             with Container(id="right"):
-                yield Tasks(id="tasks")
-                yield Curves(id="curves")
+                yield tasks
+                yield Curves(tasks, id="curves")
                 yield Log(id="log")
         yield Footer()
 
@@ -65,6 +65,7 @@ class Workbench(Screen[None]):
     @on(Pane.Moved)
     def _moved(self) -> None:
         self.query_one(LayerDetail).redraw()
+        self.query_one(Curves).redraw()
 
     # -- the room there is ------------------------------------------------------------------------------------------
 
@@ -129,6 +130,28 @@ class Workbench(Screen[None]):
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.query_one(Occupancy).focus()
+
+    def action_log_scale(self) -> None:
+        curves = self.query_one(Curves)
+        curves.log_scale = not curves.log_scale
+        curves.redraw()
+
+    def action_smooth(self) -> None:
+        curves = self.query_one(Curves)
+        curves.smooth = not curves.smooth
+        curves.redraw()
+
+    def action_follow(self) -> None:
+        curves = self.query_one(Curves)
+        curves.follow = not curves.follow
+        curves.redraw()
+
+    def action_runs(self) -> None:
+        from packnet_tui.screens.runs import RunsScreen
+
+        selected = self.query_one(Tasks).selected
+        if selected:
+            self.app.push_screen(RunsScreen(selected))
 
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)
