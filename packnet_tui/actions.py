@@ -25,7 +25,7 @@ class Action:
     help: str
     group: Group
     works: bool = False  # needs the engine, so not to be had with --readonly
-    where: str = ""  # the pane whose keys these are; empty: everywhere
+    pane: int = 0  # the one whose keys these are, while it has the focus; 0: they are the screen's
 
     @property
     def id(self) -> str:
@@ -45,7 +45,7 @@ ACTIONS = (
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the job that runs, or one that waits", "work", works=True),
     Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
-    Action("enter", ("enter",), "enter", "", "into what is selected: a layer's numbers", "look"),
+    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "out again, back to all panes", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
     Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
@@ -53,6 +53,10 @@ ACTIONS = (
     Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
     Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
     Action("copy", ("y",), "y", "", "copy what is selected, through SSH too", "look"),
+    Action("runs", ("enter",), "enter", "", "pane 2: past runs of the selected task", "look", pane=2),
+    Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
+    Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),
+    Action("follow", ("f",), "f", "", "pane 3: follow the task in training", "look", pane=3),
     Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
     Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
     Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
@@ -77,9 +81,11 @@ ACTIONS = (
 )  # fmt: skip
 
 
-def bindings() -> list[BindingType]:
-    """The keys, for Textual."""
-    return [Binding(",".join(a.keys), a.name, a.help, show=False, id=a.id) for a in ACTIONS if a.keys and not a.where]
+def bindings(pane: int = 0) -> list[BindingType]:
+    """The keys, for Textual: those of the screen, or those that one pane has of its own."""
+    where = "screen." if pane else ""
+    mine = (action for action in ACTIONS if action.keys and action.pane == pane)
+    return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
 
 
 def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:

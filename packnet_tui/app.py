@@ -183,8 +183,8 @@ class PacknetApp(App[None]):
         """Draw what is known now."""
         self.picture = self._watch.picture
         for screen in self.screen_stack:
-            if isinstance(screen, Workbench):
-                screen.redraw()
+            if callable(redraw := getattr(screen, "redraw", None)):
+                redraw()
 
     def hold(self, held: bool) -> None:
         """Stop drawing what happens, or go on with it."""

@@ -3,9 +3,8 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from packnet_core.errors import RequestError
 from packnet_tui.shell import INTERRUPTED, complain, report_errors
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def _packnet(arguments: list[str]) -> int:
 
 def _run(app: "Typer", name: str, arguments: list[str]) -> int:
     from packnet_tui.orders import Order
+    from packnet_tui.parsing import call
 
     result = call(app, name, arguments or ["--help"])
     if isinstance(result, Order):
@@ -53,27 +53,6 @@ def _run(app: "Typer", name: str, arguments: list[str]) -> int:
     if result == INTERRUPTED:
         complain("interrupted")
     return int(result or 0) if arguments else 2
-
-
-def call(app: "Typer", name: str, arguments: list[str]) -> Any:
-    """Let Typer parse arguments and call their command. Returns what that gives: an Order, or an exit status.
-
-    Raises RequestError where the arguments make no sense.
-    """
-    import typer
-
-    # click's UsageError, wherever this version of Typer keeps it
-    usage_error: type[Exception] = typer.BadParameter.__mro__[1]
-    command = typer.main.get_command(app)
-    try:
-        return command.main(arguments, prog_name=name, standalone_mode=False)
-    except usage_error as error:
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else name
-        message: str = getattr(error, "format_message", error.__str__)()
-        raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
-    except typer.Abort:  # Ctrl-C, in some versions
-        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -69,10 +69,10 @@ def keymap(actions: Iterable[Action]) -> dict[str, str]:
 
 def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, str, str] | None:
     """A key that two actions share, the one of them that was given it, and the other."""
-    owner: dict[tuple[str, str], str] = {}
+    owner: dict[tuple[int, str], str] = {}
     for action in sorted(actions, key=lambda action: action.id in new):
         for key in action.keys:
-            if (other := owner.setdefault((action.where, _one(key)), action.id)) != action.id:
+            if (other := owner.setdefault((action.pane, _one(key)), action.id)) != action.id:
                 return key, action.id, other
     return None
 

@@ -1,15 +1,226 @@
-"""What a command line asks for, before anything is asked or done."""
+"""The commands that are work on a file: what each takes and says in its help. They give an Order, and do nothing.
+
+The command line carries an order out (`work.carry_out`), the workbench hands it to the engine.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-from packnet_core.commands import Command
+import typer
+
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.data import resolve
+from packnet_core.records import Recipe
+from packnet_tui import options as o
+
+PAPER = Recipe()  # the defaults, from the paper
+
+app = typer.Typer()
 
 
 @dataclass(frozen=True)
 class Order:
-    """A command for a file, as it was typed. `work.carry_out` does it; the workbench gives it to the engine."""
+    """A command for a file, as it was typed."""
 
     file: Path
     command: Command
     json: bool = False
+
+
+def examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@app.command(
+    epilog=examples(
+        "packnet add model.safetensors cubs --data ~/cubs --prune 0.75",
+        "packnet add model.safetensors signs --data signs.npz --no-flip --epochs 8 --lr 0.02 --limit 1200",
+    )
+)
+def add(
+    file: o.File,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A name for the new task.", show_default=False)],
+    data: Annotated[str, typer.Option(metavar="DATA", help=o.DATA, autocompletion=o.complete_data, show_default=False)],
+    epochs: o.Epochs = PAPER.epochs,
+    lr: o.Rate = PAPER.lr,
+    batch_size: o.BatchSize = PAPER.batch_size,
+    optimizer: o.OptimizerName = o.Optimizer.sgd,
+    momentum: o.Momentum = PAPER.momentum,
+    weight_decay: o.WeightDecay = PAPER.weight_decay,
+    decay_epoch: o.DecayEpoch = None,
+    prune: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R", help="Then set this share of its weights free in every layer, and retrain (default: not yet)."
+        ),
+    ] = None,
+    retrain_epochs: o.RetrainEpochs = None,
+    retrain_lr: o.RetrainRate = None,
+    limit: o.Limit = None,
+    flip: o.Flip = None,
+    device: o.Device = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the split, the order and the new head.")] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Also seal a task no better than chance, or give up an interrupted job.")
+    ] = False,
+    json: o.JsonLines = False,
+) -> Order:
+    """Train a new task on the free weights.
+
+    The open task is sealed, for good; it must have been pruned before. With --prune the new one is pruned and
+    retrained in the same job. The defaults are the paper's; small images mostly want a higher --lr, such as 0.02.
+    """
+    given = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum, seed=seed,
+                   weight_decay=weight_decay, decay_epoch=decay_epoch, retrain_epochs=retrain_epochs,
+                   retrain_lr=retrain_lr)  # fmt: skip
+    command = Add(
+        task=task,
+        data=_resolved(data),
+        recipe=PAPER.changed(given),
+        flip=flip,
+        limit=limit,
+        prune=prune,
+        device=device,
+        yes=yes,
+    )
+    return Order(file, command, json)
+
+
+@app.command(
+    epilog=examples(
+        "packnet prune model.safetensors 0.75",
+        "packnet prune model.safetensors 0.5 --layer 'features.*=0.3' --layer classifier.0=0.9 --retrain-epochs 10",
+    )
+)
+def prune(
+    file: o.File,
+    ratio: Annotated[float, typer.Argument(metavar="R", help="The share to set free, 0 to 1.", show_default=False)],
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=R",
+            help="Another ratio for a layer, or for all that fit a pattern; may be repeated, the last fit wins.",
+            autocompletion=o.complete_layers,
+        ),
+    ] = None,
+    retrain_epochs: o.RetrainEpochs = None,
+    retrain_lr: o.RetrainRate = None,
+    batch_size: o.BatchSize = None,
+    data: o.Data = None,
+    limit: o.Limit = None,
+    device: o.Device = None,
+    yes: o.GiveUp = False,
+    json: o.JsonLines = False,
+) -> Order:
+    """Set weights of the open task free, and retrain.
+
+    A share of its own weights is set free in every layer, smallest magnitudes first, then what is left is retrained.
+    What is not given stays as the task was trained.
+    """
+    changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size)
+    command = Prune(
+        ratio=ratio,
+        layers=o.layer_ratios(layer or []),
+        recipe=changes,
+        data=_resolved(data),
+        limit=limit,
+        device=device,
+        yes=yes,
+    )
+    return Order(file, command, json)
+
+
+@app.command(
+    epilog=examples("packnet train model.safetensors", "packnet train model.safetensors --epochs 5 --lr 0.001")
+)
+def train(
+    file: o.File,
+    epochs: o.Epochs = None,
+    lr: o.Rate = None,
+    batch_size: o.BatchSize = None,
+    optimizer: o.OptimizerName = None,
+    momentum: o.Momentum = None,
+    weight_decay: o.WeightDecay = None,
+    decay_epoch: o.DecayEpoch = None,
+    data: o.Data = None,
+    limit: o.Limit = None,
+    device: o.Device = None,
+    yes: o.GiveUp = False,
+    json: o.JsonLines = False,
+) -> Order:
+    """Go on with an interrupted job or the open task.
+
+    Trains the open task further, or retrains it once it is pruned. Without options, an interrupted job goes on where
+    it was. What is not given stays as the task was trained.
+    """
+    changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
+                     weight_decay=weight_decay, decay_epoch=decay_epoch)  # fmt: skip
+    return Order(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
+
+
+@app.command(
+    name="eval",
+    epilog=examples(
+        "packnet eval model.safetensors",
+        "packnet eval model.safetensors cubs --json",
+        "packnet eval model.safetensors cubs --data ~/other-cubs",
+    ),
+)
+def evaluate(
+    file: o.File,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TASK", help="Tasks of the file (default: all).", autocompletion=o.complete_tasks),
+    ] = None,
+    data: o.Data = None,
+    device: o.Device = None,
+    json: o.JsonLines = False,
+) -> Order:
+    """Measure the test error of tasks.
+
+    Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result."""
+    return Order(file, Evaluate(tasks=tuple(tasks or ()), data=_resolved(data), device=device), json)
+
+
+@app.command(
+    epilog=examples("packnet preview model.safetensors", "packnet preview model.safetensors 0.5 0.6 0.7 --images 500")
+)
+def preview(
+    file: o.File,
+    ratios: Annotated[
+        list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: a row of them).")
+    ] = None,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images to measure with, at the most.")] = 1000,
+    device: o.Device = None,
+    json: o.JsonLines = False,
+) -> Order:
+    """Measure the error right after pruning, at several ratios.
+
+    On validation images, before any retraining; nothing is changed. What retraining brings back is not in it."""
+    given = {"ratios": tuple(ratios)} if ratios else {}
+    return Order(file, Preview(**given, images=images, device=device), json)
+
+
+@app.command(epilog=examples("packnet drop model.safetensors cubs"))
+def drop(
+    file: o.File,
+    task: Annotated[
+        str,
+        typer.Argument(metavar="TASK", help="The newest task.", autocompletion=o.complete_newest, show_default=False),
+    ],
+    yes: o.Yes = False,
+    json: o.JsonLines = False,
+) -> Order:
+    """Take the newest task out again.
+
+    Its weights become free. No older task changes. Asks first."""
+    return Order(file, Drop(task=task, yes=yes), json)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {k: v.value if isinstance(v, o.Optimizer) else v for k, v in values.items() if v is not None}
+
+
+def _resolved(data: str | None) -> Any:
+    return None if data is None else resolve(data)

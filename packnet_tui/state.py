@@ -29,6 +29,7 @@ from packnet_core.records import Document, Layer, Phase
 from packnet_tui.figures import long
 from packnet_tui.lines import line, printable
 from packnet_tui.widgets.picture import Job, LogLine, Picture, TaskRow
+from packnet_tui.widgets.runs import Runs
 from packnet_tui.widgets.series import Course
 
 LOG_LINES = 1000
@@ -45,6 +46,7 @@ class Story:
     ratio: float | None = None  # of the pruning since then
     evaluated: dict[str, float] = field(default_factory=dict)  # top-1 error by task
     courses: dict[str, Course] = field(default_factory=dict)
+    runs: Runs = field(default_factory=Runs)
     shown: str = ""  # the task whose curve is shown: the one trained last
     log: list[LogLine] = field(default_factory=list)
     engine: int = 0  # its process, 0 where none runs
@@ -72,6 +74,7 @@ class Story:
         self.say(at, f"{self.died} (in the middle of {summary(self.job.command)})", "error")
         self.job = self.live = self.ratio = None
         self.queue.clear()
+        self.runs.abandon()
         self.engine = 0
 
     def picture(self, document: Document, interrupted: Command | None = None, usage: str = "") -> Picture:
@@ -80,14 +83,16 @@ class Story:
         layers = document.layers
         if live:
             layers = tuple(replace_owned(layer, live.layers[layer.name]) for layer in layers)
-        course = self.courses.get(self.shown)
+        curves = {name: course.curve() for name, course in self.courses.items()}
         return Picture(
             document=document,
             layers=layers,
             tasks=self._tasks(document, live, layers),
             job=self.job,
             queue=tuple(self.queue.items()),
-            curve=course.curve() if course else None,
+            curve=curves.get(self.shown),
+            curves=curves,
+            runs=self.runs.all(),
             log=tuple(self.log),
             interrupted=None if self.job else interrupted,
             usage=usage if self.job else "",
@@ -157,6 +162,7 @@ class Story:
                 self.job = replace(self.job, phase="eval", task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
+        self.runs.read(entry)
         self._log(entry)
 
     def _begin(self, event: PhaseStarted) -> None:
@@ -165,16 +171,17 @@ class Story:
             self.job = replace(doing, done=0, images=event.images, validation=None, seconds_left=None)
         if event.phase == "eval":
             return
+        name = printable(event.task)
         anew = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)
-        if anew or event.task not in self.courses:
-            self.courses[event.task] = Course(event.task)
+        if anew or name not in self.courses:
+            self.courses[name] = Course(name)
             if anew:
                 self.evaluated.pop(event.task, None)  # of a dropped namesake
-        self.shown = event.task
-        self.courses[event.task].begin(event)
+        self.shown = name
+        self.courses[name].begin(event)
 
     def _train(self, event: TrainStep | Epoch | Pruned) -> None:
-        course = self.courses.get(event.task)
+        course = self.courses.get(printable(event.task))
         match event:
             case TrainStep():
                 if self.job:
@@ -199,7 +206,7 @@ class Story:
         command = self.job.command
         if isinstance(command, Drop) and event.outcome == "done":
             self.evaluated.pop(command.task, None)
-            self.courses.pop(command.task, None)
+            self.courses.pop(printable(command.task), None)
         self.job = self.live = self.ratio = None
 
     def _log(self, entry: Entry) -> None:

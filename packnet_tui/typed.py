@@ -5,7 +5,6 @@ from pathlib import Path
 
 from packnet_core.commands import Command
 from packnet_core.errors import RequestError
-from packnet_tui.orders import Order
 
 COMMANDS = ("add", "prune", "train", "eval", "preview", "drop")  # those that are work on the open file
 
@@ -23,8 +22,8 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"there is no {word!r} here; there are {', '.join(COMMANDS)}, and the names of all actions")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options: packnet {word} --help, in a shell")
-    from packnet_tui.cli import call
-    from packnet_tui.commands import app  # Typer comes with it
+    from packnet_tui.orders import Order, app  # Typer comes with them
+    from packnet_tui.parsing import call
 
     order: Order = call(app, "packnet", [word, str(file), *rest])
     return order.command

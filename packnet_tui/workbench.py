@@ -8,7 +8,8 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_tui import options as o
-from packnet_tui.commands import examples, root
+from packnet_tui.commands import root
+from packnet_tui.orders import examples
 from packnet_tui.shell import is_terminal, typed
 
 app = typer.Typer(

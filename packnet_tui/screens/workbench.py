@@ -30,7 +30,7 @@ class Workbench(Work):
     BINDINGS = bindings()
 
     def compose(self) -> ComposeResult:
-        occupancy = Occupancy(id="occupancy")
+        occupancy, tasks = Occupancy(id="occupancy"), Tasks(id="tasks")
         yield StatusLine()
         yield Static(id="too-small")
         with Container(id="panes"):
@@ -38,8 +38,8 @@ class Workbench(Work):
                 yield occupancy
                 yield LayerDetail(occupancy, id="layer")
             with Container(id="right"):
-                yield Tasks(id="tasks")
-                yield Curves(id="curves")
+                yield tasks
+                yield Curves(tasks, id="curves")
                 yield Log(id="log")
         yield Footer()
         yield Prompt()
@@ -61,6 +61,7 @@ class Workbench(Work):
     @on(Pane.Moved)
     def _moved(self) -> None:
         self.query_one(LayerDetail).redraw()
+        self.query_one(Curves).redraw()
 
     # -- the room there is ------------------------------------------------------------------------------------------
 
@@ -121,8 +122,7 @@ class Workbench(Work):
         self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
 
     def action_enter(self) -> None:
-        if isinstance(self.focused, Occupancy):
-            self.action_pane("4")
+        self.action_pane("4")
 
     def action_unzoom(self) -> None:
         focused = self.focused
@@ -132,6 +132,28 @@ class Workbench(Work):
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.query_one(Occupancy).focus()
+
+    def action_log_scale(self) -> None:
+        curves = self.query_one(Curves)
+        curves.log_scale = not curves.log_scale
+        curves.redraw()
+
+    def action_smooth(self) -> None:
+        curves = self.query_one(Curves)
+        curves.smooth = not curves.smooth
+        curves.redraw()
+
+    def action_follow(self) -> None:
+        curves = self.query_one(Curves)
+        curves.follow = not curves.follow
+        curves.redraw()
+
+    def action_runs(self) -> None:
+        from packnet_tui.screens.runs import RunsScreen
+
+        selected = self.query_one(Tasks).selected
+        if selected:
+            self.app.push_screen(RunsScreen(selected))
 
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)

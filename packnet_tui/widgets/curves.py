@@ -1,157 +1,171 @@
-"""Pane 3: loss and error of the task that was trained last; where it was pruned, and the error to get back to."""
+"""Pane 3: loss and error of one task; where it was pruned, and the error to get back to."""
 
-import math
 from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.widget import Widget
 
-from packnet_tui.figures import cut, pad
-from packnet_tui.widgets.braille import Canvas
+from packnet_core.commands import Add, Prune, Train
+from packnet_tui.actions import bindings
+from packnet_tui.figures import cut
+from packnet_tui.widgets.chart import error_chart, loss_chart
 from packnet_tui.widgets.pane import Pane
-from packnet_tui.widgets.series import Curve, Point, Sample
+from packnet_tui.widgets.series import Curve
+from packnet_tui.widgets.tasks import Tasks
 
-AXIS = 6  # columns of a y axis with its labels
-BOTH = 10  # lines from which on loss and error have a chart each
-VALIDATION = "bold"
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from packnet_tui.app import PacknetApp
+    from packnet_tui.widgets.plot import Plot
+
+BOTH = 12  # lines from which on loss and error have a chart each
+LEAST = 5  # lines that a chart needs
+EVERY = 1.0  # seconds between two pictures of a curve that grows
+
+
+class CurveView(Widget):
+    """A curve as one or two charts, as many as there is room for; drawn when it looks different, not for every step."""
+
+    DEFAULT_CSS = "CurveView { height: 1fr; layout: vertical; }"
+
+    app: "PacknetApp"
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id=id)
+        self.log_scale = self.smooth = False
+        self._curve: Curve | None = None
+        self._colour = ""
+        self._drawn: tuple[Curve | None, object] = (None, None)
+        self._at = 0.0
+        self._timer: Timer | None = None
+
+    def show(self, curve: Curve | None, colour: str) -> None:
+        """Show a curve at once where it is another one, begins a phase, or is to look different; else soon."""
+        self._curve, self._colour = curve, colour
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_canvas_resize(self) -> None:
+        """A plot has its place now."""
+        self._draw()
+
+    def _draw(self) -> None:
+        curve = self._curve
+        heights = _heights(self.size, curve)
+        if curve is None or not heights:
+            for plot in self.plots:
+                plot.display = False
+            return
+        if not self.plots:
+            self._mount()
+            return
+        if not all(plot.is_mounted for plot in self.plots):
+            return  # until they have their places
+        for plot, height in zip(self.plots, (*heights, 0), strict=False):
+            plot.display = height > 0
+            plot.styles.height = height
+        self.plots[0].margin_bottom = 2 - len(heights)  # of two charts the lower one's axis is for both
+        rooms = [plot.room for plot in self.plots]
+        phase, look = (curve.end, curve.pruned, curve.before), (self.log_scale, self.smooth, self._colour)
+        now = (curve.task, phase, look, heights, rooms)
+        if self._drawn == (curve, now):
+            return
+        wait = self._at + EVERY - monotonic()
+        if now == self._drawn[1] and wait > 0:
+            if self._timer is None:
+                self._timer = self.set_timer(wait, self._later)
+            return
+        self._drawn, self._at = (curve, now), monotonic()
+        for i, (plot, (columns, rows)) in enumerate(zip(self.plots, rooms, strict=True)):
+            if plot.display and columns > 0 and rows > 0:
+                if i == 0 and (len(heights) == 2 or not curve.validation_error):
+                    plot.draw(loss_chart(curve, columns, rows, self._colour, self.log_scale, self.smooth))
+                else:
+                    plot.draw(error_chart(curve, columns, rows, self._colour, named=len(heights) == 1))
+
+    def _later(self) -> None:
+        self._timer = None
+        self._draw()
+
+    @property
+    def plots(self) -> "list[Plot]":
+        return list(self.children)  # type: ignore[arg-type]
+
+    def _mount(self) -> None:
+        from packnet_tui.widgets.plot import Plot  # numpy comes with it, and the first screen does without
+
+        self.mount(Plot(), Plot())
 
 
 class Curves(Pane):
-    """Training loss above, validation error below; the error alone where there is no room for both."""
+    """Training loss above, validation error below; the error alone where there is no room for both.
+
+    It shows the task in training, if it is to follow, else the one selected in pane 2.
+    """
 
     number = 3
     title = "Curves"
+    BINDINGS = bindings(pane=3)
+
+    def __init__(self, tasks: Tasks, id: str | None = None):
+        super().__init__(id)
+        self._tasks = tasks
+        self.log_scale = self.smooth = False
+        self.follow = True
+
+    def compose(self) -> ComposeResult:
+        yield CurveView()
+
+    @property
+    def curve(self) -> Curve | None:
+        """The one to be shown, if there is one."""
+        picture = self.picture
+        job, newest, selected = picture.job, picture.curve, self._tasks.selected
+        trains = job is not None and isinstance(job.command, Add | Prune | Train)
+        if selected is None or (self.follow and trains and newest and job and job.task == newest.task):
+            return newest
+        return picture.curves.get(selected.name)
 
     def caption(self) -> str:
-        curve = self.picture.curve
-        return cut(curve.task, max(0, self.size.width - 20)) if curve else ""
+        curve = self.curve
+        words = ["log"] * self.log_scale + ["smooth"] * self.smooth + ["no follow"] * (not self.follow)
+        state = " ".join(words)
+        name = cut(curve.task, max(0, self.size.width - 20 - len(state))) if curve else ""
+        return f"{name} {state}".strip()
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         self._titles()
-        curve = self.picture.curve
-        if curve is None or not (curve.loss or curve.validation_error):
-            return [Text("  nothing was trained yet" if curve is None else "  waiting for the first step", "dim")]
-        index = next((task.index for task in self.picture.tasks if task.name == curve.task), 1)
-        colour, ascii = self.marks.colour(index), self.marks.ascii
-        plots = height - 2  # two lines for the x axis
-        if height < BOTH:
-            chart = error_chart if curve.validation_error else loss_chart
-            return [*chart(curve, width, plots, colour, ascii), *x_axis(curve.end, width)]
-        above = loss_chart(curve, width, plots // 2, colour, ascii)
-        return [*above, *error_chart(curve, width, plots - plots // 2, colour, ascii), *x_axis(curve.end, width)]
+        curve = self.curve
+        if _heights(self.content_size, curve):
+            return []
+        if curve is not None:
+            return [Text("  waiting for the first step", "dim")]
+        selected = self._tasks.selected
+        if selected is None or not self.picture.curves:
+            return [Text("  nothing was trained yet", "dim")]
+        return [Text(f"  the journal tells of no training of {selected.name}", "dim")]
+
+    def redraw(self) -> None:
+        super().redraw()
+        for view in self.query(CurveView):
+            curve = self.curve
+            view.log_scale, view.smooth = self.log_scale, self.smooth
+            view.display = bool(_heights(self.content_size, curve))
+            index = next((task.index for task in self.picture.tasks if curve and task.name == curve.task), 1)
+            view.show(curve, self.marks.colour(index))
 
 
-def loss_chart(curve: Curve, width: int, height: int, colour: str, ascii: bool) -> list[Text]:
-    """A line that names and tells the newest values, and the chart below it: `height` lines together."""
-    top = nice(max([*(s.high for s in curve.loss), *(y for _, y in curve.validation_loss), 1e-9]))
-    plot = _Plot(width, height - 1, curve, top)
-    plot.points(curve.validation_loss)
-    plot.line(curve.loss, colour)
-    plot.pruned(named=True)
-    legend = Text.assemble((" loss", "bold"), ("   ─ train", colour))
-    if curve.loss:
-        legend.append(f" {curve.loss[-1].high:.3g}")
-    if curve.validation_loss:
-        legend.append("   • ", VALIDATION).append(f"validation {curve.validation_loss[-1][1]:.3g}")
-    return [legend, *plot.lines(ascii)]
-
-
-def error_chart(curve: Curve, width: int, height: int, colour: str, ascii: bool) -> list[Text]:
-    """The same for the validation error, with the error before pruning as the line to get back to."""
-    before = [curve.before[1]] if curve.before else []
-    top = min(100.0, nice(max([*(y for _, y in curve.validation_error), *before, 1.0])))
-    plot = _Plot(width, height - 1, curve, top)
-    plot.points(curve.validation_error, colour)
-    plot.pruned(named=False)
-    legend = Text.assemble((" error %", "bold"), "   ")
-    if curve.validation_error:
-        legend.append("• ", VALIDATION).append(f"validation {curve.validation_error[-1][1]:.2f}")
-    else:
-        legend.append("no validation images", "dim")
-    if curve.before:
-        plot.level(*curve.before)
-        words = f"   ╌ before pruning {curve.before[1]:.2f}"
-        legend.append(words if len(legend) + len(words) <= width else words.replace(" pruning", ""), "dim")
-    return [legend, *plot.lines(ascii)]
-
-
-def x_axis(end: float, width: int) -> list[Text]:
-    """Epochs since the task was added."""
-    length = width - AXIS
-    label = f"{end:g} epochs"
-    return [
-        Text(" " * (AXIS - 1) + "└" + "─" * length, "dim"),
-        Text(" " * AXIS + pad("0", length - len(label)) + label, "dim"),
-    ]
-
-
-def nice(value: float) -> float:
-    """The round number at or above a value, for the top of an axis."""
-    unit = 10.0 ** math.floor(math.log10(value))
-    return next((step * unit for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if step * unit >= value), 10 * unit)
-
-
-class _Plot:
-    """One chart: values from 0 to `top` over epochs from 0 to the curve's end."""
-
-    def __init__(self, width: int, height: int, curve: Curve, top: float):
-        self._canvas = Canvas(max(1, width - AXIS), max(1, height))
-        self._curve, self._top = curve, top
-
-    def line(self, samples: Sequence[Sample], style: str) -> None:
-        """A line through samples, with the spread of each."""
-        last: tuple[int, int] | None = None
-        for sample in samples:
-            x, low, high = self._x(sample.x), self._y(sample.low), self._y(sample.high)
-            middle = (low + high) // 2
-            if last:
-                self._canvas.line(*last, x, middle, style)
-            self._canvas.column(x, high, low, style)
-            last = (x, middle)
-
-    def points(self, points: Sequence[Point], joined: str | None = None) -> None:
-        """Points, joined by a line in a style if one is given; where they are too many, the line alone."""
-        few = 2 * len(points) <= self._canvas.width
-        if joined is not None or not few:
-            self.line([Sample(x, y, y) for x, y in points], joined if joined is not None else VALIDATION)
-        if few:
-            for x, y in points:
-                self._canvas.sign(self._x(x) // 2, self._y(y) // 4, "•", VALIDATION)
-
-    def pruned(self, named: bool) -> None:
-        """Where it was pruned: a line from top to bottom, beside it the ratio."""
-        for x, ratio in self._curve.pruned:
-            column = self._x(x) // 2
-            for row in range(self._canvas.height):
-                self._canvas.sign(column, row, "┆", "dim", over=False)
-            name = f"pruned {ratio:g}"
-            if named and column + 1 + len(name) <= self._canvas.width:
-                for i, character in enumerate(name, column + 1):
-                    self._canvas.sign(i, 0, character, "dim")
-
-    def level(self, start: float, value: float) -> None:
-        """A level to get back to."""
-        row = self._y(value) // 4
-        for column in range(self._x(start) // 2 + 1, self._canvas.width):
-            self._canvas.sign(column, row, "╌", "dim", over=False)
-
-    def lines(self, ascii: bool) -> list[Text]:
-        """The chart with its y axis."""
-        last = self._canvas.height - 1
-        labels = {0: self._top, last: 0.0}
-        if last >= 4 and last % 2 == 0:
-            labels[last // 2] = self._top / 2
-        lines = []
-        for row in range(self._canvas.height):
-            label = f"{labels[row]:.4g}" if row in labels else ""
-            line = Text(f"{label:>{AXIS - 1}}{'┤' if label else '│'}", "dim")
-            for character, style in self._canvas.row(row, ascii):
-                line.append(character, f"not dim {style}" if "dim" not in style else style)
-            lines.append(line)
-        return lines
-
-    def _x(self, x: float) -> int:
-        return round(x / self._curve.end * (self._canvas.dots_wide - 1))
-
-    def _y(self, y: float) -> int:
-        y = min(max(y, 0.0), self._top) if math.isfinite(y) else self._top
-        return round((1 - y / self._top) * (self._canvas.dots_high - 1))
+def _heights(size: Size, curve: Curve | None) -> tuple[int, ...]:
+    """The heights of a curve's charts; none where there is nothing to draw, or no room for it."""
+    if curve is None or not (curve.loss or curve.validation_error) or size.height < LEAST or size.width < 20:
+        return ()
+    if size.height < BOTH:
+        return (size.height,)
+    return ((size.height - 1) // 2, size.height - (size.height - 1) // 2)

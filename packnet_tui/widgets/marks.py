@@ -12,7 +12,18 @@ LIGHT = ("#005faf", "#af5f00", "#008700", "#af005f", "#5f5f00", "#5f00d7", "#008
 TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", "bright_green", "bright_magenta")
 
 # One character for one, so that nothing moves. Names keep the letters they have.
-TO_ASCII = str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤", "..*ox><^v-~o|++|-:-+x<")
+TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼", "..*ox><^v-~o|++|-:-+x<+++++"))
+
+
+def _plain(dots: int) -> str:
+    """The ASCII sign nearest to a braille cell's dots: high, middle, low, or filled."""
+    high, low = dots & 0b00011011, dots & 0b11100100
+    if high and low:
+        return "|" if dots.bit_count() > 3 else "*"
+    return "'" if high else "." if low else " "
+
+
+TO_ASCII |= {0x2800 + dots: _plain(dots) for dots in range(256)}
 
 
 def glyph(owner: int) -> str:

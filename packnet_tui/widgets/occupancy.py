@@ -6,6 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.records import Layer
+from packnet_tui.actions import bindings
 from packnet_tui.figures import cut_middle, pad, percent, short
 from packnet_tui.widgets.bars import cells
 from packnet_tui.widgets.marks import Marks, glyph
@@ -36,6 +37,7 @@ class Occupancy(Pane):
     number = 1
     title = "Occupancy"
     selectable = True
+    BINDINGS = bindings(pane=1)
 
     def caption(self) -> str:
         return "1 = task 1, · = free"

@@ -148,7 +148,8 @@ class Pane(Lines, can_focus=True):
     def _titles(self) -> None:
         """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
         caption = f"/{self.needle}" if self.needle else self.caption()
-        title = self.marks(f"{self.number} {self.title}" + (f"  {caption}" if caption else ""))
+        number = f"{self.number} " if self.number else ""
+        title = self.marks(f"{number}{self.title}" + (f"  {caption}" if caption else ""))
         hidden = len(self.rows) > self._room > 0
         place = self.marks(f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}") if hidden else ""
         reverse = self.marks.ascii and self.has_focus  # a border of ASCII has no heavier kind

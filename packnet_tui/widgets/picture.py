@@ -1,10 +1,11 @@
 """The one read-only picture that every widget is a function of. Needs neither Textual nor torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from packnet_core.commands import Command
 from packnet_core.records import Document, Layer, Phase
+from packnet_tui.widgets.runs import Run
 from packnet_tui.widgets.series import Curve
 
 
@@ -67,7 +68,9 @@ class Picture:
     tasks: tuple[TaskRow, ...]
     job: Job | None = None
     queue: tuple[tuple[int, Command], ...] = ()
-    curve: Curve | None = None
+    curve: Curve | None = None  # of the task trained last
+    curves: dict[str, Curve] = field(default_factory=dict)  # of every task that was trained, by name
+    runs: tuple[Run, ...] = ()  # oldest first
     log: tuple[LogLine, ...] = ()
     interrupted: Command | None = None  # a stopped job that `train` goes on with
     usage: str = ""  # of the running job's device

@@ -3,11 +3,15 @@
 The x of every point counts epochs since the task was added, over all its phases.
 """
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from packnet_core.events import Epoch, PhaseStarted, Pruned, TrainStep
 
 MOST_SAMPLES = 1024  # kept of a line; more than any terminal has columns
+MOST_POINTS = 2048  # kept of what is measured once an epoch
+SMOOTHED = 1 / 20  # share of a line's samples that a running mean looks back on
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,17 @@ class Curve:
     before: Point | None = None  # from where on, and the error before pruning: the line to get back to
     end: float = 1.0  # where the phases known so far end
 
+    def thinner(self, most: int) -> "Curve":
+        """The same in at most so many samples and points a line, the lowest and the highest kept."""
+        if len(self.loss) <= most and len(self.validation_loss) <= most and len(self.validation_error) <= most:
+            return self
+        return replace(
+            self,
+            loss=tuple(replace(s, x=(s.x + 0.5) * self.end / most) for s in thinned(self.loss, self.end, most)),
+            validation_loss=tuple(fewer(self.validation_loss, most)),
+            validation_error=tuple(fewer(self.validation_error, most)),
+        )
+
 
 @dataclass
 class Course:
@@ -50,9 +65,11 @@ class Course:
     _phase: str = ""
     _last: float = 0.0
     _grain: float = 0.0  # no two samples are closer than this
+    _curve: Curve | None = None  # as it was when last asked for, if nothing happened since
 
     def begin(self, event: PhaseStarted) -> None:
         """A phase begins, or, from a later epoch on, goes on where it was interrupted."""
+        self._curve = None
         ended = self._last >= self.end - 1e-9  # else the phase was stopped, perhaps in its first epoch
         if event.phase != self._phase or (event.epoch == 1 and ended):
             self._start, self._phase = self._last, event.phase
@@ -82,28 +99,78 @@ class Course:
             self.validation_loss.append((x, event.validation_loss))
         if event.validation_error is not None:
             self.validation_error.append((x, event.validation_error))
+        if len(self.validation_error) > MOST_POINTS:
+            self.validation_loss = fewer(self.validation_loss, MOST_POINTS // 2)
+            self.validation_error = fewer(self.validation_error, MOST_POINTS // 2)
 
     def prune(self, event: Pruned) -> None:
+        self._curve = None
         self.pruned.append((self._last, event.ratio))
         if event.after is not None:
             self.validation_error.append((self._last, event.after))
 
     def curve(self) -> Curve:
-        """As it stands now."""
-        return Curve(
-            task=self.task,
-            loss=tuple(self.loss),
-            validation_loss=tuple(self.validation_loss),
-            validation_error=tuple(self.validation_error),
-            pruned=tuple(self.pruned),
-            before=self.before,
-            end=max(self.end, self._last, 1.0),
-        )
+        """As it stands now; the very same object until something happens."""
+        if self._curve is None:
+            self._curve = Curve(
+                task=self.task,
+                loss=tuple(self.loss),
+                validation_loss=tuple(self.validation_loss),
+                validation_error=tuple(self.validation_error),
+                pruned=tuple(self.pruned),
+                before=self.before,
+                end=max(self.end, self._last, 1.0),
+            )
+        return self._curve
 
     def _back_to(self, x: float) -> None:
         """A resumed job repeats the steps after its checkpoint: what was drawn of them gives way."""
+        self._curve = None
         if x < self._last - 1e-9:
             self.loss = [sample for sample in self.loss if sample.x < x]
             self.validation_loss = [point for point in self.validation_loss if point[0] < x]
             self.validation_error = [point for point in self.validation_error if point[0] < x]
         self._last = x
+
+
+def thinned(samples: Iterable[Sample], end: float, columns: int) -> list[Sample]:
+    """One sample a column at most, its x the column's number from 0, with the lowest and the highest of it kept.
+
+    Values that are no finite numbers are left out.
+    """
+    kept: dict[int, Sample] = {}
+    for sample in samples:
+        if not (math.isfinite(sample.low) and math.isfinite(sample.high)):
+            continue
+        column = min(max(int(sample.x / end * columns), 0), columns - 1)
+        if before := kept.get(column):
+            kept[column] = Sample(column, min(before.low, sample.low), max(before.high, sample.high))
+        else:
+            kept[column] = Sample(column, sample.low, sample.high)
+    return [kept[column] for column in sorted(kept)]
+
+
+def fewer(points: Sequence[Point], most: int) -> list[Point]:
+    """At most so many points (four at least): the lowest and the highest of every stretch, and the newest."""
+    if len(points) <= most:
+        return list(points)
+    *rest, newest = points
+    stretch = -(-len(rest) // ((most - 1) // 2))
+    kept = []
+    for start in range(0, len(rest), stretch):
+        some = rest[start : start + stretch]
+        kept += sorted({min(some, key=lambda point: point[1]), max(some, key=lambda point: point[1])})
+    return [*kept, newest]
+
+
+def smoothed(samples: Sequence[Sample]) -> list[Sample]:
+    """A line's exponential running mean: every value the mean of those before, the newer ones weighing more."""
+    weight = 2 / (max(5.0, SMOOTHED * len(samples)) + 1)
+    mean: float | None = None
+    line = []
+    for sample in samples:
+        middle = (sample.low + sample.high) / 2
+        if math.isfinite(middle):
+            mean = middle if mean is None else mean + weight * (middle - mean)
+            line.append(Sample(sample.x, mean, mean))
+    return line

@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from packnet_tui import figures
+from packnet_tui.actions import bindings
 from packnet_tui.figures import pad
 from packnet_tui.widgets.capacity import more_tasks
 from packnet_tui.widgets.marks import glyph
@@ -18,6 +19,7 @@ class Tasks(Pane):
     number = 2
     title = "Tasks"
     selectable = True
+    BINDINGS = bindings(pane=2)
 
     def __init__(self, id: str | None = None):
         super().__init__(id)

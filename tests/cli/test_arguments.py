@@ -14,7 +14,8 @@ from packnet_tui.workbench import app as workbench_app
 from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
 
-COMMANDS = ["new", "add", "prune", "train", "eval", "inspect", "verify", "drop", "export", "watch", "stop", "demo"]
+WORK = ["add", "prune", "train", "eval", "preview", "drop"]
+COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "demo"]
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from packnet_core.events import JobQueued, JobStarted
 from packnet_tui.actions import ACTIONS, GROUPS, bindings, blocked, footer
 from packnet_tui.screens.workbench import Workbench
 from packnet_tui.state import Story
+from packnet_tui.widgets.curves import Curves
 from packnet_tui.widgets.footer import FIRST_TO_GO
+from packnet_tui.widgets.tasks import Tasks
 from tests.tui.made_up import SEALED, TINY, document, entries, task
 from tests.tui.still import opened, sealed
 
@@ -34,17 +36,24 @@ def test_each_action_is_a_method_of_the_workbench():
         assert each.help
 
 
-def test_a_key_does_one_thing():
-    keys = [key for each in ACTIONS for key in each.keys]
-    assert len(keys) == len(set(keys))
+@pytest.mark.parametrize("pane", [0, 2, 3])
+def test_a_key_does_one_thing(pane):
+    keys = [key for each in ACTIONS if each.pane == pane for key in each.keys]
+    assert len(keys) == len(set(keys)) > 0
     assert len({each.name for each in ACTIONS}) == len(ACTIONS)
     assert not TAKEN_BY_TERMINALS & set(keys)
 
 
 def test_the_screen_binds_these_keys_and_no_others():
-    bound = {key: each.name for each in ACTIONS for key in each.keys}
+    bound = {key: each.name for each in ACTIONS if not each.pane for key in each.keys}
     assert {key: b.action for b in bindings() for key in b.key.split(",")} == bound
     assert bindings() == Workbench.BINDINGS
+
+
+@pytest.mark.parametrize("pane", [Tasks, Curves])
+def test_a_pane_binds_its_own_keys_to_what_the_screen_does(pane):
+    bound = {key: f"screen.{each.name}" for each in ACTIONS if each.pane == pane.number for key in each.keys}
+    assert {key: b.action for b in pane.BINDINGS for key in b.key.split(",")} == bound
 
 
 def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
