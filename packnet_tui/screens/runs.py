@@ -95,7 +95,7 @@ class RunsScreen(ModalScreen[None]):
 class RunList(Pane):
     """One row a run, the newest first; the cursor stays with its run while new ones come."""
 
-    title = "Runs of"
+    title = "Runs"
     selectable = True
 
     def __init__(self, task: TaskRow):
@@ -108,7 +108,7 @@ class RunList(Pane):
         return self._rows[min(self.cursor, len(self._rows) - 1)][0] if self._rows else None
 
     def caption(self) -> str:
-        return cut(self._whose.name, max(0, self.size.width - 20))
+        return f"{cut(self._whose.name, max(0, self.size.width - 60))}   j k choose · l log · s smooth · esc goes back"
 
     def count(self) -> int:
         return len(self._rows)

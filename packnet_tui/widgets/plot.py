@@ -128,9 +128,11 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
             paper.settle(lines)
 
     def render(self) -> Any:
+        if self.chart is None:  # the library would draw an empty box
+            return ""
         anew = self._needs_rerender
         blank = super().render()
-        if anew and self.chart and self.room == (self.chart.columns, self.chart.rows):
+        if anew and self.room == (self.chart.columns, self.chart.rows):
             self._write(self.chart)
         return blank
 

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from packnet_core.commands import Command
 from packnet_tui.app import PacknetApp
 from packnet_tui.screens.workbench import Workbench
+from packnet_tui.widgets.curves import CurveView
 from tests.tui import made_up
 from tests.waiting import DEADLINE
 
@@ -122,7 +123,14 @@ async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> As
         desk = Desk(app, pilot)
         await desk.until(app.looked.is_set, "the first look")
         await pilot.pause()
+        await desk.until(lambda: drawn(app), "the curves")
         yield desk
+
+
+def drawn(app: PacknetApp) -> bool:
+    """Whether the curves that have a place are drawn in it."""
+    views = [view for view in app.screen.query(CurveView) if view.display and view.region]
+    return all(view.plots and all(plot.chart for plot in view.plots if plot.display) for view in views)
 
 
 def empty(path: Path) -> Path:

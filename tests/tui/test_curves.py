@@ -259,3 +259,15 @@ async def test_nothing_is_imported_where_nothing_is_drawn(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document(()))) as desk:
         assert "nothing was trained yet" in pane(desk)
         assert desk.bench.query_one(CurveView).plots == []
+
+
+async def test_what_came_too_soon_after_a_picture_is_drawn_a_moment_later(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    last = list(training("cars", 5, 5, 61.0, 17.8, retrain=True, before=17.5))
+    with Places(path).locked():
+        async with opened(path) as desk:
+            for event in last[44:]:
+                append(path, entries([event], job=3, at=NOON + 1000))
+                await desk.pilot.pause()
+            await desk.until(lambda: "validation 18.33" in pane(desk), "the last epoch")
+            assert title(desk) == "3 Curves  cars"

@@ -11,7 +11,7 @@ from textual.widgets import Input
 from packnet_core.engine.places import Places
 from packnet_tui.screens.workbench import Workbench
 from tests.tui.made_up import at_rest, running
-from tests.tui.still import SMALL, TOO_SMALL, WIDE, Still, dense
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, Still, dense, drawn
 
 Comparison = Callable[..., bool]
 
@@ -50,6 +50,9 @@ def same(snap_compare: Comparison, tmp_path: Path) -> Comparison:
             for field in app.screen.query(Input):
                 field.cursor_blink = False
             await pilot.pause()
+            while not drawn(app):
+                await pilot.pause(0.01)
+            await pilot.pause()
             assert isinstance(app.screen, Workbench) != bool(keys)
 
         (tmp_path / "model.packnet").mkdir(exist_ok=True)
@@ -78,6 +81,11 @@ def test_in_ascii(same, size):
 
 def test_in_light(same):
     assert same(running, WIDE, theme="textual-light")
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["120x40", "80x24"])
+def test_the_runs_of_a_task(same, size):
+    assert same(at_rest, size, "2", "enter", "j")
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["120x40", "80x24"])
