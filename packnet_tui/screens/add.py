@@ -23,7 +23,7 @@ LOOKING = "looking at the data …; enter again starts without that"
 class AddForm(Form[Add]):
     """Asks for a task; gives the command that adds it."""
 
-    KEYS = "enter starts   tab next   → end completes   esc cancels"
+    KEYS = "enter starts   tab next   → or end completes   esc cancels"
 
     def __init__(self, picture: Picture):
         fields = [
