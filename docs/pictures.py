@@ -20,6 +20,7 @@ from packnet_tui.app import PacknetApp
 from tests.tui.made_up import at_rest, running
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, dense, opened
 
+FILLED = ("a", *"flowers", "tab", *"torchvision", "colon", *"Flowers102")
 PICTURES = {
     "workbench": (WIDE, running, ()),
     "workbench-80x24": (SMALL, running, ()),
@@ -29,7 +30,8 @@ PICTURES = {
     "runs": (WIDE, at_rest, ("2", "enter", "j")),
     "runs-80x24": (SMALL, at_rest, ("2", "enter", "j")),
     "layer-80x24": (SMALL, running, ("j", "4")),
-    "add": (WIDE, at_rest, ("a",)),
+    "add": (WIDE, at_rest, FILLED),
+    "add-80x24": (SMALL, at_rest, FILLED),
     "prune": (WIDE, dense, ("p", "right")),
     "prune-80x24": (SMALL, dense, ("p", "right")),
     "drop": (WIDE, at_rest, ("d",)),
@@ -43,6 +45,7 @@ async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str,
     """One picture, after some keys."""
     async with opened(file, size, ascii=ascii) as desk:
         await desk.press(*keys)
+        await desk.pilot.pause(1.0)  # data that was typed is looked at
         save(desk.app, out)
 
 

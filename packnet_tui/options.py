@@ -1,8 +1,6 @@
 """The arguments and options that several commands share: their help, their limits, their completion."""
 
 import math
-import os
-from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +11,7 @@ import typer
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.records import Document
+from packnet_tui.completion import completions
 
 
 class Optimizer(StrEnum):
@@ -78,7 +77,7 @@ def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_data(incomplete: str) -> list[str]:
-    return [*(s for s in ("sklearn:digits", "torchvision:") if s.startswith(incomplete)), *_paths(incomplete)]
+    return completions(incomplete)
 
 
 def complete_architectures(incomplete: str) -> list[str]:
@@ -96,14 +95,6 @@ def _document(ctx: typer.Context) -> Document | None:
         # behind an option that still lacks its value, the arguments are not parsed yet
         return read_header(ctx.params.get("file") or ctx.args[0]).document
     return None
-
-
-def _paths(incomplete: str) -> Iterator[str]:
-    folder, start = os.path.split(incomplete)
-    with suppress(OSError):
-        for entry in sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda e: e.name):
-            if entry.name.startswith(start) and (entry.is_dir() or entry.name.endswith(".npz")):
-                yield os.path.join(folder, entry.name) + ("/" if entry.is_dir() else "")
 
 
 # -- types ---------------------------------------------------------------------------------------------------------

@@ -1,77 +1,110 @@
-"""The form of a new task, with the paper's recipe filled in."""
+"""The form of a new task: its data looked at while it is typed, the paper's recipe filled in, what follows in words."""
 
 from msgspec.structs import replace
+from textual import on, work
+from textual.content import Content
+from textual.widgets import Input, Static
 
 from packnet_core import tasks
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
-from packnet_core.records import Recipe
-from packnet_tui.screens.form import Field, Form, number, whole
+from packnet_tui.screens import plan, recipe
+from packnet_tui.screens.entry import DataSuggester
+from packnet_tui.screens.form import Field, Form
+from packnet_tui.screens.newest import Newest
+from packnet_tui.screens.sight import Sight, in_words, look_at
+from packnet_tui.screens.values import Wrong
 from packnet_tui.widgets.picture import Picture
 
-PAPER = Recipe()
-FIRST_RATIO, LATER_RATIO = "0.5", "0.75"  # §4: half of the first task's weights, then three quarters
+PATIENCE = 0.2  # seconds that nothing is typed before data is looked at
+LOOKING = "looking at the data …; enter again starts without that"
 
 
 class AddForm(Form[Add]):
     """Asks for a task; gives the command that adds it."""
 
+    KEYS = "enter starts   tab next   → or end completes   esc cancels"
+
     def __init__(self, picture: Picture):
         fields = [
-            Field("task", "name", hint="what to call the task"),
-            Field("data", "data", hint="folder, FILE.npz, torchvision:NAME, sklearn:digits"),
-            Field("epochs", "epochs", str(PAPER.epochs)),
-            Field("lr", "learning rate", f"{PAPER.lr:g}"),
-            Field("batch_size", "batch size", str(PAPER.batch_size)),
-            Field("optimizer", "optimizer", PAPER.optimizer, hint="sgd or adamw"),
-            Field(
-                "prune", "prune ratio", LATER_RATIO if picture.tasks else FIRST_RATIO, hint="empty: do not prune yet"
-            ),
-            Field("retrain_epochs", "retrain epochs", hint="half of the epochs"),
-            Field("limit", "limit", hint="all training images"),
+            Field("task", "name", hint="what to call the task", wide=True),
+            Field("data", "data", hint="where its images are", wide=True, below=3, suggester=DataSuggester()),
+            *recipe.fields(first=not picture.tasks),
         ]
-        newest = picture.open_task
-        seals = f" This seals {newest.name}, for good." if newest else ""
-        note = f"Trained on the free weights, pruned, retrained; the recipe is the paper's.{seals}"
-        super().__init__("Add a task", fields, note)
+        super().__init__("Add a task", fields)
         self._picture = picture
+        self._looks = Newest(look_at, PATIENCE)
+        self._sight = Sight("")
+        self._waiting: Add | None = None  # Enter was pressed before the data was seen
 
     def result(self, values: dict[str, str]) -> Add:
-        command = add_command(values)
+        command = recipe.add_command(values)
+        if any(task.name == command.task for task in self._picture.document.tasks):
+            raise Wrong("name", f"there is a task {command.task!r} already; choose another")
         if not self._picture.busy:  # else what runs first may change what is possible, and the engine will tell
             tasks.check(self._picture.document, replace(command, yes=True))  # chance is asked about afterwards
         return command
 
+    def plan(self, values: dict[str, str]) -> str:
+        text = plan.adding(recipe.recipe(values), recipe.prune_ratio(values), self._picture.layers)
+        newest = self._picture.open_task
+        return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
 
-def add_command(values: dict[str, str]) -> Add:
-    """The command that a filled-in form means. Raises RequestError, naming the field, where one makes no sense."""
-    if not values["task"]:
-        raise RequestError("name: the task needs one")
-    if not values["data"]:
-        raise RequestError("data: where are its images? A folder, FILE.npz, torchvision:NAME or sklearn:digits")
-    optimizer = values["optimizer"].lower()
-    if optimizer not in ("sgd", "adamw"):
-        raise RequestError(f"optimizer: {optimizer or 'nothing'!r} is neither sgd nor adamw")
-    rate = number("learning rate", values["lr"])
-    if not 0 < rate < float("inf"):
-        raise RequestError(f"learning rate: {rate:g} is not above 0")
-    ratio = number("prune ratio", values["prune"]) if values["prune"] else None
-    if ratio is not None and not 0 <= ratio <= 1:
-        raise RequestError(f"prune ratio: a share from 0 to 1, and {ratio:g} is not; 0.5 frees half of the weights")
-    retrain = values["retrain_epochs"]
-    recipe = Recipe(
-        optimizer="adamw" if optimizer == "adamw" else "sgd",
-        lr=rate,
-        epochs=whole("epochs", values["epochs"], 0),
-        batch_size=whole("batch size", values["batch_size"], 1),
-        retrain_epochs=whole("retrain epochs", retrain, 0) if retrain else None,
-    )
-    limit = whole("limit", values["limit"], 1) if values["limit"] else None
-    return Add(task=values["task"], data=resolved(values["data"]), recipe=recipe, prune=ratio, limit=limit)
+    def on_mount(self) -> None:
+        self._show_sight()
 
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._waiting = None
+        for name, hint in recipe.hints(self.values()).items():
+            self.entry(name).placeholder = hint
+        if event.input.id == "data":
+            self._look(self._data)
 
-def resolved(data: str) -> str:
-    """Paths made absolute: the engine may work in another folder."""
-    from packnet_core.data import resolve  # numpy comes with it
+    @property
+    def _data(self) -> str:
+        return self.values()["data"]
 
-    return resolve(data)
+    @work(exclusive=True, group="look")
+    async def _look(self, text: str) -> None:
+        sight = await self._looks.ask(text)
+        if sight is None:
+            return
+        self._sight = sight
+        self._show_sight()
+        if self._waiting:
+            self.accept(self._waiting)
+
+    def _show_sight(self) -> None:
+        problem, words = in_words(self._sight, self._picture.document.input.channels)
+        self._below(words, problem)
+        seen = self._sight.summary
+        suggests = (": on" if seen.flip else ": off") if seen and seen.images else ""
+        self.entry("flip").placeholder = f"by the data{suggests}"
+
+    def _below(self, words: str, problem: str = "") -> None:
+        """Say something below the data."""
+        marks = self.app.marks
+        alarm = [(f"{marks(problem)}\n", "$text-warning")] if problem else []
+        self.query_one("#data-below", Static).update(Content.assemble(*alarm, marks(words)))
+
+    def accept(self, result: Add) -> None:
+        """Start, once the data was seen; a second Enter does not wait for that."""
+        if self._sight.text != self._data and result != self._waiting:
+            self._waiting = result
+            self._below(LOOKING)
+        elif problem := self._objection(result):
+            self.say(problem)
+        else:
+            self.dismiss(result)
+
+    def _objection(self, command: Add) -> RequestError | None:
+        """What is wrong with the command, as far as its data was seen."""
+        if self._sight.text != self._data:
+            return None
+        if problem := self._sight.problem(self._picture.document.input.channels):
+            return Wrong("data", problem)
+        classes = len(self._sight.summary.classes) if self._sight.summary else 0
+        if command.limit is not None and command.limit < classes:
+            return Wrong("limit", f"{command.limit} is less than one training image for each of {classes} classes")
+        return None

@@ -1,38 +1,48 @@
 """The form of going on with the open task."""
 
 from packnet_core.commands import Changes, Train
-from packnet_core.errors import RequestError
-from packnet_core.records import Task
-from packnet_tui.screens.form import Field, Form, number, whole
+from packnet_core.records import Recipe, Task
+from packnet_tui.screens import plan
+from packnet_tui.screens.form import Field, Form
+from packnet_tui.screens.values import not_negative, rate, whole
 
 
 class TrainForm(Form[Train]):
     """Asks how long and how fast; gives the command."""
 
     def __init__(self, task: Task):
-        dense = task.phase == "trained"
+        self._open = task
+        self._dense = task.phase == "trained"
         recipe = task.recipe
-        self._epochs = recipe.epochs if dense else recipe.retraining_epochs
-        self._rate = recipe.lr if dense else recipe.retraining_lr
+        self._usual = recipe if self._dense else as_retrained(recipe)
         fields = [
-            Field("epochs", "epochs", str(self._epochs)),
-            Field("lr", "learning rate", f"{self._rate:g}"),
+            Field("epochs", "epochs", str(self._usual.epochs)),
+            Field("lr", "learning rate", f"{self._usual.lr:g}"),
+            Field("batch_size", "batch size", str(recipe.batch_size)),
+            Field("weight_decay", "weight decay", f"{recipe.weight_decay:g}"),
         ]
-        title = f"Train {task.name} on" if dense else f"Retrain {task.name}"
-        super().__init__(title, fields, "With the recipe and the data it had.")
+        super().__init__(f"Train {task.name} on" if self._dense else f"Retrain {task.name}", fields)
 
     def result(self, values: dict[str, str]) -> Train:
-        return train_command(values, self._epochs, self._rate)
+        return train_command(values, self._usual)
+
+    def plan(self, values: dict[str, str]) -> str:
+        recipe = self._usual.changed(self.result(values).recipe)
+        what = plan.trained(recipe) if self._dense else plan.steady(recipe.epochs, recipe.lr)
+        return f"{what}, with the data it had. {self._open.name} keeps the weights it owns; no other task changes."
 
 
-def train_command(values: dict[str, str], usual_epochs: int, usual_rate: float) -> Train:
-    """The command that a filled-in form means; what is as it was is left out of it."""
-    epochs, rate = whole("epochs", values["epochs"], 1), number("learning rate", values["lr"])
-    if not 0 < rate < float("inf"):
-        raise RequestError(f"learning rate: {rate:g} is not above 0")
-    changes: Changes = {}
-    if epochs != usual_epochs:
-        changes["epochs"] = epochs
-    if f"{rate:g}" != f"{usual_rate:g}":
-        changes["lr"] = rate
-    return Train(recipe=changes)
+def as_retrained(recipe: Recipe) -> Recipe:
+    """The epochs and the rate of retraining in the place of those of training."""
+    return recipe.changed({"epochs": recipe.retraining_epochs, "lr": recipe.retraining_lr})
+
+
+def train_command(values: dict[str, str], usual: Recipe) -> Train:
+    """The command that a filled-in form means; what is as it was is left out of it. Raises Wrong."""
+    typed: Changes = {
+        "epochs": whole("epochs", values["epochs"], 1),
+        "lr": rate("learning rate", values["lr"]),
+        "batch_size": whole("batch size", values["batch_size"], 1),
+        "weight_decay": not_negative("weight decay", values["weight_decay"]),
+    }
+    return Train(recipe={name: value for name, value in typed.items() if f"{value:g}" != f"{getattr(usual, name):g}"})

@@ -115,6 +115,11 @@ class Desk:
         return "\n".join(strip.crop(area.x, area.right).text for strip in strips[area.y : area.bottom])
 
 
+def told(desk: Desk) -> str:
+    """What a form says it would do, in one line."""
+    return " ".join(line.strip() for line in desk.text(desk.app.screen.query_one(".plan")).splitlines()).strip()
+
+
 @asynccontextmanager
 async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[Desk]:
     """A file open in the workbench, its journal read."""

@@ -16,7 +16,7 @@ from packnet_tui.screens.workbench import Workbench
 from tests.tui.made_up import SEALED, append, at_rest, document, entries, interrupt, running, task, write
 from tests.tui.still import Desk, dense, opened, sealed
 
-ADD = Add(task="cars", data="/data/cars", prune=0.75)
+ADD = Add(task="cars", data="torchvision:MNIST", prune=0.75)
 STOPPED = Add(task="birds", data="/data/birds", prune=0.75)
 NO = [["enter"], ["n"], ["escape"], ["q"], ["left", "right", "enter"]]
 YES = [["y"], ["right", "enter"], ["tab", "enter"]]
@@ -25,7 +25,7 @@ YES = [["y"], ["right", "enter"], ["tab", "enter"]]
 async def filled(desk: Desk) -> None:
     await desk.press("a")
     await desk.sees(AddForm)
-    await desk.fill(task="cars", data="/data/cars")
+    await desk.fill(task="cars", data="torchvision:MNIST")
     await desk.press("enter")
 
 
@@ -108,10 +108,10 @@ async def test_sealing_a_good_one_asks_nothing_more(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("a")
         await desk.sees(AddForm)
-        await desk.fill(task="flowers", data="/data/flowers")
+        await desk.fill(task="flowers", data="torchvision:MNIST")
         await desk.press("enter")
         await desk.sees(Workbench)
-        assert desk.asked == [Add(task="flowers", data="/data/flowers", prune=0.75)]
+        assert desk.asked == [Add(task="flowers", data="torchvision:MNIST", prune=0.75)]
 
 
 def interrupted(path, *tasks):

@@ -1,21 +1,20 @@
-"""The forms: what is typed becomes the command, and what is wrong is said in the form."""
+"""The form of a new task: what is typed becomes the command, and what is wrong is said in the form."""
 
-import os
 import re
 
 import pytest
-from msgspec.structs import replace
 from textual.widgets import Input
 
-from packnet_core.commands import Add, Train
+from packnet_core.commands import Add
 from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
 from packnet_tui.app import Watch
+from packnet_tui.screens import recipe
 from packnet_tui.screens.add import AddForm
-from packnet_tui.screens.train import TrainForm
 from packnet_tui.screens.workbench import Workbench
 from tests.tui.made_up import SEALED, document, task, write
-from tests.tui.still import dense, empty, opened, sealed
+from tests.tui.still import SMALL, WIDE, empty, opened, sealed, told
+from tests.worlds import images
 
 
 @pytest.fixture
@@ -41,25 +40,31 @@ async def test_every_field_arrives_in_the_command(path):
         await desk.sees(AddForm)
         await desk.fill(
             task="red cars", data="sklearn:digits", epochs="30", lr="0.02", batch_size="64", optimizer="AdamW",
-            prune="0.6", retrain_epochs="0", limit="1000",
+            prune="0.6", retrain_epochs="0", limit="1000", decay_epoch="25", retrain_lr="1e-3", momentum="0.8",
+            weight_decay="5e-4", flip="Off", seed="7", device="cuda:1",
         )  # fmt: skip
         await desk.press("enter")
         await desk.sees(Workbench)
-        recipe = Recipe(optimizer="adamw", lr=0.02, epochs=30, batch_size=64, retrain_epochs=0)
-        assert desk.asked == [Add(task="red cars", data="sklearn:digits", recipe=recipe, prune=0.6, limit=1000)]
+        typed = Recipe(
+            optimizer="adamw", lr=0.02, epochs=30, batch_size=64, retrain_epochs=0, decay_epoch=25, retrain_lr=0.001,
+            momentum=0.8, weight_decay=0.0005, seed=7,
+        )  # fmt: skip
+        data = {"data": "sklearn:digits", "limit": 1000, "flip": False, "device": "cuda:1"}
+        assert desk.asked == [Add(task="red cars", recipe=typed, prune=0.6, **data)]
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("data/cars", "{here}/data/cars"), ("~/cars", "{home}/cars")])
-async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_path, monkeypatch, typed, meant):
+@pytest.mark.parametrize("typed", ["cars.npz", "~/cars.npz", "'cars.npz'"])
+async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_path, monkeypatch, typed):
+    images(tmp_path / "cars.npz")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     async with opened(path) as desk:
         await desk.press("a")
         await desk.sees(AddForm)
         await desk.fill(task="cars", data=typed, prune="")
         await desk.press("enter")
         await desk.sees(Workbench)
-        data = meant.format(here=tmp_path, home=os.path.expanduser("~"))
-        assert desk.asked == [Add(task="cars", data=data, prune=None)]
+        assert desk.asked == [Add(task="cars", data=str(tmp_path / "cars.npz"), prune=None)]
 
 
 @pytest.mark.parametrize(
@@ -78,32 +83,94 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"prune": "half"}, "prune ratio: 'half' is not a number"),
         ({"retrain_epochs": "x"}, "retrain epochs: 'x' is not a whole number"),
         ({"limit": "0"}, "limit: it is 1 at least, and 0 is less"),
-        ({"task": "cubs"}, "there is a task 'cubs' already"),
+        ({"decay_epoch": "1.5"}, "decay epoch: '1.5' is not a whole number"),
+        ({"retrain_lr": "inf"}, "retrain rate: inf is not above 0"),
+        ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
+        ({"weight_decay": "-1"}, "weight decay: -1 is not 0 or a number above it"),
+        ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
+        ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
+        ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
+        ({"task": "cubs"}, "name: there is a task 'cubs' already"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
-    right = {"task": "cars", "data": "sklearn:digits", "epochs": "2", "lr": "0.1", "batch_size": "8"}
-    right |= {"optimizer": "sgd", "prune": "0.5", "retrain_epochs": "1", "limit": "9"}
+    right = {field.name: field.value for field in recipe.fields(first=False)} | {"task": "cars", "data": "cars.npz"}
     form = AddForm(Watch(path).picture)
     assert form.result(right).task == "cars"
     with pytest.raises(RequestError, match=f"^{re.escape(says)}"):
         form.result(right | fields)
 
 
-@pytest.mark.parametrize(("field", "wrong", "says"), [("lr", "fast", "learning rate"), ("task", "cubs", "there is a")])
+@pytest.mark.parametrize(
+    ("field", "wrong", "says"), [("lr", "fast", "learning rate: "), ("task", "cubs", "name: "), ("seed", "", "seed: ")]
+)
 async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, wrong, says):
     async with opened(path) as desk:
         await desk.press("a")
-        await desk.sees(AddForm)
-        await desk.fill(**({"task": "cars", "data": "sklearn:digits"} | {field: wrong}))
+        form = await desk.sees(AddForm)
+        await desk.fill(**({"task": "cars", "data": "torchvision:MNIST"} | {field: wrong}))
         await desk.press("enter")
         assert desk.error().startswith(says)
         assert says in desk.text()
         assert desk.asked == []
-        await desk.fill(**{field: {"lr": "0.001", "task": "cars"}[field]})
+        assert form.focused.id == field
+        assert form.values()["data"] == "torchvision:MNIST"
+        await desk.fill(**{field: {"lr": "0.001", "task": "cars", "seed": "0"}[field]})
+        assert desk.error() == ""
         await desk.press("enter")
         await desk.sees(Workbench)
-        assert desk.asked == [Add(task="cars", data="sklearn:digits", prune=0.75)]
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)]
+
+
+async def test_enter_starts_from_any_field(path):
+    async with opened(path) as desk:
+        for field in recipe.fields(first=False):
+            await desk.press("a")
+            form = await desk.sees(AddForm)
+            await desk.fill(task="cars", data="torchvision:MNIST")
+            form.entry(field.name).focus()
+            await desk.press("enter")
+            await desk.sees(Workbench)
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * 14
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, (60, 12)])
+async def test_every_field_can_be_reached_and_is_seen_when_it_is(path, size):
+    async with opened(path, size) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        for _ in range(20):
+            entry = form.focused
+            await desk.until(lambda entry=entry: form.can_view_entire(entry), entry.id)
+            assert entry.region.height == 1
+            await desk.press("tab")
+
+
+async def test_down_and_up_keep_to_their_column(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        form.entry("lr").focus()
+        for key, fields in (
+            ("down", ["decay_epoch", "retrain_lr"]),
+            ("up", ["decay_epoch", "lr", "data", "task", "task"]),
+        ):
+            for field in fields:
+                await desk.press(key)
+                assert form.focused.id == field
+
+
+async def test_what_would_be_done_is_told_while_one_types(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in told(desk)
+        await desk.fill(epochs="8", prune="")
+        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all that is free, 37.5%" in told(desk)
+        assert "half of them: 4" in desk.text()
+        await desk.fill(prune="7")
+        assert "prune ratio: a share from 0 to 1" in told(desk)
+        assert desk.error() == ""
 
 
 async def test_escape_asks_for_nothing(path):
@@ -127,49 +194,10 @@ async def test_the_ratio_proposed_is_the_papers_and_what_is_sealed_is_said(tmp_p
         await desk.press("a")
         form = await desk.sees(AddForm)
         assert form.query_one("#prune", Input).value == "0.5"
-        assert "seals" not in desk.text()
+        assert "Seals" not in desk.text()
     newest = task("cars", 0.75, 18.0, "retrained")
     async with opened(write(tmp_path / "other.safetensors", document((*SEALED, newest)))) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
         assert form.query_one("#prune", Input).value == "0.75"
-        assert "seals cars, for good" in desk.text()
-
-
-async def test_train_as_it_was_changes_nothing(tmp_path):
-    async with opened(dense(tmp_path / "model.safetensors")) as desk:
-        await desk.press("t")
-        await desk.sees(TrainForm)
-        await desk.press("enter")
-        await desk.sees(Workbench)
-        assert desk.asked == [Train()]
-
-
-@pytest.mark.parametrize(
-    ("fields", "changes"),
-    [
-        ({"epochs": "3"}, {"epochs": 3}),
-        ({"lr": "1e-2"}, {"lr": 0.01}),
-        ({"epochs": "10", "lr": "0.0010"}, {}),
-    ],
-)
-async def test_train_says_only_what_is_other_than_before(tmp_path, fields, changes):
-    async with opened(dense(tmp_path / "model.safetensors")) as desk:
-        await desk.press("t")
-        await desk.sees(TrainForm)
-        await desk.fill(**fields)
-        await desk.press("enter")
-        await desk.sees(Workbench)
-        assert desk.asked == [Train(recipe=changes)]
-
-
-async def test_retraining_proposes_what_retraining_had(tmp_path):
-    pruned = replace(task("cars", 0.75, 40.0, "pruned"), recipe=Recipe(epochs=10, lr=0.01))
-    async with opened(write(tmp_path / "model.safetensors", document((*SEALED, pruned)))) as desk:
-        await desk.press("t")
-        form = await desk.sees(TrainForm)
-        assert [form.query_one(f"#{name}", Input).value for name in ("epochs", "lr")] == ["5", "0.001"]
-        assert "Retrain cars" in desk.text()
-        await desk.fill(epochs="0")
-        await desk.press("enter")
-        assert "it is 1 at least" in desk.error()
+        assert "Seals cars, for good." in told(desk)

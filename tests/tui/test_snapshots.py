@@ -47,6 +47,8 @@ def same(snap_compare: Comparison, tmp_path: Path) -> Comparison:
             for key in keys:
                 await pilot.press(key)
                 await pilot.pause()
+            while any(worker.group == "look" and not worker.is_finished for worker in app.workers):
+                await pilot.pause(0.01)
             for field in app.screen.query(Input):
                 field.cursor_blink = False
             await pilot.pause()
@@ -94,3 +96,10 @@ def test_the_runs_of_a_task(same, size):
 )
 def test_a_dialog(same, state, key, size):
     assert same(state, size, key)
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["120x40", "80x24"])
+@pytest.mark.parametrize("data", ["torchvision:Flowers102", "torchvision:Flower"], ids=["seen", "half-typed"])
+def test_data_being_typed(same, data, size):
+    keys = ("colon" if character == ":" else character for character in data)
+    assert same(at_rest, size, "a", *"flowers", "tab", *keys)

@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from tests.tui.made_up import at_rest
+from tests.worlds import images
 
 SCRIPT = """
 import asyncio, sys
@@ -20,7 +23,12 @@ async def main():
     async with opened(Path(sys.argv[1])) as desk:
         await desk.press("a")
         await desk.sees(AddForm)
-        await desk.fill(task="birds", data="data/birds.npz")
+        for data in sys.argv[2:]:
+            await desk.fill(task="birds", data=data)
+            await desk.until(lambda: "3 classes" in desk.text(), "a look at " + data)
+            await desk.fill(data="")
+            await desk.until(lambda: "3 classes" not in desk.text())
+        await desk.fill(data=data)
         await desk.press("enter")
         await desk.sees(Workbench)
         await desk.press("p")
@@ -42,6 +50,10 @@ asyncio.run(main())
 
 def test_a_running_screen_has_no_torch_in_it(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
-    command = [sys.executable, "-c", SCRIPT, str(path)]
+    data = images(tmp_path / "birds.npz", classes=3)
+    for place in ("train/a", "train/b", "train/c", "val/a", "val/b", "val/c"):
+        (tmp_path / "birds" / place).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "birds" / place / "1.png")
+    command = [sys.executable, "-c", SCRIPT, str(path), str(data), str(tmp_path / "birds")]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=200)
     assert done.stdout == "3 []\n", done.stderr

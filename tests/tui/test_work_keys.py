@@ -80,10 +80,10 @@ async def test_the_next_task_can_be_put_in_the_queue_while_a_job_runs(tmp_path):
     with Places(path).locked():
         async with opened(path) as desk:
             await desk.press("a")
-            await desk.fill(task="birds", data="/data/birds")
+            await desk.fill(task="birds", data="torchvision:MNIST")
             await desk.press("enter")
             await desk.sees(Workbench)
-            assert desk.asked == [Add(task="birds", data="/data/birds", prune=0.75)]
+            assert desk.asked == [Add(task="birds", data="torchvision:MNIST", prune=0.75)]
 
 
 async def test_what_the_engine_answers_is_shown_and_kept_in_the_log(tmp_path):

@@ -104,14 +104,14 @@ def look(source: str) -> Summary:
         return Summary(source=source, images=known.images, flip=known.flip)
     try:
         opened = open_source(source, pixels=False)
-    except RequestError as error:
+    except (RequestError, OSError) as error:  # what the system refuses it names itself: no permission, gone meanwhile
         return Summary(source=source, problem=str(error))
     classes = len(opened.classes)
     images, problem = "", opened.problem()
     try:
         opened.test.pixels.describe()
         images = opened.train.pixels.describe()
-    except RequestError as error:
+    except (RequestError, OSError) as error:
         problem = problem or str(error)
     return Summary(
         source=resolve(source),
@@ -128,7 +128,7 @@ def resolve(source: str) -> str:
     """The source as a pack file keeps it: paths made absolute, others unchanged."""
     if source.startswith(("torchvision:", "sklearn:")):
         return source
-    return str(Path(source).expanduser().absolute())
+    return str(Path(os.path.expanduser(source)).absolute())  # ~nobody stays as it is, as in a shell
 
 
 def open_source(source: str, pixels: bool = True) -> Source:

@@ -1,0 +1,44 @@
+"""What a job would do, in words: how long it trains at which rate, what it owns and frees then."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from packnet_core.records import Layer, Recipe
+from packnet_tui.figures import percent
+from packnet_tui.widgets import capacity
+
+
+def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer]) -> str:
+    """A new task: trained on all that is free, pruned and retrained where there is a ratio."""
+    dense = [replace(layer, owned=(*layer.owned, layer.free)) for layer in layers]
+    after = capacity.total(capacity.preview(dense, ratio or 0))
+    owns, frees = (percent(count, after.weights) for count in (after.kept, after.freed))
+    if ratio is None:
+        return f"{trained(recipe)}; not pruned yet: owns all that is free, {owns}"
+    # nothing is free while a job trains that will free some
+    shares = f": owns {owns}, frees {frees} for later tasks" if after.kept + after.freed else ""
+    return f"{trained(recipe)}; pruned at {ratio:g}{shares}; then {retrained(recipe)}"
+
+
+def trained(recipe: Recipe) -> str:
+    """The training phase: the rate is divided by ten after the decay epoch (§4)."""
+    late = recipe.decays_after
+    if recipe.epochs == 0:
+        return "not trained"
+    if late == 0:
+        return steady(recipe.epochs, recipe.lr / 10)
+    decay = f", {recipe.lr / 10:g} from epoch {late + 1}" if late < recipe.epochs else ""
+    return steady(recipe.epochs, recipe.lr) + decay
+
+
+def retrained(recipe: Recipe) -> str:
+    """The phase after pruning: at one rate."""
+    if recipe.retraining_epochs == 0:
+        return "no retraining"
+    return steady(recipe.retraining_epochs, recipe.retraining_lr)
+
+
+def steady(epochs: int, rate: float) -> str:
+    """A number of epochs at one rate."""
+    return f"{epochs} epoch{'' if epochs == 1 else 's'} at {rate:g}"
