@@ -56,7 +56,7 @@ async def test_what_is_proposed_is_taken_by_a_key(path, tmp_path, key):
         await desk.press(key)
         assert form.entry("data").value == "birds/"
         await desk.press("tab")
-        assert form.focused.id == "epochs"
+        await desk.until(lambda: form.focused.id == "epochs")
         assert form.entry("data").value == "birds/"
 
 
@@ -92,7 +92,7 @@ async def test_enter_makes_an_alarm_of_what_is_missing(path):
         await desk.press("shift+tab", "enter")
         await desk.until(desk.error)
         assert desk.error().startswith("data: there is no ")
-        assert form.focused.id == "data"
+        await desk.until(lambda: form.focused.id == "data")
         assert (form.values()["task"], form.values()["data"], desk.asked) == ("birds", "nowhere.npz", [])
 
 
@@ -115,7 +115,7 @@ async def test_a_limit_below_one_image_a_class_is_refused(path, tmp_path):
         await desk.press("enter")
         await desk.until(desk.error)
         assert desk.error() == "limit: 2 is less than one training image for each of 3 classes"
-        assert form.focused.id == "limit"
+        await desk.until(lambda: form.focused.id == "limit")
 
 
 @pytest.mark.parametrize("pasted", ["'{}'\n", '"{}"', "\n {}\r\n"])
