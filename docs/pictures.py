@@ -18,7 +18,8 @@ from packnet_core.engine.places import Places
 from packnet_tui import demo as demonstration
 from packnet_tui.app import PacknetApp
 from tests.tui.made_up import at_rest, running
-from tests.tui.still import SMALL, TOO_SMALL, WIDE, dense, opened
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened
+from tests.tui.test_previews import previewing
 
 FILLED = ("a", *"flowers", "tab", *"torchvision", "colon", *"Flowers102")
 PICTURES = {
@@ -32,8 +33,8 @@ PICTURES = {
     "layer-80x24": (SMALL, running, ("j", "4")),
     "add": (WIDE, at_rest, FILLED),
     "add-80x24": (SMALL, at_rest, FILLED),
-    "prune": (WIDE, dense, ("p", "right")),
-    "prune-80x24": (SMALL, dense, ("p", "right")),
+    "prune": (WIDE, previewing, ("p", "m", "m", "m")),
+    "prune-80x24": (SMALL, previewing, ("p", "right")),
     "drop": (WIDE, at_rest, ("d",)),
     "help": (WIDE, at_rest, ("question_mark",)),
     "palette": (WIDE, at_rest, ("ctrl+p",)),

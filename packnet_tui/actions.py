@@ -100,11 +100,11 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
     match action.method:
         case "add":
             return _blocked_add(picture)
-        case "prune" | "drop" if picture.busy:
+        case "prune" | "drop" if picture.working:
             return f"wait until {_running(picture)} is done, or stop it with x"
         case "prune":
             return None if picture.open_task else _no_open_task(picture)
-        case "train" if picture.busy:
+        case "train" if picture.working:
             return f"{_running(picture)} is not done yet"
         case "train":
             return None if picture.open_task or picture.interrupted else _no_open_task(picture)
@@ -118,7 +118,7 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
 
 
 def _blocked_add(picture: Picture) -> str | None:
-    if picture.busy:  # it waits in the queue, and what runs changes what is possible: the engine will know
+    if picture.working:  # it waits in the queue, and what runs changes what is possible: the engine will know
         return None
     newest = picture.open_task
     if newest and newest.phase == "trained":

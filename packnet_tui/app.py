@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from packnet_core import checkpoint
-from packnet_core.commands import Command, summary
+from packnet_core.commands import Command, Evaluate, summary
 from packnet_core.engine.client import last_words
 from packnet_core.engine.journal import Reader
 from packnet_core.engine.places import Places
@@ -150,7 +150,8 @@ class PacknetApp(App[None]):
 
     def on_mount(self) -> None:
         self.set_class(self.marks.ascii, "ascii")
-        if self.console.color_system == "standard":  # sixteen colours: the terminal's own are the readable ones
+        # with sixteen colours, the terminal's own are the readable ones
+        if self.console.color_system == "standard" and not self.is_headless:
             self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
         self._colours()
@@ -192,8 +193,14 @@ class PacknetApp(App[None]):
         self.show()
 
     def submit(self, command: Command) -> None:
-        """Have the engine do a command."""
+        """Have the engine do a command; a preview gives way to it."""
+        if not isinstance(command, Evaluate):
+            self.stop_previews()
         self._engine.submit(command)
+
+    def stop_previews(self) -> None:
+        for job in self._watch.picture.previewing:
+            self._engine.stop(job)
 
     def stop_job(self, job: int) -> None:
         self._engine.stop(job)

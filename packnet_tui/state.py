@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from packnet_core.commands import Add, Command, Drop, Evaluate, summary
 from packnet_core.events import (
+    Checked,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -20,6 +21,7 @@ from packnet_core.events import (
     Note,
     Occupancy,
     PhaseStarted,
+    Previewed,
     Progress,
     Pruned,
     Saved,
@@ -44,6 +46,8 @@ class Story:
     queue: dict[int, Command] = field(default_factory=dict)
     live: Occupancy | None = None  # counts since the file was last saved
     ratio: float | None = None  # of the pruning since then
+    previews: dict[float, float] = field(default_factory=dict)  # error right after pruning, by ratio; of the open task
+    checked: dict[str, bool] = field(default_factory=dict)  # whether a task's digest was found to be the file's
     evaluated: dict[str, float] = field(default_factory=dict)  # top-1 error by task
     courses: dict[str, Course] = field(default_factory=dict)
     runs: Runs = field(default_factory=Runs)
@@ -95,6 +99,7 @@ class Story:
             runs=self.runs.all(),
             log=tuple(self.log),
             interrupted=None if self.job else interrupted,
+            previews=tuple(sorted(self.previews.items())),
             usage=usage if self.job else "",
             died=self.died,
         )
@@ -123,6 +128,7 @@ class Story:
                     owned=sum(layer.owned[index - 1] for layer in layers),
                     added=saved.error.top1 if saved and saved.error else None,
                     now=self.evaluated.get(name),
+                    checked=self.checked.get(name),
                     validation=job.validation if job and training else None,
                     working=job.phase if job else "",
                 )
@@ -146,6 +152,12 @@ class Story:
                 self.queue.pop(entry.job, None)
                 self.live = self.ratio = None
                 self.job, self.died = Job(entry.job, command, pid, device), ""
+                if not isinstance(command, Evaluate):
+                    self.previews.clear()
+            case Previewed(ratio=ratio, error=error):
+                self.previews[ratio] = error
+            case Checked(task=task, ok=ok):
+                self.checked[task] = ok
             case JobFinished() as event:
                 self._finish(entry.job, event)
             case Saved():  # the file is the truth again
@@ -177,6 +189,7 @@ class Story:
             self.courses[name] = Course(name)
             if anew:
                 self.evaluated.pop(event.task, None)  # of a dropped namesake
+                self.checked.pop(event.task, None)
         self.shown = name
         self.courses[name].begin(event)
 

@@ -22,6 +22,7 @@ SIGNS = (
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),
     ("0.00 =", "error now = error when it was added"),
+    ("✓", "its digest was computed anew, and is the file's"),
 )
 
 

@@ -11,19 +11,23 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from packnet_core.commands import Prune
+from packnet_core.commands import Preview, Prune
 from packnet_tui import figures
 from packnet_tui.figures import cut_middle, pad, percent
 from packnet_tui.widgets import capacity
 from packnet_tui.widgets.capacity import Cut
+from packnet_tui.widgets.chart import within
 from packnet_tui.widgets.occupancy import layer_name, owner_bar
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import Picture, TaskRow
+from packnet_tui.widgets.stars import Stars
 
 if TYPE_CHECKING:
     from packnet_tui.app import PacknetApp
 
 STEP = 0.05
+ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
+ROOMY = 36  # lines from which on there is room for a chart
 
 
 class PruneScreen(ModalScreen[Prune | None]):
@@ -44,6 +48,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         Binding("right,plus,l", f"change({STEP})"),
         Binding("left,minus,h", f"change(-{STEP})"),
         Binding("backspace", "erase"),
+        Binding("m", "allow"),
         Binding("down,j", "scroll('down')"),
         Binding("up,k", "scroll('up')"),
         Binding("ctrl+d,pagedown", "scroll('half_down')"),
@@ -59,6 +64,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         self._picture, self._row = picture, task
         self._ratio = self.app.ratio
         self._typed = ""
+        self._allowed = 0.0
 
     @property
     def ratio(self) -> float:
@@ -68,17 +74,28 @@ class PruneScreen(ModalScreen[Prune | None]):
         with Vertical() as box:
             box.border_title = Content(f"Prune {self._row.name}")
             yield Static(classes="ratio")
+            yield Stars(self.app.marks.colour(self._row.index))
             yield Cuts(self._picture, id="cuts")
             yield Static(classes="room")
-            keys = "enter prunes   ← → or digits set the ratio   j k scroll   esc cancels"
+            keys = "enter prunes   ← → or digits set the ratio   m costs ≤ 1, 2, 5   j k   esc"
             yield Static(self.app.marks(keys), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Cuts).focus()
+        picture = self.app.picture
+        if not (picture.previews or picture.busy or self.app.readonly):
+            self.app.submit(Preview())
         self._show()
 
+    def redraw(self) -> None:
+        """Show what was measured since."""
+        self._show_stars()
+
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one(Cuts).styles.max_height = max(3, event.size.height - 8)  # the lines around it
+        roomy = event.size.height >= ROOMY
+        self.query_one(Stars).roomy = roomy
+        self.query_one(Cuts).styles.max_height = max(3, event.size.height - (18 if roomy else 9))  # the lines around it
+        self._show_stars()
 
     def action_change(self, by: float) -> None:
         self._typed = ""
@@ -95,10 +112,22 @@ class PruneScreen(ModalScreen[Prune | None]):
     def action_scroll(self, how: str) -> None:
         self.query_one(Cuts).move(how)
 
+    def action_allow(self) -> None:
+        """Take the largest measured ratio that costs at most 1 point, then 2, then 5, then 1 again."""
+        self._allowed = next((points for points in ALLOWED if points > self._allowed), ALLOWED[0])
+        ratio = within(self.app.picture.previews, self._allowed)
+        if ratio is None:
+            self.app.notify("no error without pruning is measured yet", severity="warning", markup=False)
+        else:
+            self._typed = ""
+            self._set(ratio)
+
     def action_prune(self) -> None:
+        self.app.stop_previews()
         self.dismiss(Prune(ratio=self._ratio))
 
     def action_cancel(self) -> None:
+        self.app.stop_previews()
         self.dismiss(None)
 
     def _type(self, text: str) -> None:
@@ -117,11 +146,19 @@ class PruneScreen(ModalScreen[Prune | None]):
         shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
         ratio = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
         ratio.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}")
+        if self._allowed and within(self.app.picture.previews, self._allowed) == self._ratio:
+            points = "point" if self._allowed == 1 else "points"
+            ratio.append(self.app.marks(f"   costs ≤ {self._allowed:g} {points}"), "italic")
         self.query_one(".ratio", Static).update(ratio)
         pane = self.query_one(Cuts)
         pane.cuts, pane.total = cuts, total
         pane.redraw()
         self.query_one(".room", Static).update(self._room(cuts, total))
+        self._show_stars()
+
+    def _show_stars(self) -> None:
+        picture = self.app.picture
+        self.query_one(Stars).show(picture.previews, self._ratio, bool(picture.previewing))
 
     def _room(self, cuts: list[Cut], total: Cut) -> Text:
         """What is left for others."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
+from textual.screen import Screen
 
 from packnet_core.commands import summary
 from packnet_core.records import Recipe
@@ -34,7 +34,7 @@ WORDS = {
 }  # fmt: skip
 
 
-class RunsScreen(ModalScreen[None]):
+class RunsScreen(Screen[None]):
     """j and k choose a run; esc goes back."""
 
     DEFAULT_CSS = """

@@ -106,7 +106,7 @@ class Work(Screen[None]):
         if self.app.readonly:
             self.app.notify("this screen only watches (--readonly)", severity="warning", markup=False)
             return
-        if not picture.busy:  # else what runs may change what is possible
+        if not picture.working:  # else what runs may change what is possible
             try:
                 changes = not isinstance(command, Evaluate | Preview)
                 tasks.check(picture.document, replace(command, yes=True) if changes else command)

@@ -32,6 +32,7 @@ class Chart:
     points: tuple[Dot, ...] = ()
     marks: tuple[tuple[int, str], ...] = ()  # vertical lines, with what stands beside them
     level: tuple[Dot, ...] = ()  # a level line, a dot a cell
+    sign: str = "•"  # of the points
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,34 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
         _marks(curve, columns, named),
         level_dots,
     )
+
+
+def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: int, colour: str) -> Chart:
+    """The error right after pruning at several ratios, as stars (the paper's Figure 4); a mark at the ratio in hand."""
+    scale = Scale(0.0, min(100.0, nice(max([*(error for _, error in previews), 1.0]))))
+    width = ACROSS * columns
+    dots = tuple((min(int(x * width), width - 1), scale.dot(error, rows)) for x, error in previews)
+    level = tuple((ACROSS * column, scale.dot(previews[0][1], rows)) for column in range(columns))
+    ticks = tuple((share * width, f"{share:g}") for share in (0, 0.25, 0.5, 0.75, 1))
+    return Chart(
+        columns,
+        rows,
+        (("error % right after pruning", "bold"), ("  ★ measured  ┆ ratio", "")),
+        ticks,
+        scale.ticks(rows),
+        ((dots, colour),) if len(dots) > 1 else (),
+        dots,
+        sign="★",
+        marks=((min(int(ratio * width), width - 1), ""),),
+        level=level if previews[0][0] == 0 else (),
+    )
+
+
+def within(previews: Sequence[Point], points: float) -> float | None:
+    """The largest measured ratio whose error is at most so many points above that of no pruning; None: not known."""
+    if not previews or previews[0][0] != 0:
+        return None
+    return max(ratio for ratio, error in previews if error <= previews[0][1] + points)
 
 
 def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:

@@ -12,7 +12,7 @@ LIGHT = ("#005faf", "#af5f00", "#008700", "#af005f", "#5f5f00", "#5f00d7", "#008
 TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", "bright_green", "bright_magenta")
 
 # One character for one, so that nothing moves. Names keep the letters they have.
-TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼", "..*ox><^v-~o|++|-:-+x<+++++"))
+TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~o|++|-:-+x<+++++v*"))
 
 
 def _plain(dots: int) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from packnet_core.commands import Command
+from packnet_core.commands import Command, Preview
 from packnet_core.records import Document, Layer, Phase
 from packnet_tui.widgets.runs import Run
 from packnet_tui.widgets.series import Curve
@@ -40,6 +40,7 @@ class TaskRow:
     added: float | None  # at the end of the last job that changed the task
     now: float | None  # when it was last evaluated
     validation: float | None  # while it is trained
+    checked: bool | None = None  # whether its digest was found to be the file's, when it was last computed
     working: str = ""  # what the running job does with it
 
     @property
@@ -73,6 +74,7 @@ class Picture:
     runs: tuple[Run, ...] = ()  # oldest first
     log: tuple[LogLine, ...] = ()
     interrupted: Command | None = None  # a stopped job that `train` goes on with
+    previews: tuple[tuple[float, float], ...] = ()  # ratios, with the open task's error right after pruning at them
     usage: str = ""  # of the running job's device
     died: str = ""  # who died in the middle of what, until the next one starts
 
@@ -91,3 +93,14 @@ class Picture:
     @property
     def busy(self) -> bool:
         return self.job is not None or bool(self.queue)
+
+    @property
+    def previewing(self) -> tuple[int, ...]:
+        """The numbers of the previews that run or wait; they give way to any work."""
+        jobs = [(self.job.number, self.job.command)] if self.job else []
+        return tuple(number for number, command in (*jobs, *self.queue) if isinstance(command, Preview))
+
+    @property
+    def working(self) -> bool:
+        """Whether a job runs or waits that is more than a preview."""
+        return len(self.previewing) < len(self.queue) + (self.job is not None)

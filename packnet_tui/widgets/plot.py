@@ -150,7 +150,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
             if line:
                 self.plot(*_middles(line), line_style=style, hires_mode=HiResMode.BRAILLE)
         if chart.points:
-            self.scatter(*_middles(chart.points), "•", "bold")
+            self.scatter(*_middles(chart.points), chart.sign, "bold")
 
     def _write(self, chart: Chart) -> None:
         """What the library has no words for: the legend in place of the box's top, and names beside the marks."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_core.commands import summary
+from packnet_core.commands import Preview, summary
 from packnet_tui.figures import clock, cut, percent
 from packnet_tui.widgets.pane import Lines
 from packnet_tui.widgets.picture import Job, Picture
@@ -77,8 +77,9 @@ def work_in_words(picture: Picture) -> list[str]:
 
 def _job(job: Job, waiting: str) -> list[str]:
     if job.phase == "eval":
-        done = f"● EVAL {job.task}  {job.done:,}/{job.images:,} images"
-        return [done + waiting, f"● EVAL {job.task}"]
+        word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
+        done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
+        return [done + waiting, f"● {word} {job.task}"]
     if not job.phase:
         return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
     base = f"● {DOING[job.phase]} {job.task} {job.epoch}/{job.epochs}"

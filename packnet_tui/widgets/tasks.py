@@ -77,7 +77,7 @@ class Tasks(Pane):
         return [line, Text(f"   {room}")] if room and spare > 0 else [line]
 
     def _name_width(self, width: int) -> int:
-        return max(4, width - (45 if width >= FULL else 22))
+        return max(4, width - (46 if width >= FULL else 22))
 
     @staticmethod
     def _now(task: TaskRow) -> str:
@@ -105,4 +105,8 @@ def _sign(task: TaskRow, short: bool) -> Text:
         return Text("" if short else f"{'–':>8}", "dim")
     change, same = figures.drift(task.drift), task.drift == 0
     sign = "=" if same else "!"
+    if task.checked is False:
+        return Text("✗" if short else f"{'digest':>8} ✗", "bold red")
+    if not short and task.checked:
+        sign += "✓"
     return Text(sign if short else f"{change:>8} {sign}", "green" if same else "bold red")

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from packnet_core.commands import Command
+from packnet_core.commands import Command, Preview
 from packnet_tui.app import PacknetApp
 from packnet_tui.screens.workbench import Workbench
 from packnet_tui.widgets.curves import CurveView
@@ -71,7 +71,8 @@ class Desk:
 
     @property
     def asked(self) -> list[Command]:
-        return self.app.engine.asked
+        """What was asked of the engine, but for previews."""
+        return [command for command in self.app.engine.asked if not isinstance(command, Preview)]
 
     @property
     def bench(self) -> Workbench:
