@@ -24,6 +24,7 @@ from tests.tui.test_previews import previewing
 FILLED = ("a", *"flowers", "tab", *"torchvision", "colon", *"Flowers102")
 PICTURES = {
     "workbench": (WIDE, running, ()),
+    "rest": (WIDE, at_rest, ()),
     "workbench-80x24": (SMALL, running, ()),
     "workbench-too-small": (TOO_SMALL, running, ()),
     "curves": (WIDE, running, ("3", "z")),

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from packnet_core.errors import RequestError
-from packnet_tui.actions import bindings
+from packnet_tui.actions import ASKING, bindings
 from packnet_tui.screens.work import Work
 from packnet_tui.typed import COMMANDS, parse
 from packnet_tui.widgets.curves import Curves
@@ -158,6 +158,9 @@ class Workbench(Work):
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (action in ASKING and self.query_one(Prompt).display)  # there they are characters
+
     def action_copy(self) -> None:
         if isinstance(self.focused, Pane) and (text := self.focused.copied()):
             self.app.copy_to_clipboard(text)
@@ -187,7 +190,7 @@ class Workbench(Work):
             self._asking.filter(message.text if message.kept else "")
         if message.done:
             self.query_one(Footer).display = True
-            self._asking.focus()
+            self.set_focus(self._asking)
             if message.sign == ":" and message.kept and message.text.strip():
                 await self._obey(message.text.strip())
 

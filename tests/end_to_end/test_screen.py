@@ -146,3 +146,28 @@ def test_small_terminals_and_resizing(path, data, terminal):  # noqa: F811
     terminal.press("q")
     terminal.wait_for("status 0")
     assert client.connect(path) is None  # --readonly starts nothing
+
+
+def test_two_screens_show_the_same_and_one_that_is_readonly_does_not_work(path, data, terminal):  # noqa: F811
+    other = Terminal()
+    terminal.type(f"packnet-tui open {path}")
+    other.type(f"packnet-tui open {path} --readonly")
+    terminal.wait_for("idle")
+    other.wait_for("read only")
+    other.press("a")
+    other.wait_for("only watches")
+    terminal.press(":")
+    terminal.press("-l", f"add cars --data {data} --epochs 60 --lr 0.05 --retrain-epochs 1 --prune 0.5")
+    terminal.press("Enter")
+    for each in (terminal, other):
+        each.wait_for("TRAIN cars")
+    assert until_event(path, JobFinished).event.outcome == "done"
+
+    def same() -> bool:
+        here, there = (each.screen().splitlines()[1:-1] for each in (terminal, other))  # all but status and keys
+        return here == there and any("add cars --prune 0.5: done" in line for line in here)
+
+    until(same, "both screens to show the same")
+    for each in (terminal, other):
+        each.press("q")
+    other.hang_up()
