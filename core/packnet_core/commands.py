@@ -61,7 +61,7 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
 
 
 class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
-    """Measure the open task's error right after pruning at a row of ratios, before any retraining (§5.4, Figure 4).
+    """Measure the open task's error right after pruning at a row of ratios, before any retraining (§5.2, Figure 4).
 
     On a sample of the validation images (of the training images where there are none); nothing is changed.
     """

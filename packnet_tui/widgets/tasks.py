@@ -48,7 +48,7 @@ class Tasks(Pane):
             return [Text("  no task yet: a adds the first one", "dim")]
         if width < FULL:
             return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
-        return [Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now    drift", "dim")]
+        return [Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")]
 
     def row(self, index: int, width: int) -> Text:
         task, picture = self.picture.tasks[index], self.picture
@@ -77,7 +77,7 @@ class Tasks(Pane):
         return [line, Text(f"   {room}")] if room and spare > 0 else [line]
 
     def _name_width(self, width: int) -> int:
-        return max(4, width - (46 if width >= FULL else 22))
+        return max(4, width - (45 if width >= FULL else 22))
 
     @staticmethod
     def _now(task: TaskRow) -> str:
@@ -98,15 +98,15 @@ def room_for(picture: Picture) -> str:
 def _sign(task: TaskRow, short: bool) -> Text:
     """What the last column says: what is done with the task, its phase while it is open, else its drift."""
     if task.working:
-        return Text("~" if short else f"{task.working:>10}", "italic")
+        return Text("~" if short else f"{task.working:>9}", "italic")
     if task.open and not short:
-        return Text(f"{task.phase:>10}", "dim")
+        return Text(f"{task.phase:>9}", "dim")
     if task.drift is None:
-        return Text("" if short else f"{'–':>8}", "dim")
+        return Text("" if short else f"{'–':>6}", "dim")
     change, same = figures.drift(task.drift), task.drift == 0
     sign = "=" if same else "!"
     if task.checked is False:
-        return Text("✗" if short else f"{'digest':>8} ✗", "bold red")
+        return Text("✗" if short else f"{'digest':>6} ✗", "bold red")
     if not short and task.checked:
         sign += "✓"
-    return Text(sign if short else f"{change:>8} {sign}", "green" if same else "bold red")
+    return Text(sign if short else f"{change:>6} {sign}", "green" if same else "bold red")
