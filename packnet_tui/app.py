@@ -15,105 +15,19 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from packnet_core import checkpoint
 from packnet_core.commands import Command, Evaluate, summary
-from packnet_core.engine.client import last_words
-from packnet_core.engine.journal import Reader
-from packnet_core.engine.places import Places
-from packnet_core.errors import FileError, RequestError
-from packnet_core.packfile.header import read_header
-from packnet_core.records import Document
 from packnet_tui import keys
 from packnet_tui.lines import printable
 from packnet_tui.screens.engine import EngineLine
 from packnet_tui.screens.workbench import Workbench
 from packnet_tui.shell import typed
-from packnet_tui.state import Story
-from packnet_tui.usage import Meter
+from packnet_tui.watch import Watch
 from packnet_tui.widgets.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.widgets.picture import Picture
 
 POLL = 0.2  # seconds between two looks at journal and file
 PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
-METER = 2.0  # seconds between two looks at the device
 USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
-QUIET = 2.0  # seconds without news from a job until it is asked whether its engine still lives
-
-
-class Watch:
-    """The files of one pack, looked at again and again; what they say, as a picture. Runs off the screen's thread."""
-
-    def __init__(self, path: Path):
-        self.places = Places(path)
-        self.story = Story()
-        self._reader = Reader(self.places.journal)
-        self._signature: object = None
-        self._meter, self._usage, self._metered = Meter(), "", 0.0
-        self._heard = 0.0  # when the last news was written, or asked for
-        self._document = self._read()
-        self.picture = self._picture()
-
-    def look(self, held: Iterable[tuple[str, str]] = ()) -> bool:
-        """Take in what is new, and lines of the screen's own. Returns whether the picture changed."""
-        entries = self._reader.poll()
-        self.story.read(entries)
-        for text, level in held:
-            self.story.say(time.time(), text, level)
-        changed = bool(entries) or bool(held)
-        signature = _signature(self.places.file), _signature(self.places.checkpoint)
-        if signature != self._signature:
-            changed = True
-            self._replaced()
-        if entries:
-            self._heard = entries[-1].at
-        if self.story.job and time.time() - self._heard > QUIET:
-            self._heard = time.time()  # ask again after as long
-            changed = self._died() or changed
-        changed = self._meter_read() or changed
-        if changed:
-            self.picture = self._picture()
-        return changed
-
-    def _meter_read(self) -> bool:
-        """Whether the running job's device is otherwise busy than it was."""
-        job, before = self.story.job, self._usage
-        if job is None or time.monotonic() - self._metered < METER:
-            return False
-        self._metered = time.monotonic()
-        self._usage = self._meter.read(job.device, job.pid)
-        return self._usage != before
-
-    def _picture(self) -> Picture:
-        interrupted = checkpoint.find(self.places.checkpoint, self._document)
-        return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
-
-    def _read(self) -> Document:
-        self._signature = _signature(self.places.file), _signature(self.places.checkpoint)
-        document = read_header(self.places.file).document
-        self.story.begun = document.history[0].at if document.history else 0.0
-        return document
-
-    def _replaced(self) -> None:
-        """The file is another one than before: a job saved it, or somebody put another in its place."""
-        try:
-            document, before = self._read(), self._document
-        except FileError as error:  # gone, or no pack file; the last picture stays
-            self.story.say(time.time(), str(error), "error")
-            return
-        self._document = document
-        if document.history[:1] != before.history[:1]:
-            self.story = Story(begun=self.story.begun)
-            self._reader = Reader(self.places.journal)
-            self.story.read(self._reader.poll())
-
-    def _died(self) -> bool:
-        """Whether whoever did the running job is gone."""
-        if self.places.is_locked():
-            return False
-        self.story.read(self._reader.poll())  # it may have finished just now
-        running = self.story.job is not None
-        self.story.abandoned(time.time(), last_words(self.places.log))
-        return running
 
 
 class PacknetApp(App[None]):
@@ -154,6 +68,7 @@ class PacknetApp(App[None]):
         if self.console.color_system == "standard" and not self.is_headless:
             self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over all of it
         self._colours()
         self._loop = asyncio.get_running_loop()
         for line in self._wrong_keys:
@@ -222,16 +137,17 @@ class PacknetApp(App[None]):
                 keys = f"key: {action.shown}" if action.shown else ""
                 yield SystemCommand(action.help, keys, partial(bench.run_action, action.name))
 
-    def leave_now(self) -> None:
-        """Leave, from a signal or another thread, and within seconds whatever happens.
+    def leave_now(self, number: int = signal.SIGHUP) -> None:
+        """Leave because of a signal, from its handler or another thread, and within seconds whatever happens.
 
         Where the terminal has hung up, Textual's writer has died of it, and the event loop may wait for it for ever.
         """
-        timer = threading.Timer(PATIENCE, os._exit, [128 + signal.SIGHUP])
+        status = 128 + number  # as shells count
+        timer = threading.Timer(PATIENCE, os._exit, [status])
         timer.daemon = True
         timer.start()
         if self._loop:
-            self._loop.call_soon_threadsafe(self.exit)
+            self._loop.call_soon_threadsafe(lambda: self.exit(return_code=status))
 
     def on_unmount(self) -> None:
         self._engine.close()
@@ -246,15 +162,11 @@ class PacknetApp(App[None]):
 def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
     """Open a pack file in the workbench. Returns the exit status.
 
-    Raises FileError where the file is no pack file, RequestError where there is no terminal.
+    There has to be a terminal (`shell.require_terminal`). Raises FileError where the file is no pack file.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
-        raise RequestError(
-            f"the workbench needs a terminal; without one: packnet inspect {typed(path)}, packnet watch {typed(path)}"
-        )
     app = PacknetApp(path, readonly, ascii, submit)
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, lambda *_: app.leave_now())
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: app.leave_now(number))
     threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()
     app.run()
     if app.picture.busy:
@@ -270,11 +182,3 @@ def _leave_with_terminal(app: PacknetApp) -> None:
     while os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
         time.sleep(1)
     app.leave_now()
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size

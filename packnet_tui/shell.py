@@ -59,7 +59,20 @@ def confirm(question: str, without_terminal: str) -> bool:
 
 def is_terminal() -> bool:
     """Whether stdout is a terminal that can redraw a line."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def has_terminal() -> bool:
+    """Whether somebody can see a screen and press keys. Textual draws on stderr."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and is_terminal()
+
+
+def require_terminal(file: Path) -> None:
+    """Raises RequestError, naming what works without one, where there is no terminal for a screen."""
+    if not has_terminal():
+        raise RequestError(
+            f"the workbench needs a terminal; without one: packnet inspect {typed(file)}, packnet watch {typed(file)}"
+        )
 
 
 def typed(path: Path) -> str:

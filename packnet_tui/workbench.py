@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from packnet_core.errors import RequestError
 from packnet_tui import options as o
 from packnet_tui.commands import root
 from packnet_tui.orders import examples
-from packnet_tui.shell import is_terminal, typed
+from packnet_tui.shell import has_terminal, require_terminal
 
 app = typer.Typer(
     help="Open a pack file in the terminal: which task owns which weights, add, train, prune, and watch.",
@@ -35,10 +34,7 @@ def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False) ->
     from packnet_core.packfile.header import read_header
 
     read_header(file)  # a wrong file is one line, not a screen
-    if not has_terminal():
-        raise RequestError(
-            f"the workbench needs a terminal; without one: packnet inspect {typed(file)}, packnet watch {typed(file)}"
-        )
+    require_terminal(file)  # before Textual is imported
     from packnet_tui.app import run
 
     return run(file, readonly=readonly, ascii=ascii)
@@ -64,8 +60,3 @@ def demo(
     from packnet_tui.app import run
 
     return run(file, ascii=ascii, submit=demo.commands())
-
-
-def has_terminal() -> bool:
-    """Whether somebody can see a screen and press keys."""
-    return sys.stdin.isatty() and is_terminal()

@@ -81,7 +81,7 @@ class PruneScreen(ModalScreen[Prune | None]):
             yield Static(self.app.marks(keys), classes="keys")
 
     def on_mount(self) -> None:
-        self.query_one(Cuts).focus()
+        self.set_focus(self.query_one(Cuts))
         picture = self.app.picture
         if not (picture.previews or picture.busy or self.app.readonly):
             self.app.submit(Preview())

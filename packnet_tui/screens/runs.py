@@ -68,7 +68,7 @@ class RunsScreen(Screen[None]):
         yield CurveView()
 
     def on_mount(self) -> None:
-        self.query_one(RunList).focus()
+        self.set_focus(self.query_one(RunList))
         self.call_after_refresh(self.redraw)
 
     @on(Pane.Moved)

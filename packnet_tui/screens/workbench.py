@@ -46,7 +46,7 @@ class Workbench(Work):
 
     def on_mount(self) -> None:
         self._asking: Pane = self.query_one(Occupancy)
-        self._asking.focus()
+        self.set_focus(self._asking)
 
     def redraw(self) -> None:
         """Bring every line up to date with the app's picture."""
@@ -79,7 +79,7 @@ class Workbench(Work):
 
     def _resized(self) -> None:
         if isinstance(self.focused, Pane) and not self.focused.region:  # there is no room for it any more
-            self.query_one(Tasks).focus()
+            self.set_focus(self.query_one(Tasks))
         self.redraw()
 
     @property
@@ -116,7 +116,7 @@ class Workbench(Work):
                 self.zoom(pane)
         else:
             pane = _beside(here, shown, which)
-        pane.focus()
+        self.set_focus(pane)  # at once: the next key may be there already
 
     def action_zoom(self) -> None:
         self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
@@ -131,7 +131,7 @@ class Workbench(Work):
             return
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
-            self.query_one(Occupancy).focus()
+            self.set_focus(self.query_one(Occupancy))
 
     def action_log_scale(self) -> None:
         curves = self.query_one(Curves)

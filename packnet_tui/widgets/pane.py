@@ -135,6 +135,8 @@ class Pane(Lines, can_focus=True):
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         head, foot = self.head(width), self.foot(width)
+        if self.count() and len(head) + len(foot) >= height:  # rows are what one wants to see
+            head, foot = [], foot if len(foot) < height else []
         self._room = max(0, height - len(head) - len(foot))
         self.rows = self._matching()
         self._clamp()

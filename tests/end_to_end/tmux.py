@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,22 @@ class Terminal:
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen shows:\n{self.screen()}") from None
 
+    def still(self) -> str:
+        """The screen, once nothing has been drawn for a while."""
+        shown = [self.screen()]
+
+        def look() -> str | None:
+            shown.append(self.screen())
+            return shown[-1] if len(shown) > 20 and len(set(shown[-20:])) == 1 else None
+
+        return until(look, "a screen that stays as it is")
+
+    def settings(self) -> dict[str, str]:
+        """What programs can leave behind in a terminal: its screen, cursor, mouse and keypad modes."""
+        names = ("alternate_on", "cursor_flag", "mouse_any_flag", "mouse_sgr_flag", "keypad_flag", "wrap_flag")
+        shown = self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names))
+        return dict(zip(names, shown.split(), strict=True))
+
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
@@ -63,9 +80,11 @@ class Terminal:
         return done.stdout
 
 
-@pytest.fixture
-def terminal():
+def _open() -> Iterator[Terminal]:
     """A terminal of 120 × 40."""
     made = Terminal()
     yield made
     made.hang_up()
+
+
+terminal, another = pytest.fixture(_open, name="terminal"), pytest.fixture(_open, name="another")

@@ -8,10 +8,10 @@ from textual.widgets import Input
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
-from packnet_tui.app import Watch
 from packnet_tui.screens import recipe
 from packnet_tui.screens.add import AddForm
 from packnet_tui.screens.workbench import Workbench
+from packnet_tui.watch import Watch
 from tests.tui.made_up import SEALED, document, task, write
 from tests.tui.still import SMALL, WIDE, empty, opened, sealed, told
 from tests.worlds import images

@@ -10,7 +10,7 @@ from packnet_core.commands import Add, Evaluate
 from packnet_core.engine.places import Places
 from packnet_core.events import EngineStarted, JobFinished, JobStarted, Note
 from packnet_core.records import Step
-from packnet_tui.app import Watch
+from packnet_tui.watch import Watch
 from tests.tui.made_up import (
     NOON,
     SEALED,

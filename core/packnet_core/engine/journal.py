@@ -45,21 +45,23 @@ class Journal:
 
 
 class Reader:
-    """The reading end: `poll` returns what was appended since the last call."""
+    """The reading end: `poll` returns what was appended since; `starts` counts how often it began at the start."""
 
     def __init__(self, path: Path):
         self.path = path
         self._offset = 0
         self._torn = b""
         self._inode = 0
+        self.starts = 0
 
     def poll(self) -> list[Entry]:
-        """New whole lines, oldest first. A missing journal is an empty one; a replaced one is read from its start."""
+        """New whole lines, oldest first. A missing journal is an empty one; a replaced or cut one is read anew."""
         try:
             with open(self.path, "rb") as file:
                 stat = os.fstat(file.fileno())
                 if stat.st_ino != self._inode or stat.st_size < self._offset:
                     self._inode, self._offset, self._torn = stat.st_ino, 0, b""
+                    self.starts += 1
                 if stat.st_size == self._offset:
                     return []
                 file.seek(self._offset)

@@ -1,0 +1,48 @@
+"""The processes around a pack file: its engine, and the screens that are open on it."""
+
+import os
+import signal
+from pathlib import Path
+
+from packnet_core.engine import client
+from packnet_core.engine.places import Places
+from tests.waiting import until
+
+
+def end_engine(path) -> None:
+    """Kill a file's engine, if it has one, and wait until it is gone."""
+    if engine := client.connect(path):
+        with engine:
+            kill_engine(path, engine)
+
+
+def kill_engine(path, engine: client.Engine) -> None:
+    """End an engine as a machine that is out of memory does."""
+    os.kill(engine.status().pid, signal.SIGKILL)
+    until(lambda: not Places(path).is_locked(), "the engine to end")
+
+
+def screens(path) -> list[int]:
+    """The processes of the screens that are open on a file."""
+    return [
+        pid
+        for pid, arguments in _programs()
+        if b"open" in arguments and str(path).encode() in arguments and any(b"python" in a for a in arguments[:1])
+    ]
+
+
+def screen(path) -> int:
+    """The process of the one screen that is open on a file."""
+    (pid,) = until(lambda: screens(path), "a screen")
+    return pid
+
+
+def _programs() -> list[tuple[int, list[bytes]]]:
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                found.append((int(entry), Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")))
+            except OSError:  # it has ended since
+                continue
+    return found
