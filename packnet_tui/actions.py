@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from packnet_core.commands import summary
 from packnet_tui.widgets.picture import Picture
 
-ASKING = ("command", "filter")  # what is typed fast after these keys belongs to them, not to the pane one was in
+# what is typed fast after these keys belongs to what they open, not to the pane one was in
+OPENING = frozenset({"add", "prune", "train", "stop", "drop", "runs", "command", "filter", "help", "palette", "theme"})
 Group = Literal["work", "look", "move", "program"]
 GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "program": "Program"}
 
@@ -87,7 +88,7 @@ def bindings(pane: int = 0) -> list[BindingType]:
     where = "screen." if pane else ""
     mine = (action for action in ACTIONS if action.keys and action.pane == pane)
     return [
-        Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id, priority=a.name in ASKING) for a in mine
+        Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id, priority=a.name in OPENING) for a in mine
     ]
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
@@ -58,6 +59,7 @@ class PacknetApp(App[None]):
         self._first = list(submit)
         self._engine = EngineLine(path, self._hear)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ahead: list[events.Key] | None = None  # keys that wait for a screen that is being opened
 
     def get_default_screen(self) -> Screen[None]:
         return Workbench()
@@ -106,6 +108,21 @@ class PacknetApp(App[None]):
         """Stop drawing what happens, or go on with it."""
         self.held = held
         self.show()
+
+    def hold_keys(self) -> None:
+        """Let keys wait until a screen that is being opened can take them."""
+        self._ahead = self._ahead or []
+
+    def release_keys(self) -> None:
+        ahead, self._ahead = self._ahead or [], None
+        for event in ahead:
+            self.post_message(event)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and self._ahead is not None and not event.is_forwarded:
+            self._ahead.append(event)
+        else:
+            await super().on_event(event)
 
     def submit(self, command: Command) -> None:
         """Have the engine do a command; a preview gives way to it."""

@@ -1,6 +1,7 @@
 """What the keys that work do: ask where something is taken away, then send a command to the engine."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 from textual import work
@@ -17,22 +18,44 @@ if TYPE_CHECKING:
     from packnet_tui.app import PacknetApp
 
 
+Answer = TypeVar("Answer")
+
+
+def opening(action: "Callable[[Work], Coroutine[None, None, None]]") -> "Callable[[Work], None]":
+    """An action that goes on while the screen it opens is there."""
+
+    def start(self: "Work") -> None:
+        self.app.hold_keys()
+        self.run_worker(done(self), exclusive=True, group="work")
+
+    async def done(self: "Work") -> None:
+        try:
+            await action(self)
+        finally:
+            self.app.release_keys()
+
+    return start
+
+
 class Work(Screen[None]):
-    """The part of the workbench that changes something. Nothing here waits for the engine."""
+    """The part of the workbench that changes something. Nothing here waits for the engine.
+
+    Keys that are typed while a screen is being opened wait for it (`hold_keys`).
+    """
 
     app: "PacknetApp"
 
-    @work(exclusive=True, group="work")
+    @opening
     async def action_add(self) -> None:
         from packnet_tui.screens.add import AddForm
 
         if self._refused("add"):
             return
-        command = await self.app.push_screen_wait(AddForm(self.app.picture))
+        command = await self._ask_for(AddForm(self.app.picture))
         if command:
             await self._submit(command)
 
-    @work(exclusive=True, group="work")
+    @opening
     async def action_prune(self) -> None:
         from packnet_tui.screens.prune import PruneScreen
 
@@ -40,10 +63,10 @@ class Work(Screen[None]):
         task = picture.open_task
         if self._refused("prune") or task is None:
             return
-        if await self._confirm_again() and (command := await self.app.push_screen_wait(PruneScreen(picture, task))):
+        if await self._confirm_again() and (command := await self._ask_for(PruneScreen(picture, task))):
             await self._submit(command)
 
-    @work(exclusive=True, group="work")
+    @opening
     async def action_train(self) -> None:
         from packnet_tui.screens.train import TrainForm
 
@@ -52,9 +75,7 @@ class Work(Screen[None]):
         picture = self.app.picture
         if picture.interrupted:
             self.app.submit(Train())
-        elif picture.document.open_task and (
-            command := await self.app.push_screen_wait(TrainForm(picture.document.open_task))
-        ):
+        elif picture.document.open_task and (command := await self._ask_for(TrainForm(picture.document.open_task))):
             await self._submit(command)
 
     def action_evaluate(self) -> None:
@@ -67,7 +88,7 @@ class Work(Screen[None]):
         if not self._refused("evaluate_all"):
             self.app.submit(Evaluate())
 
-    @work(exclusive=True, group="work")
+    @opening
     async def action_stop(self) -> None:
         if self._refused("stop"):
             return
@@ -77,7 +98,7 @@ class Work(Screen[None]):
         if len(waiting) + (picture.job is not None) > 1:
             from packnet_tui.screens.jobs import Jobs
 
-            chosen = await self.app.push_screen_wait(Jobs(picture, self.app.marks))
+            chosen = await self._ask_for(Jobs(picture, self.app.marks))
             if chosen is None:
                 return
             number = chosen
@@ -88,10 +109,10 @@ class Work(Screen[None]):
         command = picture.job.command
         resumable = not isinstance(command, Evaluate | Preview | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
-        if await self.app.push_screen_wait(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
+        if await self._ask_for(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
 
-    @work(exclusive=True, group="work")
+    @opening
     async def action_drop(self) -> None:
         if not self._refused("drop"):
             await self._typed(Drop(task=self.app.picture.document.tasks[-1].name))
@@ -136,7 +157,7 @@ class Work(Screen[None]):
             "Later tasks use its weights and suffer from them. Train it on (t) or drop it (d) instead.",
             yes="seal it",
         )
-        return replace(command, yes=True) if await self.app.push_screen_wait(question) else None
+        return replace(command, yes=True) if await self._ask_for(question) else None
 
     async def _confirm_again(self) -> bool:
         """Whether a task that was pruned already is to be pruned again."""
@@ -145,13 +166,13 @@ class Work(Screen[None]):
             return True
         again = f"{task.name} was pruned already. Prune it again?"
         question = Ask(again, "The ratio is a share of what it owns now.", yes="prune again")
-        return await self.app.push_screen_wait(question)
+        return await self._ask_for(question) is True
 
     async def _confirm_drop(self, command: Drop) -> bool:
         document = self.app.picture.document
         owned = document.owned[document.index(command.task) - 1]
         text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
-        return await self.app.push_screen_wait(Ask(f"Drop {command.task}?", text, yes="drop it"))
+        return await self._ask_for(Ask(f"Drop {command.task}?", text, yes="drop it")) is True
 
     async def _submit(self, command: Add | Prune | Train | Drop) -> None:
         """Have it done, once it is clear that what it seals, and a stopped job that it gives up, are not wanted."""
@@ -170,8 +191,13 @@ class Work(Screen[None]):
             f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
             yes="give it up",
         )
-        if await self.app.push_screen_wait(question):
+        if await self._ask_for(question):
             self.app.submit(replace(command, yes=True))
+
+    async def _ask_for(self, screen: Screen[Answer]) -> Answer | None:
+        answer = self.app.push_screen(screen, wait_for_dismiss=True)
+        screen.call_after_refresh(self.app.release_keys)
+        return await answer
 
     def _refused(self, method: str) -> bool:
         """Whether an action makes no sense now; if so, says why."""

@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from packnet_core.errors import RequestError
-from packnet_tui.actions import ASKING, bindings
+from packnet_tui.actions import OPENING, bindings
 from packnet_tui.screens.work import Work
 from packnet_tui.typed import COMMANDS, parse
 from packnet_tui.widgets.curves import Curves
@@ -159,7 +159,7 @@ class Workbench(Work):
         self.app.hold(not self.app.held)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not (action in ASKING and self.query_one(Prompt).display)  # there they are characters
+        return not (action in OPENING and self.query_one(Prompt).display)  # there they are characters
 
     def action_copy(self) -> None:
         if isinstance(self.focused, Pane) and (text := self.focused.copied()):

@@ -104,6 +104,18 @@ def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):  # noqa: F811
     terminal.wait_for("status 0")
 
 
+def test_what_is_typed_at_once_goes_where_it_belongs(path, data, terminal):  # noqa: F811
+    """A slow connection brings many keys in one packet: some of them belong to a form that is not there yet."""
+    terminal.type(f"packnet-tui open {path}; echo status $?")
+    terminal.wait_for("idle")
+    terminal.press("-l", f"acars and birds\t{data}\r")
+    job = until_event(path, JobFinished).event
+    assert job.outcome == "done", job.message
+    assert read_header(path).document.tasks[0].name == "cars and birds"
+    terminal.press("q")
+    terminal.wait_for("status 0")
+
+
 def test_small_terminals_and_resizing(path, data, terminal):  # noqa: F811
     work(path, add("cars", data))
     terminal.type(f"packnet-tui open {path} --readonly; echo status $?")
