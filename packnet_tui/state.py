@@ -28,13 +28,14 @@ from packnet_core.events import (
     TrainStep,
 )
 from packnet_core.records import Document, Layer, Phase
-from packnet_tui.figures import long
+from packnet_tui.figures import cut, long
 from packnet_tui.lines import line, printable
 from packnet_tui.widgets.picture import Job, LogLine, Picture, TaskRow
 from packnet_tui.widgets.runs import Runs
 from packnet_tui.widgets.series import Course
 
 LOG_LINES = 1000
+NAME = 24  # cells of a task's name in the log
 
 
 @dataclass
@@ -224,18 +225,19 @@ class Story:
 
     def _log(self, entry: Entry) -> None:
         level, text = "info", line(entry)
+        name = cut(getattr(entry.event, "task", ""), NAME)
         match entry.event:
             case Epoch() as event:
-                text = f"{event.phase} {event.task} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
+                text = f"{event.phase} {name} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
                 if event.validation_error is not None:
                     text += f"  val {event.validation_error:.2f} %"
             case Pruned() as event:
-                text = f"pruned {event.task} {event.ratio:g}  frees {long(event.freed)}"
+                text = f"pruned {name} {event.ratio:g}  frees {long(event.freed)}"
                 if event.before is not None and event.after is not None:
                     text += f"  val {event.before:.2f} → {event.after:.2f} %"
-            case Evaluated(task=task, error=error):
+            case Evaluated(error=error):
                 top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
-                text = f"eval {task}  error {error.top1:.2f} %{top5}"
+                text = f"eval {name}  error {error.top1:.2f} %{top5}"
             case Note(level="warning"):
                 level = "warning"
             case JobFinished(outcome="failed"):

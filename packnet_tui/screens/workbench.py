@@ -22,6 +22,7 @@ from packnet_tui.widgets.status import StatusLine
 from packnet_tui.widgets.tasks import Tasks
 
 WIDE, SMALL = (110, 30), (80, 24)  # from which sizes on all five panes, and the usual ones, have room
+LOW = 14  # lines below which there is room for the tasks alone
 
 
 class Workbench(Work):
@@ -70,11 +71,13 @@ class Workbench(Work):
         tiny = event.size.width < SMALL[0] or event.size.height < SMALL[1]
         self.set_class(wide, "wide")
         self.set_class(tiny, "tiny")
+        self.set_class(event.size.height < LOW, "low")
         self.set_class(not wide and not tiny, "small")
         if tiny:
             here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL))
-            text = self.app.marks(f" this terminal is {here}; the panes need {wanted}")
-            self.query_one("#too-small", Static).update(text)
+            text = f" this terminal is {here}; the panes need {wanted}"
+            text = text if len(text) <= event.size.width else f" small: needs {wanted}"
+            self.query_one("#too-small", Static).update(self.app.marks(text))
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:

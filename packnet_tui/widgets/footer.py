@@ -21,6 +21,8 @@ class Footer(Lines):
             shown = [action for action in shown if action.name != name]
         line = Text(" ")
         for action in shown:
+            if len(line) + len(action.shown) + 1 + len(action.label) > width:
+                break
             off = actions.blocked(action, self.picture, self.app.readonly) is not None
             line.append(action.shown, "dim" if off else "bold")
             line.append(f" {action.label}  ", "dim" if off else "")
