@@ -1,21 +1,29 @@
-"""What an open screen costs while its file is being trained: its own CPU time, and what it sends to the terminal."""
+"""An open screen while its file is being trained: its own CPU time, what it sends to the terminal, how soon it answers.
+
+And how soon an evaluation shows that it is under way, where the engine is warm.
+"""
 
 import os
+import random
+import statistics
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from packnet_core.commands import Evaluate
 from packnet_core.engine import client
-from packnet_core.events import TrainStep
+from packnet_core.events import JobFinished, TrainStep
 from packnet_core.records import Recipe
 from tests.cli.terminal import Terminal
 from tests.waiting import until_event
-from tests.worlds import add, images, pack_file
+from tests.worlds import add, images, pack_file, work
 
 SECONDS = 20.0
+KEYS = 400  # so that the 99th percentile is the fourth worst
 
 
 def cpu_seconds(pid: int) -> float:
@@ -23,26 +31,43 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.fixture(scope="module")
-def costs(tmp_path_factory) -> tuple[float, float]:
-    """CPU seconds a second, and bytes a second, of a screen of 120×40 that watches ResNet-20 being trained."""
-    folder = tmp_path_factory.mktemp("screen")
+@contextmanager
+def screen_while_training(folder: Path):
+    """A screen of 120×40 that watches ResNet-20 being trained."""
     path = pack_file(folder / "net.safetensors", "cifar_resnet20", size=32, channels=3)
     data = images(folder / "data.npz", classes=10, train=2000, test=200, size=32, channels=3)
     with client.start(path) as engine:
         job = engine.submit(add("cars", data, recipe=Recipe(epochs=1000)))
-        program = Path(sys.executable).with_name("packnet-tui")
-        screen = Terminal(program, "open", path, cwd=folder, columns=120, rows=40)
+        screen = opened(path, folder)
         screen.read_until("TRAIN")
         until_event(path, TrainStep, job, count=20)
+        yield screen
+        screen.type("q")
+        engine.leave()
+
+
+def opened(path: Path, folder: Path) -> Terminal:
+    return Terminal(Path(sys.executable).with_name("packnet-tui"), "open", path, cwd=folder, columns=120, rows=40)
+
+
+def seconds_until(screen: Terminal, key: str, shown: str) -> float:
+    """From a key being pressed to a text being drawn."""
+    screen.output = b""
+    begun = time.perf_counter()
+    screen.type(key)
+    screen.read_until(shown)
+    return time.perf_counter() - begun
+
+
+@pytest.fixture(scope="module")
+def costs(tmp_path_factory) -> tuple[float, float]:
+    """CPU seconds a second, and bytes a second."""
+    with screen_while_training(tmp_path_factory.mktemp("screen")) as screen:
         threading.Thread(target=screen.wait, daemon=True).start()  # reads all that is drawn
         cpu, sent, begun = cpu_seconds(screen.pid), len(screen.output), time.perf_counter()
         time.sleep(SECONDS)
         seconds = time.perf_counter() - begun
-        cost = (cpu_seconds(screen.pid) - cpu) / seconds, (len(screen.output) - sent) / seconds
-        screen.type("q")
-        engine.leave()
-    return cost
+        return (cpu_seconds(screen.pid) - cpu) / seconds, (len(screen.output) - sent) / seconds
 
 
 def test_screen_cpu_seconds_a_second_while_training(note, costs):
@@ -51,3 +76,31 @@ def test_screen_cpu_seconds_a_second_while_training(note, costs):
 
 def test_terminal_kilobytes_a_second_while_training(note, costs):
     note(costs[1] / 1000, bar=10, aim=3)
+
+
+def test_key_to_answer_ms_p99_while_training(note, tmp_path):
+    """Keys at random moments, each after the answer to the one before: to the last layer, and to the first again."""
+    pauses = random.Random(0)
+    with screen_while_training(tmp_path) as screen:
+        seconds = []
+        for i in range(KEYS):
+            time.sleep(pauses.uniform(0, 0.1))
+            seconds.append(seconds_until(screen, *(("G", "layer3.2.conv2.weight"), ("g", " conv1.weight"))[i % 2]))
+    note(1000 * statistics.quantiles(seconds, n=100)[98], bar=50)
+
+
+def test_evaluation_key_to_first_progress_s_on_a_warm_engine(note, tmp_path):
+    path = pack_file(tmp_path / "net.safetensors", "cifar_resnet20", size=32, channels=3)
+    data = images(tmp_path / "data.npz", classes=10, train=100, test=2000, size=32, channels=3)
+    work(path, add("cars", data, recipe=Recipe(epochs=1, retrain_epochs=1)))
+    with client.start(path) as engine:
+        until_event(path, JobFinished, engine.submit(Evaluate()))
+        screen = opened(path, tmp_path)
+        screen.read_until("idle")
+        seconds = []
+        for _ in range(9):
+            seconds.append(seconds_until(screen, "e", "2,000 images"))
+            screen.read_until("idle")
+        screen.type("q")
+        engine.leave()
+    note(statistics.median(seconds), bar=0.3)
