@@ -63,8 +63,8 @@ def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]
 
 
 def keymap(actions: Iterable[Action]) -> dict[str, str]:
-    """For `App.set_keymap`: the keys of actions by their binding's id."""
-    return {action.id: ",".join(action.keys) for action in actions if action.keys}
+    """For `App.set_keymap`: keys that are not the usual ones, by their binding's id; it is applied at every key."""
+    return {action.id: ",".join(action.keys) for action in actions if action.keys and action not in ACTIONS}
 
 
 def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, str, str] | None:

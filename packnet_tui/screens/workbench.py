@@ -59,9 +59,12 @@ class Workbench(Work):
         for lines in self.query(Lines):
             lines.redraw()
 
-    @on(Pane.Moved)
-    def _moved(self) -> None:
+    @on(Pane.Moved, "#occupancy")
+    def _layer_chosen(self) -> None:
         self.query_one(LayerDetail).redraw()
+
+    @on(Pane.Moved, "#tasks")
+    def _task_chosen(self) -> None:
         self.query_one(Curves).redraw()
 
     # -- the room there is ------------------------------------------------------------------------------------------

@@ -39,6 +39,10 @@ class Occupancy(Pane):
     selectable = True
     BINDINGS = bindings(pane=1)
 
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self._widths = 0, 0  # cells for the name and for the bar
+
     def caption(self) -> str:
         return "1 = task 1, · = free"
 
@@ -58,24 +62,24 @@ class Occupancy(Pane):
         return self.selected.name if self.selected else ""
 
     def head(self, width: int) -> list[Text]:
+        self._widths = name, bar = self._room_for(width)
         if self.content_size.height < 12:
             return []
-        name, bar = self._widths(width)
         line = f"  {pad('layer', name)}  {pad('weights by owner', bar)} {'free':>{FREE_WIDTH}} {'n':>{COUNT_WIDTH}}"
         return [Text(line, "dim")]
 
     def row(self, index: int, width: int) -> Text:
         layer = self.picture.layers[index]
         chosen = index == self.chosen
-        return self._line("> " if chosen else "  ", layer_name(layer.name), layer.owned, layer.weights, width, chosen)
+        return self._line("> " if chosen else "  ", layer_name(layer.name), layer.owned, layer.weights, chosen)
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
         owned = [task.owned for task in picture.tasks]
-        return [self._line("  ", "total", owned, picture.weights, width, True)]
+        return [self._line("  ", "total", owned, picture.weights, True)]
 
-    def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, width: int, strong: bool) -> Text:
-        name_width, bar_width = self._widths(width)
+    def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, strong: bool) -> Text:
+        name_width, bar_width = self._widths
         free = weights - sum(owned)
         name = pad(cut_middle(name, name_width), name_width)
         line = Text(mark + name, "bold" if strong else "")
@@ -84,8 +88,7 @@ class Occupancy(Pane):
         line.append(f" {percent(free, weights):>{FREE_WIDTH}} {short(weights):>{COUNT_WIDTH}}")
         return line
 
-    def _widths(self, width: int) -> tuple[int, int]:
-        """Cells for the name and for the bar."""
+    def _room_for(self, width: int) -> tuple[int, int]:
         longest = max((cell_len(layer_name(layer.name)) for layer in self.picture.layers), default=0)
         name = max(5, min(longest, width // 3))
         return name, max(1, width - name - FREE_WIDTH - COUNT_WIDTH - 6)

@@ -95,6 +95,14 @@ class Pane(Lines, can_focus=True):
     class Moved(Message):
         """Another row came under the cursor."""
 
+        def __init__(self, control: "Pane"):
+            super().__init__()
+            self.pane = control
+
+        @property
+        def control(self) -> "Pane":
+            return self.pane
+
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self.needle = ""
@@ -187,7 +195,7 @@ class Pane(Lines, can_focus=True):
         if kept in self.rows:
             self.cursor = self.rows.index(kept)
             self.redraw()
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(self))
 
     def match(self, which: str) -> None:
         """To the next or previous of the rows shown, from the last one to the first again."""
@@ -206,7 +214,7 @@ class Pane(Lines, can_focus=True):
             self.top += by[how]
         self.redraw()
         if self.selectable:
-            self.post_message(self.Moved())
+            self.post_message(self.Moved(self))
 
     def on_focus(self) -> None:
         self.redraw()
@@ -230,4 +238,4 @@ class Pane(Lines, can_focus=True):
         if 0 <= index < len(self.rows):
             self.cursor = index
             self.redraw()
-            self.post_message(self.Moved())
+            self.post_message(self.Moved(self))
