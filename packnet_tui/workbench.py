@@ -1,5 +1,6 @@
 """The commands of `packnet-tui`: the workbench in the terminal."""
 
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -19,6 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.callback()(root)
+
+os.environ.setdefault("TEXTUAL_FPS", "120")  # a key's answer takes two frames, and is to be seen within 50 ms
 
 ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing can be changed from here.")]
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
