@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from packnet_core.records import LARGEST_SEED
 from packnet_tui import options as o
 from packnet_tui import orders
 from packnet_tui.orders import examples
@@ -77,7 +78,7 @@ def new(
     flip: o.Flip = None,
     limit: o.Limit = None,
     device: o.Device = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of untrained weights.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of untrained weights.")] = 0,
 ) -> int:
     """Make a pack file from a network.
 

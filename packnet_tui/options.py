@@ -10,7 +10,7 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
-from packnet_core.records import Document
+from packnet_core.records import LARGEST_SEED, Document
 from packnet_tui.completion import completions
 
 
@@ -142,6 +142,10 @@ Flip = Annotated[
 ]
 Limit = Annotated[
     int | None, typer.Option(metavar="IMAGES", min=1, help="Use so many training images at most (default: all).")
+]
+Seed = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the split, the order and the new head."),
 ]
 Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

@@ -60,7 +60,7 @@ def add(
     limit: o.Limit = None,
     flip: o.Flip = None,
     device: o.Device = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the split, the order and the new head.")] = 0,
+    seed: o.Seed = 0,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Also seal a task no better than chance, or give up an interrupted job.")
     ] = False,

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from packnet_core.errors import RequestError
 
 FORMAT_VERSION = 1
+LARGEST_SEED = 2**32 - 1
 MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
 
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
@@ -48,7 +49,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     decay_epoch: Count | None = None  # the rate is divided by ten after this epoch; None: after half of them
     retrain_epochs: Count | None = None  # None: half of the training epochs
     retrain_lr: Annotated[float, Meta(gt=0)] | None = None  # None: a tenth of `lr`
-    seed: Count = 0
+    seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0
 
     def changed(self, changes: dict[str, Any]) -> "Recipe":
         """This recipe with some values replaced. Raises RequestError where a value is out of range."""

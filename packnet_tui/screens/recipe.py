@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
-from packnet_core.records import Recipe
+from packnet_core.records import LARGEST_SEED, Recipe
 from packnet_tui.screens.entry import unquoted
 from packnet_tui.screens.form import Field
 from packnet_tui.screens.values import Wrong, below_one, not_negative, number, rate, ratio, whole
@@ -60,7 +60,7 @@ def recipe(values: dict[str, str]) -> Recipe:
         optimizer=_optimizer(values["optimizer"]),
         momentum=below_one("momentum", values["momentum"]),
         weight_decay=not_negative("weight decay", values["weight_decay"]),
-        seed=whole("seed", values["seed"], 0),
+        seed=whole("seed", values["seed"], 0, LARGEST_SEED),
     )
 
 

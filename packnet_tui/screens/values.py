@@ -13,14 +13,16 @@ class Wrong(RequestError):
         self.label = label
 
 
-def whole(label: str, text: str, least: int) -> int:
-    """A whole number."""
+def whole(label: str, text: str, least: int, most: int | None = None) -> int:
+    """A whole number in a range."""
     try:
         value = int(text)
     except ValueError:
         raise Wrong(label, f"{text or 'nothing'!r} is not a whole number") from None
     if value < least:
         raise Wrong(label, f"it is {least} at least, and {value} is less")
+    if most is not None and value > most:
+        raise Wrong(label, f"it is {most:,} at most, and {value:,} is more")
     return value
 
 

@@ -102,8 +102,11 @@ def test_files_that_are_not_npz_or_cut_off_are_refused(tmp_path: Path) -> None:
         load(str(tmp_path / "text.npz"), INPUT)
     whole = Path(write_npz(tmp_path / "a.npz")).read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[:300] + b"\xff" * 40 + whole[340:])
-    with pytest.raises(RequestError, match=r"cut\.npz can't be read"):
-        load(str(tmp_path / "cut.npz"), INPUT)
+    locked = whole.replace(b"PK\x03\x04\x2d\x00\x00", b"PK\x03\x04\x2d\x00\x01")  # says it is encrypted
+    (tmp_path / "locked.npz").write_bytes(locked.replace(b"\x2d\x03\x2d\x00\x00", b"\x2d\x03\x2d\x00\x01"))
+    for name in ("cut.npz", "locked.npz"):
+        with pytest.raises(RequestError, match=rf"{name} can't be read"):
+            load(str(tmp_path / name), INPUT)
 
 
 def break_folder(root: Path, how: str) -> None:

@@ -90,6 +90,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
         ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
+        ({"seed": "4294967296"}, "seed: it is 4,294,967,295 at most"),
         ({"task": "cubs"}, "name: there is a task 'cubs' already"),
     ],
 )

@@ -1,5 +1,6 @@
 """An .npz file of images, read without ever unpickling. Needs no torch."""
 
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def read(path: Path, pixels: bool = True) -> Arrays:
                 raise RequestError(f"{path} has no {', '.join(missing)}; it needs {', '.join(KEYS)}")
             for key in KEYS:
                 arrays[key] = _read_array(file, key, path, pixels or not key.endswith("images"))
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, MemoryError, RuntimeError) as error:
         raise RequestError(f"{path} can't be read: {error}; write it again with numpy.savez") from None
     return Arrays(
         _images(arrays["train_images"], f"train_images in {path}"),
