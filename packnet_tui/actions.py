@@ -10,8 +10,6 @@ from textual.binding import Binding, BindingType
 from packnet_core.commands import summary
 from packnet_tui.widgets.picture import Picture
 
-# what is typed fast after these keys belongs to what they open, not to the pane one was in
-OPENING = frozenset({"add", "prune", "train", "stop", "drop", "runs", "command", "filter", "help", "palette", "theme"})
 Group = Literal["work", "look", "move", "program"]
 GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "program": "Program"}
 
@@ -87,9 +85,7 @@ def bindings(pane: int = 0) -> list[BindingType]:
     """The keys, for Textual: those of the screen, or those that one pane has of its own."""
     where = "screen." if pane else ""
     mine = (action for action in ACTIONS if action.keys and action.pane == pane)
-    return [
-        Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id, priority=a.name in OPENING) for a in mine
-    ]
+    return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
 
 
 def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:

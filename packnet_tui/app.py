@@ -11,8 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
@@ -22,6 +21,7 @@ from packnet_tui.lines import printable
 from packnet_tui.screens.engine import EngineLine
 from packnet_tui.screens.workbench import Workbench
 from packnet_tui.shell import typed
+from packnet_tui.typeahead import KeysInTurn
 from packnet_tui.watch import Watch
 from packnet_tui.widgets.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.widgets.picture import Picture
@@ -31,7 +31,7 @@ PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
 USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
 
 
-class PacknetApp(App[None]):
+class PacknetApp(KeysInTurn):
     """One file in the workbench."""
 
     TITLE = "packnet"
@@ -59,7 +59,6 @@ class PacknetApp(App[None]):
         self._first = list(submit)
         self._engine = EngineLine(path, self._hear)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ahead: list[events.Key] | None = None  # keys that wait for a screen that is being opened
 
     def get_default_screen(self) -> Screen[None]:
         return Workbench()
@@ -108,21 +107,6 @@ class PacknetApp(App[None]):
         """Stop drawing what happens, or go on with it."""
         self.held = held
         self.show()
-
-    def hold_keys(self) -> None:
-        """Let keys wait until a screen that is being opened can take them."""
-        self._ahead = self._ahead or []
-
-    def release_keys(self) -> None:
-        ahead, self._ahead = self._ahead or [], None
-        for event in ahead:
-            self.post_message(event)
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and self._ahead is not None and not event.is_forwarded:
-            self._ahead.append(event)
-        else:
-            await super().on_event(event)
 
     def submit(self, command: Command) -> None:
         """Have the engine do a command; a preview gives way to it."""

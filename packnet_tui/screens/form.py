@@ -67,11 +67,8 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel"),
-        # first of all, so that what is typed fast after a Tab goes to the next field, not to the one left
-        Binding("tab", "app.focus_next", priority=True),
-        Binding("shift+tab", "app.focus_previous", priority=True),
-        Binding("down", "vertical(1)", priority=True),
-        Binding("up", "vertical(-1)", priority=True),
+        Binding("down", "vertical(1)"),
+        Binding("up", "vertical(-1)"),
         Binding("ctrl+c", "cancel", priority=True),
     ]
     KEYS = "enter starts   tab next field   esc cancels"

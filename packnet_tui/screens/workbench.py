@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from packnet_core.errors import RequestError
-from packnet_tui.actions import OPENING, bindings
+from packnet_tui.actions import bindings
 from packnet_tui.screens.work import Work
 from packnet_tui.typed import COMMANDS, parse
 from packnet_tui.widgets.curves import Curves
@@ -122,7 +122,7 @@ class Workbench(Work):
                 self.zoom(pane)
         else:
             pane = _beside(here, shown, which)
-        self.set_focus(pane)  # at once: the next key may be there already
+        self.set_focus(pane)
 
     def action_zoom(self) -> None:
         self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
@@ -163,9 +163,6 @@ class Workbench(Work):
 
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not (action in OPENING and self.query_one(Prompt).display)  # there they are characters
 
     def action_copy(self) -> None:
         if isinstance(self.focused, Pane) and (text := self.focused.copied()):

@@ -51,7 +51,7 @@ class Prompt(Horizontal):
             line.value = text
         line.cursor_position = len(text)
         self.display = True
-        self.screen.set_focus(line)  # at once: what is typed fast after the key belongs here
+        self.screen.set_focus(line)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -108,10 +108,16 @@ def test_what_is_typed_at_once_goes_where_it_belongs(path, data, terminal):  # n
     """A slow connection brings many keys in one packet: some of them belong to a form that is not there yet."""
     terminal.type(f"packnet-tui open {path}; echo status $?")
     terminal.wait_for("idle")
-    terminal.press("-l", f"acars and birds\t{data}\r")
+    back = "\x7f"
+    terminal.press("-l", f"acars and birdses{back}{back}\tnowhere\x15{data}\t{back}{back}2\t{back * 5}0.05\r")
     job = until_event(path, JobFinished).event
     assert job.outcome == "done", job.message
-    assert read_header(path).document.tasks[0].name == "cars and birds"
+    task = read_header(path).document.tasks[0]
+    assert (task.name, task.recipe.epochs, task.recipe.lr) == ("cars and birds", 2, 0.05)
+    terminal.press("-l", ":help\r")
+    terminal.wait_for("past runs of the selected task")
+    terminal.press("Escape")
+    until(lambda: "past runs" not in terminal.screen(), "the help to go")
     terminal.press("q")
     terminal.wait_for("status 0")
 

@@ -80,6 +80,7 @@ class Desk:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+        await self.app.keys_done()
         await self.pilot.pause()
 
     async def write(self, text: str) -> None:
