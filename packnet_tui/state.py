@@ -238,6 +238,8 @@ class Story:
             case Evaluated(error=error):
                 top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
                 text = f"eval {name}  error {error.top1:.2f} %{top5}"
+            case Previewed():  # stars on the prune screen, and many
+                text = None
             case Note(level="warning"):
                 level = "warning"
             case JobFinished(outcome="failed"):

@@ -1,5 +1,6 @@
 """Pane 5: what happened, newest at the bottom; it follows, unless one has scrolled up."""
 
+import re
 import textwrap
 import time
 
@@ -70,7 +71,7 @@ def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
 def _pieces(line: LogLine, day: str, width: int) -> list[Text]:
     """A log line on as many lines as it takes, its text under its text."""
     lines = [Text(f"{'':{TIME}}{day}", "dim")] if day else []
-    tied = line.text.replace(" %", "\u00a0%").replace(" → ", "\u00a0→\u00a0")  # what belongs together stays together
+    tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # what belongs together stays together
     texts = textwrap.wrap(tied, max(12, width - TIME)) or [""]
     for i, text in enumerate(text.replace("\u00a0", " ") for text in texts):
         stamp = time.strftime("%H:%M:%S ", time.localtime(line.at)) if i == 0 else " " * TIME

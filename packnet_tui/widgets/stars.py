@@ -63,10 +63,10 @@ class Stars(Widget):
             plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
 
     def _line(self, waiting: bool) -> Text:
-        text = Text("right after pruning, % wrong: ", "dim", no_wrap=True, overflow="ellipsis")
+        text = Text("right after pruning, % wrong: ", "dim")
         for ratio, error in self._previews:
             text.append(f" {ratio:g}", "bold" if ratio == self._ratio else "not dim")
-            text.append(self.app.marks(f" ★{error:.1f} "), "not dim")
+            text.append(self.app.marks(f"\u00a0★{error:.1f} "), "not dim")
         if waiting:
             text.append(self.app.marks(" …"))
         return text if self._previews or waiting else Text("")
