@@ -66,7 +66,7 @@ class PacknetApp(KeysInTurn):
     def on_mount(self) -> None:
         self.set_class(self.marks.ascii, "ascii")
         # with sixteen colours, the terminal's own are the readable ones
-        if self.console.color_system == "standard" and not self.is_headless:
+        if self.console.color_system == "standard" and not self.is_headless and "TEXTUAL_THEME" not in os.environ:
             self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
         self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over all of it
