@@ -94,7 +94,8 @@ class PruneScreen(ModalScreen[Prune | None]):
     def on_resize(self, event: events.Resize) -> None:
         roomy = event.size.height >= ROOMY
         self.query_one(Stars).roomy = roomy
-        self.query_one(Cuts).styles.max_height = max(3, event.size.height - (18 if roomy else 11))  # the lines around it
+        around = 18 if roomy else 11  # lines
+        self.query_one(Cuts).styles.max_height = max(3, event.size.height - around)
         self._show_stars()
 
     def action_change(self, by: float) -> None:

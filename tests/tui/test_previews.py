@@ -54,7 +54,9 @@ async def test_errors_show_as_they_come_in(tmp_path):
         async with opened(path, SMALL) as desk:
             await desk.press("p")
             await desk.sees(PruneScreen)
-            assert "0\u00a0★17.0  0.5\u00a0★18.0  0.75\u00a0★21.5  0.9\u00a0★60.0  …" in desk.text(desk.app.screen.query_one(Stars))
+            assert "0\u00a0★17.0  0.5\u00a0★18.0  0.75\u00a0★21.5  0.9\u00a0★60.0  …" in desk.text(
+                desk.app.screen.query_one(Stars)
+            )
             append(path, entries([Previewed(task="cars", ratio=0.25, error=17.1, images=600)], job=9))
             await desk.until(lambda: "0.25\u00a0★17.1" in desk.text())
 
