@@ -22,6 +22,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     document: Document  # the file's, with the open task in it as far as it is
     before: float | None  # validation error before pruning, in percent
     run: dict[str, Any]  # how far the phase is
+    step: int = 1  # of a pruning in several steps
+    trials: tuple[tuple[float, float], ...] = ()  # ratios that were tried, and the validation error after each
 
 
 def base(document: Document) -> str:
@@ -29,11 +31,16 @@ def base(document: Document) -> str:
     return hashlib.sha256(encode_document(document).encode()).hexdigest()
 
 
+def read(path: Path) -> Checkpoint:
+    """What a checkpoint says. Raises FileError or msgspec.DecodeError where it is none."""
+    metadata, _, _ = read_safetensors_header(path)
+    return msgspec.json.decode(metadata.get("checkpoint", ""), type=Checkpoint)
+
+
 def find(path: Path, document: Document) -> Checkpoint | None:
     """The checkpoint that goes with the file as it stands; None where there is none or it can't be read."""
     try:
-        metadata, _, _ = read_safetensors_header(path)
-        checkpoint = msgspec.json.decode(metadata.get("checkpoint", ""), type=Checkpoint)
+        checkpoint = read(path)
     except (FileError, msgspec.DecodeError):
         return None
     return checkpoint if checkpoint.base == base(document) else None

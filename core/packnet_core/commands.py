@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from packnet_core.records import Recipe, Share
+from packnet_core.records import Own, Positive, Recipe, Share
 
 Changes = dict[str, float | int | str]  # fields of a Recipe to replace
 
@@ -21,6 +21,9 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     flip: bool | None = None  # None: as the data suggests
     limit: int | None = None
     prune: Share | None = None
+    own: tuple[Own, ...] = ()  # what of the shared rest the task has itself: a later task's biases, normalisation
+    layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); none: all
+    steps: Positive = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
     yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
 
@@ -28,8 +31,11 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
 class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     """Set a share of the open task's weights free in every layer, then retrain what is left (§3)."""
 
-    ratio: Share
-    layers: dict[str, Share] = {}  # another ratio for some layers, by name or pattern
+    ratio: Share  # with `max_drop` the largest that is tried
+    layers: dict[str, Share] = {}  # another ratio for some layers, by kind, name or pattern
+    steps: Positive = 1  # prune by small amounts, with a retraining after each (§4, end)
+    max_drop: Annotated[float, Meta(ge=0)] | None = None  # the points of validation error that it may cost
+    trials: Positive = 6  # of ratios, at the most, to find the largest within `max_drop`
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
@@ -89,6 +95,8 @@ def summary(command: Command) -> str:
             return f"add {task}"
         case Add(task=task, prune=ratio):
             return f"add {task} --prune {ratio:g}"
+        case Prune(max_drop=float(points)):
+            return f"prune --max-drop {points:g}"
         case Prune(ratio=ratio):
             return f"prune {ratio:g}"
         case Train():

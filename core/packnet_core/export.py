@@ -21,6 +21,6 @@ def export(path: str | Path, task: str, out: str | Path) -> int:
     network, document = storage.load(path)
     index = document.index(task)
     tensors = {name: owners.masked(w.data, network.owners[name], index) for name, w in network.weights.items()}
-    tensors |= network.rest
+    tensors |= network.rest_of(index)
     tensors |= {f"{network.head}.{part}": t for part, t in network.heads[index - 1].state_dict().items()}
     return storage.write_atomically(out, tensors, {"format": "pt"})

@@ -1,6 +1,6 @@
 """Every tensor of a network sorted: prunable weights, the shared rest, the head; or refused by name."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,10 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 from packnet_core.errors import RequestError
+from packnet_core.records import Own
 
 PRUNABLE = (_ConvNd, nn.Linear)  # grouped, depthwise and transposed convolutions are convolutions too
+NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 UNPACKABLE = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 
 
@@ -57,10 +59,27 @@ def sort(model: nn.Module, head: str) -> Sorted:
     return found
 
 
-def freeze_statistics(model: nn.Module) -> None:
-    """Put every layer with running statistics in evaluation mode: in training they move even without gradients."""
-    for module in model.modules():
-        if isinstance(module, _NormBase) and module.track_running_stats:
+def own(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> list[str]:
+    """The tensors of the shared rest that a task with its own biases (§5.3) or normalisation (§4, end) has itself.
+
+    Biases are those of every layer, normalisation its gain, bias and running statistics.
+    """
+    kinds = set(kinds)
+    norms = {f"{name}.{part}" for name, m in model.named_modules() if isinstance(m, NORMS) for part in m.state_dict()}
+    return [
+        name
+        for name in rest
+        if ("norms" in kinds and name in norms) or ("biases" in kinds and name.rpartition(".")[2].endswith("bias"))
+    ]
+
+
+def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
+    """Put layers with running statistics in evaluation mode, `but` for those whose statistics are named there.
+
+    In training they move even without gradients.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, _NormBase) and module.track_running_stats and f"{name}.running_mean" not in but:
             module.eval()
 
 

@@ -9,7 +9,7 @@ network.open_task(classes=3)                     # task 2 takes all that is free
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from packnet_core import digests, layers, owners, pruning
 from packnet_core.errors import Diverged, RequestError
-from packnet_core.records import MOST_TASKS
+from packnet_core.records import MOST_TASKS, Own
 
 
 class PackedNetwork:
@@ -25,8 +25,8 @@ class PackedNetwork:
 
     `model` holds all tasks' weights in place, and the newest task's head, so that it can be trained as it is.
     `head` names the module that tasks' heads take the place of. `weights` are the prunable parameters by name,
-    `owners` their owners (uint8, same shape: 0 free, k task k), `rest` the shared rest, `heads` one linear layer a
-    task, `open` the index of the open task (0: none).
+    `owners` their owners (uint8, same shape: 0 free, k task k), `rest` the shared rest, `own` what each task has
+    instead of a tensor of it, `heads` one linear layer a task, `open` the index of the open task (0: none).
 
     Raises RequestError for a network that can't be packed (see `layers.sort`).
     """
@@ -40,7 +40,9 @@ class PackedNetwork:
         self.head = head
         self.features = given.in_features
         self.weights = found.weights
-        self.rest = found.rest
+        self._live = found.rest  # the model's own tensors; what they hold is the rest of the task that is shown
+        self.rest = {name: tensor.data for name, tensor in found.rest.items()}
+        self.own: list[dict[str, Tensor]] = []
         self.owners = {name: torch.zeros_like(w, dtype=torch.uint8) for name, w in self.weights.items()}
         self.heads: list[nn.Linear] = []
         self.open = 0
@@ -59,17 +61,28 @@ class PackedNetwork:
         for head in self.heads:
             head.to(device)
         self.owners = {name: owner.to(device) for name, owner in self.owners.items()}
+        self.rest = {name: tensor.to(device) for name, tensor in self.rest.items()}
+        self.own = [{name: tensor.to(device) for name, tensor in own.items()} for own in self.own]
         # parameters move in place, but buffers are replaced by their moved copies
-        self.rest = layers.sort(self.model, self.head).rest
+        self._live = layers.sort(self.model, self.head).rest
+        self.restore_view()
 
     # -- the life of a task -------------------------------------------------------------------------------------
 
     def open_task(
-        self, classes: int, *, head: nn.Linear | None = None, generator: torch.Generator | None = None
+        self,
+        classes: int,
+        *,
+        head: nn.Linear | None = None,
+        own: Iterable[Own] = (),
+        only: Container[str] | None = None,
+        generator: torch.Generator | None = None,
     ) -> int:
         """Add a task that owns every weight no other task owns; its predecessor is sealed by that. Returns its index.
 
-        The head is new, uniform in ±1/sqrt(features), unless one is given. Raises RequestError for the 255th task.
+        The head is new, uniform in ±1/sqrt(features), unless one is given. A later task may have its `own` biases
+        (§5.3) or normalisation (§4), which begin as the shared ones, and take free weights of some layers `only`
+        (§5.4). Raises RequestError for the 255th task.
         """
         if self.tasks >= MOST_TASKS:
             raise RequestError(f"there can be {MOST_TASKS} tasks; task {self.tasks + 1} would be one more")
@@ -79,9 +92,11 @@ class PackedNetwork:
                 for parameter in head.parameters():
                     parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
         self.heads.append(head.to(self.device))
+        self.own.append({name: self.rest[name].clone() for name in layers.own(self.model, self.rest, own)})
         self.open = self.tasks
-        for owner in self.owners.values():
-            owner[owner == 0] = self.open
+        for name, owner in self.owners.items():
+            if only is None or self.open == 1 or name in only:
+                owner[owner == 0] = self.open
         self.restore_view()
         return self.open
 
@@ -107,7 +122,7 @@ class PackedNetwork:
             if not dense:
                 owner = self.owners[name]
                 owner[(weight.data == 0) & (owner == self.open)] = 0
-        for tensor in (*self.rest.values(), *self.heads[-1].state_dict().values()):
+        for tensor in (*self.rest.values(), *self.own[-1].values(), *self.heads[-1].state_dict().values()):
             if tensor.is_floating_point():
                 tensor.data.add_(0.0)
 
@@ -118,13 +133,14 @@ class PackedNetwork:
             self.weights[name].data[own] = 0.0
             owner[own] = 0
         self.heads.pop()
+        self.own.pop()
         self.open = 0
         self.restore_view()
 
     def check_finite(self) -> None:
         """Raises Diverged, naming the tensor, where a weight, a head or the rest has NaN or infinity."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
-        for name, tensor in {**self.weights, **self.rest, **head}.items():
+        for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
                 if bool(torch.isfinite(tensor.detach()).all()):
                     continue  # only the sum is too large
@@ -141,7 +157,7 @@ class PackedNetwork:
         """
         earlier = self.weights if task < self.tasks else ()
         values = ((name, owners.masked(self.weights[name].data, self.owners[name], task)) for name in earlier)
-        with self._holding(values, self.heads[task - 1]) as model:
+        with self._holding(values, task) as model:
             yield model
 
     @contextmanager
@@ -150,7 +166,7 @@ class PackedNetwork:
 
         Raises Diverged where a weight is NaN or infinite.
         """
-        with self._holding(((n, self._pruned(n, r)) for n, r in ratios.items()), self.heads[-1]) as model:
+        with self._holding(((n, self._pruned(n, r)) for n, r in ratios.items()), self.tasks) as model:
             yield model
 
     def _pruned(self, name: str, ratio: float) -> Tensor:
@@ -160,14 +176,14 @@ class PackedNetwork:
         return weight
 
     @contextmanager
-    def _holding(self, values: Iterable[tuple[str, Tensor]], head: nn.Module) -> Iterator[nn.Module]:
-        """The model in evaluation mode with other weights and a head, for as long as the context lasts."""
+    def _holding(self, values: Iterable[tuple[str, Tensor]], task: int) -> Iterator[nn.Module]:
+        """The model in evaluation mode with other weights and a task's rest and head, while the context lasts."""
         kept = {name: parameter.data for name, parameter in self.weights.items()}
         modes = {module: module.training for module in self.model.modules()}
         try:
             for name, value in values:
                 self.weights[name].data = value
-            self._show(head)
+            self._show(task)
             self.model.eval()
             yield self.model
         finally:
@@ -177,28 +193,36 @@ class PackedNetwork:
             for module, mode in modes.items():
                 module.training = mode
 
-    def train_mode(self) -> list[nn.Parameter]:
+    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
         """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
 
-        These are its head, and for the first task the shared rest; for later ones the rest is frozen, running
-        statistics too (§3). Dropout stays as the network has it.
+        These are its head; for the first task the shared rest, unless `only` some layers are to be trained (§5.4);
+        for later ones what they have of their own of it. All else is frozen, running statistics too (§3). Dropout
+        stays as the network has it.
         """
         self.model.train()
         self.model.requires_grad_(False)
+        rest = self.rest if self.open == 1 and only is None else self.own[self.open - 1]
         trained = list(self.heads[self.open - 1].parameters())
-        if self.open == 1:
-            trained += [tensor for tensor in self.rest.values() if isinstance(tensor, nn.Parameter)]
-        else:
-            layers.freeze_statistics(self.model)
-        for parameter in (*trained, *self.weights.values()):
+        trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
+        layers.freeze_statistics(self.model, rest)
+        chosen = (weight for name, weight in self.weights.items() if only is None or name in only)
+        for parameter in (*trained, *chosen):
             parameter.requires_grad_(True)
         return trained
 
     def restore_view(self) -> None:
-        """Put the newest task's head in its place in the model."""
-        self._show(self.heads[-1] if self.heads else nn.Linear(self.features, 1).to(self.device))
+        """Put the newest task's rest and head in their places in the model."""
+        self._show(self.tasks)
 
-    def _show(self, head: nn.Module) -> None:
+    def rest_of(self, task: int) -> dict[str, Tensor]:
+        """The rest as a task has it: the shared one, with its own tensors in their places."""
+        return {**self.rest, **self.own[task - 1]} if task else self.rest
+
+    def _show(self, task: int) -> None:
+        for name, tensor in self.rest_of(task).items():
+            self._live[name].data = tensor
+        head = self.heads[task - 1] if task else nn.Linear(self.features, 1).to(self.device)
         self.model.set_submodule(self.head, head)
 
     # -- facts --------------------------------------------------------------------------------------------------
@@ -213,6 +237,6 @@ class PackedNetwork:
 
     def task_digest(self, task: int, weights_digests: list[str]) -> str:
         """Digest of all that `task` uses, from the digests of the weights of tasks 1..task."""
-        rest = digests.tensors_digest(self.rest)
+        rest = digests.tensors_digest(self.rest_of(task))
         head = digests.tensors_digest(self.heads[task - 1].state_dict())
         return digests.task_digest(weights_digests[:task], rest, head)

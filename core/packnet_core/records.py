@@ -3,6 +3,8 @@
 `docs/format.md` describes the same document for other languages.
 """
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,6 +16,7 @@ FORMAT_VERSION = 1
 LARGEST_SEED = 2**32 - 1
 MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
 
+Own = Literal["biases", "norms"]
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
 Positive = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -101,6 +104,8 @@ class Task(Struct, frozen=True, kw_only=True):
     chance: float  # the error in percent of always answering the test set's largest class
     weights_digest: str  # of the weights this task owns, hex
     digest: str  # of all that it uses: "sha256:" and hex
+    own: tuple[Own, ...] = ()  # what of the shared rest it has itself (§5.3; §4, end)
+    layers: tuple[str, ...] = ()  # kinds, names or patterns of the layers it trains (§5.4); none: all
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -165,6 +170,44 @@ class Document(Struct, frozen=True, kw_only=True):
                 return index
         known = ", ".join(task.name for task in self.tasks) or "none yet"
         raise RequestError(f"no task {name!r} in this file; its tasks: {known}")
+
+
+KINDS = ("all", "conv", "fc", "classifier")
+
+
+def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
+    """The layers that are named (§5.4): `conv`, `fc`, `all`, `classifier` (the head alone, so none), or patterns.
+
+    Nothing named is all. A pattern such as `features.*` fits a layer's name with or without its `.weight`. Raises
+    RequestError for one that no layer fits.
+    """
+    found = set()
+    for kind in kinds or ("all",):
+        fitting = {layer.name for layer in document.layers if _fits(layer, kind)}
+        if not fitting and kind not in KINDS:
+            raise RequestError(f"no layer fits {kind!r}; packnet inspect lists them")
+        found |= fitting
+    return [layer.name for layer in document.layers if layer.name in found]
+
+
+def _fits(layer: Layer, kind: str) -> bool:
+    match kind:
+        case "all":
+            return True
+        case "classifier":
+            return False
+        case "conv" | "fc":
+            return (len(layer.shape) > 2) == (kind == "conv")
+        case _:
+            return fnmatchcase(layer.name, kind) or fnmatchcase(layer.name, kind + ".weight")
+
+
+def dense_layers(document: Document) -> frozenset[str]:
+    """The layers whose every weight that no sealed task owns belongs to the open task: where it is not pruned yet."""
+    task = document.open_task
+    if task is None or task.phase != "trained":
+        return frozenset()
+    return frozenset(chosen_layers(document, task.layers if len(document.tasks) > 1 else ()))
 
 
 def planes(tasks: int) -> int:

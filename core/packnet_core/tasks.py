@@ -6,11 +6,10 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 """
 
 import unicodedata
-from fnmatch import fnmatchcase
 
 from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError
-from packnet_core.records import MOST_TASKS, Document, Task
+from packnet_core.records import MOST_TASKS, Document, Task, chosen_layers
 
 
 def check(document: Document, command: Command, interrupted: bool = False) -> None:
@@ -61,7 +60,7 @@ def open_task(document: Document, wanted: str) -> Task:
 
 
 def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
-    """The pruning ratio of every layer. `command.layers` names layers or patterns like `features.*`; later ones win.
+    """The pruning ratio of every layer. `command.layers` names layers, `conv`, `fc` or patterns; later ones win.
 
     Raises RequestError for a ratio outside 0..1 or a pattern that no layer fits.
     """
@@ -69,11 +68,14 @@ def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
     ratios = {layer.name: command.ratio for layer in document.layers}
     for pattern, ratio in command.layers.items():
         _check_ratio(ratio)
-        fitting = [name for name in ratios if fnmatchcase(name, pattern) or fnmatchcase(name, pattern + ".weight")]
-        if not fitting:
-            raise RequestError(f"no layer fits {pattern!r}; packnet inspect lists them")
-        ratios.update(dict.fromkeys(fitting, ratio))
+        ratios.update(dict.fromkeys(chosen_layers(document, (pattern,)), ratio))
     return ratios
+
+
+def step_ratio(ratio: float, step: int, steps: int) -> float:
+    """The share of a task's weights that is free after a step of several, each of which frees the same share of those
+    that are left; after the last it is `ratio` itself."""
+    return ratio if step == steps else 1 - (1 - ratio) ** (step / steps)
 
 
 def no_better_than_chance(task: Task) -> bool:
@@ -101,14 +103,18 @@ def _check_add(document: Document, command: Add) -> None:
     if command.prune is not None:
         _check_ratio(command.prune)
     command.recipe.changed({})
+    if command.own and not document.tasks:
+        raise RequestError("the first task has biases and normalisation of its own anyway; --own is for later ones")
+    chosen = chosen_layers(document, command.layers)
     newest = document.open_task
-    if newest and newest.phase == "trained":
+    if newest and newest.phase == "trained" and document.owned[-1]:
         raise RequestError(
             f"task {newest.name!r} still owns every weight that is not sealed; prune it first, for example with: "
             "packnet prune FILE 0.75"
         )
-    if document.tasks and document.free == 0:
-        raise RequestError("no weight is free, so no task can be added; prune the open task to free some")
+    if document.tasks and chosen and not any(layer.free for layer in document.layers if layer.name in chosen):
+        where = "" if len(chosen) == len(document.layers) else f" in the layers {', '.join(command.layers)}"
+        raise RequestError(f"no weight is free{where}, so no task can be added; prune the open task to free some")
     if newest and no_better_than_chance(newest) and not command.yes:
         assert newest.error is not None
         raise RequestError(

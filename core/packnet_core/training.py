@@ -58,6 +58,7 @@ class Run:
     train: Images
     validation: Images
     flip: bool
+    only: frozenset[str] | None = None  # the layers that are trained; None: all
     later_steps: int = 0  # of the job's phases after this one: the time left is for the whole job
     epoch: int = 1  # the epoch under way, from 1
     step: int = 0  # steps done in it
@@ -65,8 +66,9 @@ class Run:
 
     def __post_init__(self) -> None:
         network = self.network
-        others = network.train_mode()
-        pairs = [(parameter, network.owners[name]) for name, parameter in network.weights.items()]
+        others = network.train_mode(self.only)
+        chosen = [name for name in network.weights if self.only is None or name in self.only]
+        pairs = [(network.weights[name], network.owners[name]) for name in chosen]
         self.optimizer = GuardedOptimizer(self._make, pairs, others, network.open)
         self._steps_done = 0
         self._time = 0.0  # spent in this process on this phase, validation too
@@ -95,7 +97,7 @@ class Run:
         network = self.network
         while self.epoch <= self.epochs:
             begun = time.monotonic()
-            network.train_mode()
+            network.train_mode(self.only)
             self.optimizer.set_lr(self.lr(self.epoch))
             if self.step == 0:
                 self.sums = Sums()

@@ -22,7 +22,7 @@ def verify(path: str | Path) -> Iterator[Checked]:
     Raises FileError where header, tensors and counts contradict each other; a digest that does not fit is yielded.
     """
     network, document = storage.load(path)
-    tensors = len(network.weights) + len(network.rest) + 2 * network.tasks
+    tensors = len(network.weights) + len(network.rest) + sum(map(len, network.own)) + 2 * network.tasks
     yield Checked("header and tensors", True, f"{tensors} tensors, whole and of the right shapes")
     yield Checked("layer counts", True, f"{document.weights:,} weights in {len(document.layers)} layers")
     own = []

@@ -28,12 +28,18 @@ class Places:
         self.address = self.folder / "engine.json"  # where the running engine listens
         self.log = self.folder / "engine.log"  # what the engine process printed
         self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
+        self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
+
+    def give_up(self) -> None:
+        """Remove what an interrupted job left to go on from."""
+        self.checkpoint.unlink(missing_ok=True)
+        self.best.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
         """Put what is left beside a file that is gone out of the way of a new file of the same name."""
         if self.journal.exists():
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
-        self.checkpoint.unlink(missing_ok=True)
+        self.give_up()
 
     def socket_folder(self) -> Path:
         """A folder of this user alone whose socket paths are short enough to bind.

@@ -10,6 +10,7 @@ import msgspec
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from packnet_core import layers
 from packnet_core.checkpoint import Checkpoint
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile.storage import build, write_atomically
@@ -21,6 +22,7 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
     everything |= {f"owner.{name}": owner for name, owner in network.owners.items()}
     for index, head in enumerate(network.heads, 1):
         everything |= {f"head.{index}.{part}": t for part, t in head.state_dict().items()}
+        everything |= {f"rest.{index}.{name}": t for name, t in network.own[index - 1].items()}
     everything |= {f"run.{name}": t for name, t in tensors.items()}
     write_atomically(path, everything, {"checkpoint": msgspec.json.encode(checkpoint).decode()})
 
@@ -38,6 +40,8 @@ def load(path: Path, checkpoint: Checkpoint) -> tuple[PackedNetwork, dict[str, T
             head = nn.Linear(network.features, len(task.classes))
             head.load_state_dict({part: file.get_tensor(f"head.{index}.{part}") for part in ("weight", "bias")})
             network.heads.append(head)
+            own = layers.own(network.model, network.rest, task.own)
+            network.own.append({name: file.get_tensor(f"rest.{index}.{name}").clone() for name in own})
         names = list(file.keys())
         tensors = {n.removeprefix("run."): file.get_tensor(n).clone() for n in names if n.startswith("run.")}
     network.open = len(document.tasks)

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
-from packnet_core.errors import FileError
-from packnet_core.records import FORMAT_VERSION, MOST_TASKS, Document, planes
+from packnet_core.errors import FileError, RequestError
+from packnet_core.records import FORMAT_VERSION, MOST_TASKS, Document, dense_layers, planes
 
 LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
 OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
@@ -140,11 +140,12 @@ class _Check:
         self.tasks()
         self.layers()
         self.heads()
+        self.rest()
         known = {layer.name for layer in self.document.layers}
         known |= {OWNER + name for name in known if self.owner_bits}
         known |= {f"{HEAD}{i}.{part}" for i in range(1, len(self.document.tasks) + 1) for part in ("weight", "bias")}
         for name in self.tensors:
-            if name.startswith("packnet.") and name not in known and not name.startswith(REST):
+            if name.startswith("packnet.") and name not in known and not name.startswith(REST):  # see `rest`
                 self.wrong(f"tensor {name!r} belongs to nothing")
 
     def wrong(self, what: str) -> NoReturn:
@@ -176,18 +177,37 @@ class _Check:
             self.wrong(f"mean and std should have {channels} values each, one a channel")
 
     def layers(self) -> None:
-        dense = self.document.open_task is not None and self.document.open_task.phase == "trained"
+        try:
+            dense = dense_layers(self.document)
+        except RequestError as error:
+            self.wrong(str(error))
         for layer in self.document.layers:
             n = layer.weights
             self.tensor(layer.name, "F32", layer.shape)
             if (
                 len(layer.owned) != len(self.document.tasks)
                 or sum(layer.owned) > n
-                or (dense and sum(layer.owned) != n)
+                or (layer.name in dense and sum(layer.owned) != n)
             ):
                 self.wrong(f"layer {layer.name!r} has {n} weights, and its owners' counts are {list(layer.owned)}")
             if self.owner_bits:
                 self.tensor(OWNER + layer.name, "U8", (self.owner_bits, (n + 7) // 8))
+
+    def rest(self) -> None:
+        """What tasks have of their own is of the type and shape of what it stands for."""
+        for name in self.tensors:
+            if not name.startswith(REST):
+                continue
+            index, _, shared = name.removeprefix(REST).partition(".")
+            task = self.document.tasks[int(index) - 1] if index.isdigit() and int(index) in self.indices else None
+            like = self.tensors.get(shared)
+            if task is None or not task.own or like is None:
+                self.wrong(f"tensor {name!r} belongs to nothing")
+            self.tensor(name, like.dtype, like.shape)
+
+    @property
+    def indices(self) -> range:
+        return range(1, len(self.document.tasks) + 1)
 
     def heads(self) -> None:
         for index, task in enumerate(self.document.tasks, 1):

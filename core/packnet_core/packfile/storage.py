@@ -12,11 +12,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from packnet_core import architectures, owners
+from packnet_core import architectures, layers, owners
 from packnet_core.errors import FileError, WorkError
 from packnet_core.network import PackedNetwork
-from packnet_core.packfile.header import HEAD, OWNER, Header, TensorInfo, encode_document, read_header
-from packnet_core.records import Architecture, Document
+from packnet_core.packfile.header import HEAD, OWNER, REST, Header, TensorInfo, encode_document, read_header
+from packnet_core.records import Architecture, Document, dense_layers
 
 DTYPES = {
     torch.float32: "F32",
@@ -55,6 +55,7 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
             _fill(head.weight, file.get_tensor(f"{HEAD}{index}.weight"), f"head of {task.name}", path)
             _fill(head.bias, file.get_tensor(f"{HEAD}{index}.bias"), f"head of {task.name}", path)
             network.heads.append(head)
+            network.own.append(_read_own(file, header, network, index, path))
         for name in wanted:
             network.owners[name] = torch.from_numpy(read_owners(file, header, name))
     network.open = len(document.tasks) if document.open_task else 0
@@ -78,13 +79,14 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
     path = Path(path)
     if path.exists():
         check_sealed(path, network, document)
-    tasks = network.tasks
+    count = network.tasks
     tensors: dict[str, Tensor] = {**network.weights, **network.rest}
     for index, head in enumerate(network.heads, 1):
         tensors[f"{HEAD}{index}.weight"], tensors[f"{HEAD}{index}.bias"] = head.weight, head.bias
-    if tasks > 1:
+        tensors |= {f"{REST}{index}.{name}": tensor for name, tensor in network.own[index - 1].items()}
+    if count > 1:
         for name, owner in network.owners.items():
-            tensors[OWNER + name] = torch.from_numpy(owners.encode(owner.cpu().numpy(), tasks))
+            tensors[OWNER + name] = torch.from_numpy(owners.encode(owner.cpu().numpy(), count))
     metadata = {"format": "pt", "packnet": encode_document(document)}
     return write_atomically(path, tensors, metadata)
 
@@ -162,10 +164,23 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None
         for name, tensor in network.rest.items():
             if not _same_bits(file.get_tensor(name), tensor):
                 refuse(f"{name!r}")
-        for index in range(1, sealed + 1):
+        for index, task in enumerate(document.tasks[:sealed], 1):
             for part_name, tensor in network.heads[index - 1].state_dict().items():
                 if not _same_bits(file.get_tensor(f"{HEAD}{index}.{part_name}"), tensor):
-                    refuse(f"the head of task {document.tasks[index - 1].name!r}")
+                    refuse(f"the head of task {task.name!r}")
+            for name, tensor in network.own[index - 1].items():
+                if not _same_bits(file.get_tensor(f"{REST}{index}.{name}"), tensor):
+                    refuse(f"{name!r} of task {task.name!r}, its own,")
+
+
+def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
+    """What a task has instead of tensors of the shared rest."""
+    own = header.document.tasks[index - 1].own
+    wanted = layers.own(network.model, network.rest, own)
+    for name in wanted:
+        if f"{REST}{index}.{name}" not in header.tensors:
+            raise FileError(f"{path.name}: tensor '{REST}{index}.{name}' is missing, and the task has its own {own[0]}")
+    return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
 
 
 def read_owners(file: safe_open, header: Header, name: str) -> owners.Bytes:
@@ -174,7 +189,7 @@ def read_owners(file: safe_open, header: Header, name: str) -> owners.Bytes:
     weight = file.get_tensor(name).numpy()
     if not document.tasks:
         return np.zeros(weight.shape, np.uint8)
-    dense = len(document.tasks) if document.tasks[-1].phase == "trained" else 0
+    dense = len(document.tasks) if name in dense_layers(document) else 0
     planes = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
     return owners.decode(planes, weight, dense)
 
