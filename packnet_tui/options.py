@@ -10,8 +10,13 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
-from packnet_core.records import LARGEST_SEED, Document
+from packnet_core.records import KINDS, LARGEST_SEED, Document
 from packnet_tui.completion import completions
+
+
+class Own(StrEnum):
+    biases = "biases"
+    norms = "norms"
 
 
 class Optimizer(StrEnum):
@@ -71,9 +76,13 @@ def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
+    return [f"{name}=" for name in complete_layer_names(ctx, incomplete) if name not in ("all", "classifier")]
+
+
+def complete_layer_names(ctx: typer.Context, incomplete: str) -> list[str]:
     document = _document(ctx)
-    names = [layer.name.removesuffix(".weight") + "=" for layer in document.layers] if document else []
-    return [name for name in names if name.startswith(incomplete)]
+    names = [layer.name.removesuffix(".weight") for layer in document.layers] if document else []
+    return [name for name in (*KINDS, *names) if name.startswith(incomplete)]
 
 
 def complete_data(incomplete: str) -> list[str]:
@@ -143,6 +152,20 @@ Flip = Annotated[
 Limit = Annotated[
     int | None, typer.Option(metavar="IMAGES", min=1, help="Use so many training images at most (default: all).")
 ]
+OwnRest = Annotated[
+    list[Own] | None,
+    typer.Option(help="Give the task biases or normalisation layers of its own; may be repeated (default: shared)."),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="all|conv|fc|classifier|NAME",
+        help="Train these layers alone, by kind, name or pattern; may be repeated (default: all). "
+        "classifier is the head alone.",
+        autocompletion=complete_layer_names,
+    ),
+]
+Steps = Annotated[int, typer.Option(metavar="N", min=1, help="Prune in so many steps, with a retraining after each.")]
 Seed = Annotated[
     int,
     typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the split, the order and the new head."),

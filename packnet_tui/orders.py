@@ -11,10 +11,12 @@ import typer
 
 from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.data import resolve
+from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
 from packnet_tui import options as o
 
 PAPER = Recipe()  # the defaults, from the paper
+LARGEST = 0.95  # ratio that is tried where none is given: the paper's (Figure 4)
 
 app = typer.Typer()
 
@@ -36,6 +38,7 @@ def examples(*lines: str) -> str:
     epilog=examples(
         "packnet add model.safetensors cubs --data ~/cubs --prune 0.75",
         "packnet add model.safetensors signs --data signs.npz --no-flip --epochs 8 --lr 0.02 --limit 1200",
+        "packnet add model.safetensors birds --data ~/birds --own norms --layers conv --layers 'classifier.*'",
     )
 )
 def add(
@@ -55,8 +58,11 @@ def add(
             metavar="R", help="Then set this share of its weights free in every layer, and retrain (default: not yet)."
         ),
     ] = None,
+    steps: o.Steps = 1,
     retrain_epochs: o.RetrainEpochs = None,
     retrain_lr: o.RetrainRate = None,
+    own: o.OwnRest = None,
+    layers: o.Layers = None,
     limit: o.Limit = None,
     flip: o.Flip = None,
     device: o.Device = None,
@@ -81,6 +87,9 @@ def add(
         flip=flip,
         limit=limit,
         prune=prune,
+        steps=steps,
+        own=tuple(dict.fromkeys(kind.value for kind in own or ())),
+        layers=tuple(layers or ()),
         device=device,
         yes=yes,
     )
@@ -90,20 +99,41 @@ def add(
 @app.command(
     epilog=examples(
         "packnet prune model.safetensors 0.75",
-        "packnet prune model.safetensors 0.5 --layer 'features.*=0.3' --layer classifier.0=0.9 --retrain-epochs 10",
+        "packnet prune model.safetensors 0.5 --layer 'features.*=0.3' --layer fc=0.9 --retrain-epochs 10",
+        "packnet prune model.safetensors --max-drop 1 --steps 2",
     )
 )
 def prune(
     file: o.File,
-    ratio: Annotated[float, typer.Argument(metavar="R", help="The share to set free, 0 to 1.", show_default=False)],
+    ratio: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="[R]",
+            help="The share to set free, 0 to 1; with --max-drop the largest that is tried (0.95).",
+            show_default=False,
+        ),
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=R",
-            help="Another ratio for a layer, or for all that fit a pattern; may be repeated, the last fit wins.",
+            help="Another ratio for a layer, for conv or fc, or for all that fit a pattern; the last fit wins.",
             autocompletion=o.complete_layers,
         ),
     ] = None,
+    steps: o.Steps = 1,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="Find the largest ratio that costs at most so many points of validation error, retrained.",
+            callback=o.not_negative,
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Try so many ratios at the most to find it.")] = Prune(
+        ratio=0
+    ).trials,
     retrain_epochs: o.RetrainEpochs = None,
     retrain_lr: o.RetrainRate = None,
     batch_size: o.BatchSize = None,
@@ -116,12 +146,18 @@ def prune(
     """Set weights of the open task free, and retrain.
 
     A share of its own weights is set free in every layer, smallest magnitudes first, then what is left is retrained.
-    What is not given stays as the task was trained.
+    What is not given stays as the task was trained. --max-drop tries ratios by bisection, each with its retraining,
+    measured on the validation images, and changes the file when it has found one.
     """
+    if ratio is None and max_drop is None:
+        raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
     changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size)
     command = Prune(
-        ratio=ratio,
+        ratio=LARGEST if ratio is None else ratio,
         layers=o.layer_ratios(layer or []),
+        steps=steps,
+        max_drop=max_drop,
+        trials=trials,
         recipe=changes,
         data=_resolved(data),
         limit=limit,

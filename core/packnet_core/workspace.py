@@ -16,7 +16,8 @@ from packnet_core.errors import Diverged, FileError, RequestError
 from packnet_core.events import Checked, Event, Note, Occupancy, PhaseStarted, Saved
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
-from packnet_core.phases import Phases, changed_recipe
+from packnet_core.phases import changed_recipe
+from packnet_core.prunings import Prunings
 from packnet_core.records import Document, Step, Task
 from packnet_core.training import evaluate, preview
 
@@ -24,7 +25,7 @@ Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
 
 
-class Workspace(Phases):
+class Workspace(Prunings):
     """A pack file opened to work on it, under the file's lock.
 
     `network` and `document` go together; between jobs they are what the file holds.
