@@ -108,7 +108,7 @@ def prune(
     ratio: Annotated[
         float | None,
         typer.Argument(
-            metavar="[R]",
+            metavar="R",
             help="The share to set free, 0 to 1; with --max-drop the largest that is tried (0.95).",
             show_default=False,
         ),

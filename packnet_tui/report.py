@@ -55,6 +55,8 @@ def facts(header: Header, evaluations: dict[str, Entry]) -> dict[str, Any]:
                 "error": task.error,
                 "last_evaluation": _evaluation(evaluations.get(task.name)),
                 "digest": task.digest,
+                **({"own": list(task.own)} if task.own else {}),
+                **({"layers": list(task.layers)} if task.layers else {}),
             }
             for index, task in enumerate(document.tasks, 1)
         ],

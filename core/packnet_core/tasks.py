@@ -103,6 +103,8 @@ def _check_add(document: Document, command: Add) -> None:
     if command.prune is not None:
         _check_ratio(command.prune)
     command.recipe.changed({})
+    if command.steps > 1 and command.prune is None:
+        raise RequestError("steps are those of a pruning; give its ratio too: --prune 0.75")
     if command.own and not document.tasks:
         raise RequestError("the first task has biases and normalisation of its own anyway; --own is for later ones")
     chosen = chosen_layers(document, command.layers)

@@ -134,7 +134,8 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
     said = (
         "add f cubs --data d.npz --epochs 3 --lr 0.02 --batch-size 8 --optimizer adamw --momentum 0.5 "
         "--weight-decay 0.1 --decay-epoch 2 --prune 0.75 --retrain-epochs 1 --retrain-lr 0.001 --limit 99 "
-        "--no-flip --device cpu --seed 7 --yes"
+        "--no-flip --device cpu --seed 7 --yes --steps 3 --own norms --own biases --own norms "
+        "--layers conv --layers classifier.*"
     )
     command = asked(*said.split())
     assert isinstance(command, Add)
@@ -143,6 +144,7 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
     assert (recipe.epochs, recipe.lr, recipe.batch_size, recipe.optimizer) == (3, 0.02, 8, "adamw")
     assert (recipe.momentum, recipe.weight_decay, recipe.decay_epoch, recipe.seed) == (0.5, 0.1, 2, 7)
     assert (recipe.retrain_epochs, recipe.retrain_lr) == (1, 0.001)
+    assert (command.steps, command.own, command.layers) == (3, ("norms", "biases"), ("conv", "classifier.*"))
     assert (command.prune, command.limit, command.flip, command.device, command.yes) == (0.75, 99, False, "cpu", True)
 
 
@@ -157,9 +159,17 @@ def test_defaults_are_the_papers_or_the_tasks_own(asked):
 def test_the_other_commands_ask_for_what_was_said(asked):
     command = asked("prune", "f", "0.5", "--layer", "features.*=0.3", "--layer", "a=b=0.9", "--retrain-epochs", "2")
     assert command == Prune(ratio=0.5, layers={"features.*": 0.3, "a=b": 0.9}, recipe={"retrain_epochs": 2})
+    command = asked("prune", "f", "--max-drop", "1.5", "--trials", "4", "--steps", "2")
+    assert command == Prune(ratio=0.95, max_drop=1.5, trials=4, steps=2)
+    assert asked("prune", "f", "0.8", "--max-drop", "0") == Prune(ratio=0.8, max_drop=0)
     assert asked("train", "f", "--epochs", "5", "--lr", "0.1") == Train(recipe={"epochs": 5, "lr": 0.1})
     assert asked("eval", "f", "a", "b") == Evaluate(tasks=("a", "b"))
     assert asked("drop", "f", "a", "--yes") == Drop(task="a", yes=True)
+
+
+def test_a_pruning_needs_a_ratio_or_what_it_may_cost(capsys):
+    assert packnet(["prune", "f"]) == 2
+    assert "give a ratio, such as 0.75, or the points it may cost: --max-drop 1" in one_line(capsys.readouterr().err)
 
 
 def complete(*words: str) -> list[str]:
@@ -177,6 +187,7 @@ def complete(*words: str) -> list[str]:
 def test_completion_of_names_in_the_file(file):
     assert complete("packnet", "eval", str(file), "le") == ["letters"]
     assert complete("packnet", "prune", str(file), "0.5", "--layer", "feat") == ["features.0=", "features.3="]
+    assert complete("packnet", "add", str(file), "x", "--layers", "c") == ["conv", "classifier", "classifier.0"]
 
 
 def test_completion_says_nothing_of_a_file_it_cannot_read(tmp_path):
