@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.owners import bits, blocks, differ, equal, full_mask
+from packnet_core.blockwise import blocks
+from packnet_core.owners import bits, differ, equal, full_mask
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 

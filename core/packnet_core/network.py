@@ -12,6 +12,7 @@ with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,7 +44,10 @@ class PackedNetwork:
         self._live = found.rest  # the model's own tensors; what they hold is the rest of the task that is shown
         self.rest = {name: tensor.data for name, tensor in found.rest.items()}
         self.own: list[dict[str, Tensor]] = []
-        self.owners = {name: torch.zeros_like(w, dtype=torch.uint8) for name, w in self.weights.items()}
+        # NumPy's zeros take no memory until they are written to, and a file's owners take their place
+        self.owners = {
+            name: torch.from_numpy(np.zeros(w.shape, np.uint8)).to(w.device) for name, w in self.weights.items()
+        }
         self.heads: list[nn.Linear] = []
         self.open = 0
 

@@ -10,18 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from packnet_core.blockwise import blocks, on_threads
 from packnet_core.records import planes
 
 Bytes = NDArray[np.uint8]
-# Elements worked on at once. On a CPU a few such pieces stay in cache; on a GPU a launch must be worth its while.
-BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
-
-
-def blocks(count: int, device: torch.device) -> Iterator[slice]:
-    """Slices that cover `count` elements, of a size that suits the device."""
-    size = BLOCK.get(device.type, 1 << 24)
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+FEW = 16  # tasks that are counted one by one faster than all at once
+ONES = np.uint64(0x0101010101010101)
+# for every byte its eight bits, a byte each, the least significant first
+SPREAD = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").reshape(-1).view("<u8")
 
 
 def bits(tensor: Tensor) -> Tensor:
@@ -64,13 +60,35 @@ def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
 
 def counts(owner: Tensor, tasks: int) -> list[int]:
     """How many weights each of the tasks 1..tasks owns."""
-    return [int(n) for n in torch.bincount(owner.view(-1), minlength=tasks + 1)[1 : tasks + 1]]
+    flat = owner.view(-1)
+    if flat.device.type != "cpu" or tasks > FEW:
+        return [int(n) for n in torch.bincount(flat, minlength=tasks + 1)[1 : tasks + 1]]
+    values = flat.numpy()
+
+    def count(stretch: Iterator[slice]) -> list[int]:
+        found = [0] * tasks
+        for block in stretch:
+            for task in range(tasks):
+                found[task] += int(np.count_nonzero(values[block] == task + 1))
+        return found
+
+    parts = on_threads(count, values.size)
+    return [sum(part[task] for part in parts) for task in range(tasks)]
 
 
 def encode(owner: Bytes, tasks: int) -> Bytes:
     """Owners as bit planes `[bits, ceil(n/8)]` of the code `owner - 1` (0 for free), least significant bit first."""
-    code = np.where(owner > 0, owner - np.uint8(1), np.uint8(0)).astype(np.uint8).ravel()
-    return np.stack([np.packbits((code >> bit) & 1, bitorder="little") for bit in range(planes(tasks))])
+    flat = owner.reshape(-1)
+    out = np.empty((planes(tasks), (flat.size + 7) // 8), np.uint8)
+
+    def pack(stretch: Iterator[slice]) -> None:
+        for block in stretch:
+            code = flat[block] - (flat[block] > 0)
+            for bit, plane in enumerate(out):
+                plane[_bytes(block)] = np.packbits(code & np.uint8(1 << bit), bitorder="little")
+
+    on_threads(pack, flat.size)
+    return out
 
 
 def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
@@ -80,18 +98,24 @@ def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: i
     it owns all that no sealed task owns.
     """
     flat = weight.reshape(-1)
-    owner = np.empty(flat.size, np.uint8)
-    for start in range(0, flat.size, 1 << 18):  # a multiple of 8, and small enough to stay in cache
-        values = flat[start : start + (1 << 18)]
-        part = owner[start : start + (1 << 18)]
-        part[:] = 1
-        if code_planes is not None:
-            for bit, plane in enumerate(code_planes):
-                part += (
-                    np.unpackbits(plane[start // 8 :][: (values.size + 7) // 8], bitorder="little")[: values.size]
-                    << bit
-                )
-        part *= values != 0
-        if open_dense:
-            part[part == 0] = open_dense
+    words = np.empty((flat.size + 7) // 8, np.uint64)  # eight owners each
+    owner = words.view(np.uint8)[: flat.size]
+
+    def unpack(stretch: Iterator[slice]) -> None:
+        for block in stretch:
+            part = words[_bytes(block)]
+            part[:] = ONES
+            for bit, plane in enumerate(code_planes if code_planes is not None else ()):
+                part += SPREAD[plane[_bytes(block)]] << np.uint64(bit)
+            used = flat[block] != 0
+            owner[block] *= used
+            if open_dense:
+                np.putmask(owner[block], ~used, open_dense)
+
+    on_threads(unpack, flat.size)
     return owner.reshape(weight.shape)
+
+
+def _bytes(block: slice) -> slice:
+    """The bytes of a plane that a block's bits are in; blocks begin at multiples of 8."""
+    return slice(block.start // 8, (block.stop + 7) // 8)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from packnet_core import owners
+from packnet_core import blockwise
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.owners import bits
 
@@ -24,7 +24,7 @@ def make(request):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """So that one layer has blocks of all three kinds: mixed, wholly the open task's, none of its."""
-    monkeypatch.setitem(owners.BLOCK, "cpu", 8)
+    monkeypatch.setitem(blockwise.BLOCK, "cpu", 8)
 
 
 def layer():

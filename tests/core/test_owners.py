@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packnet_core import owners
+from packnet_core.blockwise import WORTH
 from packnet_core.records import planes
 
 
@@ -54,3 +55,18 @@ def test_masking_keeps_bits_of_what_the_task_uses_and_gives_plus_zero_elsewhere(
 
 def test_counts():
     assert owners.counts(torch.tensor([[0, 1], [3, 3]], dtype=torch.uint8), 3) == [1, 0, 2]
+
+
+@pytest.mark.parametrize("tasks", [2, 4, 9, 254])
+def test_threads_pack_unpack_and_count_as_one_does(tasks):
+    generator = torch.Generator().manual_seed(0)
+    owner = torch.randint(1, tasks + 1, (2 * WORTH + 5,), generator=generator).to(torch.uint8)
+    weight = torch.randint(0, 3, owner.shape, generator=generator).float().numpy()
+    expected = np.where(weight != 0, owner.numpy(), 0)
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        packed = owners.encode(owner.numpy(), tasks)
+        assert np.array_equal(owners.decode(packed, weight), expected)
+        assert owners.counts(owner, tasks) == np.bincount(owner.numpy(), minlength=tasks + 1)[1:].tolist()
+    torch.set_num_threads(1)
+    assert np.array_equal(packed[0], np.packbits((owner.numpy() - 1) & 1, bitorder="little"))

@@ -1,11 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packnet_core.blockwise import BLOCK, WORTH
 from packnet_core.errors import Diverged
-from packnet_core.owners import BLOCK
-from packnet_core.pruning import cut, find_cut
+from packnet_core.pruning import SAMPLE, cut, find_cut
 
 
 def prune(weight, owner, task, ratio):
@@ -68,3 +69,46 @@ def test_another_tasks_values_do_not_matter():
     weight, owner = torch.tensor([float("nan"), 1.0, 2.0]), torch.tensor([1, 2, 2], dtype=torch.uint8)
     assert prune(weight, owner, 2, 0.5) == 1
     assert owner.tolist() == [1, 0, 2]
+
+
+def by_numpy(weight, owner, task, ratio):
+    """The positions that go, by a stable sort of a large layer."""
+    own = np.flatnonzero(owner.numpy() == task)
+    order = own[np.argsort(np.abs(weight.numpy()[own]), kind="stable")]
+    return np.sort(order[: round(ratio * own.size)])
+
+
+@pytest.mark.parametrize("ratio", [0.0003, 0.1, 0.5, 0.95, 1.0])
+@pytest.mark.parametrize("misleading", [False, True], ids=["", "where the sample misleads"])
+def test_a_large_layer_is_cut_exactly_where_sorting_would(ratio, misleading):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(5 * SAMPLE + 3, generator=generator).round(decimals=4)  # many ties
+    if misleading:
+        weight[::5] = 0.001  # all that the sample will see
+    owner = torch.randint(1, 4, weight.shape, generator=generator, dtype=torch.uint8)
+    expected = by_numpy(weight, owner, 2, ratio)
+    before = owner.clone()
+    zeros = int(((weight == 0) & (owner == 2)).sum()) if ratio else 0
+    assert prune(weight, owner, 2, ratio) >= len(expected)
+    gone = ((owner == 0) & (before == 2)).nonzero().ravel().numpy()
+    assert set(expected) <= set(gone)
+    assert len(gone) <= len(expected) + zeros
+
+
+def test_threads_change_nothing():
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(3 * WORTH + 11, generator=generator)
+    owner = torch.randint(1, 4, weight.shape, generator=generator, dtype=torch.uint8)
+    cuts = []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        cuts.append(find_cut(weight, owner, 2, 0.75))
+    torch.set_num_threads(1)
+    assert cuts[0] == cuts[1] == cuts[2]
+
+
+def test_nan_anywhere_in_a_large_layer_is_found():
+    weight, owner = torch.ones(2 * SAMPLE + 1), torch.ones(2 * SAMPLE + 1, dtype=torch.uint8)
+    weight[-1] = float("nan")
+    with pytest.raises(Diverged, match="conv1"):
+        find_cut(weight, owner, 1, 0.5, "conv1")

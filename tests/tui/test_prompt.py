@@ -106,7 +106,7 @@ async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
     ("line", "said"),
     [
         ("prune 1.5", "is a share from 0 to 1"),
-        ("prune", "Missing argument"),
+        ("prune", "give a ratio, such as 0.75"),
         ("drop cubs", "only the newest task"),
         ("fly", "there is no 'fly'"),
         ("add --help", "packnet add --help, in a shell"),

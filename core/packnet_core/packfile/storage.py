@@ -2,22 +2,25 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from packnet_core import architectures, layers, owners
+from packnet_core.blockwise import on_threads
 from packnet_core.errors import FileError, WorkError
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile.header import HEAD, OWNER, REST, Header, TensorInfo, encode_document, read_header
 from packnet_core.records import Architecture, Document, dense_layers
 
+Layer = tuple[NDArray[np.float32], owners.Bytes]  # weights, owners
 DTYPES = {
     torch.float32: "F32",
     torch.int64: "I64",
@@ -57,7 +60,8 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
             network.heads.append(head)
             network.own.append(_read_own(file, header, network, index, path))
         for name in wanted:
-            network.owners[name] = torch.from_numpy(read_owners(file, header, name))
+            weight = network.weights[name].detach().numpy()
+            network.owners[name] = torch.from_numpy(read_owners(file, header, name, weight))
     network.open = len(document.tasks) if document.open_task else 0
     network.restore_view()
     counted = network.counts()
@@ -150,17 +154,11 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None
 
     with _tensors(path) as file:
         for name, parameter in network.weights.items():
-            weight = file.get_tensor(name).numpy().reshape(-1).view(np.uint32)
-            now = parameter.detach().cpu().numpy().reshape(-1).view(np.uint32)
-            owner = read_owners(file, header, name).reshape(-1)
-            owner_now = network.owners[name].cpu().numpy().reshape(-1)
-            for start in range(0, weight.size, 1 << 18):
-                part = slice(start, start + (1 << 18))
-                # owners with all that is not sealed taken as 0: `x - 1 < sealed` in bytes, where 0 wraps to 255
-                mine = owner[part] * (owner[part] - np.uint8(1) < sealed)
-                theirs = owner_now[part] * (owner_now[part] - np.uint8(1) < sealed)
-                if not np.array_equal(mine, theirs) or bool(((weight[part] != now[part]) & (mine != 0)).any()):
-                    refuse(f"layer {name!r}")
+            weight = file.get_tensor(name).numpy()
+            then = weight, read_owners(file, header, name, weight)
+            now = parameter.detach().cpu().numpy(), network.owners[name].cpu().numpy()
+            if not _same_sealed(then, now, sealed):
+                refuse(f"layer {name!r}")
         for name, tensor in network.rest.items():
             if not _same_bits(file.get_tensor(name), tensor):
                 refuse(f"{name!r}")
@@ -173,6 +171,22 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None
                     refuse(f"{name!r} of task {task.name!r}, its own,")
 
 
+def _same_sealed(then: Layer, now: Layer, sealed: int) -> bool:
+    """Whether the first tasks own the same weights of a layer, with the same bits."""
+    (weight, owner), (weight_now, owner_now) = ((w.reshape(-1).view(np.uint32), o.reshape(-1)) for w, o in (then, now))
+
+    def same(stretch: Iterator[slice]) -> bool:
+        for part in stretch:
+            # owners with all that is not sealed taken as 0: `x - 1 < sealed` in bytes, where 0 wraps to 255
+            mine = owner[part] * (owner[part] - np.uint8(1) < sealed)
+            theirs = owner_now[part] * (owner_now[part] - np.uint8(1) < sealed)
+            if not np.array_equal(mine, theirs) or bool(((weight[part] != weight_now[part]) & (mine != 0)).any()):
+                return False
+        return True
+
+    return all(on_threads(same, weight.size))
+
+
 def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
     """What a task has instead of tensors of the shared rest."""
     own = header.document.tasks[index - 1].own
@@ -183,10 +197,9 @@ def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: in
     return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
 
 
-def read_owners(file: safe_open, header: Header, name: str) -> owners.Bytes:
-    """The owners of one layer from an open file: uint8 in the layer's shape."""
+def read_owners(file: safe_open, header: Header, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
+    """The owners of one layer from an open file, and its weights: uint8 in the layer's shape."""
     document = header.document
-    weight = file.get_tensor(name).numpy()
     if not document.tasks:
         return np.zeros(weight.shape, np.uint8)
     dense = len(document.tasks) if name in dense_layers(document) else 0
@@ -207,7 +220,13 @@ def _fill(target: Tensor, source: Tensor, name: str, path: Path) -> None:
             f"{path.name}: {name!r} is {source.dtype} {list(source.shape)}, and its network has {target.dtype} "
             f"{list(target.shape)}"
         )
-    target.data.copy_(source)
+    into, out_of = target.detach().view(-1).numpy(), source.view(-1).numpy()
+
+    def copy(stretch: Iterator[slice]) -> None:
+        for block in stretch:
+            into[block] = out_of[block]
+
+    on_threads(copy, into.size)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

@@ -1,0 +1,39 @@
+"""Work on a tensor in stretches that stay in cache, on as many threads as torch has been given."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+# Elements worked on at once. On a CPU a few such pieces stay in cache; on a GPU a launch must be worth its while.
+BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
+WORTH = 1 << 20  # elements from which on other threads are asked
+
+
+def blocks(count: int, device: torch.device) -> Iterator[slice]:
+    """Slices that cover `count` elements, of a size that suits the device."""
+    return _stretches(0, count, BLOCK.get(device.type, 1 << 24))
+
+
+def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
+    """What `work` gives for each thread's blocks of `count` elements on the CPU, in the order of the elements.
+
+    NumPy lets other threads run while it works on a block. The blocks begin at multiples of 8.
+    """
+    threads = torch.get_num_threads() if count >= WORTH else 1
+    share = -(-count // threads // BLOCK["cpu"]) * BLOCK["cpu"]
+    shares = [_stretches(start, min(start + share, count), BLOCK["cpu"]) for start in range(0, count, share or 1)]
+    return list(map(work, shares)) if len(shares) < 2 else list(_pool(threads).map(work, shares))
+
+
+def _stretches(start: int, end: int, size: int) -> Iterator[slice]:
+    for begin in range(start, end, size):
+        yield slice(begin, min(begin + size, end))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="blocks")
