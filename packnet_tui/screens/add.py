@@ -8,6 +8,7 @@ from textual.widgets import Input, Static
 from packnet_core import tasks
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
+from packnet_core.records import chosen_layers
 from packnet_tui.screens import plan, recipe
 from packnet_tui.screens.entry import DataSuggester
 from packnet_tui.screens.form import Field, Form
@@ -46,7 +47,9 @@ class AddForm(Form[Add]):
         return command
 
     def plan(self, values: dict[str, str]) -> str:
-        text = plan.adding(recipe.recipe(values), recipe.prune_ratio(values), self._picture.layers)
+        document = self._picture.document
+        only = chosen_layers(document, recipe.words(values["layers"])) if document.tasks else None  # the first owns all
+        text = plan.adding(recipe.recipe(values), recipe.prune_ratio(values), self._picture.layers, only)
         newest = self._picture.open_task
         return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
 

@@ -1,6 +1,6 @@
 """What a job would do, in words: how long it trains at which rate, what it owns and frees then."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec.structs import replace
 
@@ -9,9 +9,10 @@ from packnet_tui.figures import percent
 from packnet_tui.widgets import capacity
 
 
-def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer]) -> str:
-    """A new task: trained on all that is free, pruned and retrained where there is a ratio."""
-    dense = [replace(layer, owned=(*layer.owned, layer.free)) for layer in layers]
+def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer], only: Container[str] | None = None) -> str:
+    """A new task: trained on what is free, in some layers `only` if given, then pruned and retrained at a ratio."""
+    takes = {layer.name: layer.free if only is None or layer.name in only else 0 for layer in layers}
+    dense = [replace(layer, owned=(*layer.owned, takes[layer.name])) for layer in layers]
     after = capacity.total(capacity.preview(dense, ratio or 0))
     owns, frees = (percent(count, after.weights) for count in (after.kept, after.freed))
     if ratio is None:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
-from packnet_core.records import LARGEST_SEED, Recipe
+from packnet_core.records import LARGEST_SEED, Own, Recipe
 from packnet_tui.screens.entry import unquoted
 from packnet_tui.screens.form import Field
 from packnet_tui.screens.values import Wrong, below_one, not_negative, number, rate, ratio, whole
@@ -30,6 +30,8 @@ def fields(first: bool) -> list[Field]:
         Field("optimizer", "optimizer", PAPER.optimizer, "sgd or adamw"),
         Field("momentum", "momentum", f"{PAPER.momentum:g}"),
         Field("weight_decay", "weight decay", f"{PAPER.weight_decay:g}"),
+        Field("layers", "layers", hint="all; or conv, fc …"),
+        Field("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
         Field("flip", "flips", hint="by the data"),
         Field("limit", "limit", hint="all training images"),
         Field("device", "device", hint="a GPU, if any"),
@@ -75,6 +77,8 @@ def add_command(values: dict[str, str]) -> Add:
         data=resolved(values["data"]),
         prune=prune_ratio(values),
         recipe=recipe(values),
+        layers=words(values["layers"]),
+        own=_own(values["own"]),
         flip=_given(values["flip"], _flip),
         limit=_given(values["limit"], lambda text: whole("limit", text, 1)),
         device=_given(values["device"], _device),
@@ -83,6 +87,11 @@ def add_command(values: dict[str, str]) -> Add:
 
 def prune_ratio(values: dict[str, str]) -> float | None:
     return _given(values["prune"], lambda text: ratio("prune ratio", text))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What stands between commas or spaces."""
+    return tuple(re.split(r"[,\s]+", text)) if text else ()
 
 
 def resolved(data: str) -> str:
@@ -102,6 +111,13 @@ def _optimizer(text: str) -> Literal["sgd", "adamw"]:
             return name
         case name:
             raise Wrong("optimizer", f"{name or 'nothing'!r} is neither sgd nor adamw")
+
+
+def _own(text: str) -> tuple[Own, ...]:
+    kinds = words(text.lower())
+    if other := next((kind for kind in kinds if kind not in get_args(Own)), None):
+        raise Wrong("of its own", f"{other!r} is neither biases nor norms")
+    return tuple(kind for kind in get_args(Own) if kind in kinds)
 
 
 def _flip(text: str) -> bool:

@@ -41,7 +41,8 @@ async def test_every_field_arrives_in_the_command(path):
         await desk.fill(
             task="red cars", data="sklearn:digits", epochs="30", lr="0.02", batch_size="64", optimizer="AdamW",
             prune="0.6", retrain_epochs="0", limit="1000", decay_epoch="25", retrain_lr="1e-3", momentum="0.8",
-            weight_decay="5e-4", flip="Off", seed="7", device="cuda:1",
+            weight_decay="5e-4", flip="Off", seed="7", device="cuda:1", layers="conv, fc",
+            own="norms biases",
         )  # fmt: skip
         await desk.press("enter")
         await desk.sees(Workbench)
@@ -50,6 +51,7 @@ async def test_every_field_arrives_in_the_command(path):
             momentum=0.8, weight_decay=0.0005, seed=7,
         )  # fmt: skip
         data = {"data": "sklearn:digits", "limit": 1000, "flip": False, "device": "cuda:1"}
+        data |= {"layers": ("conv", "fc"), "own": ("biases", "norms")}
         assert desk.asked == [Add(task="red cars", recipe=typed, prune=0.6, **data)]
 
 
@@ -89,6 +91,8 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"weight_decay": "-1"}, "weight decay: -1 is not 0 or a number above it"),
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
+        ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
+        ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
         ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
         ({"seed": "4294967296"}, "seed: it is 4,294,967,295 at most"),
         ({"task": "cubs"}, "name: there is a task 'cubs' already"),
@@ -132,7 +136,7 @@ async def test_enter_starts_from_any_field(path):
             form.entry(field.name).focus()
             await desk.press("enter")
             await desk.sees(Workbench)
-        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * 14
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * 16
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL, (60, 12)])

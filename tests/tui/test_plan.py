@@ -19,6 +19,12 @@ def test_without_a_ratio_it_keeps_what_is_free():
     assert plan.adding(Recipe(), None, LAYERS).endswith("; not pruned yet: owns all that is free, 37.5%")
 
 
+def test_in_chosen_layers_it_takes_what_is_free_there_alone():
+    layers = [Layer(name=name, shape=(100,), owned=(50,)) for name in ("a", "b")]
+    assert "owns 12.5%, frees 12.5% for later tasks" in plan.adding(Recipe(), 0.5, layers, {"a"})
+    assert "owns 25.0%, frees 25.0% for later tasks" in plan.adding(Recipe(), 0.5, layers)
+
+
 def test_the_first_task_has_everything():
     told = plan.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
     assert told == "1 epoch at 0.0001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then no retraining"
