@@ -14,6 +14,18 @@ from packnet_core.records import KINDS, LARGEST_SEED, Document
 from packnet_tui.completion import completions
 
 
+class Schedule(StrEnum):
+    step = "step"
+    cosine = "cosine"
+    onecycle = "onecycle"
+
+
+class Precision(StrEnum):
+    float32 = "float32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
 class Own(StrEnum):
     biases = "biases"
     norms = "norms"
@@ -131,6 +143,28 @@ DecayEpoch = Annotated[
     typer.Option(
         metavar="N", min=0, help="Divide the learning rate by ten after this epoch (default: half of the epochs)."
     ),
+]
+ScheduleName = Annotated[
+    Schedule | None,
+    typer.Option(
+        metavar="step|cosine|onecycle",
+        help="How the rate goes: divided by ten once, down along a cosine, or up and far down.",
+        case_sensitive=False,
+    ),
+]
+WarmupEpochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="The rate rises over so many epochs.")]
+LabelSmoothing = Annotated[
+    float | None, typer.Option(metavar="X", callback=below_one, help="Share of a label that all classes get.")
+]
+Clip = Annotated[
+    float | None, typer.Option(metavar="NORM", callback=above_zero, help="Clip the gradient of what is trained.")
+]
+PrecisionName = Annotated[
+    Precision | None,
+    typer.Option(metavar="float32|bf16|fp16", help="Of what is computed; weights stay float32.", case_sensitive=False),
+]
+ChannelsLast = Annotated[
+    bool | None, typer.Option("--channels-last/--channels-first", help="How images lie in memory while training.")
 ]
 RetrainEpochs = Annotated[
     int | None,

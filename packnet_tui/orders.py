@@ -4,6 +4,7 @@ The command line carries an order out (`work.carry_out`), the workbench hands it
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,12 @@ def add(
     retrain_lr: o.RetrainRate = None,
     own: o.OwnRest = None,
     layers: o.Layers = None,
+    schedule: o.ScheduleName = None,
+    warmup_epochs: o.WarmupEpochs = None,
+    label_smoothing: o.LabelSmoothing = None,
+    clip: o.Clip = None,
+    precision: o.PrecisionName = None,
+    channels_last: o.ChannelsLast = None,
     limit: o.Limit = None,
     flip: o.Flip = None,
     device: o.Device = None,
@@ -79,7 +86,9 @@ def add(
     """
     given = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum, seed=seed,
                    weight_decay=weight_decay, decay_epoch=decay_epoch, retrain_epochs=retrain_epochs,
-                   retrain_lr=retrain_lr)  # fmt: skip
+                   retrain_lr=retrain_lr, schedule=schedule, warmup_epochs=warmup_epochs,
+                   label_smoothing=label_smoothing,
+                   clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
     command = Add(
         task=task,
         data=_resolved(data),
@@ -137,6 +146,12 @@ def prune(
     retrain_epochs: o.RetrainEpochs = None,
     retrain_lr: o.RetrainRate = None,
     batch_size: o.BatchSize = None,
+    schedule: o.ScheduleName = None,
+    warmup_epochs: o.WarmupEpochs = None,
+    label_smoothing: o.LabelSmoothing = None,
+    clip: o.Clip = None,
+    precision: o.PrecisionName = None,
+    channels_last: o.ChannelsLast = None,
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
@@ -151,7 +166,9 @@ def prune(
     """
     if ratio is None and max_drop is None:
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
-    changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size)
+    changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size,
+                     schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
+                     clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
     command = Prune(
         ratio=LARGEST if ratio is None else ratio,
         layers=o.layer_ratios(layer or []),
@@ -179,6 +196,12 @@ def train(
     momentum: o.Momentum = None,
     weight_decay: o.WeightDecay = None,
     decay_epoch: o.DecayEpoch = None,
+    schedule: o.ScheduleName = None,
+    warmup_epochs: o.WarmupEpochs = None,
+    label_smoothing: o.LabelSmoothing = None,
+    clip: o.Clip = None,
+    precision: o.PrecisionName = None,
+    channels_last: o.ChannelsLast = None,
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
@@ -191,7 +214,9 @@ def train(
     it was. What is not given stays as the task was trained.
     """
     changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
-                     weight_decay=weight_decay, decay_epoch=decay_epoch)  # fmt: skip
+                     weight_decay=weight_decay, decay_epoch=decay_epoch,
+                     schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
+                     clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
     return Order(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
 
 
@@ -255,7 +280,7 @@ def drop(
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    return {k: v.value if isinstance(v, o.Optimizer) else v for k, v in values.items() if v is not None}
+    return {k: v.value if isinstance(v, StrEnum) else v for k, v in values.items() if v is not None}
 
 
 def _resolved(data: str | None) -> Any:

@@ -77,8 +77,30 @@ class GuardedOptimizer:
         for parameter in self._others:
             parameter.grad = None
 
-    def step(self) -> None:
-        """One step of the optimizer on the gradients that the parameters hold now."""
+    def gradient_norm(self) -> float:
+        """The 2-norm of the gradient of all that is trained; what belongs to sealed tasks does not count."""
+        squares = [self._square(block) for block in self._mixed]
+        for block in self._own:
+            block.take_gradient()
+            squares.append(_square(block.weights.grad))
+            block.weights.grad = None
+        squares += [_square(parameter.grad) for parameter in self._others]
+        return float(torch.stack([s for s in squares if s is not None]).sum().sqrt()) if squares else 0.0
+
+    def _square(self, block: _Block) -> Tensor | None:
+        block.take_gradient()
+        gradient, block.weights.grad = block.weights.grad, None
+        if gradient is None:
+            return None
+        own = full_mask(equal(block.owner, self.task), out=self._sealed[: gradient.numel()])
+        mine = torch.bitwise_and(bits(gradient.contiguous()), own, out=self._before[: gradient.numel()])
+        return _square(mine.view(torch.float32))
+
+    def step(self, factor: float = 1.0) -> None:
+        """One step of the optimizer on the gradients that the parameters hold now, times a factor."""
+        if factor != 1.0:
+            for gradient in self._gradients():
+                gradient.mul_(factor)
         try:
             for block in self._mixed:
                 block.take_gradient()
@@ -95,6 +117,11 @@ class GuardedOptimizer:
                 block.weights.grad = None
         finally:
             self._group["params"] = self._parameters
+
+    def _gradients(self) -> list[Tensor]:
+        """The gradients of all that is trained, each once; those of mixed layers whole."""
+        unique = {id(p): p for p in (*(b.parameter for b in self._mixed + self._own), *self._others)}
+        return [p.grad for p in unique.values() if p.grad is not None]
 
     def _step(self, parameters: list[nn.Parameter]) -> None:
         self._group["params"] = parameters
@@ -116,3 +143,8 @@ class GuardedOptimizer:
             parameter = self._parameters[int(index)]
             keeps_host = value.dim() == 0  # step counters, where the optimizer itself keeps them
             self.optimizer.state[parameter][name] = value.clone() if keeps_host else value.to(parameter.device).clone()
+
+
+def _square(gradient: Tensor | None) -> Tensor | None:
+    """The sum of squares, as a tensor without dimensions."""
+    return None if gradient is None else torch.linalg.vector_norm(gradient, dtype=torch.float32).square()

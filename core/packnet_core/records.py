@@ -53,6 +53,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
     retrain_epochs: Count | None = None  # None: half of the training epochs
     retrain_lr: Annotated[float, Meta(gt=0)] | None = None  # None: a tenth of `lr`
     seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0
+    schedule: Literal["step", "cosine", "onecycle"] = "step"
+    warmup_epochs: Count = 0  # over which the rate rises to what it is
+    label_smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    clip: Annotated[float, Meta(gt=0)] | None = None  # the largest norm of the gradient of all that is trained
+    precision: Literal["float32", "bf16", "fp16"] = "float32"  # of what is computed; weights stay float32
+    channels_last: bool = False  # how images lie in memory while training
 
     def changed(self, changes: dict[str, Any]) -> "Recipe":
         """This recipe with some values replaced. Raises RequestError where a value is out of range."""

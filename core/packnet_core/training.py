@@ -21,8 +21,11 @@ from packnet_core.events import Epoch, Evaluated, Event, Previewed, Progress, Tr
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.records import Error, Recipe
+from packnet_core.scaling import BEGIN, Scaling
+from packnet_core.schedule import rate
 
 EVALUATION_BATCH = 256
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Run:
         chosen = [name for name in network.weights if self.only is None or name in self.only]
         pairs = [(network.weights[name], network.owners[name]) for name in chosen]
         self.optimizer = GuardedOptimizer(self._make, pairs, others, network.open)
+        self.scaling = Scaling(BEGIN if self.recipe.precision == "fp16" else 1.0)
         self._steps_done = 0
         self._time = 0.0  # spent in this process on this phase, validation too
 
@@ -83,11 +87,11 @@ class Run:
         whole, left = divmod(len(self.train), self.recipe.batch_size)
         return max(whole + (left > 1), 1)
 
-    def lr(self, epoch: int) -> float:
-        """The learning rate in an epoch: divided by ten after `decays_after`; constant in retraining (§4)."""
-        if self.phase == "retrain":
-            return self.recipe.retraining_lr
-        return self.recipe.lr if epoch <= self.recipe.decays_after else self.recipe.lr / 10
+    @property
+    def lr(self) -> float:
+        """The learning rate of the step under way."""
+        done = (self.epoch - 1) * self.steps_an_epoch + self.step
+        return rate(self.recipe, self.phase, done, self.steps_an_epoch)
 
     def events(self) -> Iterator[Event]:
         """Train from where the run is to its end: a TrainStep each step, an Epoch each epoch.
@@ -98,7 +102,6 @@ class Run:
         while self.epoch <= self.epochs:
             begun = time.monotonic()
             network.train_mode(self.only)
-            self.optimizer.set_lr(self.lr(self.epoch))
             if self.step == 0:
                 self.sums = Sums()
                 torch.manual_seed(self._seed())  # dropout and flips
@@ -116,17 +119,18 @@ class Run:
 
     def _train_step(self, images: Tensor, labels: Tensor, begun: float) -> TrainStep:
         self.optimizer.zero_grad()
-        logits = self.network.model(images)
-        loss = F.cross_entropy(logits, labels)
+        lr = self.lr
+        self.optimizer.set_lr(lr)
+        loss, logits = self._forward(images, labels)
         value = loss.item()
         done = (self.epoch - 1) * self.steps_an_epoch + self.step + 1
         if not math.isfinite(value):
             raise Diverged(
                 f"{self.phase}ing {self.task!r} diverged: the loss is {value} at step {done} (epoch {self.epoch}); "
-                f"try a smaller learning rate than {self.lr(self.epoch):g}"
+                f"try a smaller learning rate than {lr:g}"
             )
-        loss.backward()
-        self.optimizer.step()
+        (loss * self.scaling.factor).backward()
+        self._update()
         wrong = int((logits.detach().argmax(1) != labels).sum())
         self.sums.add(len(labels), value, wrong)
         self.step += 1
@@ -140,10 +144,33 @@ class Run:
             steps=total,
             loss=value,
             error=100 * wrong / len(labels),
-            lr=self.lr(self.epoch),
+            lr=lr,
             images_per_second=self._steps_done * self.recipe.batch_size / max(seconds, 1e-9),
             seconds_left=(total - done + self.later_steps) * seconds / self._steps_done,
         )
+
+    def _forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and logits, in the recipe's precision."""
+        recipe, device = self.recipe, self.network.device
+        if recipe.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        lower = recipe.precision != "float32"
+        with torch.autocast(device.type, dtype=PRECISIONS[recipe.precision], enabled=lower):
+            logits = self.network.model(images)
+            return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing), logits
+
+    def _update(self) -> None:
+        """Step on the gradients: unscaled, and clipped to a norm. Left out where half precision has overflowed."""
+        recipe, factor = self.recipe, 1 / self.scaling.factor
+        if recipe.clip is not None or recipe.precision == "fp16":
+            norm = self.optimizer.gradient_norm() * factor
+            if recipe.precision == "fp16" and not math.isfinite(norm):
+                self.scaling.back_off()
+                return
+            if recipe.clip is not None:
+                factor *= min(1.0, recipe.clip / (norm + 1e-6))  # as torch.nn.utils.clip_grad_norm_
+        self.optimizer.step(factor)
+        self.scaling.grow()
 
     def _end_epoch(self, begun: float) -> Epoch:
         loss, error = validate(self.network, self.validation)
@@ -177,6 +204,7 @@ class Run:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Numbers and tensors from which `restore` goes on, besides the network itself."""
         numbers = {"epoch": self.epoch, "step": self.step, "sums": [self.sums.images, self.sums.loss, self.sums.wrong]}
+        numbers["scaling"] = [self.scaling.factor, self.scaling.good]
         tensors = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if self.network.device.type == "cuda":
@@ -187,6 +215,7 @@ class Run:
         """Take back what `state` gave."""
         self.epoch, self.step = numbers["epoch"], numbers["step"]
         self.sums = Sums(*numbers["sums"])
+        self.scaling = Scaling(*numbers["scaling"])
         self.optimizer.restore(
             {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
         )
