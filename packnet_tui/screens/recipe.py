@@ -30,7 +30,7 @@ def fields(first: bool) -> list[Field]:
         Field("optimizer", "optimizer", PAPER.optimizer, "sgd or adamw"),
         Field("momentum", "momentum", f"{PAPER.momentum:g}"),
         Field("weight_decay", "weight decay", f"{PAPER.weight_decay:g}"),
-        Field("layers", "layers", hint="all; or conv, fc …"),
+        Field("layers", "layers", hint="all, or conv, fc"),
         Field("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
         Field("flip", "flips", hint="by the data"),
         Field("limit", "limit", hint="all training images"),

@@ -30,8 +30,11 @@ RIGHT = 31  # cells of a row's columns on the right
 WORDS = {
     "optimizer": "optimizer", "lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay",
     "batch_size": "batch size", "epochs": "epochs", "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining",
-    "retrain_lr": "its rate", "seed": "seed",
+    "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
+    "clip": "gradients clipped at",
 }  # fmt: skip
+BEYOND_THE_PAPER = {"schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last"}
+PAPER = Recipe()
 
 
 class RunsScreen(Screen[None]):
@@ -192,13 +195,21 @@ def in_words(run: Run, width: int) -> list[Text]:
 
 
 def recipe_in_words(recipe: Recipe) -> list[str]:
-    """Every field, what it stands for where it was left open."""
+    """Every field of the paper's recipe, what it stands for where it was left open, and what was asked beyond it."""
     open_ = {
         "decay_epoch": f"{recipe.decays_after} epochs",
         "retrain_epochs": f"{recipe.retraining_epochs} epochs",
         "retrain_lr": f"{recipe.retraining_lr:g}",
     }
-    return [
-        f"{WORDS.get(name, name)} {open_[name] if name in open_ else value if isinstance(value, str) else f'{value:g}'}"
-        for name, value in asdict(recipe).items()
-    ]
+    facts = []
+    for name, value in asdict(recipe).items():
+        word = WORDS.get(name, name.replace("_", " "))
+        if name in BEYOND_THE_PAPER and value == getattr(PAPER, name):
+            continue
+        if name == "decay_epoch" and recipe.schedule != "step":
+            continue
+        if value is True:
+            facts.append(word)
+        else:
+            facts.append(f"{word} {open_.get(name) or (f'{value:g}' if isinstance(value, int | float) else value)}")
+    return facts

@@ -120,7 +120,10 @@ class Work(Screen[None]):
     @work(exclusive=True, group="work")
     async def do(self, command: Command) -> None:
         """A command that was typed: what its key would ask is asked, the rest is for the engine to judge."""
-        await self._typed(command)
+        try:
+            await self._typed(command)
+        finally:
+            self.app.release_keys()
 
     async def _typed(self, command: Command) -> None:
         picture = self.app.picture
@@ -197,7 +200,10 @@ class Work(Screen[None]):
     async def _ask_for(self, screen: Screen[Answer]) -> Answer | None:
         answer = self.app.push_screen(screen, wait_for_dismiss=True)
         screen.call_after_refresh(self.app.release_keys)
-        return await answer
+        try:
+            return await answer
+        finally:
+            self.app.hold_keys()  # until the next screen is there, or there is none
 
     def _refused(self, method: str) -> bool:
         """Whether an action makes no sense now; if so, says why."""

@@ -94,11 +94,7 @@ def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):  # noqa: F811
     terminal.wait_for("idle")
     terminal.press("e")
     assert until_event(path, JobFinished, job.job + 1).event.outcome == "done"
-    terminal.press("p")
-    terminal.wait_for("pruned already")
-    terminal.press("y")
-    terminal.wait_for("frees")
-    terminal.press("Enter")
+    terminal.press("p", "y", "Enter")  # yes, prune it again, at the ratio in hand
     until(lambda: read_header(path).document.tasks[0].prune_ratio == 0.75, "the pruning")
     terminal.press("q")
     terminal.wait_for("status 0")
