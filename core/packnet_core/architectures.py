@@ -77,8 +77,16 @@ def default_input_size(name: str) -> int:
 
 
 def find_head(model: nn.Module) -> str:
-    """The name of the module that a task's head takes the place of: the last linear layer. Raises RequestError."""
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    """The name of the module that a task's head takes the place of: the last linear layer. Raises RequestError.
+
+    The projections within attention count as its parts, not as layers of their own.
+    """
+    modules = dict(model.named_modules())
+    linear = [
+        name
+        for name, module in modules.items()
+        if isinstance(module, nn.Linear) and not isinstance(modules[name.rpartition(".")[0]], nn.MultiheadAttention)
+    ]
     if not linear:
         raise RequestError(
             f"{type(model).__name__} has no linear layer that a task's head could replace; use another network"
@@ -108,7 +116,8 @@ def load_weights(source: str, name: str) -> dict[str, Tensor]:
 def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
     """Copy `state` into `model`, strictly but for the module named `head`. Returns whether the head was copied too.
 
-    A head is copied where the state has one, weight k × features and bias k; the model's is then made that size.
+    A head is copied where the state has one, weight k × features and bias k (0.0 where the network's head has none);
+    the model's is then made that size.
     `num_batches_tracked`, which old files lack, may be missing. Raises RequestError naming the tensors that are
     missing, not the network's, or of another shape; the model is then as it was.
     """
@@ -131,6 +140,8 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
     model.load_state_dict(given, strict=False)
     old = model.get_submodule(head)
     weight, bias = state.get(inside + "weight"), state.get(inside + "bias")
+    if bias is None and weight is not None and getattr(old, "bias", None) is None:
+        bias = torch.zeros(len(weight))
     if not isinstance(old, nn.Linear) or weight is None or bias is None:
         return False
     if weight.ndim != 2 or weight.shape[1] != old.in_features or bias.shape != weight.shape[:1]:

@@ -146,8 +146,8 @@ def _try(network: PackedNetwork, given: Input) -> None:
     try:
         with torch.inference_mode():
             out = network.model(torch.zeros(1, given.channels, given.size, given.size))
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RequestError(
             f"the network can't take images of {given.channels}×{given.size}×{given.size} ({reason}); see --input-size"
         ) from None

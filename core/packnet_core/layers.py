@@ -14,7 +14,10 @@ from packnet_core.records import Own
 
 PRUNABLE = (_ConvNd, nn.Linear)  # grouped, depthwise and transposed convolutions are convolutions too
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-UNPACKABLE = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
+# attention's projections: one weight for all three, or one each where keys and values have widths of their own;
+# that of its output is a linear layer within it
+PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+UNPACKABLE = (nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 
 
 @dataclass
@@ -28,15 +31,13 @@ class Sorted:
 def sort(model: nn.Module, head: str) -> Sorted:
     """Sort a network's tensors; those of the module named `head` are left out. Tied weights are one weight.
 
-    Raises RequestError, naming the layer, for what can't be packed: attention, recurrent layers, weight
+    Raises RequestError, naming the layer, for what can't be packed: recurrent and bilinear layers, weight
     normalisation and other parametrisations, and weights that the head shares with the network.
     """
     _refuse(model)
     inside_head = {id(p) for p in model.get_submodule(head).parameters()}
     prunable = {
-        id(module.weight)
-        for name, module in model.named_modules()
-        if isinstance(module, PRUNABLE) and not _within(name, head)
+        id(weight) for name, module in model.named_modules() if not _within(name, head) for weight in _prunable(module)
     }
     found = Sorted({}, {})
     seen: set[int] = set()
@@ -83,6 +84,14 @@ def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
             module.eval()
 
 
+def _prunable(module: nn.Module) -> list[Tensor]:
+    """The weights of this module itself that can be pruned: a convolution's, a linear layer's, attention's."""
+    if isinstance(module, nn.MultiheadAttention):
+        weights = [getattr(module, name) for name in PROJECTIONS]
+        return [weight for weight in weights if weight is not None]
+    return [module.weight] if isinstance(module, PRUNABLE) else []
+
+
 def _within(name: str, module: str) -> bool:
     return name == module or name.startswith(module + ".")
 
@@ -98,7 +107,7 @@ def _refuse(model: nn.Module) -> None:
 def _unpackable(model: nn.Module) -> Iterator[tuple[str, str]]:
     for name, module in model.named_modules():
         if isinstance(module, UNPACKABLE):
-            yield name, f"it is a {type(module).__name__}, and only convolutions and linear layers can be pruned so far"
+            yield name, f"it is a {type(module).__name__}; only convolutions, linear layers and attention can be pruned"
         elif parametrize.is_parametrized(module):
             yield (
                 name,

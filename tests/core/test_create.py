@@ -74,6 +74,7 @@ def test_a_given_head_with_other_classes_is_refused(tmp_path, weights):
         ({"std": (0.0,)}, "--std"),
         ({"size": 0}, "size 0"),
         ({"arch": "tests.networks:vgg_bn", "channels": 3, "size": 2}, "can't take images of 3×2×2"),
+        ({"arch": "tests.networks:vit", "channels": 3, "size": 16}, "can't take images of 3×16×16"),
         ({"device": "nothing"}, "device 'nothing'"),
     ],
     ids=lambda value: str(value)[:30],
@@ -111,9 +112,24 @@ def test_the_journal_of_a_former_file_of_this_name_is_put_aside(tmp_path):
     assert len(list(Places(path).folder.glob("journal-*.jsonl"))) == 1
 
 
-def test_a_network_with_attention_is_refused_by_layer_name(tmp_path):
-    with pytest.raises(RequestError, match=r"layer 'encoder.*self_attention' can't be packed"):
-        pack_file(tmp_path / "net.safetensors", "vit_b_16", 224, 3)
+def test_a_head_without_a_bias_is_kept_with_one_of_zeros(tmp_path):
+    model = architectures.build("tests.networks:maxvit").eval()
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    given = images(tmp_path / "data.npz", classes=7, size=32, channels=3)
+    path = tmp_path / "net.safetensors"
+    pack_file(
+        path,
+        "tests.networks:maxvit",
+        32,
+        3,
+        weights=str(tmp_path / "w.safetensors"),
+        task="one",
+        data_source=str(given),
+    )
+    network, _ = load(path)
+    x = torch.randn(2, 3, 32, 32)
+    with network.viewing(1) as packed, torch.inference_mode():
+        assert torch.equal(packed(x), model(x))
 
 
 def test_add_refuses_data_the_network_cannot_take(tmp_path):

@@ -163,8 +163,8 @@ def test_tied_weights_are_one_weight():
     assert list(PackedNetwork(Tied(), "fc").weights) == ["a.weight"]
 
 
-def attention():
-    return nn.Sequential(nn.MultiheadAttention(4, 2), nn.Linear(4, 2))
+def bilinear():
+    return nn.Sequential(nn.Bilinear(4, 4, 4), nn.Linear(4, 2))
 
 
 def weight_norm():
@@ -179,7 +179,7 @@ def recurrent():
     return nn.Sequential(nn.LSTM(4, 4), nn.Linear(4, 2))
 
 
-@pytest.mark.parametrize("make", [attention, weight_norm, old_spectral_norm, recurrent])
+@pytest.mark.parametrize("make", [bilinear, weight_norm, old_spectral_norm, recurrent])
 def test_what_cannot_be_packed_is_refused_by_layer_name(make):
     with pytest.raises(RequestError, match="layer '0'"):
         PackedNetwork(make(), "1")
