@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from packnet_core.records import LARGEST_SEED
+from packnet_core.records import LARGEST_SEED, MOST_TASKS
 from packnet_tui import options as o
 from packnet_tui import orders
 from packnet_tui.orders import examples
@@ -145,6 +145,37 @@ def stop(file: o.File, yes: o.Yes = False) -> int:
     from packnet_tui.follow import stop
 
     return stop(file, yes)
+
+
+@app.command(
+    epilog=examples(
+        "packnet sizes vgg16", "packnet sizes resnet50 --classes 1000,365", "packnet sizes vit_b_16 --tasks 10 --json"
+    )
+)
+def sizes(
+    arch: Annotated[
+        str,
+        typer.Argument(metavar="ARCH", help="As for new.", autocompletion=o.complete_architectures, show_default=False),
+    ],
+    tasks: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=MOST_TASKS, help="How many (default: as many as classes).")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C,C,…", help="Classes of each task, the last for all that follow (default: 1000,200,196,102)."
+        ),
+    ] = None,
+    json: o.Json = False,
+) -> int:
+    """Tell how large a network with its tasks would be.
+
+    By arithmetic, as in the paper's Tables 2 to 4: one network with a head a task (classifier only), the same with
+    the owners of its weights (packed), and one network a task. Counted are 4 bytes a value, biases and running
+    statistics of normalisation among them, the heads, and ceil(log2 N) bits of owner a weight; in MB of 10^6 bytes."""
+    from packnet_tui.sizes import sizes
+
+    return sizes(arch, tasks, classes, json)
 
 
 @app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))

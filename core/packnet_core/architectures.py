@@ -71,6 +71,17 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     return model
 
 
+def shapes(name: str) -> nn.Module:
+    """A network of `names()` whose tensors have shapes and no values (torch's "meta" device): no memory, no time.
+
+    One of `module:function` is built as it is. Raises RequestError where there is no such network.
+    """
+    if ":" in name:
+        return build(name)
+    with _NoMemory():
+        return build(name).to("meta")
+
+
 def default_input_size(name: str) -> int:
     """The side of the square images that a network is made for."""
     return {"digits_net": 8, "inception_v3": 299}.get(name, 32 if name.startswith("cifar_resnet") else 224)
@@ -167,6 +178,13 @@ class _NoDraws(TorchFunctionMode):
             return func(*args, **kwargs)
         tensor = args[0] if args else kwargs["tensor"]
         return tensor if getattr(func, "__module__", "") == "torch.nn.init" else tensor.zero_()
+
+
+class _NoMemory(TorchFunctionMode):
+    """Makes parameters without memory. Other tensors have some: RegNet reckons its widths with them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})
 
 
 def _take_channels(model: nn.Module, channels: int) -> None:

@@ -15,7 +15,7 @@ from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
 
 WORK = ["add", "prune", "train", "eval", "preview", "drop"]
-COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "demo"]
+COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "demo"]
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def test_sealed_tasks_stay_byte_for_byte(tmp_path, arch, optimizer):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("arch", FULL_SIZE)
 def test_the_papers_networks_live_through_three_tasks_at_full_width(tmp_path, arch):
     live(pack_file(tmp_path / "net.safetensors", arch, 32, 3), TWO_STEPS, train=6, test=4)
