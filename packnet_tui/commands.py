@@ -76,6 +76,7 @@ def new(
         typer.Option(metavar="DATA", help=f"That task's data. {o.DATA}", autocompletion=o.complete_data),
     ] = None,
     flip: o.Flip = None,
+    crop: o.Crop = None,
     limit: o.Limit = None,
     device: o.Device = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of untrained weights.")] = 0,
@@ -87,7 +88,8 @@ def new(
     from packnet_tui.files import new
 
     return new(file, arch, task=task, data_source=data, weights=weights, input_size=input_size, channels=channels,
-               mean=o.numbers(mean), std=o.numbers(std), flip=flip, limit=limit, device=device, seed=seed)  # fmt: skip
+               mean=o.numbers(mean), std=o.numbers(std), flip=flip, crop=crop, limit=limit, device=device,
+               seed=seed)  # fmt: skip
 
 
 @app.command(

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 NAMED = ("sklearn:digits", "torchvision:")
+AUTHORED = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # and a folder
 
 
 def completions(text: str) -> list[str]:
-    """All that begins as typed and is longer: named data, then folders (with a / behind) and .npz files by name.
+    """All that begins as typed and is longer: named data, then folders (with a / behind) and .npz files by name, then
+    the names of the paper's data, behind which their folder comes.
 
     `~` and relative paths stay as they are typed; hidden names come only where their dot is. What can't be read has
     none.
@@ -19,9 +21,14 @@ def completions(text: str) -> list[str]:
 
         names = (f"torchvision:{name}" for name in KNOWN)
         found += [name for name in names if name.lower().startswith(text.lower()) and len(name) > len(text)]
+    name, colon, folder = text.partition(":")
+    if name + colon in AUTHORED:
+        with suppress(OSError):
+            found = [name + colon + path for path in sorted(_paths(folder)) if path.endswith("/")]
+        return found
     with suppress(OSError):
         found += sorted(_paths(text))
-    return found
+    return found + [name for name in AUTHORED if name.startswith(text) and text]
 
 
 def _paths(text: str) -> Iterator[str]:

@@ -120,7 +120,10 @@ def _document(ctx: typer.Context) -> Document | None:
 
 # -- types ---------------------------------------------------------------------------------------------------------
 
-DATA = "A folder with train/CLASS/*.jpg and val/ or test/, FILE.npz, torchvision:NAME, or sklearn:digits."
+DATA = (
+    "A folder with train/CLASS/*.jpg and val/ or test/, FILE.npz, torchvision:NAME, sklearn:digits, or the paper's as "
+    "their authors ship them: cub200:FOLDER, cars:, flowers102:, places365:, imagenet:."
+)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The pack file.", show_default=False)]
 DemoFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")]
@@ -181,6 +184,14 @@ Flip = Annotated[
     typer.Option(
         "--flip/--no-flip",
         help="Random left-right flips while training (default: as the data suggests; off for digits).",
+    ),
+]
+Crop = Annotated[
+    bool | None,
+    typer.Option(
+        "--crop/--no-crop",
+        help="Resize to 8/7 of the input and crop, anywhere while training, else in the middle (default: as the data "
+        "suggests; on for photographs of scenes among the paper's data).",
     ),
 ]
 Limit = Annotated[

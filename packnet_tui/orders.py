@@ -72,6 +72,7 @@ def add(
     channels_last: o.ChannelsLast = None,
     limit: o.Limit = None,
     flip: o.Flip = None,
+    crop: o.Crop = None,
     device: o.Device = None,
     seed: o.Seed = 0,
     yes: Annotated[
@@ -94,6 +95,7 @@ def add(
         data=_resolved(data),
         recipe=PAPER.changed(given),
         flip=flip,
+        crop=crop,
         limit=limit,
         prune=prune,
         steps=steps,

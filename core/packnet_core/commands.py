@@ -19,6 +19,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     data: str
     recipe: Recipe = Recipe()
     flip: bool | None = None  # None: as the data suggests
+    crop: bool | None = None  # the same
     limit: int | None = None
     prune: Share | None = None
     own: tuple[Own, ...] = ()  # what of the shared rest the task has itself: a later task's biases, normalisation

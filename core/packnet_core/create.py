@@ -35,6 +35,7 @@ def new(
     task: str | None = None,
     data_source: str | None = None,
     flip: bool | None = None,
+    crop: bool | None = None,
     limit: int | None = None,
     seed: int = 0,
     device: str | None = None,
@@ -79,7 +80,7 @@ def new(
     if task is not None and data_source is not None:
         if not has_head:
             raise RequestError(f"the weights have no head {head!r} to keep for task {task!r}")
-        task_data = load(data_source, given, flip=flip, limit=limit, seed=seed)
+        task_data = load(data_source, given, flip=flip, crop=crop, limit=limit, seed=seed)
         document = yield from _given_task(network, document, given_head, task, task_data, seed)
     elif any(not bool(torch.isfinite(t).all()) for t in network.weights.values()):
         raise RequestError(f"the weights in {weights} have NaN or infinity")

@@ -89,8 +89,8 @@ class Phases:
         """
         task = self.document.tasks[-1]
         only = frozenset(chosen_layers(self.document, task.layers)) if task.layers else None
-        data, flip = task_data, task_data.record.flip
-        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, flip, only)
+        data = task_data
+        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only)
         if isinstance(command, Add) and phase == "train" and command.prune is not None:
             run.later_steps = command.steps * recipe.retraining_epochs * run.steps_an_epoch
         state = begun or self._state(command, phase)

@@ -85,6 +85,7 @@ class Data(Struct, frozen=True, kw_only=True):
 
     source: str  # what `--data` took, a path made absolute
     flip: bool  # random left-right flips while training
+    crop: bool = False  # resized to 8/7 of the input and cropped: anywhere while training, else in the middle
     limit: Positive | None  # at most so many training images, the validation split among them
     train: Count
     validation: Count

@@ -60,7 +60,6 @@ class Run:
     recipe: Recipe
     train: Images
     validation: Images
-    flip: bool
     only: frozenset[str] | None = None  # the layers that are trained; None: all
     later_steps: int = 0  # of the job's phases after this one: the time left is for the whole job
     epoch: int = 1  # the epoch under way, from 1
@@ -104,10 +103,10 @@ class Run:
             network.train_mode(self.only)
             if self.step == 0:
                 self.sums = Sums()
-                torch.manual_seed(self._seed())  # dropout and flips
+                torch.manual_seed(self._seed())  # dropout, flips and crops
             order = torch.Generator().manual_seed(self._seed())
             for images, labels in self.train.batches(
-                self.recipe.batch_size, network.device, generator=order, flip=self.flip, start=self.step
+                self.recipe.batch_size, network.device, generator=order, augment=True, start=self.step
             ):
                 if len(labels) == 1 and self.steps_an_epoch == self.step:
                     break

@@ -18,7 +18,7 @@ from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.phases import changed_recipe
 from packnet_core.prunings import Prunings
-from packnet_core.records import Document, Step, Task
+from packnet_core.records import Data, Document, Step, Task
 from packnet_core.training import evaluate, preview
 
 Loaded = TypeVar("Loaded")
@@ -81,7 +81,9 @@ class Workspace(Prunings):
         yield from self._check_digests()
         match command:
             case Add():
-                task_data = self._load_data(command.data, command.flip, command.limit, command.recipe.seed, None)
+                task_data = self._load_data(command.data, command, command.limit, command.recipe.seed, None)
+                if task_data.extent:
+                    yield Note(text=f"the data is {task_data.extent}")
                 yield from self._open(command, task_data)
                 finish = self._finish(command, "trained", task_data)
                 yield from self._train_phase(command, "train", command.recipe, task_data, finish)
@@ -114,7 +116,8 @@ class Workspace(Prunings):
             index = self.document.index(name)
             task = self.document.tasks[index - 1]
             source = command.data or task.data.source
-            images = self._kept(load_test, source, input=self.document.input, classes=task.classes)
+            images = self._kept(load_test, source, input=self.document.input, classes=task.classes,
+                                crop=task.data.crop)  # fmt: skip
             yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
             yield from evaluate(self.network, index, name, images)
         for name, ok in self._digests(max(self.document.index(name) for name in names)):  # results do not wait for it
@@ -178,15 +181,14 @@ class Workspace(Prunings):
     # -- data and recipes ---------------------------------------------------------------------------------------
 
     def _data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
-        known = task.data
-        limit = limit or known.limit
-        return self._load_data(source or known.source, known.flip, limit, task.recipe.seed, task.classes)
+        limit = limit or task.data.limit
+        return self._load_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
 
     def _load_data(
-        self, source: str, flip: bool | None, limit: int | None, seed: int, classes: tuple[str, ...] | None
+        self, source: str, like: Add | Data, limit: int | None, seed: int, classes: tuple[str, ...] | None
     ) -> TaskData:
-        given = self.document.input
-        return self._kept(load, source, input=given, flip=flip, limit=limit, seed=seed, classes=classes)
+        return self._kept(load, source, input=self.document.input, flip=like.flip, crop=like.crop, limit=limit,
+                          seed=seed, classes=classes)  # fmt: skip
 
     def _kept(self, read: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
         """What `read(source, …)` gives: the same again while its file is as it was. Folders are read anew each time."""

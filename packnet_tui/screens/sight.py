@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from packnet_core.data import Summary  # numpy comes with it, and the screen opens without
 
 PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; how many classes, how many files are named
-KINDS = "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, an .npz file, torchvision:NAME or sklearn:digits"
+KINDS = "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, an .npz file, torchvision:NAME, sklearn:digits …"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,10 @@ def in_words(sight: Sight, channels: int) -> tuple[str, str]:
         lines.append(f"train {_counts(seen.train)} a class, {sum(seen.train):,} images; "
                      f"test {_counts(seen.test)}, {sum(seen.test):,} images")  # fmt: skip
     if seen.images:
-        lines.append(f"{seen.images}, flips {'on' if seen.flip else 'off'}")
+        crops = ", random crops" if seen.crop else ""
+        lines.append(f"{seen.images}, flips {'on' if seen.flip else 'off'}{crops}")
+    if seen.extent:
+        lines.append(seen.extent)
     if not seen.classes and not problem:
         lines.append("its classes are known once it is downloaded")
     return printable(problem).replace(seen.source, cut_middle(seen.source, PATH)), "\n".join(lines)

@@ -44,7 +44,7 @@ def packed() -> int:
     given = Input(channels=3, size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3)
     images, none = Images(pixels, rows, labels, given), Images(pixels, rows[:0], labels[:0], given)
     recipe = Recipe(batch_size=BATCH, epochs=1)
-    for _ in Run(network, "second", "train", recipe, images, none, flip=False).events():
+    for _ in Run(network, "second", "train", recipe, images, none).events():
         pass
     return sum(weight.numel() for weight in network.weights.values())
 

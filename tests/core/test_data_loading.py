@@ -135,7 +135,9 @@ def test_images_too_many_to_keep_are_decoded_to_the_same_batches(
         runs = []
         for images in (kept, decoded):
             torch.manual_seed(1)
-            runs.append(list(images.batches(4, "cpu", generator=torch.Generator().manual_seed(2), flip=flip, start=1)))
+            runs.append(
+                list(images.batches(4, "cpu", generator=torch.Generator().manual_seed(2), augment=flip, start=1))
+            )
         assert all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(*runs, strict=True))
     assert torch.equal(kept.sample(5, 3).labels, decoded.sample(5, 3).labels)
 
@@ -153,7 +155,7 @@ def test_flips_mirror_about_half_of_the_images_one_draw_each(tmp_path: Path) -> 
     train = load(str(write_folder(tmp_path)), RGB).train
     plain = torch.cat([images for images, _ in train.batches(5, "cpu")])
     torch.manual_seed(0)
-    flipped = torch.cat([images for images, _ in train.batches(5, "cpu", flip=True)])
+    flipped = torch.cat([images for images, _ in train.batches(5, "cpu", augment=True)])
     mirrored = [torch.equal(a.flip(2), b) for a, b in zip(plain, flipped, strict=True)]
     same = [torch.equal(a, b) for a, b in zip(plain, flipped, strict=True)]
     assert [not m for m in mirrored] == same

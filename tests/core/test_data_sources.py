@@ -158,7 +158,7 @@ def test_a_bad_folder_is_refused_by_what_is_bad(tmp_path: Path, how: str, says: 
     ("source", "says"),
     [
         ("/no/such/place", "there is no /no/such/place"),
-        ("imagenet:all", "no kind of data"),
+        ("images:all", "no kind of data"),
         ("torchvision:mnist", "did you mean torchvision:MNIST"),
         ("sklearn:iris", "sklearn:digits"),
         ("sklearn:digits:7-3", "sklearn:digits:0-3"),

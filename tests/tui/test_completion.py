@@ -22,9 +22,9 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("c", ["cars/", "cats.npz", "cats.npz.d/"]),
-        ("ca", ["cars/", "cats.npz", "cats.npz.d/"]),
-        ("cars", ["cars/"]),
+        ("c", ["cars/", "cats.npz", "cats.npz.d/", "cub200:", "cars:"]),
+        ("ca", ["cars/", "cats.npz", "cats.npz.d/", "cars:"]),
+        ("cars", ["cars/", "cars:"]),
         ("cars/", ["cars/sedans.npz"]),
         ("cats.npz", ["cats.npz.d/"]),
         ("./b", ["./birds/"]),
@@ -35,6 +35,9 @@ def here(tmp_path, monkeypatch):
         (".", [".hidden/", ".secret.npz"]),
         (".h", [".hidden/"]),
         ("nowhere/x", []),
+        ("fl", ["flowers102:"]),
+        ("flowers102:b", ["flowers102:birds/"]),
+        ("cub200:nowhere/", []),
         ("s", ["sklearn:digits"]),
         ("sklearn:digits", []),
         ("tor", ["torchvision:"]),

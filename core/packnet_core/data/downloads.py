@@ -4,6 +4,7 @@ Those that torchvision reads by unpickling are left out; CIFAR's are read from t
 """
 
 import difflib
+import os
 import tarfile
 import zipfile
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Known:
     train: tuple[dict[str, Any], ...] = ({"split": "train"},)
     test: dict[str, Any] = field(default_factory=lambda: {"split": "test"})
     flip: bool = True
+    crop: bool = False
     classes: tuple[str, ...] = ()
 
 
@@ -53,7 +55,7 @@ KNOWN = {
         Known("STL10", "96×96 colour", "NCHW"),
         Known("CIFAR10", "32×32 colour"),
         Known("CIFAR100", "32×32 colour"),
-        Known("Flowers102", _PHOTOS, train=_TRAIN_AND_VAL),
+        Known("Flowers102", _PHOTOS, train=_TRAIN_AND_VAL, crop=True),
         Known("Food101", _PHOTOS),
         Known("DTD", _PHOTOS, train=_TRAIN_AND_VAL),
         Known("FGVCAircraft", _PHOTOS, train=({"split": "trainval"},)),
@@ -90,7 +92,7 @@ def open_torchvision(source: str) -> Source:
     except FAILED as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(f"{source} could not be downloaded to {cache}: {reason}") from None
-    return Source(source, classes, train, test, known.flip)
+    return Source(source, classes, train, test, known.flip, known.crop)
 
 
 def _torchvision(cache: Path, known: Known) -> tuple[Part, Part, tuple[str, ...]]:
@@ -108,7 +110,7 @@ def _torchvision(cache: Path, known: Known) -> tuple[Part, Part, tuple[str, ...]
 def _part(datasets: list[Any], known: Known) -> Part:
     if not known.layout:
         pairs = [dataset[index] for dataset in datasets for index in range(len(dataset))]
-        files = FilePixels([Path(path) for path, _ in pairs])
+        files = FilePixels([os.fspath(path) for path, _ in pairs])
         return Part(np.array([label for _, label in pairs], np.int64), files)
     (dataset,) = datasets
     images = np.asarray(dataset.data)

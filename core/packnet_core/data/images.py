@@ -20,12 +20,14 @@ CHUNK = 64  # images a thread decodes at a time where all are wanted: small ones
 class Images:
     """Images of one split, as a network with the given input takes them.
 
-    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×S×S, C being 1 where all are grey, or `Pixels`
-    to decode from; `rows` says which of those images these are.
+    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R, C being 1 where all are grey, or `Decoded`
+    to take them from; `rows` says which of those images these are. R is the network's S, or more: then S×S is cropped.
+    `flip` says whether mirrored images mean the same.
     """
 
-    def __init__(self, pixels: "Tensor | Decoded", rows: Tensor, labels: Tensor, input: Input):
+    def __init__(self, pixels: "Tensor | Decoded", rows: Tensor, labels: Tensor, input: Input, flip: bool = False):
         self.labels = labels
+        self.flip = flip
         self._pixels = pixels
         self._rows = rows
         self._input = input
@@ -43,14 +45,15 @@ class Images:
         device: torch.device | str,
         *,
         generator: torch.Generator | None = None,
-        flip: bool = False,
+        augment: bool = False,
         start: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of images and labels on `device`: float32 N×C×S×S, scaled to 0..1, then `(x - mean) / std`.
 
         `generator` shuffles; without one the order stays. `start` leaves that many batches of the same order out.
-        With `flip`, each image is mirrored or not by a draw from torch's global CPU generator, made when its batch is
-        asked for. Raises RequestError, naming the file, where an image can't be decoded.
+        With `augment` each image is mirrored or not, where that means the same, and cropped anywhere; without, it is
+        cropped in the middle. The draws are from torch's global CPU generator, made when the batch is asked for. Raises
+        RequestError, naming the file, where an image can't be decoded.
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         parts = torch.split(order, size)[start:] if len(order) else ()
@@ -58,9 +61,10 @@ class Images:
         mean = torch.tensor(self._input.mean, device=device).view(shape)
         std = torch.tensor(self._input.std, device=device).view(shape)
         for part, pixels in zip(parts, self._raw(parts), strict=True):
-            if flip:
+            if augment and self.flip:
                 mirrored = torch.rand(len(part)) < 0.5
                 pixels[mirrored] = pixels[mirrored].flip(3)
+            pixels = cropped(pixels, self._input.size, augment)
             # grey images become as many channels as the network takes by broadcasting against its means
             images = pixels.to(device).float().div_(255).sub(mean).div_(std)
             yield images, self.labels[part].to(device)
@@ -73,7 +77,7 @@ class Images:
 
     def where(self, mask: Tensor) -> "Images":
         """Those of these images for which `mask` is true; pixels are shared."""
-        return Images(self._pixels, self._rows[mask], self.labels[mask], self._input)
+        return Images(self._pixels, self._rows[mask], self.labels[mask], self._input, self.flip)
 
     def _raw(self, parts: tuple[Tensor, ...]) -> Iterator[Tensor]:
         """The pixels of each part, uint8, in a tensor of its own."""
@@ -81,6 +85,17 @@ class Images:
         if isinstance(self._pixels, Tensor):
             return (self._pixels[part] for part in rows)
         return self._pixels.ahead(list(rows))
+
+
+def cropped(pixels: Tensor, size: int, anywhere: bool) -> Tensor:
+    """N×C×size×size out of larger images: each at a place of its own, or all in the middle."""
+    room = pixels.shape[3] - size
+    if not room:
+        return pixels
+    if not anywhere:
+        return pixels[:, :, room // 2 : room // 2 + size, room // 2 : room // 2 + size]
+    corners = torch.randint(room + 1, (len(pixels), 2)).tolist()
+    return torch.stack([image[:, y : y + size, x : x + size] for image, (y, x) in zip(pixels, corners, strict=True)])
 
 
 class Decoded:

@@ -14,6 +14,7 @@ from packnet_core.errors import RequestError
 from packnet_core.records import Data, Input
 
 MEMORY = 1 << 30  # bytes of resized images that are kept; more are decoded batch by batch
+ROOM = 8 / 7  # the paper resizes to 256 and crops 224 (§4)
 VALIDATION = 0.1  # of the training data, for choosing; the test set is for the reported error alone
 
 
@@ -27,6 +28,7 @@ class TaskData:
     test: Images
     record: Data
     chance: float
+    extent: str = ""  # whether this is all of a data set or a part, where that is known
 
 
 def load(
@@ -34,6 +36,7 @@ def load(
     input: Input,
     *,
     flip: bool | None = None,
+    crop: bool | None = None,
     limit: int | None = None,
     seed: int = 0,
     classes: tuple[str, ...] | None = None,
@@ -41,31 +44,37 @@ def load(
     """Load what `--data` took, for a network with this input.
 
     At most `limit` training images are used, and 10 % of those validate; both are stratified and drawn by `seed`, the
-    same everywhere. `flip` None: as the data suggests. With `classes`, the data must have just these, in this order.
+    same everywhere. `flip`, `crop` None: as the data suggests. With `classes`, the data must have just these, in this
+    order.
 
     Raises RequestError, naming what is wrong and what to do, for data that can't be used.
     """
     opened = _opened(source, classes)
+    flip = opened.flip if flip is None else flip
+    crop = opened.crop if crop is None else crop
     used, validates = _split(opened, limit, seed)
     test = opened.test.counts(len(opened.classes))
-    trains, validation, tests = _images(opened, input, used, validates)
+    trains, validation, tests = _images(opened, _Form(input, flip, crop), used, validates)
     record = Data(
         source=resolve(source),
-        flip=opened.flip if flip is None else flip,
+        flip=flip,
+        crop=crop,
         limit=limit,
         train=len(trains),
         validation=len(validation),
         test=len(tests),
     )
-    return TaskData(opened.classes, trains, validation, tests, record, 100 * (1 - int(test.max()) / int(test.sum())))
+    chance = 100 * (1 - int(test.max()) / int(test.sum()))
+    return TaskData(opened.classes, trains, validation, tests, record, chance, opened.extent)
 
 
-def load_test(source: str, input: Input, classes: tuple[str, ...]) -> Images:
+def load_test(source: str, input: Input, classes: tuple[str, ...], crop: bool = False) -> Images:
     """The test images alone, for a task with these classes: no training image is decoded. Raises as `load` does."""
     test = _opened(source, classes).test
+    form = _Form(input, flip=False, crop=crop)
     rows = np.arange(len(test.labels))
     channels = test.pixels.channels(rows, input.channels)
-    return _part(test, rows, input, channels, len(rows) * channels * input.size**2 <= MEMORY)
+    return _part(test, rows, form, channels, len(rows) * channels * form.side**2 <= MEMORY)
 
 
 def _opened(source: str, classes: tuple[str, ...] | None) -> Source:
@@ -97,24 +106,37 @@ def _split(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[
     return rows, choose(labels[rows], shares, seed)
 
 
-def _images(source: Source, input: Input, used: Ints, validates: NDArray[np.bool_]) -> tuple[Images, Images, Images]:
-    channels = source.train.pixels.channels(used, input.channels)
-    test_channels = source.test.pixels.channels(range(len(source.test.labels)), input.channels)
-    size = input.size * input.size * (len(used) * channels + len(source.test.labels) * test_channels)
-    keep = size <= MEMORY
+@dataclass(frozen=True)
+class _Form:
+    """How images are kept: squares of `side`, to be cropped to the network's input where that is smaller."""
+
+    input: Input
+    flip: bool
+    crop: bool
+
+    @property
+    def side(self) -> int:
+        return round(ROOM * self.input.size) if self.crop else self.input.size
+
+
+def _images(source: Source, form: _Form, used: Ints, validates: NDArray[np.bool_]) -> tuple[Images, Images, Images]:
+    wanted = form.input.channels
+    channels = source.train.pixels.channels(used, wanted)
+    test_channels = source.test.pixels.channels(range(len(source.test.labels)), wanted)
+    keep = form.side**2 * (len(used) * channels + len(source.test.labels) * test_channels) <= MEMORY
     every = np.arange(len(source.test.labels))
-    test = _part(source.test, every, input, test_channels, keep)
-    train = _part(source.train, used, input, channels, keep)
+    test = _part(source.test, every, form, test_channels, keep)
+    train = _part(source.train, used, form, channels, keep)
     chosen = torch.from_numpy(validates)
     return train.where(~chosen), train.where(chosen), test
 
 
-def _part(part: Part, rows: Ints, input: Input, channels: int, keep: bool) -> Images:
-    decoded = Decoded(part.pixels, input.size, channels)
+def _part(part: Part, rows: Ints, form: _Form, channels: int, keep: bool) -> Images:
+    decoded = Decoded(part.pixels, form.side, channels)
     labels, chosen = torch.from_numpy(part.labels[rows]), torch.from_numpy(rows)
     if keep:
-        return Images(decoded.all(chosen), torch.arange(len(rows)), labels, input)
-    return Images(decoded, chosen, labels, input)
+        return Images(decoded.all(chosen), torch.arange(len(rows)), labels, form.input, form.flip)
+    return Images(decoded, chosen, labels, form.input, form.flip)
 
 
 def _shown(classes: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """Images before they are tensors: decoded one at a time, resized to squares, uint8. Needs no torch."""
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
-from pathlib import Path
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from packnet_core.errors import RequestError
 
 Bytes = NDArray[np.uint8]
+Boxes = NDArray[np.float64]
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"})
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
 # what Pillow's readers raise for files that are empty, cut off, something else or made to fill the memory
@@ -28,7 +29,7 @@ UNREADABLE = (
     zlib.error,
     Image.DecompressionBombError,
 )
-WORKERS = min(cpu_count() or 1, 16)
+WORKERS = min(os.cpu_count() or 1, 16)
 
 
 class Pixels(Protocol):
@@ -79,31 +80,32 @@ class ArrayPixels:
 
 
 class FilePixels:
-    """Images in files."""
+    """Images in files; with `boxes` (left, upper, right, lower, a row an image) what is in those boxes alone."""
 
-    def __init__(self, paths: Sequence[Path]):
+    def __init__(self, paths: Sequence[str], boxes: Boxes | None = None):
         self.paths = paths
+        self.boxes = boxes
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def channels(self, rows: Iterable[int], wanted: int) -> int:
-        grey = True
+        waiting = iter(rows)
         with ThreadPoolExecutor(WORKERS) as pool:
-            for path, mode in pool.map(lambda row: (self.paths[row], read_header(self.paths[row])[0]), rows):
-                if mode not in GREY_MODES:
-                    grey = False
+            while some := [self.paths[row] for row in islice(waiting, 256)]:
+                for path, (mode, _) in zip(some, pool.map(read_header, some), strict=True):
+                    if mode in GREY_MODES:
+                        continue
                     if wanted != 3:
-                        raise _channels_differ(str(path), 3, wanted)
-        return 1 if grey else wanted
+                        raise _channels_differ(path, 3, wanted)
+                    return wanted  # the rest can't change that: a million headers need not be read
+        return 1
 
     def decode(self, row: int, size: int, channels: int) -> Bytes:
         path = self.paths[row]
         try:
             with Image.open(path) as image:
-                # a large JPEG is decoded at a half, a quarter or an eighth, still at least twice what is needed
-                image.draft(None, (2 * size, 2 * size))
-                upright = ImageOps.exif_transpose(image)
+                upright = self._drafted(image, row, size)
                 pixels = resized(
                     upright.convert("RGB") if channels == 3 and upright.mode not in GREY_MODES else _grey(upright), size
                 )
@@ -113,15 +115,29 @@ class FilePixels:
             np.moveaxis(pixels if pixels.ndim == 3 else pixels[..., None], 2, 0), (channels, size, size)
         )
 
+    def _drafted(self, image: Image.Image, row: int, size: int) -> Image.Image:
+        """The image, or its box. A large JPEG is decoded at a half, a quarter or an eighth, and still at twice the size
+        that is needed."""
+        if self.boxes is None:
+            image.draft(None, (2 * size, 2 * size))
+            return ImageOps.exif_transpose(image)
+        width, height = image.size
+        left, upper, right, lower = self.boxes[row].clip(0, (width, height, width, height))  # of the pixels as stored
+        if right - left < 1 or lower - upper < 1:
+            raise ValueError(f"its box {self.boxes[row].tolist()} is not in its {width}×{height} pixels")
+        image.draft(None, (int(2 * size * width / (right - left)) + 1, int(2 * size * height / (lower - upper)) + 1))
+        x, y = image.size[0] / width, image.size[1] / height
+        return image.crop((round(left * x), round(upper * y), round(right * x), round(lower * y)))
+
     def describe(self) -> str:
         for path in self.paths:
-            if path.stat().st_size == 0:
+            if os.stat(path).st_size == 0:
                 raise _unreadable(path, EOFError())
         some = [read_header(path) for path in self.paths[:: max(len(self.paths) // 16, 1)][:16]]
         return _describe([size for _, size in some], 1 if all(mode in GREY_MODES for mode, _ in some) else 3)
 
 
-def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+def read_header(path: str) -> tuple[str, tuple[int, int]]:
     """Pillow's mode of an image file, and its width and height; no pixel is read. Raises RequestError."""
     try:
         with Image.open(path) as image:
@@ -153,6 +169,6 @@ def _channels_differ(name: str, have: int, wanted: int) -> RequestError:
     )
 
 
-def _unreadable(path: Path, error: BaseException) -> RequestError:
-    what = "is empty" if path.is_file() and path.stat().st_size == 0 else f"can't be read as an image ({error})"
+def _unreadable(path: str, error: BaseException) -> RequestError:
+    what = "is empty" if os.path.isfile(path) and os.path.getsize(path) == 0 else f"can't be read as an image ({error})"
     return RequestError(f"{path} {what}; replace it or take it out of the data")

@@ -1,4 +1,4 @@
-"""What `--data` takes, opened: a folder, an .npz file, `torchvision:NAME` or `sklearn:digits`. Needs no torch.
+"""What `--data` takes, opened: folders, .npz files, and what has a name in front. Needs no torch.
 
 source = open_source("pictures")        # raises RequestError where that can't be data
 source.problem()                        # the first thing wrong with its classes or labels, or None
@@ -17,11 +17,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from packnet_core.data import npz
-from packnet_core.data.pixels import EXTENSIONS, ArrayPixels, FilePixels, Pixels
+from packnet_core.data.pixels import ArrayPixels, Pixels
 from packnet_core.data.split import Ints, allot, choose
 from packnet_core.errors import RequestError
 
-KINDS = "a folder, FILE.npz, torchvision:NAME or sklearn:digits"
+AUTHORED = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # and a folder; Table 1, see `authors`
+KINDS = f"a folder, FILE.npz, torchvision:NAME, sklearn:digits, or one of {', '.join(AUTHORED)} and a folder"
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -37,6 +38,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     test: tuple[int, ...] = ()
     images: str = ""  # size and colour, such as "28×28 grey"
     flip: bool = True  # whether training flips images left to right unless told otherwise
+    crop: bool = False  # whether it crops them anywhere
+    extent: str = ""  # whether this is all of a data set or a part, where that is known
     problem: str | None = None
 
 
@@ -55,13 +58,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """Data opened: its classes, its two parts, and whether its images may be mirrored."""
+    """Data opened: its classes, its two parts, and whether its images may be mirrored and are cropped."""
 
     name: str
     classes: tuple[str, ...]
     train: Part
     test: Part
     flip: bool
+    crop: bool = False
+    extent: str = ""  # whether this is all of a data set or a part, where that is known
 
     def problem(self) -> str | None:
         """The first thing wrong with the classes and labels, as a line that names it; None where all is well."""
@@ -101,7 +106,7 @@ def look(source: str) -> Summary:
             known = downloads.find(source)
         except RequestError as error:
             return Summary(source=source, problem=str(error))
-        return Summary(source=source, images=known.images, flip=known.flip)
+        return Summary(source=source, images=known.images, flip=known.flip, crop=known.crop)
     try:
         opened = open_source(source, pixels=False)
     except (RequestError, OSError) as error:  # what the system refuses it names itself: no permission, gone meanwhile
@@ -120,6 +125,8 @@ def look(source: str) -> Summary:
         test=tuple(opened.test.counts(classes).tolist()),
         images=images,
         flip=opened.flip,
+        crop=opened.crop,
+        extent=opened.extent,
         problem=problem,
     )
 
@@ -128,6 +135,9 @@ def resolve(source: str) -> str:
     """The source as a pack file keeps it: paths made absolute, others unchanged."""
     if source.startswith(("torchvision:", "sklearn:")):
         return source
+    if source.startswith(AUTHORED):
+        name, _, folder = source.partition(":")
+        return f"{name}:{resolve(folder)}"
     return str(Path(os.path.expanduser(source)).absolute())  # ~nobody stays as it is, as in a shell
 
 
@@ -144,9 +154,15 @@ def open_source(source: str, pixels: bool = True) -> Source:
         return downloads.open_torchvision(source)
     if source.startswith("sklearn:"):
         return _open_digits(source)
+    if source.startswith(AUTHORED):
+        from packnet_core.data import authors
+
+        return authors.open_authored(resolve(source))
     path = Path(resolve(source))
     if path.is_dir():
-        return _open_folder(path)
+        from packnet_core.data import folders
+
+        return folders.open_folder(path)
     if path.is_file():
         return _open_npz(path, pixels)
     if re.match(r"[a-z0-9]+:", source):
@@ -167,60 +183,6 @@ def listed(names: Sequence[str]) -> str:
     """The first three names, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(repr(name) for name in names[:3]) + more
-
-
-# -- folders ----------------------------------------------------------------------------------------------------
-
-
-def _open_folder(path: Path) -> Source:
-    train, test = path / "train", path / "test"
-    if not train.is_dir():
-        raise RequestError(
-            f"{path} has no folder train; images belong in train/CLASS/ and in test/CLASS/ or val/CLASS/"
-        )
-    if not test.is_dir():
-        test = path / "val"
-    if not test.is_dir():
-        raise RequestError(f"{path} has no folder test or val; put the images to measure errors with in test/CLASS/")
-    classes = _class_folders(train)
-    if not classes:
-        raise RequestError(f"{train} has no class folders; put the images of each class in {train.name}/CLASS/")
-    for ours, theirs, a, b in (
-        (classes, _class_folders(test), train, test),
-        (_class_folders(test), classes, test, train),
-    ):
-        if missing := sorted(set(ours) - set(theirs)):
-            raise RequestError(f"{listed(missing)} in {a} but not in {b}; both need the same class folders")
-    return Source(
-        str(path), classes, _read_folder(train, classes), _read_folder(test, classes), mirrors_mean_the_same(classes)
-    )
-
-
-def _class_folders(folder: Path) -> tuple[str, ...]:
-    with os.scandir(folder) as entries:
-        return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
-
-
-def _read_folder(folder: Path, classes: tuple[str, ...]) -> Part:
-    paths: list[Path] = []
-    counts = []
-    for name in classes:
-        found = sorted(_images_below(folder / name))
-        if not found:
-            raise RequestError(
-                f"{folder / name} has no images ({', '.join(sorted(EXTENSIONS))}); add some or remove it"
-            )
-        paths += found
-        counts.append(len(found))
-    return Part(np.repeat(np.arange(len(classes)), counts).astype(np.int64), FilePixels(paths))
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
-                yield Path(parent, name)
 
 
 # -- arrays -----------------------------------------------------------------------------------------------------
