@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from packnet_core.data import Summary  # numpy comes with it, and the screen opens without
 
 PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; how many classes, how many files are named
-KINDS = "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, an .npz file, torchvision:NAME, sklearn:digits …"
+KINDS = (
+    "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, an .npz file, torchvision:NAME, sklearn:digits, or a "
+    "folder behind cub200:, cars:, flowers102:, places365:, imagenet:"
+)
 
 
 @dataclass(frozen=True)
