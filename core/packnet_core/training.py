@@ -6,7 +6,7 @@ state kept, and gone on with later as if nothing had happened.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from packnet_core.scaling import BEGIN, Scaling
 from packnet_core.schedule import rate
 
 EVALUATION_BATCH = 256
+Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a batch's loss and logits, of its images and labels
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -61,6 +62,8 @@ class Run:
     train: Images
     validation: Images
     only: frozenset[str] | None = None  # the layers that are trained; None: all
+    objective: Objective | None = None  # what is minimised; None: the cross entropy of the open task's answers
+    extra: Sequence[nn.Parameter] = ()  # trained besides the open task's own: other tasks' heads
     later_steps: int = 0  # of the job's phases after this one: the time left is for the whole job
     epoch: int = 1  # the epoch under way, from 1
     step: int = 0  # steps done in it
@@ -68,7 +71,7 @@ class Run:
 
     def __post_init__(self) -> None:
         network = self.network
-        others = network.train_mode(self.only)
+        others = [*network.train_mode(self.only), *self.extra]
         chosen = [name for name in network.weights if self.only is None or name in self.only]
         pairs = [(network.weights[name], network.owners[name]) for name in chosen]
         self.optimizer = GuardedOptimizer(self._make, pairs, others, network.open)
@@ -151,12 +154,16 @@ class Run:
     def _forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and logits, in the recipe's precision."""
         recipe, device = self.recipe, self.network.device
+        objective = self.objective or self._cross_entropy
         if recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         lower = recipe.precision != "float32"
         with torch.autocast(device.type, dtype=PRECISIONS[recipe.precision], enabled=lower):
-            logits = self.network.model(images)
-            return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing), logits
+            return objective(images, labels)
+
+    def _cross_entropy(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.network.model(images)
+        return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing), logits
 
     def _update(self) -> None:
         """Step on the gradients: unscaled, and clipped to a norm. Left out where half precision has overflowed."""
