@@ -26,6 +26,11 @@ class Precision(StrEnum):
     fp16 = "fp16"
 
 
+class Pick(StrEnum):
+    best = "best"
+    last = "last"
+
+
 class Own(StrEnum):
     biases = "biases"
     norms = "norms"
@@ -168,6 +173,14 @@ PrecisionName = Annotated[
 ]
 ChannelsLast = Annotated[
     bool | None, typer.Option("--channels-last/--channels-first", help="How images lie in memory while training.")
+]
+PickName = Annotated[
+    Pick | None,
+    typer.Option(
+        metavar="best|last",
+        help="The epoch of each phase that counts: the best on the validation images, or the last (default: best).",
+        case_sensitive=False,
+    ),
 ]
 RetrainEpochs = Annotated[
     int | None,

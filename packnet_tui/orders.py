@@ -70,6 +70,7 @@ def add(
     clip: o.Clip = None,
     precision: o.PrecisionName = None,
     channels_last: o.ChannelsLast = None,
+    pick: o.PickName = None,
     limit: o.Limit = None,
     flip: o.Flip = None,
     crop: o.Crop = None,
@@ -89,7 +90,7 @@ def add(
                    weight_decay=weight_decay, decay_epoch=decay_epoch, retrain_epochs=retrain_epochs,
                    retrain_lr=retrain_lr, schedule=schedule, warmup_epochs=warmup_epochs,
                    label_smoothing=label_smoothing,
-                   clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
+                   clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
     command = Add(
         task=task,
         data=_resolved(data),
@@ -154,6 +155,7 @@ def prune(
     clip: o.Clip = None,
     precision: o.PrecisionName = None,
     channels_last: o.ChannelsLast = None,
+    pick: o.PickName = None,
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
@@ -170,7 +172,7 @@ def prune(
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
     changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size,
                      schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
-                     clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
+                     clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
     command = Prune(
         ratio=LARGEST if ratio is None else ratio,
         layers=o.layer_ratios(layer or []),
@@ -204,6 +206,7 @@ def train(
     clip: o.Clip = None,
     precision: o.PrecisionName = None,
     channels_last: o.ChannelsLast = None,
+    pick: o.PickName = None,
     data: o.Data = None,
     limit: o.Limit = None,
     device: o.Device = None,
@@ -218,7 +221,7 @@ def train(
     changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
                      weight_decay=weight_decay, decay_epoch=decay_epoch,
                      schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
-                     clip=clip, precision=precision, channels_last=channels_last)  # fmt: skip
+                     clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
     return Order(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
 
 

@@ -206,7 +206,7 @@ class PackedNetwork:
         """
         self.model.train()
         self.model.requires_grad_(False)
-        rest = self.rest if self.open == 1 and only is None else self.own[self.open - 1]
+        rest = self.trained_rest(only)
         trained = list(self.heads[self.open - 1].parameters())
         trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
@@ -214,6 +214,10 @@ class PackedNetwork:
         for parameter in (*trained, *chosen):
             parameter.requires_grad_(True)
         return trained
+
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
+        """What of the rest changes while the open task is trained, by name: parameters and running statistics."""
+        return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
 
     def restore_view(self) -> None:
         """Put the newest task's rest and head in their places in the model."""

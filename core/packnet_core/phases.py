@@ -90,10 +90,13 @@ class Phases:
         task = self.document.tasks[-1]
         only = frozenset(chosen_layers(self.document, task.layers)) if task.layers else None
         data = task_data
-        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only)
+        state = begun or self._state(command, phase)
+        best = self.places.epoch(phase, len(state.trials), state.step)
+        if tensors is None:
+            best.unlink(missing_ok=True)  # left by an earlier attempt
+        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only, keep=best)
         if isinstance(command, Add) and phase == "train" and command.prune is not None:
             run.later_steps = command.steps * recipe.retraining_epochs * run.steps_an_epoch
-        state = begun or self._state(command, phase)
         if tensors is not None:
             run.restore(state.run, tensors)
         started = PhaseStarted(
@@ -110,6 +113,7 @@ class Phases:
             checkpoints.write(
                 self.places.checkpoint, replace(state, document=self.document, run=numbers), self.network, now
             )
+            self.places.forget_epochs(but=best)
 
         kept_at = time.monotonic()
         try:

@@ -59,6 +59,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     clip: Annotated[float, Meta(gt=0)] | None = None  # the largest norm of the gradient of all that is trained
     precision: Literal["float32", "bf16", "fp16"] = "float32"  # of what is computed; weights stay float32
     channels_last: bool = False  # how images lie in memory while training
+    pick: Literal["best", "last"] = "best"  # the epoch of a phase that counts; the best is by validation error
 
     def changed(self, changes: dict[str, Any]) -> "Recipe":
         """This recipe with some values replaced. Raises RequestError where a value is out of range."""

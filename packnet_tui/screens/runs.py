@@ -33,7 +33,7 @@ WORDS = {
     "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
     "clip": "gradients clipped at",
 }  # fmt: skip
-BEYOND_THE_PAPER = {"schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last"}
+BEYOND_THE_PAPER = {"schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick"}
 PAPER = Recipe()
 
 

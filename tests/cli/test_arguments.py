@@ -136,7 +136,7 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
         "--weight-decay 0.1 --decay-epoch 2 --prune 0.75 --retrain-epochs 1 --retrain-lr 0.001 --limit 99 "
         "--no-flip --device cpu --seed 7 --yes --steps 3 --own norms --own biases --own norms "
         "--layers conv --layers classifier.* --schedule cosine --warmup-epochs 1 --label-smoothing 0.1 --clip 2 "
-        "--precision bf16 --channels-last"
+        "--precision bf16 --channels-last --pick last"
     )
     command = asked(*said.split())
     assert isinstance(command, Add)
@@ -146,7 +146,7 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
     assert (recipe.momentum, recipe.weight_decay, recipe.decay_epoch, recipe.seed) == (0.5, 0.1, 2, 7)
     assert (recipe.retrain_epochs, recipe.retrain_lr) == (1, 0.001)
     assert (recipe.schedule, recipe.warmup_epochs, recipe.label_smoothing) == ("cosine", 1, 0.1)
-    assert (recipe.clip, recipe.precision, recipe.channels_last) == (2, "bf16", True)
+    assert (recipe.clip, recipe.precision, recipe.channels_last, recipe.pick) == (2, "bf16", True, "last")
     assert (command.steps, command.own, command.layers) == (3, ("norms", "biases"), ("conv", "classifier.*"))
     assert (command.prune, command.limit, command.flip, command.device, command.yes) == (0.75, 99, False, "cpu", True)
 
