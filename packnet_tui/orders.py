@@ -86,7 +86,7 @@ def add(
     The open task is sealed, for good; it must have been pruned before. With --prune the new one is pruned and
     retrained in the same job. The defaults are the paper's; small images mostly want a higher --lr, such as 0.02.
     """
-    given = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum, seed=seed,
+    changes = given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum, seed=seed,
                    weight_decay=weight_decay, decay_epoch=decay_epoch, retrain_epochs=retrain_epochs,
                    retrain_lr=retrain_lr, schedule=schedule, warmup_epochs=warmup_epochs,
                    label_smoothing=label_smoothing,
@@ -94,7 +94,7 @@ def add(
     command = Add(
         task=task,
         data=_resolved(data),
-        recipe=PAPER.changed(given),
+        recipe=PAPER.changed(changes),
         flip=flip,
         crop=crop,
         limit=limit,
@@ -170,7 +170,7 @@ def prune(
     """
     if ratio is None and max_drop is None:
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
-    changes = _given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size,
+    changes = given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size,
                      schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
                      clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
     command = Prune(
@@ -218,7 +218,7 @@ def train(
     Trains the open task further, or retrains it once it is pruned. Without options, an interrupted job goes on where
     it was. What is not given stays as the task was trained.
     """
-    changes = _given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
+    changes = given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
                      weight_decay=weight_decay, decay_epoch=decay_epoch,
                      schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
                      clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
@@ -284,7 +284,8 @@ def drop(
     return Order(file, Drop(task=task, yes=yes), json)
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
+    """The values that were given, as a recipe has them."""
     return {k: v.value if isinstance(v, StrEnum) else v for k, v in values.items() if v is not None}
 
 

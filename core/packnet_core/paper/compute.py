@@ -149,7 +149,7 @@ class Bench:
             epochs = tasks[0].recipe.epochs
             events = baselines.lwf(start, tasks, head_epochs=max(round(epochs / 4), 1))  # the paper's 5 of 20
         else:
-            events = baselines.ewc(start, tasks, self._first_data(cell.run).train)
+            events = baselines.ewc(start, tasks, self._first_data(cell.run).train, strength=plan.ewc_strength)
         numbers = _numbers(events)
         found = iter(numbers.pop("evaluated"))
         rounds = []

@@ -36,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     best: Changes = {}  # what the best recipe changes in `recipe`
     best_own: tuple[Own, ...] = ("norms",)
     best_steps: Positive = 1
+    ewc_strength: float = 100.0  # of Elastic Weight Consolidation's penalty
     lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's
 
     def data_of(self, name: Name) -> str:

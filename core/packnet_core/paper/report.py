@@ -46,8 +46,8 @@ def conditions(plan: Plan, results: Results) -> list[str]:
     recipe = plan.recipe
     lines.append(
         f"Recipe: {recipe.optimizer}, momentum {recipe.momentum:g}, batches of {recipe.batch_size}, {recipe.epochs} "
-        f"epochs at {recipe.lr:g} divided by ten after {recipe.decays_after}, {recipe.retraining_epochs} of retraining at "
-        f"{recipe.retraining_lr:g}; {recipe.precision}; the seed is the run's number."
+        f"epochs at {recipe.lr:g} divided by ten after {recipe.decays_after}, {recipe.retraining_epochs} of "
+        f"retraining at {recipe.retraining_lr:g}; {recipe.precision}; the seed is the run's number."
     )
     machines = sorted({f"{found['machine']}, torch {found['torch']}" for found in results.values()})
     seconds = sum(found["seconds"] for found in results.values())
