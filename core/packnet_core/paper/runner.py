@@ -62,7 +62,7 @@ def run(
     Stopped, it leaves what is done; the next run goes on with the rest. Raises WorkError where a cell failed, after
     those that were under way have ended.
     """
-    wanted = with_parents([cell for cell in cells if fnmatchcase(key(cell), only)], plan)
+    wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
     done = {key(cell) for cell in wanted if (out / "cells" / f"{key(cell)}.json").exists()}
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
