@@ -7,7 +7,8 @@ that no pack file is touched, and is a generator of events; every Evaluated in i
 from packnet_core.baselines.alone import classifier_only, individual
 from packnet_core.baselines.ewc import ewc
 from packnet_core.baselines.joint import joint
+from packnet_core.baselines.lwf import add as lwf_add
 from packnet_core.baselines.lwf import lwf
 from packnet_core.baselines.shared import Shared, TaskOf, first_network
 
-__all__ = ["Shared", "TaskOf", "classifier_only", "ewc", "first_network", "individual", "joint", "lwf"]
+__all__ = ["Shared", "TaskOf", "classifier_only", "ewc", "first_network", "individual", "joint", "lwf", "lwf_add"]

@@ -63,6 +63,8 @@ def run(
     those that were under way have ended.
     """
     wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
+    if not wanted:
+        raise RequestError(f"no cell's name fits {only!r}; they are like {key(cells[-1])!r}")
     done = {key(cell) for cell in wanted if (out / "cells" / f"{key(cell)}.json").exists()}
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
@@ -111,7 +113,7 @@ def _do(plan: Plan, cell: Cell, out: Path, device: str | None) -> float:
         "seconds": round(seconds, 1),
         "when": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()),
         "machine": machine(device),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
     }
     _write(out / "cells" / f"{key(cell)}.json", msgspec.json.format(msgspec.json.encode(found)))
