@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from packnet_core.records import LARGEST_SEED, MOST_TASKS
+from packnet_tui import experiments, orders
 from packnet_tui import options as o
-from packnet_tui import orders
 from packnet_tui.orders import examples
 
 app = typer.Typer(
@@ -193,3 +193,4 @@ def demo(
 
 
 app.registered_commands[1:1] = orders.app.registered_commands
+app.registered_commands += experiments.app.registered_commands

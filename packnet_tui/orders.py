@@ -306,5 +306,10 @@ def _of_recipe(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name in Recipe.__struct_fields__}
 
 
+def given(**values: Any) -> dict[str, Any]:
+    """The values that were given, as a recipe has them."""
+    return {k: v.value if isinstance(v, StrEnum) else v for k, v in values.items() if v is not None}
+
+
 def _resolved(data: str | None) -> Any:
     return None if data is None else resolve(data)

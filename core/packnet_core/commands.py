@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from packnet_core.records import Own, Positive, Recipe, Share
 
-Changes = dict[str, float | int | str]  # fields of a Recipe to replace
+Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
 
 class Add(Struct, frozen=True, kw_only=True, tag="add"):

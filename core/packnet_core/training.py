@@ -192,7 +192,7 @@ class Run:
         self.scaling.grow()
 
     def _end_epoch(self, begun: float) -> Epoch:
-        loss, error = validate(self.network, self.validation)
+        loss, error = self.validate()
         if self.recipe.pick == "best" and loss is not None and error is not None:
             self.best.offer(Measured(epoch=self.epoch, error=error, loss=loss), last=self.epoch == self.epochs)
         return Epoch(
@@ -207,6 +207,10 @@ class Run:
             validation_error=error,
             seconds=time.monotonic() - begun,
         )
+
+    def validate(self) -> tuple[float | None, float | None]:
+        """Loss, and error in percent, on the validation split; None where that is empty."""
+        return validate(self.network, self.validation)
 
     def _trained(self, chosen: Sequence[str]) -> dict[str, Tensor]:
         """All that this run changes, by name."""
