@@ -16,7 +16,7 @@ from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
 
 WORK = ["add", "prune", "train", "eval", "preview", "drop"]
-COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "demo"]
+COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "forecast", "demo"]
 
 
 @pytest.fixture
