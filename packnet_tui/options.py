@@ -10,6 +10,7 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
+from packnet_core.recipes import RECIPES
 from packnet_core.records import KINDS, LARGEST_SEED, Document
 from packnet_tui.completion import completions
 
@@ -111,6 +112,10 @@ def complete_architectures(incomplete: str) -> list[str]:
     return [name for name in usual if name.startswith(incomplete)]  # torchvision has many more, and is slow to ask
 
 
+def complete_recipes(incomplete: str) -> list[str]:
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
 def _task_names(ctx: typer.Context) -> list[str]:
     document = _document(ctx)
     return [task.name for task in document.tasks] if document else []
@@ -139,6 +144,15 @@ OldTask = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(metavar="DATA", help=f"Other data than the task was made with. {DATA}", autocompletion=complete_data),
+]
+RecipeName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="A recipe by name, which the other options change: paper, what its section 4 says for the data.",
+        autocompletion=complete_recipes,
+        show_default=False,
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="Passes over the training images.")]
 Rate = Annotated[float | None, typer.Option("--lr", metavar="X", callback=above_zero, help="Learning rate.")]
@@ -190,6 +204,12 @@ RetrainRate = Annotated[
     float | None,
     typer.Option(
         "--retrain-lr", metavar="X", callback=above_zero, help="Learning rate of retraining (default: a tenth of --lr)."
+    ),
+]
+RetrainDecayEpoch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, help="Divide the rate of retraining by ten after this epoch of it (default: it stays)."
     ),
 ]
 Flip = Annotated[

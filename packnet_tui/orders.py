@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
+from packnet_core import recipes
 from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.data import resolve
 from packnet_core.errors import RequestError
@@ -39,13 +41,16 @@ def examples(*lines: str) -> str:
     epilog=examples(
         "packnet add model.safetensors cubs --data ~/cubs --prune 0.75",
         "packnet add model.safetensors signs --data signs.npz --no-flip --epochs 8 --lr 0.02 --limit 1200",
+        "packnet add model.safetensors scenes --data places365:~/places --recipe paper --prune 0.75",
         "packnet add model.safetensors birds --data ~/birds --own norms --layers conv --layers 'classifier.*'",
     )
 )
 def add(
+    ctx: typer.Context,
     file: o.File,
     task: Annotated[str, typer.Argument(metavar="TASK", help="A name for the new task.", show_default=False)],
     data: Annotated[str, typer.Option(metavar="DATA", help=o.DATA, autocompletion=o.complete_data, show_default=False)],
+    recipe: o.RecipeName = "",
     epochs: o.Epochs = PAPER.epochs,
     lr: o.Rate = PAPER.lr,
     batch_size: o.BatchSize = PAPER.batch_size,
@@ -62,6 +67,7 @@ def add(
     steps: o.Steps = 1,
     retrain_epochs: o.RetrainEpochs = None,
     retrain_lr: o.RetrainRate = None,
+    retrain_decay_epoch: o.RetrainDecayEpoch = None,
     own: o.OwnRest = None,
     layers: o.Layers = None,
     schedule: o.ScheduleName = None,
@@ -86,15 +92,11 @@ def add(
     The open task is sealed, for good; it must have been pruned before. With --prune the new one is pruned and
     retrained in the same job. The defaults are the paper's; small images mostly want a higher --lr, such as 0.02.
     """
-    changes = given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum, seed=seed,
-                   weight_decay=weight_decay, decay_epoch=decay_epoch, retrain_epochs=retrain_epochs,
-                   retrain_lr=retrain_lr, schedule=schedule, warmup_epochs=warmup_epochs,
-                   label_smoothing=label_smoothing,
-                   clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
+    said, source = _typed(ctx), _resolved(data)
     command = Add(
         task=task,
-        data=_resolved(data),
-        recipe=PAPER.changed(changes),
+        data=source,
+        recipe=recipes.named(recipe, source).changed(_of_recipe(said)),
         flip=flip,
         crop=crop,
         limit=limit,
@@ -105,6 +107,8 @@ def add(
         device=device,
         yes=yes,
     )
+    named = {name: value for name, value in recipes.additions(recipe, source).items() if name not in said}
+    command = replace(command, **named)
     return Order(file, command, json)
 
 
@@ -112,10 +116,12 @@ def add(
     epilog=examples(
         "packnet prune model.safetensors 0.75",
         "packnet prune model.safetensors 0.5 --layer 'features.*=0.3' --layer fc=0.9 --retrain-epochs 10",
+        "packnet prune model.safetensors 0.5 --recipe paper --retrain-epochs 5",
         "packnet prune model.safetensors --max-drop 1 --steps 2",
     )
 )
 def prune(
+    ctx: typer.Context,
     file: o.File,
     ratio: Annotated[
         float | None,
@@ -146,8 +152,10 @@ def prune(
     trials: Annotated[int, typer.Option(metavar="N", min=1, help="Try so many ratios at the most to find it.")] = Prune(
         ratio=0
     ).trials,
+    recipe: o.RecipeName = "",
     retrain_epochs: o.RetrainEpochs = None,
     retrain_lr: o.RetrainRate = None,
+    retrain_decay_epoch: o.RetrainDecayEpoch = None,
     batch_size: o.BatchSize = None,
     schedule: o.ScheduleName = None,
     warmup_epochs: o.WarmupEpochs = None,
@@ -170,16 +178,14 @@ def prune(
     """
     if ratio is None and max_drop is None:
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
-    changes = given(retrain_epochs=retrain_epochs, retrain_lr=retrain_lr, batch_size=batch_size,
-                     schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
-                     clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
     command = Prune(
         ratio=LARGEST if ratio is None else ratio,
         layers=o.layer_ratios(layer or []),
         steps=steps,
         max_drop=max_drop,
         trials=trials,
-        recipe=changes,
+        named=recipe,
+        recipe=_of_recipe(_typed(ctx)),
         data=_resolved(data),
         limit=limit,
         device=device,
@@ -192,7 +198,9 @@ def prune(
     epilog=examples("packnet train model.safetensors", "packnet train model.safetensors --epochs 5 --lr 0.001")
 )
 def train(
+    ctx: typer.Context,
     file: o.File,
+    recipe: o.RecipeName = "",
     epochs: o.Epochs = None,
     lr: o.Rate = None,
     batch_size: o.BatchSize = None,
@@ -218,11 +226,10 @@ def train(
     Trains the open task further, or retrains it once it is pruned. Without options, an interrupted job goes on where
     it was. What is not given stays as the task was trained.
     """
-    changes = given(epochs=epochs, lr=lr, batch_size=batch_size, optimizer=optimizer, momentum=momentum,
-                     weight_decay=weight_decay, decay_epoch=decay_epoch,
-                     schedule=schedule, warmup_epochs=warmup_epochs, label_smoothing=label_smoothing,
-                     clip=clip, precision=precision, channels_last=channels_last, pick=pick)  # fmt: skip
-    return Order(file, Train(recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json)
+    changes = _of_recipe(_typed(ctx))
+    return Order(
+        file, Train(named=recipe, recipe=changes, data=_resolved(data), limit=limit, device=device, yes=yes), json
+    )
 
 
 @app.command(
@@ -282,6 +289,21 @@ def drop(
 
     Its weights become free. No older task changes. Asks first."""
     return Order(file, Drop(task=task, yes=yes), json)
+
+
+def _typed(ctx: typer.Context) -> dict[str, Any]:
+    """What was said on the command line, and is no default."""
+    said = {}
+    for name, value in ctx.params.items():
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+            said[name] = value.value if isinstance(value, StrEnum) else value
+    return said
+
+
+def _of_recipe(said: dict[str, Any]) -> dict[str, Any]:
+    """The part of it that is a recipe's: options have the names of its fields."""
+    return {name: value for name, value in said.items() if name in Recipe.__struct_fields__}
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     steps: Positive = 1  # prune by small amounts, with a retraining after each (§4, end)
     max_drop: Annotated[float, Meta(ge=0)] | None = None  # the points of validation error that it may cost
     trials: Positive = 6  # of ratios, at the most, to find the largest within `max_drop`
+    named: str = ""  # a recipe by name, chosen by the task's data; `recipe` changes it
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
@@ -47,6 +48,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
     """Go on training (or, once pruned, retraining) the open task; an interrupted job goes on where it was."""
 
+    named: str = ""  # a recipe by name, as for `Prune`
     recipe: Changes = {}
     data: str | None = None
     limit: int | None = None
@@ -56,7 +58,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     @property
     def resumes(self) -> bool:
         """Whether this asks to go on with an interrupted job, if there is one: it changes nothing."""
-        return not self.recipe and self.data is None and self.limit is None
+        return not (self.recipe or self.named) and self.data is None and self.limit is None
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):

@@ -12,7 +12,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
-from packnet_core import checkpoint
+from packnet_core import checkpoint, recipes
 from packnet_core.checkpoint import Checkpoint
 from packnet_core.commands import Add, Command, Prune, Train, summary
 from packnet_core.data.loading import TaskData
@@ -157,8 +157,11 @@ class Phases:
 
 
 def changed_recipe(task: Task, command: Prune | Train, phase: Literal["train", "retrain"]) -> Recipe:
-    """The task's recipe with the command's changes; for `train` on a pruned task they are those of retraining."""
+    """The task's recipe with the command's changes; for `train` on a pruned task they are those of retraining.
+
+    A recipe by name comes first.
+    """
     changes = dict(command.recipe)
     if isinstance(command, Train) and phase == "retrain":
-        changes = {f"retrain_{k}" if k in ("epochs", "lr") else k: value for k, value in changes.items()}
-    return task.recipe.changed(changes)
+        changes = {f"retrain_{k}" if k in ("epochs", "lr", "decay_epoch") else k: v for k, v in changes.items()}
+    return task.recipe.changed({**recipes.changes(command.named, command.data or task.data.source), **changes})

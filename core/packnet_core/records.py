@@ -52,6 +52,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     decay_epoch: Count | None = None  # the rate is divided by ten after this epoch; None: after half of them
     retrain_epochs: Count | None = None  # None: half of the training epochs
     retrain_lr: Annotated[float, Meta(gt=0)] | None = None  # None: a tenth of `lr`
+    retrain_decay_epoch: Count | None = None  # None: the rate of retraining stays as it is
     seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0
     schedule: Literal["step", "cosine", "onecycle"] = "step"
     warmup_epochs: Count = 0  # over which the rate rises to what it is

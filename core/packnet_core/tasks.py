@@ -7,6 +7,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 
 import unicodedata
 
+from packnet_core import recipes
 from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.records import MOST_TASKS, Document, Task, chosen_layers
@@ -28,10 +29,10 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
         case Prune():
             open_task(document, "pruned")
             layer_ratios(document, command)
-            open_task(document, "pruned").recipe.changed(command.recipe)
+            _check_recipe(open_task(document, "pruned"), command)
         case Train():
             if not (interrupted and goes_on):
-                open_task(document, "trained").recipe.changed(command.recipe)
+                _check_recipe(open_task(document, "trained"), command)
         case Evaluate():
             for name in command.tasks:
                 document.index(name)
@@ -81,6 +82,11 @@ def step_ratio(ratio: float, step: int, steps: int) -> float:
 def no_better_than_chance(task: Task) -> bool:
     """Whether always answering the test set's largest class would do as well."""
     return task.error is not None and task.error.top1 >= task.chance
+
+
+def _check_recipe(task: Task, command: Prune | Train) -> None:
+    recipes.settings(command.named, "")
+    task.recipe.changed(command.recipe)
 
 
 def _check_ratio(ratio: float) -> None:

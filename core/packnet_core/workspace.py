@@ -91,7 +91,7 @@ class Workspace(Prunings):
                     yield from self._prune(command, command.recipe, task_data)
             case Prune():
                 task = tasks.open_task(self.document, "pruned")
-                recipe = task.recipe.changed(command.recipe)
+                recipe = changed_recipe(task, command, "retrain")
                 yield from self._prune(command, recipe, self._data_of(task, command.data, command.limit))
             case Train():
                 task = tasks.open_task(self.document, "trained")

@@ -31,9 +31,11 @@ WORDS = {
     "optimizer": "optimizer", "lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay",
     "batch_size": "batch size", "epochs": "epochs", "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining",
     "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
-    "clip": "gradients clipped at",
+    "clip": "gradients clipped at", "retrain_decay_epoch": "its rate / 10 after",
 }  # fmt: skip
-BEYOND_THE_PAPER = {"schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick"}
+BEYOND_THE_PAPER = {
+    "schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick", "retrain_decay_epoch",
+}  # fmt: skip
 PAPER = Recipe()
 
 

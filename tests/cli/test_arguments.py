@@ -6,6 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from packnet_core import recipes
 from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui import options
 from packnet_tui.cli import packnet, workbench
@@ -80,6 +81,8 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("prune FILE 1.5", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE nan", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE half", "'R'"),
+        ("prune FILE 0.5 --recipe papre", "there is no recipe 'papre'; there is paper"),
+        ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; there is paper"),
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),
         ("prune FILE 0.5 --layer nowhere=0.5", "no layer fits 'nowhere'"),
         ("eval FILE numbers", "no task 'numbers' in this file; its tasks: digits, letters"),
@@ -157,6 +160,22 @@ def test_defaults_are_the_papers_or_the_tasks_own(asked):
     assert asked("train", "f") == Train()
     assert asked("train", "f").resumes
     assert asked("eval", "f") == Evaluate()
+
+
+def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, monkeypatch):
+    command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper")
+    assert command.recipe == recipes.named("paper", "places365:/d")
+    assert command.recipe.epochs == 10
+    command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper", "--epochs", "20", "--pick", "last")
+    assert command.recipe == recipes.named("paper", "places365:/d").changed({"epochs": 20, "pick": "last"})
+    assert asked("prune", "f", "0.5", "--recipe", "paper") == Prune(ratio=0.5, named="paper")
+    asked_for = asked("train", "f", "--recipe", "paper", "--lr", "0.1", "--decay-epoch", "2")
+    assert asked_for == Train(named="paper", recipe={"lr": 0.1, "decay_epoch": 2})
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
+    command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours")
+    assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
+    command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours", "--steps", "1", "--own", "biases")
+    assert (command.own, command.steps) == (("biases",), 1)
 
 
 def test_the_other_commands_ask_for_what_was_said(asked):
