@@ -137,7 +137,7 @@ class Bench:
 
     def alone(self, cell: Alone) -> Numbers:
         plan, start = self.plan, self._start()
-        recipe = plan.recipe_of(cell.run, plan.best if cell.recipe == "best" else {})
+        recipe = plan.recipe_of(cell.run, plan.best_changes if cell.recipe == "best" else {})
         task = self._task(cell.task, recipe)
         method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}

@@ -49,7 +49,8 @@ class Table:
 
 def best(plan: Plan) -> Way:
     """The best recipe as a way to pack."""
-    return Way(name="best", own=plan.best_own, steps=plan.best_steps, recipe=plan.best)
+    own, steps = tuple(plan.best.get("own", ())), plan.best.get("steps", 1)
+    return Way(name="best", own=own, steps=steps, recipe=plan.best_changes)
 
 
 def ends(plan: Plan, run: int) -> list[Cell]:
