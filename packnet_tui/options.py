@@ -37,6 +37,14 @@ class Own(StrEnum):
     norms = "norms"
 
 
+class BaselineName(StrEnum):
+    classifier = "classifier"
+    individual = "individual"
+    lwf = "lwf"
+    ewc = "ewc"
+    joint = "joint"
+
+
 class Optimizer(StrEnum):
     sgd = "sgd"
     adamw = "adamw"

@@ -12,7 +12,7 @@ import typer
 from msgspec.structs import replace
 
 from packnet_core import recipes
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.data import resolve
 from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
@@ -273,6 +273,57 @@ def preview(
     On validation images, before any retraining; nothing is changed. What retraining brings back is not in it."""
     given = {"ratios": tuple(ratios)} if ratios else {}
     return Order(file, Preview(**given, images=images, device=device), json)
+
+
+@app.command(
+    epilog=examples(
+        "packnet baseline individual model.safetensors",
+        "packnet baseline classifier model.safetensors cubs --weights DEFAULT",
+        "packnet baseline lwf model.safetensors --lr 0.0005",
+    )
+)
+def baseline(
+    name: Annotated[
+        o.BaselineName,
+        typer.Argument(
+            metavar="NAME",
+            help="classifier (only a new head), individual (a network of its own), lwf (Learning without Forgetting), "
+            "ewc (Elastic Weight Consolidation), joint (all tasks at once).",
+            case_sensitive=False,
+            show_default=False,
+        ),
+    ],
+    file: o.File,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TASK", help="Tasks of the file (default: all that were added).", autocompletion=o.complete_tasks
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|DEFAULT", help="Begin with these, not with the first task's network as the file has it."
+        ),
+    ] = None,
+    epochs: o.Epochs = None,
+    lr: o.Rate = None,
+    device: o.Device = None,
+    json: o.JsonLines = False,
+) -> Order:
+    """Measure what tasks would have by another way of adding them.
+
+    With their own data and recipes, in copies: the file stays as it is, the journal keeps the result, and the workbench
+    shows it beside the task's error. lwf, ewc and joint take all tasks up to the last one named, and measure the older
+    ones too."""
+    command = Compare(
+        baseline=name.value,
+        tasks=tuple(tasks or ()),
+        weights=weights if weights is None or weights.upper() == "DEFAULT" else resolve(weights),
+        recipe=given(epochs=epochs, lr=lr),
+        device=device,
+    )
+    return Order(file, command, json)
 
 
 @app.command(epilog=examples("packnet drop model.safetensors cubs"))

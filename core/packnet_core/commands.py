@@ -3,7 +3,7 @@
 Needs no torch.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -81,6 +81,23 @@ class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
     device: str | None = None
 
 
+Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint"]
+
+
+class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
+    """Measure what tasks would have by another way of adding them (§4, Baselines), with their own data and recipes.
+
+    It begins with the first task's network as the file has it, or with other weights; nothing is changed. `classifier`
+    and `individual` take each task by itself, the others take the first tasks up to the last one named.
+    """
+
+    baseline: Baseline
+    tasks: tuple[str, ...] = ()  # none: all but the first
+    weights: str | None = None  # of the network to begin with, as `new` takes them
+    recipe: Changes = {}
+    device: str | None = None
+
+
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     """Take the newest task out again; its weights become free. The first task can't be dropped."""
 
@@ -88,7 +105,7 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     yes: bool = False
 
 
-Command = Add | Prune | Train | Evaluate | Preview | Drop
+Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
 
 
 def summary(command: Command) -> str:
@@ -108,5 +125,7 @@ def summary(command: Command) -> str:
             return " ".join(("eval", *tasks))
         case Preview():
             return "preview"
+        case Compare(baseline=baseline, tasks=tasks):
+            return " ".join(("baseline", baseline, *tasks))
         case Drop(task=task):
             return f"drop {task}"

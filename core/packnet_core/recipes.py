@@ -23,8 +23,12 @@ PLACES = FINE_GRAINED | {"epochs": 10, "decay_epoch": 5}
 # paper does not train on ImageNet before that; whoever does gets what it says of the other large set.
 IMAGENET = PLACES | {"retrain_lr": 1e-3, "retrain_decay_epoch": 5}
 
+# What the ablation in docs/results says, for small images and few of them: see there what each part gives and costs.
+BEST: Settings = {"own": ("norms",), "schedule": "cosine", "lr": 2e-2, "retrain_lr": 1e-2}
+
 RECIPES: dict[str, dict[str, Settings]] = {
     "paper": {"": FINE_GRAINED, "places365:": PLACES, "imagenet:": IMAGENET},
+    "best": {"": BEST},
 }
 
 

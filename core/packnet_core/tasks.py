@@ -8,7 +8,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 import unicodedata
 
 from packnet_core import recipes
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.records import MOST_TASKS, Document, Task, chosen_layers
 
@@ -21,7 +21,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     goes_on = isinstance(command, Train) and command.resumes
-    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview) or command.yes):
+    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
         raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
     match command:
         case Add():
@@ -44,6 +44,8 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
             open_task(document, "pruned")
             for ratio in command.ratios:
                 _check_ratio(ratio)
+        case Compare():
+            _check_compare(document, command)
         case Drop():
             _check_drop(document, command)
 
@@ -130,6 +132,15 @@ def _check_add(document: Document, command: Add) -> None:
             f"largest class gives {newest.chance:.2f} %); adding a task would seal it for good. Train it on, drop it, "
             "or say --yes"
         )
+
+
+def _check_compare(document: Document, command: Compare) -> None:
+    for name in command.tasks:
+        if document.index(name) == 1:
+            raise RequestError(f"{name!r} is the task that the network begins with; name one that was added")
+    if len(document.tasks) < 2:
+        raise RequestError("there is no second task to compare yet; add one with: packnet add FILE TASK --data DATA")
+    document.tasks[-1].recipe.changed(command.recipe)
 
 
 def _check_drop(document: Document, command: Drop) -> None:

@@ -9,7 +9,8 @@ import torch
 from msgspec.structs import replace
 
 from packnet_core import checkpoint, tasks
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.comparisons import compare
 from packnet_core.data.loading import TaskData, load, load_test
 from packnet_core.engine.places import Places
 from packnet_core.errors import Diverged, FileError, RequestError
@@ -56,8 +57,8 @@ class Workspace(Prunings):
         if not isinstance(command, Drop):
             self.device = pick_device(command.device)
         self.network.to(self.device)
-        if isinstance(command, Evaluate | Preview):  # these change nothing (law 4)
-            yield from self._evaluate(command) if isinstance(command, Evaluate) else self._preview(command)
+        if (looking := self._looking(command)) is not None:
+            yield from looking
             return
         try:
             if isinstance(command, Train) and interrupted and command.resumes:
@@ -76,6 +77,17 @@ class Workspace(Prunings):
                 self._signature = None  # what is in memory is not what the file holds
 
     # -- commands -----------------------------------------------------------------------------------------------
+
+    def _looking(self, command: Command) -> Iterator[Event] | None:
+        """The work of a command that changes nothing (law 4); None for one that does."""
+        match command:
+            case Evaluate():
+                return self._evaluate(command)
+            case Preview():
+                return self._preview(command)
+            case Compare():
+                return compare(self.path, self.document, command, self._data_of, self.device)
+        return None
 
     def _change(self, command: Command) -> Iterator[Event]:
         yield from self._check_digests()

@@ -8,7 +8,7 @@ from textual import work
 from textual.screen import Screen
 
 from packnet_core import tasks
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.errors import RequestError
 from packnet_tui.actions import blocked
 from packnet_tui.screens.ask import Ask
@@ -132,13 +132,13 @@ class Work(Screen[None]):
             return
         if not picture.working:  # else what runs may change what is possible
             try:
-                changes = not isinstance(command, Evaluate | Preview)
+                changes = not isinstance(command, Evaluate | Preview | Compare)
                 tasks.check(picture.document, replace(command, yes=True) if changes else command)
             except RequestError as error:
                 self.app.notify(str(error), severity="warning", markup=False)
                 return
         match command:
-            case Evaluate() | Preview():
+            case Evaluate() | Preview() | Compare():
                 self.app.submit(command)
                 return
             case Prune(yes=False) if not await self._confirm_again():

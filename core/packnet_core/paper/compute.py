@@ -100,6 +100,7 @@ class Bench:
                 steps=cell.way.steps,
                 own=cell.way.own,
                 device=self.device,
+                yes=True,  # a task that is no better than chance is a result too
             )
         else:
             command = self._first_pruning(cell.way.first, recipe, cell.way.steps)
@@ -136,7 +137,7 @@ class Bench:
 
     def alone(self, cell: Alone) -> Numbers:
         plan, start = self.plan, self._start()
-        recipe = plan.recipe_of(cell.run, plan.best if cell.recipe == "best" else {})
+        recipe = plan.recipe_of(cell.run, plan.best_changes if cell.recipe == "best" else {})
         task = self._task(cell.task, recipe)
         method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
@@ -173,7 +174,7 @@ class Bench:
 
     def _addition(self, task: str, recipe: Recipe) -> Add:
         data = self.plan.data_of(task)
-        return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device)
+        return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device, yes=True)
 
     def _start(self) -> Shared:
         path = self._file(First())

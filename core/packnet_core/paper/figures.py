@@ -43,13 +43,14 @@ def figure3(plan: Plan, results: Results, runs: int) -> Table:
     """Figure 3: a task's error by its place in the order; the mean over what comes before it, and over runs."""
     rows: list[tuple[str, Sequence[Value]]] = []
     for named in plan.tasks:
-        places: list[Value] = []
+        errors: list[Value] = []
         for place in range(len(plan.tasks)):
             paths = sorted({order[: place + 1] for order in orders(plan) if order[place] == named.name})
             cells = [Packed(way=HALF, run=run, path=path) for run in range(runs) for path in paths]
-            places.append(mean([of(results, cell) for cell in cells]))
-        rows.append((named.name, places))
-    return Table("Figure 3: error by place in the order, %", ["first", "second", "third", *_more(plan)], rows)
+            errors.append(mean([of(results, cell) for cell in cells]))
+        rows.append((named.name, errors))
+    places = [("first", "second", "third")[i] if i < 3 else f"{i + 1}th" for i in range(len(plan.tasks))]
+    return Table("Figure 3: error by place in the order, %", places, rows)
 
 
 def figure4_cells(plan: Plan, runs: int) -> list[Cell]:
@@ -93,7 +94,3 @@ def _one(value: float | None) -> Mean | None:
 
 def _among(entries: Sequence[dict[str, Any]], task: str) -> float | None:
     return next((entry["top1"] for entry in entries if entry["task"] == task), None)
-
-
-def _more(plan: Plan) -> list[str]:
-    return [f"{place}th" for place in range(4, len(plan.tasks) + 1)]

@@ -3,12 +3,13 @@
 A cell is one result: a baseline on one task, a task added to a pack file after some others. Tables share cells.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from packnet_core.commands import Changes
+from packnet_core.recipes import BEST
 from packnet_core.records import Own, Positive, Recipe, Share
 
 Name = str  # of a task
@@ -33,15 +34,18 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit: Positive | None = None  # training images of a task
     first_recipe: Recipe = Recipe()  # that brings the given weights to the first task's data, before anything else
     first_limit: Positive | None = None  # training images of the first task when it is retrained after pruning
-    best: Changes = {}  # what the best recipe changes in `recipe`
-    best_own: tuple[Own, ...] = ("norms",)
-    best_steps: Positive = 1
+    best: dict[str, Any] = BEST  # the best recipe, as `recipes` has it: what differs from `recipe` and from `Add`
     ewc_strength: float = 100.0  # of Elastic Weight Consolidation's penalty
     lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's
 
     def data_of(self, name: Name) -> str:
         """Raises KeyError where the experiment has no such task."""
         return {named.name: named.data for named in (self.first, *self.tasks)}[name]
+
+    @property
+    def best_changes(self) -> Changes:
+        """Those settings of the best recipe that are fields of a Recipe."""
+        return {name: value for name, value in self.best.items() if name in Recipe.__struct_fields__}
 
     def recipe_of(self, run: int, changes: Changes | None = None) -> Recipe:
         """The recipe of a run (from 0), which is its seed."""

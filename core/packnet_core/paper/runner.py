@@ -6,11 +6,13 @@ DIR/plan.json says what the results were made with; DIR/cells/KEY.json has one c
 import multiprocessing
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def run(
     done = {key(cell) for cell in wanted if (out / "cells" / f"{key(cell)}.json").exists()}
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
-    threads = max((os.cpu_count() or 1) // jobs, 1)
+    threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // jobs, 1))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
         running: dict[Future[float], Cell] = {}
@@ -92,9 +94,17 @@ def run(
 
 
 def _begin(threads: int) -> None:
-    """In a new process, before its first cell."""
+    """In a new process, before its first cell. It ends with the process that began it, however that ends."""
     import torch
 
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
     torch.set_num_threads(threads)
 
 

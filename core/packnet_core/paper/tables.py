@@ -49,7 +49,8 @@ class Table:
 
 def best(plan: Plan) -> Way:
     """The best recipe as a way to pack."""
-    return Way(name="best", own=plan.best_own, steps=plan.best_steps, recipe=plan.best)
+    own, steps = tuple(plan.best.get("own", ())), plan.best.get("steps", 1)
+    return Way(name="best", own=own, steps=steps, recipe=plan.best_changes)
 
 
 def ends(plan: Plan, run: int) -> list[Cell]:
@@ -231,9 +232,23 @@ def table6(plan: Plan, results: Results, runs: int) -> Table:
 
 # -- the ablation -----------------------------------------------------------------------------------------------
 
+
+def _norms(name: str, steps: int = 1, **recipe: bool | float | int | str) -> Way:
+    """Own normalisation, and more."""
+    return Way(name=name, own=("norms",), steps=steps, recipe=recipe)
+
+
 STEPS_BEYOND: tuple[Way, ...] = (
     HALF,
     OWN_NORMS,
+    Way(name="cosine", recipe={"schedule": "cosine", "retrain_lr": 1e-2}),
+    _norms("norms-cosine", schedule="cosine", retrain_lr=1e-2),
+    _norms("norms-onecycle", schedule="onecycle", lr=5e-2, retrain_lr=2e-2),
+    _norms("norms-cosine-smoothing", schedule="cosine", retrain_lr=1e-2, label_smoothing=0.1),
+    _norms("norms-cosine-steps", 2, schedule="cosine", retrain_lr=1e-2, retrain_epochs=2),
+    _norms("norms-cosine-longer", schedule="cosine", retrain_lr=1e-2, epochs=16, retrain_epochs=8),
+    _norms("norms-adamw", optimizer="adamw", schedule="cosine", lr=3e-3, retrain_lr=1e-3, weight_decay=1e-2),
+    _norms("norms-cosine-last", schedule="cosine", retrain_lr=1e-2, pick="last"),
 )
 
 
