@@ -179,7 +179,8 @@ class FilterNetwork:
         mean, variance = norm.running_mean[newer], norm.running_var[newer]
         channels, gain, bias = given[0].index_select(1, newer), norm.weight[newer], norm.bias[newer]
         fresh = F.batch_norm(channels, mean, variance, gain, bias, True, norm.momentum or 0.0, norm.eps)
-        norm.running_mean[newer], norm.running_var[newer] = mean, variance
+        # `data`, as the pass that gave `out` keeps these tensors for its gradients, where newer ones count for nothing
+        norm.running_mean.data[newer], norm.running_var.data[newer] = mean, variance
         return out.index_copy(1, newer, fresh)
 
     def answers(self, images: Tensor) -> list[Tensor]:

@@ -77,7 +77,7 @@ def lowest(ranks: Sequence[Tensor], freed: Sequence[Tensor], count: int) -> list
         for place, (rank, gone) in enumerate(zip(values.tolist(), gone_of.tolist(), strict=True))
     ]
     for rank, layer, place in sorted(standing):
-        if count and left[layer] > 1 and rank < math.inf:
+        if count > 0 and left[layer] > 1 and rank < math.inf:
             chosen[layer][place] = True
             left[layer] -= 1
             count -= 1
