@@ -21,6 +21,7 @@ from packnet_core.owners import bits
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_safetensors_header
 from packnet_core.records import Architecture, Input, Recipe
+from packnet_core.scaling import Scaling
 from tests import worlds
 
 INPUT = Input(channels=3, size=16, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -81,6 +82,24 @@ def test_the_rank_is_the_one_worked_out_by_hand(inplace):
         (-model(b[None])).mean().backward()
     (-model(b[None])).mean().backward()  # nobody watches
     torch.testing.assert_close(ranking.ranks(), [torch.tensor([5.0, 8.0]) / math.sqrt(89)])
+
+
+def test_ranks_are_those_of_the_loss_before_it_is_scaled():
+    """In half precision the loss is multiplied; a step whose gradients overflow counts for nothing."""
+
+    def ranks(factor: float, *, overflow: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+        ranking, scaling = Ranking(find(model, "2")[:-1]), Scaling(factor)
+        with ranking.watching(scaling):
+            for images in (torch.randn(6, 2), torch.randn(6, 2)):
+                (model(images).mean() * scaling.factor).backward()
+                if overflow:
+                    (model(images).mean() * math.inf).backward()
+                scaling.factor *= factor
+        return ranking.ranks()
+
+    torch.testing.assert_close(ranks(4.0, overflow=True), ranks(1.0, overflow=False))
 
 
 def test_a_rank_that_is_no_number_is_refused():
@@ -187,7 +206,9 @@ def test_vgg16_has_the_papers_number_of_filters():
 
 
 @pytest.mark.parametrize("name", ["tests.networks:vgg", "tests.networks:vgg_bn", "cifar_vgg"])
-@pytest.mark.parametrize("recipe", [{"weight_decay": 0.1}, {"optimizer": "adamw", "weight_decay": 0.1, "lr": 1e-2}])
+@pytest.mark.parametrize(
+    "recipe", [{"weight_decay": 0.1}, {"optimizer": "adamw", "weight_decay": 0.1, "lr": 1e-2}, {"precision": "bf16"}]
+)
 def test_the_older_task_keeps_every_bit(name, recipe, data):
     experiment = begin(name)
     network = experiment.network
