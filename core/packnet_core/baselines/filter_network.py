@@ -41,7 +41,7 @@ class FilterNetwork:
 
     `model` gives a list of logits, N × classes a task, for images. `units` are the layers before the heads, `freed`
     says for each which filters are freed (bool). `weights` are all parameters by name, `owners` their owners; `open` is
-    the task that trains. These, `heads`, `train_mode` and `viewing` are what a training.Run needs.
+    the task that trains. With its methods it is `training.Trainable`.
 
     Raises RequestError for a network that is no plain chain of filters, or has no linear head.
     """
@@ -168,6 +168,10 @@ class FilterNetwork:
             if self.open == 2 and unit.norm is not None:
                 unit.norm.eval()
         return []
+
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
+        """What else changes meanwhile, by name: running statistics."""
+        return dict(self.model.named_buffers())
 
     def _normalise_newer(self, newer: Tensor, norm: Norm, given: tuple[Tensor], out: Tensor) -> Tensor | None:
         """In training, newer channels normalised by the batch, in place of what the running statistics gave."""

@@ -101,6 +101,7 @@ def prune(
 def _round(experiment: Experiment, data: TaskData, recipe: Recipe, number: int, goal: int) -> Iterator[Event]:
     """An epoch of ranking and training; then `goal` filters are freed in all."""
     network, task = experiment.network, experiment.tasks[0].name
+    recipe = recipe.changed({"pick": "last"})  # of earlier epochs, in which other filters were free
     run, ranking, before = _run(experiment, "retrain", data, recipe, number), Ranking(network.units), None
     with ranking.watching(run.scaling):
         for event in run.events():
