@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from packnet_core import architectures
-from packnet_core.baselines import filters
+from packnet_core.baselines import filters, first_network
 from packnet_core.baselines.filter_chain import find
 from packnet_core.baselines.filter_file import load, save
 from packnet_core.baselines.filter_network import NEVER, FilterNetwork
@@ -19,9 +19,10 @@ from packnet_core.errors import Diverged, FileError, RequestError
 from packnet_core.events import Epoch, Evaluated, Pruned
 from packnet_core.owners import bits
 from packnet_core.packfile import storage
-from packnet_core.packfile.header import read_safetensors_header
+from packnet_core.packfile.header import read_header, read_safetensors_header
 from packnet_core.records import Architecture, Input, Recipe
 from packnet_core.scaling import Scaling
+from packnet_core.training import evaluate
 from tests import worlds
 
 INPUT = Input(channels=3, size=16, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -355,6 +356,21 @@ def test_saved_and_loaded_it_is_the_same(done, data, tmp_path):
     tests = {name: one.test for name, one in data.items()}
     errors = {e.task: e.error for e in filters.measured(again, tests) if isinstance(e, Evaluated)}
     assert errors == {task.name: task.error for task in experiment.tasks}
+
+
+def test_it_begins_with_the_first_task_of_a_pack_file(tmp_path):
+    """The file is only read; its first task's error is the same in the experiment, before anything is freed."""
+    source = worlds.images(tmp_path / "first.npz", train=120)
+    path = worlds.pack_file(tmp_path / "net.safetensors")
+    entries = worlds.work(path, worlds.add("first", source, prune=None))
+    given = read_header(path).document
+    one = loading.load(str(source), given.input, flip=False)
+    experiment = filters.begin(given.architecture, given.input, first_network(path, one.test).model)
+    file = path.read_bytes()
+    found = [e for e in evaluate(experiment.network, 1, "first", one.test) if isinstance(e, Evaluated)]
+    assert [e.error for e in found] == [e.event.error for e in entries if isinstance(e.event, Evaluated)]
+    list(filters.prune(experiment, "first", one, RECIPE, rounds=1))
+    assert path.read_bytes() == file
 
 
 def test_a_saved_experiment_goes_on(data, tmp_path):
