@@ -43,6 +43,7 @@ class BaselineName(StrEnum):
     lwf = "lwf"
     ewc = "ewc"
     joint = "joint"
+    filters = "filters"
 
 
 class Optimizer(StrEnum):

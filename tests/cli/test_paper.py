@@ -10,7 +10,7 @@ import pytest
 from packnet_tui.cli import packnet
 from tests.worlds import images
 
-EXPERIMENTS = ["table2", "table3", "table4", "table5", "figure2", "figure3", "figure4", "figure5", "ablation"]
+EXPERIMENTS = ["table2", "table3", "table4", "table5", "table6", "figure2", "figure3", "figure4", "figure5", "ablation"]
 
 
 def arguments(folder, out, *experiments) -> list[str]:
