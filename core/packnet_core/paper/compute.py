@@ -137,7 +137,13 @@ class Bench:
 
     def alone(self, cell: Alone) -> Numbers:
         plan, start = self.plan, self._start()
-        recipe = plan.recipe_of(cell.run, plan.best_changes if cell.recipe == "best" else {})
+        changes = dict(plan.best_changes if cell.recipe == "best" else {})
+        if plan.alone_epochs is not None:
+            changes["epochs"] = plan.alone_epochs
+            changes["decay_epoch"] = plan.alone_epochs // 2
+        if plan.classifier_lr is not None and cell.kind == "classifier":
+            changes["lr"] = plan.classifier_lr
+        recipe = plan.recipe_of(cell.run, changes)
         task = self._task(cell.task, recipe)
         method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
