@@ -123,6 +123,7 @@ class Story:
             rows.append(
                 TaskRow(
                     index=index,
+                    called=name,
                     name=printable(name),
                     phase=phase,
                     prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
