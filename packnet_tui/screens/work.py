@@ -98,7 +98,7 @@ class Work(Screen[None]):
         if len(waiting) + (picture.job is not None) > 1:
             from packnet_tui.screens.jobs import Jobs
 
-            chosen = await self._ask_for(Jobs(picture, self.app.marks))
+            chosen = await self._ask_for(Jobs(picture))
             if chosen is None:
                 return
             number = chosen
