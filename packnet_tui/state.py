@@ -77,6 +77,8 @@ class Story:
         else:
             self.died = f"process {self.job.pid} died"
         self.say(at, f"{self.died} (in the middle of {summary(self.job.command)})", "error")
+        if self.queue:
+            self.say(at, f"lost with it: {', '.join(summary(command) for command in self.queue.values())}", "error")
         self.job = self.live = self.ratio = None
         self.queue.clear()
         self.runs.abandon()
