@@ -231,7 +231,8 @@ class Story:
         name = cut(getattr(entry.event, "task", ""), NAME)
         match entry.event:
             case Epoch() as event:
-                text = f"{event.phase} {name} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
+                # whose it is stands where the phase begins: with the name, lines come apart where the pane is narrow
+                text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
                 if event.validation_error is not None:
                     text += f"  val {event.validation_error:.2f} %"
             case Pruned() as event:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from packnet_core.commands import Preview, Prune
 from packnet_tui import figures
-from packnet_tui.figures import cut_middle, pad, percent
+from packnet_tui.figures import pad, percent
 from packnet_tui.widgets import capacity
 from packnet_tui.widgets.capacity import Cut
 from packnet_tui.widgets.chart import within
@@ -234,7 +234,7 @@ class Cuts(Pane):
 
     def _line(self, cut: Cut, width: int, style: str) -> Text:
         name, bar, count = self._widths(width)
-        line = Text(pad(cut_middle(layer_name(cut.name), name), name) + "  ", style)
+        line = Text(pad(layer_name(cut.name, name), name) + "  ", style)
         line.append_text(owner_bar([*cut.sealed, cut.kept], cut.free, bar, self.marks, freed=cut.freed))
         line.append(f" {cut.kept:>{count},} {cut.freed:>{count},} {percent(cut.free + cut.freed, cut.weights):>6}")
         return line
