@@ -49,6 +49,13 @@ def paper(
     first_limit: Annotated[
         int | None, typer.Option(metavar="IMAGES", min=1, help="Of the first task, when retrained after pruning.")
     ] = None,
+    alone_epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of Classifier Only and Individual Networks (default: --epochs)."),
+    ] = None,
+    classifier_lr: Annotated[
+        float | None, typer.Option(metavar="X", help="Classifier Only's own rate (default: --lr).")
+    ] = None,
     lwf_lr: Annotated[float | None, typer.Option(metavar="X", help="LwF's own rate (default: --lr).")] = None,
     ewc_strength: Annotated[float, typer.Option(metavar="X", min=0, help="Weight of EWC's penalty.")] = 100.0,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells computed at a time.")] = 1,
@@ -82,6 +89,8 @@ def paper(
         limit=limit,
         first_recipe=PAPER.changed(own),
         first_limit=first_limit,
+        alone_epochs=alone_epochs,
+        classifier_lr=classifier_lr,
         lwf_lr=lwf_lr,
         ewc_strength=ewc_strength,
     )

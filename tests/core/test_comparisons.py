@@ -4,6 +4,7 @@ import pytest
 from safetensors.torch import save_file
 
 from packnet_core import jobs
+from packnet_core.baselines import filter_file
 from packnet_core.commands import Compare
 from packnet_core.events import Compared, Epoch, Evaluated, PhaseStarted, Progress, TrainStep
 from packnet_core.packfile import storage
@@ -41,6 +42,13 @@ def compared(path, **settings) -> list[tuple[str, str | None, float]]:
 )
 def test_each_baseline_tells_its_errors_and_leaves_the_file_alone(path, baseline, expected):
     assert [(task, after) for task, after, _ in compared(path, baseline=baseline)] == expected
+
+
+def test_filter_pruning_adds_one_task_and_keeps_its_network_beside_the_file(path):
+    found = compared(path, baseline="filters", tasks=("third",), recipe={"retrain_epochs": 1})
+    assert [(task, after) for task, after, _ in found] == [("first", None), ("third", None)]
+    kept = filter_file.load(path.with_name("net.packnet") / "filters-3.safetensors")
+    assert [task.name for task in kept.tasks] == ["first", "third"]
 
 
 def test_a_task_that_is_named_is_compared_alone_or_with_those_before_it(path):
@@ -83,10 +91,11 @@ def test_progress_is_told_as_a_comparison(path):
         ({"tasks": ("fourth",)}, "no task 'fourth'"),
         ({"weights": "/nowhere.safetensors"}, "there is no file"),
         ({"recipe": {"lr": -1.0}}, "recipe:"),
+        ({"baseline": "filters"}, "adds one task"),
     ],
 )
 def test_what_cannot_be_compared_is_one_clear_error(path, settings, message):
-    *_, last = jobs.run(path, Compare(baseline="classifier", **settings))
+    *_, last = jobs.run(path, Compare(**{"baseline": "classifier", **settings}))
     assert last.event.outcome == "failed"
     assert last.event.status == 2
     assert message in last.event.message
