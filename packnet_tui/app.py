@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from textual.app import SystemCommand
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
@@ -25,6 +26,7 @@ from packnet_tui.typeahead import KeysInTurn
 from packnet_tui.watch import Watch
 from packnet_tui.widgets.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.widgets.picture import Picture
+from packnet_tui.widgets.plain import AsciiAlone
 
 POLL = 0.2  # seconds between two looks at journal and file
 PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
@@ -52,7 +54,8 @@ class PacknetApp(KeysInTurn):
         self.ratio = USUAL_RATIO  # the pruning ratio in hand
         self.actions, self._wrong_keys = keys.load(keys.place())
         self.set_keymap(keys.keymap(self.actions))
-        self.marks = Marks(ascii)
+        self.marks = Marks()
+        self._ascii = AsciiAlone(enabled=ascii)
         self._watch = Watch(path)
         self.picture: Picture = self._watch.picture
         self._said: list[tuple[str, str]] = []
@@ -63,8 +66,10 @@ class PacknetApp(KeysInTurn):
     def get_default_screen(self) -> Screen[None]:
         return Workbench()
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._ascii] if self._ascii.enabled else super().get_line_filters()
+
     def on_mount(self) -> None:
-        self.set_class(self.marks.ascii, "ascii")
         # with sixteen colours, the terminal's own are the readable ones
         if self.console.color_system == "standard" and not self.is_headless and "TEXTUAL_THEME" not in os.environ:
             self.theme = "ansi-dark"
@@ -156,7 +161,7 @@ class PacknetApp(KeysInTurn):
     def _colours(self) -> None:
         theme = self.current_theme
         colours = TERMINAL if self.native_ansi_color else DARK if theme.dark else LIGHT
-        self.marks = Marks(self.marks.ascii, colours)
+        self.marks = Marks(colours)
         self.show()
 
 

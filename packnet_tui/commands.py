@@ -51,7 +51,7 @@ def new(
         str,
         typer.Option(
             metavar="NAME",
-            help="A classification model of torchvision, cifar_resnet20, cifar_resnet56, or module:function.",
+            help="A torchvision classification model, cifar_resnet20, cifar_resnet56, cifar_vgg, or module:function.",
             autocompletion=o.complete_architectures,
             show_default=False,
         ),

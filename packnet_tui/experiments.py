@@ -49,6 +49,15 @@ def paper(
     first_limit: Annotated[
         int | None, typer.Option(metavar="IMAGES", min=1, help="Of the first task, when retrained after pruning.")
     ] = None,
+    individual_epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of Individual Networks (default: --epochs).")
+    ] = None,
+    classifier_epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of Classifier Only (default: --epochs).")
+    ] = None,
+    classifier_lr: Annotated[
+        float | None, typer.Option(metavar="X", help="Classifier Only's own rate (default: --lr).")
+    ] = None,
     lwf_lr: Annotated[float | None, typer.Option(metavar="X", help="LwF's own rate (default: --lr).")] = None,
     ewc_strength: Annotated[float, typer.Option(metavar="X", min=0, help="Weight of EWC's penalty.")] = 100.0,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells computed at a time.")] = 1,
@@ -82,6 +91,9 @@ def paper(
         limit=limit,
         first_recipe=PAPER.changed(own),
         first_limit=first_limit,
+        individual_epochs=individual_epochs,
+        classifier_epochs=classifier_epochs,
+        classifier_lr=classifier_lr,
         lwf_lr=lwf_lr,
         ewc_strength=ewc_strength,
     )

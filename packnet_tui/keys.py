@@ -1,7 +1,7 @@
 """Keys of one's own: a TOML file gives actions other keys.
 
     [keys]
-    add = "n"
+    add = "c"
     prune = ["p", "f5"]
 
 Actions go by their names (`Action.id`), keys by Textual's: a character, `space`, `f5`, `ctrl+r`.

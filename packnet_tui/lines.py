@@ -27,6 +27,7 @@ BASELINES = {
     "lwf": "Learning without Forgetting",
     "ewc": "Elastic Weight Consolidation",
     "joint": "Joint Training",
+    "filters": "filter pruning",
 }
 
 

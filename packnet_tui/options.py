@@ -43,6 +43,7 @@ class BaselineName(StrEnum):
     lwf = "lwf"
     ewc = "ewc"
     joint = "joint"
+    filters = "filters"
 
 
 class Optimizer(StrEnum):
@@ -116,7 +117,8 @@ def complete_data(incomplete: str) -> list[str]:
 
 
 def complete_architectures(incomplete: str) -> list[str]:
-    usual = ("cifar_resnet20", "cifar_resnet56", "vgg16", "vgg16_bn", "resnet18", "resnet50", "densenet121", "vit_b_16")
+    small = ("cifar_resnet20", "cifar_resnet56", "cifar_vgg")
+    usual = (*small, "vgg16", "vgg16_bn", "resnet18", "resnet50", "densenet121", "vit_b_16")
     return [name for name in usual if name.startswith(incomplete)]  # torchvision has many more, and is slow to ask
 
 

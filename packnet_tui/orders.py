@@ -309,7 +309,7 @@ def baseline(
         typer.Argument(
             metavar="NAME",
             help="classifier (only a new head), individual (a network of its own), lwf (Learning without Forgetting), "
-            "ewc (Elastic Weight Consolidation), joint (all tasks at once).",
+            "ewc (Elastic Weight Consolidation), joint (all tasks at once), filters (filters pruned, one task added).",
             case_sensitive=False,
             show_default=False,
         ),
@@ -336,7 +336,7 @@ def baseline(
 
     With their own data and recipes, in copies: the file stays as it is, the journal keeps the result, and the workbench
     shows it beside the task's error. lwf, ewc and joint take all tasks up to the last one named, and measure the older
-    ones too."""
+    ones too; filters takes one, in chains of layers such as VGG, and keeps its network beside the file."""
     command = Compare(
         baseline=name.value,
         tasks=tuple(tasks or ()),

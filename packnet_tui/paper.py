@@ -8,8 +8,6 @@ from packnet_core.paper.plan import Named, Plan
 from packnet_tui.figures import duration
 from packnet_tui.shell import typed
 
-NAMES = ("table2", "table3", "table4", "table5", "table6", "figure2", "figure3", "figure4", "figure5", "ablation")
-
 
 def named(text: str) -> Named:
     """`NAME=DATA`. Raises RequestError where it is not that."""
@@ -46,4 +44,5 @@ def paper(
             if draw:
                 paths += pictures.draw(name, table, out, experiment.lines)
             print(f"wrote {', '.join(str(path) for path in paths)}")
+        print(f"wrote {report.write_results(results, out)}")
     return 0

@@ -77,6 +77,8 @@ class Story:
         else:
             self.died = f"process {self.job.pid} died"
         self.say(at, f"{self.died} (in the middle of {summary(self.job.command)})", "error")
+        if self.queue:
+            self.say(at, f"lost with it: {', '.join(summary(command) for command in self.queue.values())}", "error")
         self.job = self.live = self.ratio = None
         self.queue.clear()
         self.runs.abandon()
@@ -123,6 +125,7 @@ class Story:
             rows.append(
                 TaskRow(
                     index=index,
+                    called=name,
                     name=printable(name),
                     phase=phase,
                     prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
@@ -228,7 +231,8 @@ class Story:
         name = cut(getattr(entry.event, "task", ""), NAME)
         match entry.event:
             case Epoch() as event:
-                text = f"{event.phase} {name} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
+                # whose it is stands where the phase begins: with the name, lines come apart where the pane is narrow
+                text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
                 if event.validation_error is not None:
                     text += f"  val {event.validation_error:.2f} %"
             case Pruned() as event:

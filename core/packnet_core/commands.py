@@ -88,14 +88,15 @@ class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
     device: str | None = None
 
 
-Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint"]
+Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint", "filters"]
 
 
 class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
     """Measure what tasks would have by another way of adding them (§4, Baselines), with their own data and recipes.
 
     It begins with the first task's network as the file has it, or with other weights; nothing is changed. `classifier`
-    and `individual` take each task by itself, the others take the first tasks up to the last one named.
+    and `individual` take each task by itself, `lwf`, `ewc` and `joint` the first tasks up to the last one named;
+    `filters` adds one task to a network whose filters are pruned (§5.5), and keeps that network beside the file.
     """
 
     baseline: Baseline

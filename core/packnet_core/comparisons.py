@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from packnet_core import architectures, baselines
-from packnet_core.baselines import Shared, TaskOf
+from packnet_core.baselines import Shared, TaskOf, filter_file, filters
 from packnet_core.commands import Baseline, Compare
 from packnet_core.data.loading import TaskData
+from packnet_core.engine.places import Places
 from packnet_core.errors import RequestError
-from packnet_core.events import Compared, Evaluated, Event, PhaseStarted, Progress, TrainStep
+from packnet_core.events import Compared, Evaluated, Event, Note, PhaseStarted, Progress, TrainStep
 from packnet_core.records import Document, Task
 
 LoadData = Callable[[Task, str | None], TaskData]
@@ -25,7 +26,7 @@ def compare(
     Yields a Compared for every test error. Raises RequestError for weights that do not fit.
     """
     named = command.tasks or tuple(task.name for task in document.tasks[1:])
-    alone = command.baseline in ("classifier", "individual")
+    alone = command.baseline in ("classifier", "individual", "filters")
     last = max(document.index(name) for name in named)
     chosen = [t for t in document.tasks[1:last] if not alone or t.name in named]
     first = data_of(document.tasks[0], None)
@@ -44,6 +45,19 @@ def compare(
             yield from _told("ewc", baselines.ewc(start, tasks, first.train), tasks)
         case "joint":
             yield from _told("joint", baselines.joint(start, first, tasks, tasks[-1].recipe), tasks)
+        case "filters":
+            yield from _by_filters(document, start, first, tasks[0], Places(path).folder)
+
+
+def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf, folder: Path) -> Iterator[Event]:
+    """One task added in pruned filters; the network that comes of it lies beside the pack file."""
+    experiment = filters.begin(document.architecture, document.input, start.model)
+    pruned = filters.prune(experiment, document.tasks[0].name, first, task.recipe)
+    yield from _told("filters", pruned, [task])
+    yield from _told("filters", filters.add(experiment, task.name, task.data, task.recipe), [task])
+    path = folder / f"filters-{document.index(task.name)}.safetensors"
+    filter_file.save(path, experiment)
+    yield Note(text=f"both tasks' network, its filters pruned, is in {path}")
 
 
 def _begin_with(start: Shared, weights: str, document: Document) -> None:

@@ -87,6 +87,7 @@ class Phases:
         Stopped anywhere in it, it leaves a checkpoint. `begun` tells where in its job the phase stands; with `tensors`
         it is where the phase itself was stopped.
         """
+        self.document = replace(self.document)  # another one than the file's, as the network is from the first step on
         task = self.document.tasks[-1]
         only = frozenset(chosen_layers(self.document, task.layers)) if task.layers else None
         data = task_data

@@ -142,6 +142,8 @@ def _check_compare(document: Document, command: Compare) -> None:
             raise RequestError(f"{name!r} is the task that the network begins with; name one that was added")
     if len(document.tasks) < 2:
         raise RequestError("there is no second task to compare yet; add one with: packnet add FILE TASK --data DATA")
+    if command.baseline == "filters" and len(command.tasks or document.tasks[1:]) != 1:
+        raise RequestError("filter pruning adds one task, as in the paper; name it")
     document.tasks[-1].recipe.changed(command.recipe)
 
 

@@ -6,10 +6,11 @@ state kept, and gone on with later as if nothing had happened.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 import torch
@@ -29,7 +30,26 @@ from packnet_core.schedule import rate
 
 EVALUATION_BATCH = 256
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a batch's loss and logits, of its images and labels
+Answer = Callable[[Tensor], Tensor]  # a task's logits, of images
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Trainable(Protocol):
+    """What training and evaluation need of a network with owners: a PackedNetwork, or a baseline's own kind."""
+
+    model: nn.Module
+    weights: dict[str, nn.Parameter]  # with owners: only those of the open task may move
+    owners: dict[str, Tensor]
+    open: int
+
+    @property
+    def heads(self) -> Sequence[nn.Linear]: ...
+    @property
+    def device(self) -> torch.device: ...
+    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]: ...
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]: ...
+    def viewing(self, task: int) -> AbstractContextManager[Answer]: ...
+    def end_phase(self, dense: bool = False) -> None: ...
 
 
 @dataclass
@@ -58,7 +78,7 @@ class Sums:
 class Run:
     """One phase of training the open task. `events` does the work; the fields say how far it is."""
 
-    network: PackedNetwork
+    network: Trainable
     task: str
     phase: Literal["train", "retrain"]
     recipe: Recipe
@@ -260,7 +280,7 @@ class Run:
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.network.device)
 
 
-def evaluate(network: PackedNetwork, index: int, task: str, images: Images) -> Iterator[Event]:
+def evaluate(network: Trainable, index: int, task: str, images: Images) -> Iterator[Event]:
     """Measure a task's test error: a Progress each batch, then Evaluated. The network stays as it was (law 4)."""
     begun = time.monotonic()
     sums, wrong5 = Sums(), 0
@@ -291,7 +311,7 @@ def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> 
     yield Previewed(task=task, ratio=ratio, error=sums.error, images=sums.images)
 
 
-def validate(network: PackedNetwork, images: Images) -> tuple[float | None, float | None]:
+def validate(network: Trainable, images: Images) -> tuple[float | None, float | None]:
     """Loss and error in percent of the open task on the validation split; None for an empty split."""
     if not len(images):
         return None, None
@@ -304,6 +324,6 @@ def validate(network: PackedNetwork, images: Images) -> tuple[float | None, floa
 
 
 @torch.inference_mode()
-def _answer(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+def _answer(model: Answer, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
     logits = model(images)
     return logits, F.cross_entropy(logits, labels).item()

@@ -101,9 +101,8 @@ class AddForm(Form[Add]):
 
     def _below(self, words: str, problem: str = "") -> None:
         """Say something below the data."""
-        marks = self.app.marks
-        alarm = [(f"{marks(problem)}\n", "$text-warning")] if problem else []
-        self.query_one("#data-below", Static).update(Content.assemble(*alarm, marks(words)))
+        alarm = [(f"{problem}\n", "$text-warning")] if problem else []
+        self.query_one("#data-below", Static).update(Content.assemble(*alarm, words))
 
     def accept(self, result: Add) -> None:
         """Start, once the data was seen; a second Enter does not wait for that."""

@@ -48,7 +48,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     Form { align: center middle; }
     Form > Vertical {
         width: 96; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
-        border: heavy $accent; background: $surface;
+        border: heavy $accent; border-title-color: $text; background: $surface;
     }
     Form.tall > Vertical { padding: 1 2; }
     Form .fields { height: auto; overflow-y: auto; scrollbar-size-vertical: 1; }
@@ -56,8 +56,10 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     Form Grid { grid-size: 1; grid-rows: 1; height: auto; }
     Form.pairs Grid { grid-size: 2; grid-gutter: 0 2; }
     Form Label { width: 15; }
-    Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; }
-    Form Input:focus { border: none; background: $primary-darken-2; }
+    Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
+    Form Input:focus { border: none; background: $surface-lighten-2; }
+    Form Input:focus:ansi { background: ansi_bright_black; }
+    Form Input > .input--placeholder, Form Input > .input--suggestion { color: $text-muted; }
     Form .quiet, Form .below { color: $text-muted; }
     Form .plan, Form .error { height: 3; margin-top: 1; }
     Form .error { color: $text-error; display: none; }
@@ -110,7 +112,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
                     yield from (_line(field) for field in self._fields if not field.wide)
             yield Static("", classes="plan", markup=False)
             yield Static("", classes="error", markup=False)
-            yield Static(self.app.marks(self.KEYS), classes="keys", markup=False)
+            yield Static(self.KEYS, classes="keys", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         columns, lines = PAIRS
@@ -127,7 +129,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
 
     def say(self, error: RequestError) -> None:
         """Show what is wrong, in the place of what would be done, and go to the field that is."""
-        self._show_error(self.app.marks(str(error)))
+        self._show_error(str(error))
         for field in self._fields:
             if isinstance(error, Wrong) and error.label == field.label:
                 self.entry(field.name).focus()
@@ -147,7 +149,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
             text, fine = self.plan(self.values()), True
         except RequestError as error:  # not an alarm while one types; Enter makes it one
             text, fine = str(error), False
-        plan.update(Content(self.app.marks(text)))
+        plan.update(Content(text))
         plan.set_class(not fine, "quiet")
 
     def on_input_submitted(self) -> None:

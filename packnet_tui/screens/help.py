@@ -12,7 +12,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from packnet_tui.actions import GROUPS, Action, Group
-from packnet_tui.widgets.marks import Marks
 
 TWO_COLUMNS = 116  # from this width on, keys stand in two columns
 
@@ -22,7 +21,8 @@ SIGNS = (
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),
     ("0.00 =", "error now = error when it was added"),
-    ("✓", "its digest was computed anew, and is the file's"),
+    ("✓", "its digest, computed anew, is the file's"),
+    ("✗", "it is not: the file is damaged"),
 )
 
 
@@ -33,7 +33,7 @@ class Help(ModalScreen[None]):
     Help { align: center middle; }
     Help > VerticalScroll {
         width: 114; max-width: 96%; height: auto; max-height: 96%; padding: 0 1;
-        border: heavy $accent; background: $surface; scrollbar-size-vertical: 1;
+        border: heavy $accent; border-title-color: $text; background: $surface; scrollbar-size-vertical: 1;
     }
     Help Horizontal { height: auto; }
     Help Static { width: 1fr; }
@@ -44,9 +44,9 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll('up')"),
     ]
 
-    def __init__(self, marks: Marks, actions: Sequence[Action]):
+    def __init__(self, actions: Sequence[Action]):
         super().__init__()
-        self._marks, self._actions = marks, actions
+        self._actions = actions
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -74,11 +74,11 @@ class Help(ModalScreen[None]):
             text.append(f"{GROUPS[group]}\n", "bold")
             for action in self._actions:
                 if action.group == group and action.keys:
-                    text.append(_row(self._marks(action.shown), action.help))
+                    text.append(_row(action.shown, action.help))
         if signs:
             text.append("Signs\n", "bold")
             for sign, meaning in SIGNS:
-                text.append(_row(self._marks(sign), meaning))
+                text.append(_row(sign, meaning))
         text.rstrip()
         return text
 

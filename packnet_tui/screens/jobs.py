@@ -12,7 +12,6 @@ from textual.widgets.option_list import Option
 
 from packnet_core.commands import summary
 from packnet_tui.lines import printable
-from packnet_tui.widgets.marks import Marks
 from packnet_tui.widgets.picture import Picture
 
 
@@ -23,7 +22,7 @@ class Jobs(ModalScreen[int | None]):
     Jobs { align: center middle; }
     Jobs > Vertical {
         width: 76; max-width: 96%; height: auto; max-height: 96%; padding: 1 2;
-        border: heavy $accent; background: $surface;
+        border: heavy $accent; border-title-color: $text; background: $surface;
     }
     Jobs OptionList, Jobs OptionList:focus {
         height: auto; max-height: 16; border: none; padding: 0; background: $surface;
@@ -37,9 +36,9 @@ class Jobs(ModalScreen[int | None]):
         Binding("x", "choose"),
     ]
 
-    def __init__(self, picture: Picture, marks: Marks):
+    def __init__(self, picture: Picture):
         super().__init__()
-        self._picture, self._marks = picture, marks
+        self._picture = picture
 
     def compose(self) -> ComposeResult:
         job = self._picture.job
@@ -49,7 +48,7 @@ class Jobs(ModalScreen[int | None]):
             box.border_title = "Jobs"
             yield OptionList(
                 *(
-                    Option(Text(self._marks(f"{number:>4}  {state:5}  {printable(summary(command))}")), id=str(number))
+                    Option(Text(f"{number:>4}  {state:5}  {printable(summary(command))}"), id=str(number))
                     for number, state, command in rows
                 )
             )

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from packnet_core.commands import Preview, Prune
 from packnet_tui import figures
-from packnet_tui.figures import cut_middle, pad, percent
+from packnet_tui.figures import pad, percent
 from packnet_tui.widgets import capacity
 from packnet_tui.widgets.capacity import Cut
 from packnet_tui.widgets.chart import within
@@ -37,9 +37,9 @@ class PruneScreen(ModalScreen[Prune | None]):
     PruneScreen { align: center middle; }
     PruneScreen > Vertical {
         width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
-        border: heavy $accent; background: $surface;
+        border: heavy $accent; border-title-color: $text; background: $surface;
     }
-    PruneScreen .ratio { margin: 0 0 1 0; }
+    PruneScreen .ratio { height: 2; }
     PruneScreen .room, PruneScreen .keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +78,7 @@ class PruneScreen(ModalScreen[Prune | None]):
             yield Cuts(self._picture, id="cuts")
             yield Static(classes="room")
             keys = "enter prunes   ← → or digits set the ratio   m costs ≤ 1, 2, 5   j k   esc"
-            yield Static(self.app.marks(keys), classes="keys")
+            yield Static(keys, classes="keys")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Cuts))
@@ -89,6 +89,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
     def redraw(self) -> None:
         """Show what was measured since."""
+        self._show_ratio()
         self._show_stars()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -144,18 +145,30 @@ class PruneScreen(ModalScreen[Prune | None]):
     def _show(self) -> None:
         cuts = capacity.preview(self._picture.layers, self._ratio)
         total = capacity.total(cuts)
-        shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
-        ratio = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
-        ratio.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}")
-        if self._allowed and within(self.app.picture.previews, self._allowed) == self._ratio:
-            points = "point" if self._allowed == 1 else "points"
-            ratio.append(self.app.marks(f"   costs ≤ {self._allowed:g} {points}"), "italic")
-        self.query_one(".ratio", Static).update(ratio)
         pane = self.query_one(Cuts)
         pane.cuts, pane.total = cuts, total
         pane.redraw()
+        self._show_ratio()
         self.query_one(".room", Static).update(self._room(cuts, total))
         self._show_stars()
+
+    def _show_ratio(self) -> None:
+        """The ratio in hand; below it, the largest ones that cost at most so many points."""
+        total = self.query_one(Cuts).total
+        shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
+        text = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
+        text.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}\n")
+        picture = self.app.picture
+        largest = [(points, within(picture.previews, points)) for points in ALLOWED]
+        if largest[0][1] is not None:
+            text.append("largest that costs", "dim")
+            for points, ratio in largest:
+                taken = points == self._allowed and ratio == self._ratio
+                words = f" ≤ {points:g} {'point' if points == 1 else 'points'} {ratio:g} "
+                text.append(words, "bold reverse" if taken else "")
+        elif picture.previewing:
+            text.append("measuring what ratios cost …", "dim")
+        self.query_one(".ratio", Static).update(text)
 
     def _show_stars(self) -> None:
         picture = self.app.picture
@@ -221,7 +234,7 @@ class Cuts(Pane):
 
     def _line(self, cut: Cut, width: int, style: str) -> Text:
         name, bar, count = self._widths(width)
-        line = Text(pad(cut_middle(layer_name(cut.name), name), name) + "  ", style)
+        line = Text(pad(layer_name(cut.name, name), name) + "  ", style)
         line.append_text(owner_bar([*cut.sealed, cut.kept], cut.free, bar, self.marks, freed=cut.freed))
         line.append(f" {cut.kept:>{count},} {cut.freed:>{count},} {percent(cut.free + cut.freed, cut.weights):>6}")
         return line

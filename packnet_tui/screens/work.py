@@ -82,7 +82,7 @@ class Work(Screen[None]):
         task = self.query_one(Tasks).selected
         if self._refused("evaluate") or task is None:
             return
-        self.app.submit(Evaluate(tasks=(self.app.picture.document.tasks[task.index - 1].name,)))
+        self.app.submit(Evaluate(tasks=(task.called,)))  # one being added is not in the file yet, and this waits for it
 
     def action_evaluate_all(self) -> None:
         if not self._refused("evaluate_all"):
@@ -98,7 +98,7 @@ class Work(Screen[None]):
         if len(waiting) + (picture.job is not None) > 1:
             from packnet_tui.screens.jobs import Jobs
 
-            chosen = await self._ask_for(Jobs(picture, self.app.marks))
+            chosen = await self._ask_for(Jobs(picture))
             if chosen is None:
                 return
             number = chosen

@@ -80,7 +80,7 @@ class Workbench(Work):
             here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL))
             text = f" this terminal is {here}; the panes need {wanted}"
             text = text if len(text) <= event.size.width else f" small: needs {wanted}"
-            self.query_one("#too-small", Static).update(self.app.marks(text))
+            self.query_one("#too-small", Static).update(text)
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
@@ -211,7 +211,7 @@ class Workbench(Work):
     def action_help(self) -> None:
         from packnet_tui.screens.help import Help
 
-        self.app.push_screen(Help(self.app.marks, self.app.actions))
+        self.app.push_screen(Help(self.app.actions))
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

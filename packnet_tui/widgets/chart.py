@@ -108,7 +108,8 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
         if curve.validation_error:
             words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION))
         else:
-            words.append(("  no validation images", "dim"))
+            over = bool(curve.loss) and curve.loss[-1].x > 1  # an epoch, and nothing was measured after it
+            words.append(("  no validation images" if over else "  none yet", "dim"))
         if curve.before:
             words.append((f"  ╌ before{level} {curve.before[1]:.2f}", "dim"))
         variants.append(words)
@@ -137,17 +138,20 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
     dots = tuple((min(int(x * width), width - 1), scale.dot(error, rows)) for x, error in previews)
     level = tuple((ACROSS * column, scale.dot(previews[0][1], rows)) for column in range(columns))
     ticks = tuple((share * width, f"{share:g}") for share in (0, 0.25, 0.5, 0.75, 1))
+    unpruned = previews[0][0] == 0
+    legend = [("error % right after pruning", "bold"), ("  ★ measured  ┆ ratio", "")]
+    whole = [*legend, (f"  ╌ unpruned {previews[0][1]:.2f}", "dim")] if unpruned else legend
     return Chart(
         columns,
         rows,
-        (("error % right after pruning", "bold"), ("  ★ measured  ┆ ratio", "")),
+        _fitting([whole, legend, legend[:1]], columns),
         ticks,
         scale.ticks(rows),
         ((dots, colour),) if len(dots) > 1 else (),
         dots,
         sign="★",
         marks=((min(int(ratio * width), width - 1), ""),),
-        level=level if previews[0][0] == 0 else (),
+        level=level if unpruned else (),
     )
 
 

@@ -4,6 +4,7 @@ from rich.text import Text
 
 from packnet_tui import figures
 from packnet_tui.figures import cut_middle, pad, percent
+from packnet_tui.lines import printable
 from packnet_tui.widgets.capacity import preview
 from packnet_tui.widgets.marks import glyph
 from packnet_tui.widgets.occupancy import Occupancy
@@ -37,7 +38,7 @@ class LayerDetail(Pane):
             return [Text("no layer", "dim")]
         shape = "×".join(map(str, layer.shape))
         lines = [
-            Text(f" {cut_middle(layer.name, width - 2)}", "bold"),
+            Text(f" {cut_middle(printable(layer.name), width - 2)}", "bold"),
             Text(f" {shape} = {layer.weights:,} weights", "dim"),
         ]
         digits = len(f"{layer.weights:,}")

@@ -13,6 +13,8 @@ TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", 
 
 # One character for one, so that nothing moves. Names keep the letters they have.
 TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~o|++|-:-+x<+++++v*"))
+TO_ASCII |= str.maketrans("╭╮╯╰┏┓┛┗━┃▔▁▂▌▐▎▏▕▊", "++++++++=|-__||||||")  # borders, = around what has the focus
+TO_ASCII |= dict.fromkeys(map(ord, "▃▄▅▆▇▀█▉▋▍"), " ")  # ends of scroll bars: their colours say enough
 
 
 def _plain(dots: int) -> str:
@@ -33,14 +35,9 @@ def glyph(owner: int) -> str:
 
 @dataclass(frozen=True)
 class Marks:
-    """How signs and colours are drawn on this terminal."""
+    """How owners are drawn on this terminal."""
 
-    ascii: bool = False
     colours: tuple[str, ...] = DARK
-
-    def __call__(self, text: str) -> str:
-        """A text in the signs that this terminal has."""
-        return text.translate(TO_ASCII) if self.ascii else text
 
     def colour(self, owner: int) -> str:
         """A task's colour; every ninth task shares one, and its glyph tells them apart."""

@@ -8,6 +8,7 @@ from rich.text import Text
 from packnet_core.records import Layer
 from packnet_tui.actions import bindings
 from packnet_tui.figures import cut_middle, pad, percent, short
+from packnet_tui.lines import printable
 from packnet_tui.widgets.bars import cells
 from packnet_tui.widgets.marks import Marks, glyph
 from packnet_tui.widgets.pane import Pane
@@ -15,9 +16,19 @@ from packnet_tui.widgets.pane import Pane
 FREE_WIDTH, COUNT_WIDTH = 6, 4
 
 
-def layer_name(name: str) -> str:
-    """A prunable parameter is nearly always called `weight`, so that says nothing."""
-    return name.removesuffix(".weight")
+def layer_name(name: str, width: int | None = None) -> str:
+    """A layer's name without what says nothing, in at most `width` cells.
+
+    A prunable parameter is nearly always called `weight`. Where there is no room for the rest, words become their first
+    letter and their number from the left on, so that the blocks of a network are still told apart:
+    `encoder.layers.encoder_layer_11.mlp.0` is `e.l.e11.mlp.0`.
+    """
+    words = printable(name.removesuffix("weight").rstrip("._") or name).split(".")
+    for i, word in enumerate(words[:-1]):
+        if width is None or cell_len(".".join(words)) <= width:
+            break
+        words[i] = word[:1] + word[len(word.rstrip("0123456789")) :] if not word.isdigit() else word
+    return ".".join(words) if width is None else cut_middle(".".join(words), width)
 
 
 def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed: int = 0) -> Text:
@@ -71,7 +82,8 @@ class Occupancy(Pane):
     def row(self, index: int, width: int) -> Text:
         layer = self.picture.layers[index]
         chosen = index == self.chosen
-        return self._line("> " if chosen else "  ", layer_name(layer.name), layer.owned, layer.weights, chosen)
+        name = layer_name(layer.name, self._widths[0])
+        return self._line("> " if chosen else "  ", name, layer.owned, layer.weights, chosen)
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
@@ -81,8 +93,7 @@ class Occupancy(Pane):
     def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, strong: bool) -> Text:
         name_width, bar_width = self._widths
         free = weights - sum(owned)
-        name = pad(cut_middle(name, name_width), name_width)
-        line = Text(mark + name, "bold" if strong else "")
+        line = Text(mark + pad(name, name_width), "bold" if strong else "")
         line.append("  ")
         line.append_text(owner_bar(owned, free, bar_width, self.marks))
         line.append(f" {percent(free, weights):>{FREE_WIDTH}} {short(weights):>{COUNT_WIDTH}}")

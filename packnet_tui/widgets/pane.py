@@ -1,9 +1,8 @@
 """A pane: a bordered list of lines, drawn line by line so that only what changed is sent to the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.content import Content
@@ -64,10 +63,7 @@ class Lines(Widget):
         width, style = self.content_size.width, self.rich_style
         if y >= len(self._drawn):
             return Strip.blank(width, style)
-        segments: Iterable[Segment] = self._drawn[y].render(self.app.console)
-        if self.marks.ascii:
-            segments = [Segment(self.marks(s.text), s.style, s.control) for s in segments]
-        return Strip(segments).apply_style(style).adjust_cell_length(width, style)
+        return Strip(self._drawn[y].render(self.app.console)).apply_style(style).adjust_cell_length(width, style)
 
 
 class Pane(Lines, can_focus=True):
@@ -110,7 +106,7 @@ class Pane(Lines, can_focus=True):
         self.cursor = 0
         self.top = 0
         self._room = 0  # rows that fit
-        self._titled = ("", "", False)
+        self._titled = ("", "")
 
     # -- what a pane says of itself -------------------------------------------------------------------------------
 
@@ -159,13 +155,12 @@ class Pane(Lines, can_focus=True):
         """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
         caption = f"/{self.needle}" if self.needle else self.caption()
         number = f"{self.number} " if self.number else ""
-        title = self.marks(f"{number}{self.title}" + (f"  {caption}" if caption else ""))
+        title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
         hidden = len(self.rows) > self._room > 0
-        place = self.marks(f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}") if hidden else ""
-        reverse = self.marks.ascii and self.has_focus  # a border of ASCII has no heavier kind
-        if (title, place, reverse) != self._titled:
-            self._titled = (title, place, reverse)
-            self.border_title = Content.styled(f" {title} " if reverse else title, "reverse" if reverse else "")
+        place = f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" if hidden else ""
+        if (title, place) != self._titled:
+            self._titled = (title, place)
+            self.border_title = Content(title)
             self.border_subtitle = Content(place)
 
     def _clamp(self) -> None:

@@ -33,7 +33,8 @@ class TaskRow:
     """One task, from 1. Errors are percentages of wrong answers on the test set, `validation` on the validation set."""
 
     index: int
-    name: str
+    called: str  # in the file
+    name: str  # as it is shown
     phase: Phase
     prune_ratio: float | None
     owned: int

@@ -50,10 +50,10 @@ class Paper(Canvas):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
-        marks, style = self.app.marks, self.rich_style
+        style = self.rich_style
         if y >= len(self._buffer):  # laid out, and not drawn yet
             return Strip.blank(self.size.width, style)
-        return Strip([Segment(marks(s.text.translate(THIN)), s.style or style) for s in super().render_line(y)])
+        return Strip([Segment(s.text.translate(THIN), s.style or style) for s in super().render_line(y)])
 
 
 class Labels(AxisFormatter):

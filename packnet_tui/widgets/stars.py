@@ -63,10 +63,17 @@ class Stars(Widget):
             plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
 
     def _line(self, waiting: bool) -> Text:
-        text = Text("right after pruning, % wrong: ", "dim")
+        """A ratio and its error stay together, on as many lines as it takes."""
+        if not (self._previews or waiting):
+            return Text("")
+        words = [Text("% wrong right after pruning ", "dim")]
         for ratio, error in self._previews:
-            text.append(f" {ratio:g}", "bold" if ratio == self._ratio else "not dim")
-            text.append(self.app.marks(f"\u00a0★{error:.1f} "), "not dim")
+            words.append(Text(f" {ratio:g} ★{error:.1f} ", "bold reverse" if ratio == self._ratio else ""))
         if waiting:
-            text.append(self.app.marks(" …"))
-        return text if self._previews or waiting else Text("")
+            words.append(Text(" …", "dim"))
+        lines, width = [Text()], self.size.width or 74
+        for word in words:
+            if lines[-1].cell_len + word.cell_len > width:
+                lines.append(Text())
+            lines[-1].append_text(word)
+        return Text("\n").join(lines)

@@ -2,10 +2,11 @@
 
 from rich.text import Text
 
+from packnet_core.commands import Add
 from packnet_tui import figures
 from packnet_tui.actions import bindings
 from packnet_tui.figures import pad
-from packnet_tui.widgets.capacity import more_tasks
+from packnet_tui.widgets.capacity import more_tasks, preview, total
 from packnet_tui.widgets.marks import glyph
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import Picture, TaskRow
@@ -70,7 +71,7 @@ class Tasks(Pane):
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
         share, free = figures.percent(picture.free, picture.weights), figures.long(picture.free)
-        line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture)
+        line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
         if width >= FULL:
             return [line.append(f"   {room}", "not bold")]
         spare = self.content_size.height - self.count() - 2
@@ -86,13 +87,20 @@ class Tasks(Pane):
         return figures.two_digits(task.now)
 
 
-def room_for(picture: Picture) -> str:
-    """How many more tasks fit that own as much as the newest one does at its pruning ratio."""
-    if not picture.tasks or picture.tasks[-1].phase == "trained":
+def room_for(picture: Picture, ratio: float) -> str:
+    """How many more tasks fit that own as much as the newest one does; as it will at a ratio, until it is pruned."""
+    if not picture.tasks:
         return ""
-    newest = picture.tasks[-1]
-    more = more_tasks(picture.free, newest.owned)
-    return "" if more is None else f"room for {more} more like task {glyph(newest.index)}"
+    newest, then = picture.tasks[-1], ""
+    free, like = picture.free, newest.owned
+    if newest.phase == "trained":
+        doing = picture.job.command if picture.job else None
+        if isinstance(doing, Add) and doing.prune is not None:
+            ratio = doing.prune
+        after = total(preview(picture.layers, ratio))
+        free, like, then = after.free + after.freed, after.kept, f"at {ratio:g} "
+    more = more_tasks(free, like)
+    return "" if more is None else f"{then}room for {more} more like task {glyph(newest.index)}"
 
 
 def _sign(task: TaskRow, short: bool) -> Text:

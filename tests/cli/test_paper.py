@@ -10,7 +10,7 @@ import pytest
 from packnet_tui.cli import packnet
 from tests.worlds import images
 
-EXPERIMENTS = ["table2", "table3", "table4", "table5", "figure2", "figure3", "figure4", "figure5", "ablation"]
+EXPERIMENTS = ["table2", "table3", "table4", "table5", "table6", "figure2", "figure3", "figure4", "figure5", "ablation"]
 
 
 def arguments(folder, out, *experiments) -> list[str]:
@@ -36,6 +36,11 @@ def read(folder, name):
     return json.loads((folder / "out" / f"{name}.json").read_text())
 
 
+def results_of(folder):
+    lines = (folder / "out" / "results.jsonl").read_text().splitlines()
+    return {result["name"]: result for result in map(json.loads, lines)}
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_is_written_as_json_table_and_pictures(world, name):
     found = read(world, name)
@@ -51,12 +56,13 @@ def test_an_experiment_is_written_as_json_table_and_pictures(world, name):
 
 
 def test_results_state_what_they_were_made_with(world):
-    found = read(world, "table2")
-    for cell in found["results"].values():
+    results = results_of(world)
+    assert set(read(world, "table2")["results"]) <= set(results)
+    for cell in results.values():
         assert cell["seconds"] >= 0
         assert cell["torch"]
         assert cell["machine"]
-    packed = found["results"]["packed-half-0-red-blue"]
+    packed = results["packed-half-0-red-blue"]
     assert packed["images"] == {"train": 27, "validation": 3, "test": 12}
     assert packed["recipe"]["seed"] == 0
     assert packed["recipe"]["lr"] == 0.05
@@ -64,7 +70,7 @@ def test_results_state_what_they_were_made_with(world):
 
 
 def test_older_tasks_keep_their_errors_to_the_digit(world):
-    results = read(world, "table2")["results"]
+    results = results_of(world)
     after = results["packed-half-0-red-blue"]
     before = {"first": results["packed-half-0"]["error"], "red": results["packed-half-0-red"]["error"]}
     assert {entry["task"]: entry["top1"] for entry in after["older"]} == before
@@ -73,7 +79,7 @@ def test_older_tasks_keep_their_errors_to_the_digit(world):
 
 def test_a_mean_is_over_orders_and_the_gap_is_between_the_two_ends(world):
     found = read(world, "table2")
-    results, rows = found["results"], found["rows"]
+    results, rows = results_of(world), found["rows"]
     column = found["columns"].index("0.50, 0.75, 0.75")
     red = (results["packed-half-0-red"]["error"] + results["packed-half-0-blue-red"]["error"]) / 2
     assert rows["red"][column]["mean"] == pytest.approx(red)

@@ -178,6 +178,36 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
     assert not Places(path).checkpoint.exists()
 
 
+def stopped(workspace, command):
+    """Do a command up to its first step, and stop it there."""
+    events = workspace.run(command)
+    while not isinstance(next(events), TrainStep):
+        pass
+    events.close()
+
+
+def test_training_on_that_is_stopped_can_be_gone_on_with(path):
+    workspace = Workspace(path)
+    stopped(workspace, Train(recipe={"epochs": 1}))
+    assert workspace.places.checkpoint.exists()
+    for _ in workspace.run(Train()):
+        pass
+    assert read_header(path).document.history[-1].what == "train"
+    assert not workspace.places.checkpoint.exists()
+
+
+def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
+    workspace = Workspace(path)
+    first = [e.error for e in workspace.run(Evaluate()) if isinstance(e, Evaluated)]
+    stopped(workspace, Train(recipe={"epochs": 1, "lr": 1.0}))
+    again = list(workspace.run(Evaluate()))
+    assert [e.error for e in again if isinstance(e, Evaluated)] == first
+    assert all(e.ok for e in again if isinstance(e, Checked))
+    for _ in workspace.run(add("two", data, yes=True)):
+        pass
+    assert all(checked.ok for checked in verify(path))
+
+
 def everything(path) -> list[bytes]:
     """All that a file and its network are: the file's bytes, and those in memory."""
     return [path.read_bytes(), *(file.read_bytes() for file in sorted(path.parent.glob("*.packnet/checkpoint*")))]

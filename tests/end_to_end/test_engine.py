@@ -61,6 +61,14 @@ def test_runs_in_a_session_of_its_own_and_only_its_user_reaches_it(path):
         assert len(os.fsencode(socket)) < 100
 
 
+def test_its_log_is_kept_for_its_last_words(path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with client.start(path) as engine:
+        engine.leave()
+        until_event(path, EngineLeft)
+    assert Places(path).log.read_text() == ""
+
+
 def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
     deep = tmp_path / ("d" * 100) / "e"
     deep.mkdir(parents=True)
@@ -126,7 +134,8 @@ def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_wi
         waiting = engine.submit(add("two", data))
         assert engine.status().waiting == (waiting,)
         engine.stop(waiting)
-        assert until_event(path, JobFinished, waiting).event.outcome == "cancelled"
+        cancelled = until_event(path, JobFinished, waiting).event
+        assert (cancelled.outcome, cancelled.message.partition(" ")[0]) == ("cancelled", "add")  # it says which
         engine.stop(running)
         assert until_event(path, JobFinished, running).event.outcome == "stopped"
         with pytest.raises(RequestError, match="neither runs nor waits"):

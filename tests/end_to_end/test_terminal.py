@@ -56,6 +56,15 @@ def test_q_leaves_the_terminal_as_it_was(path, shell):
     assert shell.is_as_it_was()
 
 
+def test_y_copies_into_the_terminals_own_clipboard(path, shell):
+    shell.terminal.takes_copies()
+    shell.opens(path)
+    shell.terminal.press("j", "y")
+    assert until(shell.terminal.copied, "what was copied") == "features.2.weight"
+    shell.terminal.press("q")
+    shell.terminal.wait_for("status 0")
+
+
 def test_every_signal_that_can_be_caught_leaves_it_as_it_was(path, shell):
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
         shell.opens(path)

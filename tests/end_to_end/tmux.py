@@ -68,6 +68,15 @@ class Terminal:
         shown = self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names))
         return dict(zip(names, shown.split(), strict=True))
 
+    def copied(self) -> str:
+        """What a program in it has put into the terminal's clipboard (OSC 52); nothing yet: an empty text."""
+        asked = subprocess.run(["tmux", "-S", self._socket, "show-buffer"], check=False, capture_output=True, text=True)
+        return asked.stdout
+
+    def takes_copies(self) -> None:
+        """Have it take OSC 52, as terminals that are attached through SSH do."""
+        self._tmux("set-option", "-g", "set-clipboard", "on")
+
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 

@@ -2,13 +2,15 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from packnet_tui.widgets.bars import cells
 from packnet_tui.widgets.marks import Marks
-from packnet_tui.widgets.occupancy import owner_bar
+from packnet_tui.widgets.occupancy import layer_name, owner_bar
 
 counts = st.lists(st.integers(0, 200_000_000), min_size=1, max_size=20)
 some = counts.filter(any)
+PROJECTIONS = ("in_proj_weight", "out_proj.weight")
 
 
 @given(some, st.integers(1, 200))
@@ -47,3 +49,19 @@ def test_a_bar_is_as_wide_as_asked_and_in_the_order_of_the_tasks(counts, width):
     assert len(bar) == width
     order = "".join("123456789abcdefghijk"[: len(owned)]) + "×·"
     assert list(bar) == sorted(bar, key=order.index)
+
+
+def test_a_layer_name_keeps_its_numbers_where_there_is_little_room():
+    assert layer_name("features.28.weight") == "features.28"
+    assert layer_name("attention.in_proj_weight") == "attention.in_proj"
+    assert layer_name("weight") == "weight"
+    assert layer_name("encoder.layers.encoder_layer_11.mlp.0.weight", 18) == "e.l.e11.mlp.0"
+    assert layer_name("features.denseblock4.denselayer16.conv2.weight", 24) == "f.d4.denselayer16.conv2"
+    assert layer_name("features.denseblock4.denselayer16.conv2.weight", 15) == "f.d4.d16.conv2"
+    blocks = [f"encoder.layers.encoder_layer_{i}.self_attention.{part}" for i in range(12) for part in PROJECTIONS]
+    assert len({layer_name(name, 18) for name in blocks}) == len(blocks)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.integers(0, 40))
+def test_a_layer_name_is_no_wider_than_its_room(name, width):
+    assert cell_len(layer_name(name, width)) <= width

@@ -221,6 +221,17 @@ async def test_ascii_draws_nothing_else(tmp_path):
     path = running(tmp_path / "model.safetensors")
     with Places(path).locked():
         async with opened(path, ascii=True) as desk:
-            for keys in ([], ["3", "z"], ["escape", "question_mark"], ["escape", "a"]):
+            for keys, shows in (
+                ([], "Occupancy"),
+                (["3", "z"], "epochs"),
+                (["escape", "question_mark"], "Signs"),
+                (["escape", "a"], "enter starts"),
+                (["escape", "x"], "esc closes"),
+                (["escape", "ctrl+p"], "key: a"),
+                (["escape", "p"], "wait until"),
+                (["2", "enter"], "esc goes back"),
+                (["escape", "colon", *"theme", "enter"], "nord"),
+            ):
                 await desk.press(*keys)
+                await desk.until(lambda shows=shows: shows in desk.text(), shows)
                 assert [line for line in desk.text().splitlines() if not line.isascii()] == []

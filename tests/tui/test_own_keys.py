@@ -1,5 +1,9 @@
 """A TOML file gives actions other keys; a clash is said, and nothing is lost by it."""
 
+import textwrap
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from packnet_tui import keys
@@ -83,3 +87,12 @@ def test_without_a_file_all_keys_are_the_usual_ones(tmp_path):
 
 def test_no_two_actions_share_a_key():
     assert keys.remapped({}) == (ACTIONS, [])
+
+
+def test_the_example_in_the_documentation_works():
+    text = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text()
+    example = text[text.index("[keys]") :].partition("\n\n")[0]
+    given = tomllib.loads(textwrap.dedent("    " + example))["keys"]
+    actions, wrong = keys.remapped(given)
+    assert wrong == []
+    assert by_id(actions, "add").keys == (given["add"],)

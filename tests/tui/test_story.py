@@ -173,6 +173,15 @@ def test_an_engine_that_died_says_so_with_its_last_words():
     assert story.picture(BEFORE).died == ""
 
 
+def test_what_waited_for_an_engine_that_died_is_said_to_be_lost():
+    story = Story()
+    story.read(entries([EngineStarted(pid=7), started(ADD)]))
+    story.read(entries([JobQueued(command=Evaluate(tasks=("cubs",)))], job=2))
+    story.abandoned(NOON)
+    assert story.picture(BEFORE).log[-1].text == "lost with it: eval cubs"
+    assert not story.picture(BEFORE).busy
+
+
 def test_a_command_that_died_is_not_called_an_engine():
     story = Story()
     story.read(entries([started(ADD, pid=99)]))

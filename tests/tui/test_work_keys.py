@@ -6,6 +6,7 @@ from packnet_core.commands import Add, Evaluate, Train
 from packnet_core.engine.places import Places
 from packnet_core.events import Note
 from packnet_tui.screens.workbench import Workbench
+from tests.tui import made_up
 from tests.tui.made_up import append, at_rest, entries, running
 from tests.tui.still import dense, empty, opened, sealed
 
@@ -17,6 +18,21 @@ async def test_evaluate_the_chosen_task(tmp_path, keys, name):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press(*keys)
         assert desk.asked == [Evaluate(tasks=(name,))]
+
+
+async def test_a_task_that_is_being_added_is_evaluated_afterwards(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press("e")
+            assert desk.asked == [Evaluate(tasks=("cars",))]
+
+
+async def test_a_task_is_asked_for_by_the_name_in_the_file(tmp_path):
+    odd = made_up.task("a\x1b[2Jb", 0.5, 1.0)
+    async with opened(made_up.write(tmp_path / "model.safetensors", made_up.document((odd,)))) as desk:
+        await desk.press("e")
+        assert desk.asked == [Evaluate(tasks=("a\x1b[2Jb",))]
 
 
 async def test_evaluate_all_of_them(tmp_path):

@@ -47,10 +47,10 @@ class JointRun(Run):
         with torch.no_grad():
             head.weight.copy_(torch.cat([head.weight for head in shared.heads]))
             head.bias.copy_(torch.cat([head.bias for head in shared.heads]))
-        network = PackedNetwork(shared.model, shared.head)
-        network.open_task(sum(sizes), head=head)
+        self.packed = PackedNetwork(shared.model, shared.head)
+        self.packed.open_task(sum(sizes), head=head)
         mixed = Mixed([images.train for images in data], [0, *self.ends.tolist()[:-1]])
-        super().__init__(network, "all", "train", recipe, mixed, self.parts[0], objective=self.answer)
+        super().__init__(self.packed, "all", "train", recipe, mixed, self.parts[0], objective=self.answer)
 
     def answer(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The mean cross entropy, and answers in which classes of other tasks are out of the question."""
@@ -67,7 +67,7 @@ class JointRun(Run):
         """The mean over the tasks."""
         self.divide()
         found = [validate(self.shared.using(index), images) for index, images in enumerate(self.parts, 1)]
-        self.network.restore_view()
+        self.packed.restore_view()
         losses, errors = zip(*found, strict=True)
         return (None, None) if None in errors else (sum(losses) / len(losses), sum(errors) / len(errors))
 

@@ -136,4 +136,4 @@ def last_words(log: Path) -> str:
         lines = log.read_text(errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1] if lines else f"no word in {log}"
+    return lines[-1] if lines else f"none in {log}"

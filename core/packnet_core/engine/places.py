@@ -4,6 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,11 @@ class Places:
         """
         from platformdirs import user_runtime_path
 
+        with warnings.catch_warnings():  # where there is no XDG_RUNTIME_DIR; the engine's log is for its last words
+            warnings.simplefilter("ignore")
+            runtime = user_runtime_path("packnet")
         room = SOCKET_PATH_LIMIT - len("/engine-1234567890.sock")
-        for folder in (self.folder, user_runtime_path("packnet")):
+        for folder in (self.folder, runtime):
             if len(os.fsencode(folder)) <= room:
                 try:
                     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

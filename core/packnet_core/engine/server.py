@@ -17,7 +17,7 @@ import msgspec
 
 from packnet_core import tasks
 from packnet_core.checkpoint import find
-from packnet_core.commands import Command
+from packnet_core.commands import Command, summary
 from packnet_core.engine import journal
 from packnet_core.engine.journal import Journal
 from packnet_core.engine.places import Places
@@ -63,7 +63,7 @@ class Queue:
             for entry in self._waiting:
                 if entry[0] == job:
                     self._waiting.remove(entry)
-                    message = "taken out of the queue"
+                    message = f"{summary(entry[1])}: taken out of the queue"
                     self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), job)
                     return
         raise RequestError(f"job {job} neither runs nor waits")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from packnet_core import baselines, create, jobs
-from packnet_core.baselines import Shared, TaskOf
+from packnet_core.baselines import Shared, TaskOf, filters
 from packnet_core.commands import Add, Changes, Command, Evaluate, Prune, Train
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
@@ -137,7 +137,13 @@ class Bench:
 
     def alone(self, cell: Alone) -> Numbers:
         plan, start = self.plan, self._start()
-        recipe = plan.recipe_of(cell.run, plan.best_changes if cell.recipe == "best" else {})
+        changes = dict(plan.best_changes if cell.recipe == "best" else {})
+        epochs = plan.classifier_epochs if cell.kind == "classifier" else plan.individual_epochs
+        if epochs is not None:
+            changes |= {"epochs": epochs, "decay_epoch": epochs // 2}
+        if plan.classifier_lr is not None and cell.kind == "classifier":
+            changes["lr"] = plan.classifier_lr
+        recipe = plan.recipe_of(cell.run, changes)
         task = self._task(cell.task, recipe)
         method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
@@ -164,7 +170,16 @@ class Bench:
         return _numbers(baselines.joint(self._start(), self._first_data(cell.run), tasks, recipe))
 
     def filtered(self, cell: Filtered) -> Numbers:
-        raise WorkError("filter pruning is not here yet")
+        plan, document, start = self.plan, self._document(self._file(First())), self._start()
+        experiment = filters.begin(document.architecture, document.input, start.model)
+        recipe = plan.recipe_of(cell.run)
+        given = load(plan.first.data, document.input, limit=plan.first_limit, seed=cell.run)
+        first = _numbers(filters.prune(experiment, plan.first.name, given, recipe, cell.share, cell.rounds))
+        counts, available = experiment.network.counts(), experiment.network.available()
+        task = self._task(cell.task, recipe)
+        numbers = _numbers(filters.add(experiment, task.name, task.data, recipe))
+        freed = {"first_error": first["error"], "freed": counts, "available": 100 * available}
+        return numbers | freed | _data(task.data) | {"recipe": _fields(recipe)}
 
     # -- what they share ----------------------------------------------------------------------------------------
 

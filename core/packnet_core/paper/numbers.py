@@ -37,6 +37,12 @@ def of(results: Results, cell: Cell, what: str = "error") -> Any:
     return results.get(key(cell), {}).get(what)
 
 
+def top5(results: Results, cells: Sequence[Cell]) -> Mean | None:
+    """The top-5 error at the end of each cell; the mean of what is there."""
+    ends = [of(results, cell, "evaluated") for cell in cells]
+    return mean([found[-1]["top5"] for found in ends if found])
+
+
 def orders(plan: Plan) -> list[tuple[Name, ...]]:
     """All orders that the tasks can be added in."""
     return list(permutations(named.name for named in plan.tasks))

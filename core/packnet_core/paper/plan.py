@@ -5,7 +5,7 @@ A cell is one result: a baseline on one task, a task added to a pack file after 
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from packnet_core.commands import Changes
@@ -34,7 +34,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit: Positive | None = None  # training images of a task
     first_recipe: Recipe = Recipe()  # that brings the given weights to the first task's data, before anything else
     first_limit: Positive | None = None  # training images of the first task when it is retrained after pruning
-    best: dict[str, Any] = BEST  # the best recipe, as `recipes` has it: what differs from `recipe` and from `Add`
+    best: dict[str, Any] = field(
+        default_factory=BEST.copy
+    )  # the best recipe, as `recipes` has it: what differs from `recipe` and from `Add`
+    individual_epochs: Positive | None = None  # of Individual Networks; None: the recipe's
+    classifier_epochs: Positive | None = None  # of Classifier Only; None: the recipe's
+    classifier_lr: float | None = None  # Classifier Only's own rate; None: the recipe's
     ewc_strength: float = 100.0  # of Elastic Weight Consolidation's penalty
     lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's
 

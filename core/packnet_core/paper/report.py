@@ -1,4 +1,4 @@
-"""A table written down: as Markdown laid out like the paper's, and as JSON with all that it was made from."""
+"""A table written down: as Markdown laid out like the paper's, and as JSON; and all results in one file beside it."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,6 @@ from packnet_core.paper.numbers import Mean
 from packnet_core.paper.plan import Cell, Plan, key, with_parents
 from packnet_core.paper.runner import Results
 from packnet_core.paper.tables import Table, Value
-
-LEFT_OUT = ("cell", "epochs", "evaluated", "digests", "owned", "recipe")  # of each result, in what is said of it
 
 
 def markdown(table: Table, missing: int, cells: int) -> str:
@@ -58,7 +56,7 @@ def conditions(plan: Plan, results: Results) -> list[str]:
 def write(
     name: str, table: Table, plan: Plan, cells: list[Cell], results: Results, out: Path, command: str
 ) -> list[Path]:
-    """Write NAME.md and NAME.json into a folder; the latter has every result that the table rests on. Returns them."""
+    """Write NAME.md and NAME.json into a folder; the latter names the results that the table rests on. Returns them."""
     wanted = {key(cell) for cell in with_parents(cells, plan)}
     found = {name: numbers for name, numbers in results.items() if name in wanted}
     text = markdown(table, len(wanted) - len(found), len(wanted))
@@ -70,12 +68,20 @@ def write(
         "columns": list(table.columns),
         "rows": {title: [_plain(value) for value in values] for title, values in table.rows},
         "missing": sorted(wanted - found.keys()),
-        "results": found,
+        "results": sorted(found),
     }
     paths = [out / f"{name}.md", out / f"{name}.json"]
     paths[0].write_text(text, encoding="utf-8")
     paths[1].write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return paths
+
+
+def write_results(results: Results, out: Path) -> Path:
+    """Write results.jsonl, every result a line: what all tables in the folder were made from. Returns it."""
+    path = out / "results.jsonl"
+    lines = (json.dumps({"name": name, **found}, ensure_ascii=False) for name, found in results.items())
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def _plain(value: Value) -> Any:
