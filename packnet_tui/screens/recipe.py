@@ -40,7 +40,7 @@ def fields(first: bool) -> list[Field]:
         Field("limit", "limit", hint="all training images"),
         Field("device", "device", hint="a GPU, if any"),
         Field("seed", "seed", str(PAPER.seed)),
-        Field("recipe", "recipe", hint=f"or {', '.join(RECIPES)}, by the data"),
+        Field("recipe", "recipe", hint=" or ".join(RECIPES)),
     ]
 
 
