@@ -9,7 +9,7 @@ network.open_task(classes=3)                     # task 2 takes all that is free
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -163,6 +163,24 @@ class PackedNetwork:
         values = ((name, owners.masked(self.weights[name].data, self.owners[name], task)) for name in earlier)
         with self._holding(values, task) as model:
             yield model
+
+    @torch.inference_mode()
+    def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:
+        """What each of some images is answered by its own task: the logits, one float32 tensor [classes] an image.
+
+        `images` is N×C×S×S as the network takes them, `tasks` the N indices of their tasks, from 1. Images are grouped
+        by task, so that each task's view is made once. Raises RequestError for an index that is no task's.
+        """
+        wanted = torch.as_tensor(tasks)
+        if wanted.shape != images.shape[:1] or not bool(((wanted >= 1) & (wanted <= self.tasks)).all()):
+            raise RequestError(f"each of the {len(images)} images needs a task from 1 to {self.tasks}, and has {tasks}")
+        answers: list[Tensor] = [images] * len(images)  # all to be replaced
+        for task in wanted.unique().tolist():
+            rows = (wanted == task).nonzero().flatten()
+            with self.viewing(task) as model:
+                for row, logits in zip(rows.tolist(), model(images[rows.to(images.device)]), strict=True):
+                    answers[row] = logits
+        return answers
 
     @contextmanager
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
