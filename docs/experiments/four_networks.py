@@ -2,7 +2,7 @@
 
     python docs/experiments/four_networks.py DATA OUT [NETWORK ...]
 
-DATA holds fashion.npz, signs.npz and mnist10k.npz; 300 training and 300 test images are drawn from each. Networks have
+DATA holds fashion.npz, signs.npz and mnist10k.npz; 200 training and 200 test images are drawn from each. Networks have
 the full width, 32×32 images and random weights, so errors say little; that older tasks stay to the digit, and time and
 memory, say something. Every step is a `packnet` of its own. OUT gets the files, results.json and results.md.
 """
@@ -18,8 +18,8 @@ import numpy as np
 
 NETWORKS = ("vgg16", "vgg16_bn", "resnet50", "densenet121")
 TASKS = {"fashion": ("fashion.npz", 0.5), "signs": ("signs.npz", 0.75), "mnist": ("mnist10k.npz", 0.75)}  # §4: ratios
-RECIPE = ("--epochs", "2", "--lr", "0.01", "--retrain-epochs", "1", "--retrain-lr", "0.001", "--yes")
-IMAGES = 300
+RECIPE = ("--epochs", "1", "--lr", "0.01", "--retrain-epochs", "1", "--retrain-lr", "0.001", "--yes")
+IMAGES = 200
 
 
 class Costs:

@@ -36,6 +36,17 @@ def halve(network):
     return freed
 
 
+def test_dropout_works_while_training_and_not_in_a_view(network):
+    for _ in range(2):
+        network.open_task(3)
+        network.train_mode()
+        assert network.model.dropout.training  # for later tasks too (§4: "the default dropout rates")
+        assert network.model.dropout.p == 0.5
+        with network.viewing(network.open) as model:
+            assert not model.dropout.training
+        halve(network)
+
+
 def test_first_task_owns_everything_and_starts_from_the_given_values(network):
     before = network.weights["conv.weight"].detach().clone()
     assert network.open_task(3) == 1
