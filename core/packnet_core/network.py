@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from packnet_core import digests, layers, owners, pruning
+from packnet_core.blockwise import blocks
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.records import MOST_TASKS, Own
 
@@ -219,8 +220,8 @@ class PackedNetwork:
         """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
 
         These are its head; for the first task the shared rest, unless `only` some layers are to be trained (§5.4);
-        for later ones what they have of their own of it. All else is frozen, running statistics too (§3). Dropout
-        stays as the network has it.
+        for later ones what they have of their own of it. All else is frozen, running statistics too (§3), and so are
+        layers that have none of its weights: they get no gradient. Dropout stays as the network has it.
         """
         self.model.train()
         self.model.requires_grad_(False)
@@ -228,7 +229,9 @@ class PackedNetwork:
         trained = list(self.heads[self.open - 1].parameters())
         trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
-        chosen = (weight for name, weight in self.weights.items() if only is None or name in only)
+        chosen = (
+            weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
+        )
         for parameter in (*trained, *chosen):
             parameter.requires_grad_(True)
         return trained
@@ -236,6 +239,11 @@ class PackedNetwork:
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
         """What of the rest changes while the open task is trained, by name: parameters and running statistics."""
         return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
+
+    def _owns(self, name: str) -> bool:
+        """Whether the open task owns a weight of a layer."""
+        flat = self.owners[name].view(-1)
+        return any(owners.count(flat[block], self.open) for block in blocks(flat.numel(), flat.device))
 
     def restore_view(self) -> None:
         """Put the newest task's rest and head in their places in the model."""

@@ -24,7 +24,7 @@ PLACES = FINE_GRAINED | {"epochs": 10, "decay_epoch": 5}
 IMAGENET = PLACES | {"retrain_lr": 1e-3, "retrain_decay_epoch": 5}
 
 # What the ablation in docs/results says, for small images and few of them: see there what each part gives and costs.
-BEST: Settings = {"own": ("norms",), "schedule": "cosine", "lr": 2e-2, "retrain_lr": 1e-2}
+BEST: Settings = {"own": ("norms",), "schedule": "onecycle", "lr": 5e-2, "retrain_lr": 2e-2, "batch_size": 16}
 
 RECIPES: dict[str, dict[str, Settings]] = {
     "paper": {"": FINE_GRAINED, "places365:": PLACES, "imagenet:": IMAGENET},
@@ -50,9 +50,10 @@ def changes(name: str, data: str) -> Settings:
     return {field: value for field, value in settings(name, data).items() if field in Recipe.__struct_fields__}
 
 
-def additions(name: str, data: str) -> Settings:
-    """Those that are fields of the command `Add`."""
-    return {field: value for field, value in settings(name, data).items() if field not in Recipe.__struct_fields__}
+def additions(name: str, data: str, first: bool = False) -> Settings:
+    """Those that are fields of the command `Add`. The `first` task of a file has all of the rest, nothing of its own."""
+    fields = set(settings(name, data)) - set(Recipe.__struct_fields__) - ({"own"} if first else set())
+    return {field: value for field, value in settings(name, data).items() if field in fields}
 
 
 def named(name: str, data: str) -> Recipe:

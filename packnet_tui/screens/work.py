@@ -89,6 +89,19 @@ class Work(Screen[None]):
             self.app.submit(Evaluate())
 
     @opening
+    async def action_compare(self) -> None:
+        from packnet_tui.screens.compare import Comparison
+
+        task = self.query_one(Tasks).selected
+        if self._refused("compare") or task is None:
+            return
+        if task.index == 1:
+            text = f"{task.name} is what the others begin with; choose one that was added (2, then j)"
+            self.app.notify(text, severity="warning", markup=False)
+        elif baseline := await self._ask_for(Comparison(task, self.app.picture)):
+            self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
+
+    @opening
     async def action_stop(self) -> None:
         if self._refused("stop"):
             return
@@ -107,7 +120,7 @@ class Work(Screen[None]):
             return
         assert picture.job is not None
         command = picture.job.command
-        resumable = not isinstance(command, Evaluate | Preview | Drop)
+        resumable = not isinstance(command, Evaluate | Preview | Compare | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
         if await self._ask_for(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
