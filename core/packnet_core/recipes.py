@@ -51,7 +51,7 @@ def changes(name: str, data: str) -> Settings:
 
 
 def additions(name: str, data: str, first: bool = False) -> Settings:
-    """Those that are fields of the command `Add`. The `first` task of a file has all of the rest, nothing of its own."""
+    """Those that are fields of the command `Add`. A file's `first` task has nothing of its own: all is."""
     fields = set(settings(name, data)) - set(Recipe.__struct_fields__) - ({"own"} if first else set())
     return {field: value for field, value in settings(name, data).items() if field in fields}
 
