@@ -43,6 +43,7 @@ ACTIONS = (
     Action("train", ("t",), "t", "train", "train on, or go on with a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
+    Action("compare", ("b",), "b", "compare", "compare the task with another way to add it", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the job that runs, or one that waits", "work", works=True),
     Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
@@ -110,6 +111,8 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
             return None if picture.open_task or picture.interrupted else _no_open_task(picture)
         case "evaluate" | "evaluate_all" if not picture.document.tasks:
             return "there is no task yet; a adds one"
+        case "compare" if len(picture.tasks) < 2:
+            return "there is nothing to compare yet: the first task is what the others begin with; a adds one"
         case "stop" if not picture.busy:
             return "no job runs"
         case "drop" if len(picture.document.tasks) < 2:

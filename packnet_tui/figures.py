@@ -75,6 +75,21 @@ def drift(change: float) -> str:
     return f"{change:+.2f}" if abs(change) >= 0.005 else f"{change:+.1g}"
 
 
+def whole_percent(value: float | None) -> str:
+    """A share in percent that is not known to a decimal."""
+    return MISSING if value is None else f"{value:.0f} %"
+
+
+def gap_closed(error: float | None, classifier: float | None, individual: float | None) -> float | None:
+    """The share in percent of the way from Classifier Only to an Individual Network (§4) that an error comes to.
+
+    None where one of them is not known, or there is no way: the network of its own is no better.
+    """
+    if error is None or classifier is None or individual is None or classifier <= individual:
+        return None
+    return 100 * (classifier - error) / (classifier - individual)
+
+
 def clock(seconds: float) -> str:
     """What is left of a job: 02:10, 1:02:10."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -3,6 +3,7 @@
 from packnet_core.commands import summary
 from packnet_core.events import (
     Checked,
+    Compared,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -19,7 +20,15 @@ from packnet_core.events import (
 )
 from packnet_tui.figures import duration, file_size
 
-DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating"}
+DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating", "compare": "comparing"}
+BASELINES = {
+    "classifier": "Classifier Only",
+    "individual": "an Individual Network",
+    "lwf": "Learning without Forgetting",
+    "ewc": "Elastic Weight Consolidation",
+    "joint": "Joint Training",
+    "filters": "filter pruning",
+}
 
 
 def line(entry: Entry) -> str | None:
@@ -56,6 +65,9 @@ def _text(entry: Entry) -> str | None:
         case Evaluated(task=task, error=error):
             top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"
             return f"{task}: test error {error.top1:.2f} %{top5} of {error.images:,} images"
+        case Compared(task=task, baseline=baseline, error=error, after=after):
+            when = f", after {after}" if after else ""
+            return f"{task}: test error {error.top1:.2f} % by {BASELINES[baseline]}{when}"
         case Saved(bytes=size):
             return f"saved, {file_size(size)}"
         case Note(text=text, level=level):

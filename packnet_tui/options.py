@@ -10,6 +10,7 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
+from packnet_core.recipes import RECIPES
 from packnet_core.records import KINDS, LARGEST_SEED, Document
 from packnet_tui.completion import completions
 
@@ -26,9 +27,23 @@ class Precision(StrEnum):
     fp16 = "fp16"
 
 
+class Pick(StrEnum):
+    best = "best"
+    last = "last"
+
+
 class Own(StrEnum):
     biases = "biases"
     norms = "norms"
+
+
+class BaselineName(StrEnum):
+    classifier = "classifier"
+    individual = "individual"
+    lwf = "lwf"
+    ewc = "ewc"
+    joint = "joint"
+    filters = "filters"
 
 
 class Optimizer(StrEnum):
@@ -80,11 +95,11 @@ def layer_ratios(texts: list[str]) -> dict[str, float]:
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in _task_names(ctx) if name.startswith(incomplete)]
+    return [name for name in task_names(ctx) if name.startswith(incomplete)]
 
 
 def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in _task_names(ctx)[-1:] if name.startswith(incomplete)]
+    return [name for name in task_names(ctx)[-1:] if name.startswith(incomplete)]
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -102,11 +117,16 @@ def complete_data(incomplete: str) -> list[str]:
 
 
 def complete_architectures(incomplete: str) -> list[str]:
-    usual = ("cifar_resnet20", "cifar_resnet56", "vgg16", "vgg16_bn", "resnet18", "resnet50", "densenet121", "vit_b_16")
+    small = ("cifar_resnet20", "cifar_resnet56", "cifar_vgg")
+    usual = (*small, "vgg16", "vgg16_bn", "resnet18", "resnet50", "densenet121", "vit_b_16")
     return [name for name in usual if name.startswith(incomplete)]  # torchvision has many more, and is slow to ask
 
 
-def _task_names(ctx: typer.Context) -> list[str]:
+def complete_recipes(incomplete: str) -> list[str]:
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
+def task_names(ctx: typer.Context) -> list[str]:
     document = _document(ctx)
     return [task.name for task in document.tasks] if document else []
 
@@ -134,6 +154,15 @@ OldTask = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(metavar="DATA", help=f"Other data than the task was made with. {DATA}", autocompletion=complete_data),
+]
+RecipeName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="A recipe by name, which the other options change: paper, what its section 4 says for the data.",
+        autocompletion=complete_recipes,
+        show_default=False,
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="Passes over the training images.")]
 Rate = Annotated[float | None, typer.Option("--lr", metavar="X", callback=above_zero, help="Learning rate.")]
@@ -169,6 +198,14 @@ PrecisionName = Annotated[
 ChannelsLast = Annotated[
     bool | None, typer.Option("--channels-last/--channels-first", help="How images lie in memory while training.")
 ]
+PickName = Annotated[
+    Pick | None,
+    typer.Option(
+        metavar="best|last",
+        help="The epoch of each phase that counts: the best on the validation images, or the last (default: best).",
+        case_sensitive=False,
+    ),
+]
 RetrainEpochs = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Epochs of retraining after pruning (default: half of the epochs)."),
@@ -177,6 +214,12 @@ RetrainRate = Annotated[
     float | None,
     typer.Option(
         "--retrain-lr", metavar="X", callback=above_zero, help="Learning rate of retraining (default: a tenth of --lr)."
+    ),
+]
+RetrainDecayEpoch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, help="Divide the rate of retraining by ten after this epoch of it (default: it stays)."
     ),
 ]
 Flip = Annotated[

@@ -91,9 +91,10 @@ class Bars:
                 )
                 self._move(step.step, step.steps, detail)
             case Progress(task=task, done=done, images=images):
-                if self._doing != ("eval", task):  # the evaluation at the end of a phase has no start of its own
+                comparing = self._doing == ("compare", task)
+                if not comparing and self._doing != ("eval", task):  # after a phase it has no start of its own
                     self._begin("eval", task)
-                self._move(done, images, f"{done:,} of {images:,} images")
+                self._move(done, images, f"{done:,} of {images:,}{' steps' if comparing else ' images'}")
             case JobFinished():
                 self.close()
         if text := line(entry):

@@ -7,9 +7,10 @@ Every widget is a function of that picture. Needs neither Textual nor torch.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from packnet_core.commands import Add, Command, Drop, Evaluate, summary
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, summary
 from packnet_core.events import (
     Checked,
+    Compared,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -50,6 +51,7 @@ class Story:
     previews: dict[float, float] = field(default_factory=dict)  # error right after pruning, by ratio; of the open task
     checked: dict[str, bool] = field(default_factory=dict)  # whether a task's digest was found to be the file's
     evaluated: dict[str, float] = field(default_factory=dict)  # top-1 error by task
+    compared: dict[str, dict[str, float]] = field(default_factory=dict)  # the same by task and baseline
     courses: dict[str, Course] = field(default_factory=dict)
     runs: Runs = field(default_factory=Runs)
     shown: str = ""  # the task whose curve is shown: the one trained last
@@ -135,6 +137,7 @@ class Story:
                     checked=self.checked.get(name),
                     validation=job.validation if job and training else None,
                     working=job.phase if job else "",
+                    compared=self.compared.get(name, {}),
                 )
             )
         return tuple(rows)
@@ -156,7 +159,7 @@ class Story:
                 self.queue.pop(entry.job, None)
                 self.live = self.ratio = None
                 self.job, self.died = Job(entry.job, command, pid, device), ""
-                if not isinstance(command, Evaluate):
+                if not isinstance(command, Evaluate | Compare):
                     self.previews.clear()
             case Previewed(ratio=ratio, error=error):
                 self.previews[ratio] = error
@@ -170,12 +173,15 @@ class Story:
                 self.live = event
             case Evaluated(task=task, error=error):
                 doing = self.job.command if self.job else None
-                if not (isinstance(doing, Evaluate) and doing.data is not None):  # other data prove no drift
+                if not (isinstance(doing, Evaluate) and doing.elsewhere):  # other data prove no drift
                     self.evaluated[task] = error.top1
+            case Compared(task=task, baseline=baseline, error=error):
+                self.compared[task] = {**self.compared.get(task, {}), baseline: error.top1}
             case PhaseStarted() as event:
                 self._begin(event)
             case Progress(task=task, done=done, images=images) if self.job:
-                self.job = replace(self.job, phase="eval", task=task, done=done, images=images)
+                phase = "compare" if isinstance(self.job.command, Compare) else "eval"
+                self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
         self.runs.read(entry)
@@ -185,15 +191,14 @@ class Story:
         if self.job:
             doing = replace(self.job, phase=event.phase, task=event.task, epoch=event.epoch, epochs=event.epochs)
             self.job = replace(doing, done=0, images=event.images, validation=None, seconds_left=None)
-        if event.phase == "eval":
+        if event.phase in ("eval", "compare"):
             return
         name = printable(event.task)
         anew = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)
         if anew or name not in self.courses:
             self.courses[name] = Course(name)
             if anew:
-                self.evaluated.pop(event.task, None)  # of a dropped namesake
-                self.checked.pop(event.task, None)
+                self._forget(event.task)  # a dropped namesake
         self.shown = name
         self.courses[name].begin(event)
 
@@ -222,9 +227,13 @@ class Story:
             return
         command = self.job.command
         if isinstance(command, Drop) and event.outcome == "done":
-            self.evaluated.pop(command.task, None)
+            self._forget(command.task)
             self.courses.pop(printable(command.task), None)
         self.job = self.live = self.ratio = None
+
+    def _forget(self, task: str) -> None:
+        for known in (self.evaluated, self.compared, self.checked):
+            known.pop(task, None)
 
     def _log(self, entry: Entry) -> None:
         level, text = "info", line(entry)
@@ -242,6 +251,9 @@ class Story:
             case Evaluated(error=error):
                 top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
                 text = f"eval {name}  error {error.top1:.2f} %{top5}"
+            case Compared(baseline=baseline, error=error, after=after):
+                when = f"  after {cut(after, NAME)}" if after else ""
+                text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
             case Previewed():  # stars on the prune screen, and many
                 text = None
             case Note(level="warning"):

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.cells import cell_len
 
-from packnet_core.events import Entry, Evaluated
+from packnet_core.commands import Baseline
+from packnet_core.events import Compared, Entry, Evaluated
 from packnet_core.packfile.header import Header
 from packnet_core.records import Document
-from packnet_tui.figures import MISSING, cut_middle, file_size, long, share, two_digits
+from packnet_tui.figures import MISSING, cut_middle, file_size, gap_closed, long, share, two_digits, whole_percent
 from packnet_tui.lines import printable
 
 GAP = "  "
@@ -55,6 +57,24 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
     ]
     table = [[row[i] for i in shown] for row in (headings, *rows)]
     return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
+
+
+def comparison_table(document: Document, comparisons: dict[tuple[str, str], Entry], width: int) -> list[str]:
+    """One line a task that was compared: its error, those by the baselines, and how much of the gap it closes."""
+    used = [name for name in get_args(Baseline) if any(baseline == name for _, baseline in comparisons)]
+    rows = []
+    for task in document.tasks:
+        found = {
+            baseline: entry.event.error.top1
+            for (name, baseline), entry in comparisons.items()
+            if name == task.name and isinstance(entry.event, Compared)
+        }
+        own = task.error.top1 if task.error else None
+        closes = gap_closed(own, found.get("classifier"), found.get("individual"))
+        if found:
+            errors = (own, *map(found.get, used))
+            rows.append([printable(task.name), *map(two_digits, errors), whole_percent(closes)])
+    return aligned([["task", "error", *used, "closes"], *rows], width, left={"task"}, flexible=0)
 
 
 def layer_table(document: Document, width: int) -> list[str]:

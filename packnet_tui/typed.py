@@ -6,7 +6,7 @@ from pathlib import Path
 from packnet_core.commands import Command
 from packnet_core.errors import RequestError
 
-COMMANDS = ("add", "prune", "train", "eval", "preview", "drop")  # those that are work on the open file
+COMMANDS = ("add", "prune", "train", "eval", "preview", "baseline", "drop")  # those that are work on the open file
 
 
 def parse(line: str, file: Path) -> Command:
@@ -25,5 +25,6 @@ def parse(line: str, file: Path) -> Command:
     from packnet_tui.orders import Order, app  # Typer comes with them
     from packnet_tui.parsing import call
 
-    order: Order = call(app, "packnet", [word, str(file), *rest])
+    named = rest[:1] if word == "baseline" else []  # the one command whose file is not its first argument
+    order: Order = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
     return order.command

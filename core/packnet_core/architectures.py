@@ -17,9 +17,10 @@ from torchvision import models
 from torchvision.models import get_model, get_model_weights, list_models
 
 from packnet_core.errors import RequestError
-from packnet_core.small_networks import CifarResNet, DigitsNet
+from packnet_core.small_networks import CifarResNet, CifarVGG, DigitsNet
 
 SAFE = "save it as .safetensors (safetensors.torch.save_file(model.state_dict(), PATH))"
+SMALL = {"cifar_vgg": CifarVGG, "digits_net": DigitsNet}
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts put a state dict
 
 
@@ -29,6 +30,7 @@ def names() -> list[str]:
         *list_models(module=models),
         "cifar_resnet20",
         "cifar_resnet56",
+        "cifar_vgg",
         "digits_net",
     ]
 
@@ -52,14 +54,14 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
         if left or blocks < 1:
             raise RequestError(f"a CIFAR ResNet has a depth of 6n + 2, such as 20 or 56, and {depth[1]} is none")
         return CifarResNet(blocks, channels, classes)
-    if name == "digits_net":
-        return DigitsNet(channels, classes)
+    if name in SMALL:
+        return SMALL[name](channels, classes)
     known = names()
     if name not in known:
         close = difflib.get_close_matches(name, known, 3) or known[:3]
         raise RequestError(
             f"there is no network {name!r}; close to it: {', '.join(close)} (torchvision's classification models, "
-            "cifar_resnet20, cifar_resnet56, digits_net, or module:function)"
+            "cifar_resnet20, cifar_resnet56, cifar_vgg, digits_net, or module:function)"
         )
     options: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
@@ -84,7 +86,7 @@ def shapes(name: str) -> nn.Module:
 
 def default_input_size(name: str) -> int:
     """The side of the square images that a network is made for."""
-    return {"digits_net": 8, "inception_v3": 299}.get(name, 32 if name.startswith("cifar_resnet") else 224)
+    return {"digits_net": 8, "inception_v3": 299}.get(name, 32 if name.startswith("cifar_") else 224)
 
 
 def find_head(model: nn.Module) -> str:

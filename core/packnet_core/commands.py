@@ -3,13 +3,13 @@
 Needs no torch.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from packnet_core.records import Own, Positive, Recipe, Share
 
-Changes = dict[str, float | int | str]  # fields of a Recipe to replace
+Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
 
 class Add(Struct, frozen=True, kw_only=True, tag="add"):
@@ -37,6 +37,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     steps: Positive = 1  # prune by small amounts, with a retraining after each (§4, end)
     max_drop: Annotated[float, Meta(ge=0)] | None = None  # the points of validation error that it may cost
     trials: Positive = 6  # of ratios, at the most, to find the largest within `max_drop`
+    named: str = ""  # a recipe by name, chosen by the task's data; `recipe` changes it
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
@@ -47,6 +48,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
     """Go on training (or, once pruned, retraining) the open task; an interrupted job goes on where it was."""
 
+    named: str = ""  # a recipe by name, as for `Prune`
     recipe: Changes = {}
     data: str | None = None
     limit: int | None = None
@@ -56,15 +58,22 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     @property
     def resumes(self) -> bool:
         """Whether this asks to go on with an interrupted job, if there is one: it changes nothing."""
-        return not self.recipe and self.data is None and self.limit is None
+        return not (self.recipe or self.named) and self.data is None and self.limit is None
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
-    """Measure the test error of some tasks, or of all of them."""
+    """Measure the test error of some tasks, or of all of them, each in one go: its weights are put together once."""
 
     tasks: tuple[str, ...] = ()
-    data: str | None = None  # only with one task
+    data: str | None = None  # other data, only with one task
+    sources: dict[str, str] = {}  # other data by task, and these tasks alone if no `tasks` are given
+    mixed: str | None = None  # an .npz whose images each name their task; `tasks` are those in it, if none are given
     device: str | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this measures on other data than the tasks were made with."""
+        return self.data is not None or bool(self.sources) or self.mixed is not None
 
 
 class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
@@ -79,6 +88,24 @@ class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
     device: str | None = None
 
 
+Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint", "filters"]
+
+
+class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
+    """Measure what tasks would have by another way of adding them (§4, Baselines), with their own data and recipes.
+
+    It begins with the first task's network as the file has it, or with other weights; nothing is changed. `classifier`
+    and `individual` take each task by itself, `lwf`, `ewc` and `joint` the first tasks up to the last one named;
+    `filters` adds one task to a network whose filters are pruned (§5.5), and keeps that network beside the file.
+    """
+
+    baseline: Baseline
+    tasks: tuple[str, ...] = ()  # none: all but the first
+    weights: str | None = None  # of the network to begin with, as `new` takes them
+    recipe: Changes = {}
+    device: str | None = None
+
+
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     """Take the newest task out again; its weights become free. The first task can't be dropped."""
 
@@ -86,7 +113,7 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     yes: bool = False
 
 
-Command = Add | Prune | Train | Evaluate | Preview | Drop
+Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
 
 
 def summary(command: Command) -> str:
@@ -102,9 +129,11 @@ def summary(command: Command) -> str:
             return f"prune {ratio:g}"
         case Train():
             return "train"
-        case Evaluate(tasks=tasks):
-            return " ".join(("eval", *tasks))
+        case Evaluate(tasks=tasks, mixed=mixed):
+            return " ".join(("eval", *tasks, *(("--mixed",) if mixed else ())))
         case Preview():
             return "preview"
+        case Compare(baseline=baseline, tasks=tasks):
+            return " ".join(("baseline", baseline, *tasks))
         case Drop(task=task):
             return f"drop {task}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from packnet_core.commands import Command
+from packnet_core.commands import Baseline, Command
 from packnet_core.records import Error, Phase
 
 
@@ -31,9 +31,9 @@ class JobStarted(Struct, frozen=True, kw_only=True, tag="job-started"):
 
 
 class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
-    """Training, retraining or evaluation begins. `images` counts training (or test) images."""
+    """Training, retraining, evaluation or a comparison begins. `images` counts training (or test) images."""
 
-    phase: Literal["train", "retrain", "eval"]
+    phase: Literal["train", "retrain", "eval", "compare"]
     task: str
     epochs: int
     images: int
@@ -98,6 +98,15 @@ class Previewed(Struct, frozen=True, kw_only=True, tag="previewed"):
     images: int
 
 
+class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
+    """A task's test error by a baseline; `after` names the task that had been added last where that matters."""
+
+    task: str
+    baseline: Baseline
+    error: Error
+    after: str | None = None
+
+
 class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
     """The digest of all that a task uses was computed anew: whether it is the file's."""
 
@@ -106,7 +115,7 @@ class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Evaluation under way: images done."""
+    """Evaluation, or a comparison, under way: images done."""
 
     task: str
     done: int
@@ -153,6 +162,7 @@ Event = (
     | Epoch
     | Pruned
     | Previewed
+    | Compared
     | Checked
     | Progress
     | Evaluated

@@ -12,7 +12,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
-from packnet_core import checkpoint
+from packnet_core import checkpoint, recipes
 from packnet_core.checkpoint import Checkpoint
 from packnet_core.commands import Add, Command, Prune, Train, summary
 from packnet_core.data.loading import TaskData
@@ -91,10 +91,13 @@ class Phases:
         task = self.document.tasks[-1]
         only = frozenset(chosen_layers(self.document, task.layers)) if task.layers else None
         data = task_data
-        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only)
+        state = begun or self._state(command, phase)
+        best = self.places.epoch(phase, len(state.trials), state.step)
+        if tensors is None:
+            best.unlink(missing_ok=True)  # left by an earlier attempt
+        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only, keep=best)
         if isinstance(command, Add) and phase == "train" and command.prune is not None:
             run.later_steps = command.steps * recipe.retraining_epochs * run.steps_an_epoch
-        state = begun or self._state(command, phase)
         if tensors is not None:
             run.restore(state.run, tensors)
         started = PhaseStarted(
@@ -111,6 +114,7 @@ class Phases:
             checkpoints.write(
                 self.places.checkpoint, replace(state, document=self.document, run=numbers), self.network, now
             )
+            self.places.forget_epochs(but=best)
 
         kept_at = time.monotonic()
         try:
@@ -154,8 +158,11 @@ class Phases:
 
 
 def changed_recipe(task: Task, command: Prune | Train, phase: Literal["train", "retrain"]) -> Recipe:
-    """The task's recipe with the command's changes; for `train` on a pruned task they are those of retraining."""
+    """The task's recipe with the command's changes; for `train` on a pruned task they are those of retraining.
+
+    A recipe by name comes first.
+    """
     changes = dict(command.recipe)
     if isinstance(command, Train) and phase == "retrain":
-        changes = {f"retrain_{k}" if k in ("epochs", "lr") else k: value for k, value in changes.items()}
-    return task.recipe.changed(changes)
+        changes = {f"retrain_{k}" if k in ("epochs", "lr", "decay_epoch") else k: v for k, v in changes.items()}
+    return task.recipe.changed({**recipes.changes(command.named, command.data or task.data.source), **changes})

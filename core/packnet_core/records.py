@@ -52,6 +52,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     decay_epoch: Count | None = None  # the rate is divided by ten after this epoch; None: after half of them
     retrain_epochs: Count | None = None  # None: half of the training epochs
     retrain_lr: Annotated[float, Meta(gt=0)] | None = None  # None: a tenth of `lr`
+    retrain_decay_epoch: Count | None = None  # None: the rate of retraining stays as it is
     seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0
     schedule: Literal["step", "cosine", "onecycle"] = "step"
     warmup_epochs: Count = 0  # over which the rate rises to what it is
@@ -59,6 +60,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     clip: Annotated[float, Meta(gt=0)] | None = None  # the largest norm of the gradient of all that is trained
     precision: Literal["float32", "bf16", "fp16"] = "float32"  # of what is computed; weights stay float32
     channels_last: bool = False  # how images lie in memory while training
+    pick: Literal["best", "last"] = "best"  # the epoch of a phase that counts; the best is by validation error
 
     def changed(self, changes: dict[str, Any]) -> "Recipe":
         """This recipe with some values replaced. Raises RequestError where a value is out of range."""

@@ -12,9 +12,10 @@ BEGIN, END, RISE = 1 / 25, 1 / (25 * 1e4), 0.3
 def rate(recipe: Recipe, phase: Literal["train", "retrain"], step: int, steps_an_epoch: int) -> float:
     """The learning rate of a step (from 0) of a phase.
 
-    `step` divides the rate by ten after `decays_after` epochs, and retrains at one rate (§4); `cosine` goes down to 0
-    with the phase; `onecycle` rises to the rate and falls far below it, both along a cosine. Over `warmup_epochs` the
-    rate rises linearly from a tenth of what it would be; one-cycle has its own.
+    `step` divides the rate by ten after `decays_after` epochs, and retrains at one rate unless `retrain_decay_epoch`
+    says when that is divided (§4); `cosine` goes down to 0 with the phase; `onecycle` rises to the rate and falls far
+    below it, both along a cosine. Over `warmup_epochs` the rate rises linearly from a tenth of what it would be;
+    one-cycle has its own.
     """
     retrains = phase == "retrain"
     peak = recipe.retraining_lr if retrains else recipe.lr
@@ -26,7 +27,8 @@ def rate(recipe: Recipe, phase: Literal["train", "retrain"], step: int, steps_an
         case "cosine":
             value = peak * (1 + math.cos(math.pi * step / steps)) / 2
         case "step":
-            value = peak if retrains or step < recipe.decays_after * steps_an_epoch else peak / 10
+            late = recipe.retrain_decay_epoch if retrains else recipe.decays_after
+            value = peak if late is None or step < late * steps_an_epoch else peak / 10
     warm = recipe.warmup_epochs * steps_an_epoch
     return value * (0.1 + 0.9 * step / warm) if step < warm else value
 

@@ -7,7 +7,8 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 
 import unicodedata
 
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core import recipes
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.records import MOST_TASKS, Document, Task, chosen_layers
 
@@ -20,7 +21,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     goes_on = isinstance(command, Train) and command.resumes
-    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview) or command.yes):
+    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
         raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
     match command:
         case Add():
@@ -28,21 +29,25 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
         case Prune():
             open_task(document, "pruned")
             layer_ratios(document, command)
-            open_task(document, "pruned").recipe.changed(command.recipe)
+            _check_recipe(open_task(document, "pruned"), command)
         case Train():
             if not (interrupted and goes_on):
-                open_task(document, "trained").recipe.changed(command.recipe)
+                _check_recipe(open_task(document, "trained"), command)
         case Evaluate():
-            for name in command.tasks:
+            for name in (*command.tasks, *command.sources):
                 document.index(name)
             if not document.tasks:
                 raise RequestError("there is no task to evaluate yet; add one with: packnet add FILE TASK --data DATA")
+            if (command.data is not None) + bool(command.sources) + (command.mixed is not None) > 1:
+                raise RequestError("give other data in one way: --data for one task, TASK=DATA for several, or --mixed")
             if command.data is not None and len(command.tasks or document.tasks) != 1:
-                raise RequestError("other data can be given for one task at a time; name the task")
+                raise RequestError("other data can be given for one task at a time with --data; or give TASK=DATA")
         case Preview():
             open_task(document, "pruned")
             for ratio in command.ratios:
                 _check_ratio(ratio)
+        case Compare():
+            _check_compare(document, command)
         case Drop():
             _check_drop(document, command)
 
@@ -81,6 +86,11 @@ def step_ratio(ratio: float, step: int, steps: int) -> float:
 def no_better_than_chance(task: Task) -> bool:
     """Whether always answering the test set's largest class would do as well."""
     return task.error is not None and task.error.top1 >= task.chance
+
+
+def _check_recipe(task: Task, command: Prune | Train) -> None:
+    recipes.settings(command.named, "")
+    task.recipe.changed(command.recipe)
 
 
 def _check_ratio(ratio: float) -> None:
@@ -124,6 +134,17 @@ def _check_add(document: Document, command: Add) -> None:
             f"largest class gives {newest.chance:.2f} %); adding a task would seal it for good. Train it on, drop it, "
             "or say --yes"
         )
+
+
+def _check_compare(document: Document, command: Compare) -> None:
+    for name in command.tasks:
+        if document.index(name) == 1:
+            raise RequestError(f"{name!r} is the task that the network begins with; name one that was added")
+    if len(document.tasks) < 2:
+        raise RequestError("there is no second task to compare yet; add one with: packnet add FILE TASK --data DATA")
+    if command.baseline == "filters" and len(command.tasks or document.tasks[1:]) != 1:
+        raise RequestError("filter pruning adds one task, as in the paper; name it")
+    document.tasks[-1].recipe.changed(command.recipe)
 
 
 def _check_drop(document: Document, command: Drop) -> None:

@@ -6,18 +6,22 @@ state kept, and gone on with later as if nothing had happened.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from packnet_core.best_epoch import BestEpoch, Measured
 from packnet_core.data.images import Images
 from packnet_core.errors import Diverged
-from packnet_core.events import Epoch, Evaluated, Event, Previewed, Progress, TrainStep
+from packnet_core.events import Epoch, Evaluated, Event, Note, Previewed, Progress, TrainStep
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.records import Error, Recipe
@@ -26,7 +30,26 @@ from packnet_core.schedule import rate
 
 EVALUATION_BATCH = 256
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a batch's loss and logits, of its images and labels
+Answer = Callable[[Tensor], Tensor]  # a task's logits, of images
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Trainable(Protocol):
+    """What training and evaluation need of a network with owners: a PackedNetwork, or a baseline's own kind."""
+
+    model: nn.Module
+    weights: dict[str, nn.Parameter]  # with owners: only those of the open task may move
+    owners: dict[str, Tensor]
+    open: int
+
+    @property
+    def heads(self) -> Sequence[nn.Linear]: ...
+    @property
+    def device(self) -> torch.device: ...
+    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]: ...
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]: ...
+    def viewing(self, task: int) -> AbstractContextManager[Answer]: ...
+    def end_phase(self, dense: bool = False) -> None: ...
 
 
 @dataclass
@@ -55,7 +78,7 @@ class Sums:
 class Run:
     """One phase of training the open task. `events` does the work; the fields say how far it is."""
 
-    network: PackedNetwork
+    network: Trainable
     task: str
     phase: Literal["train", "retrain"]
     recipe: Recipe
@@ -64,10 +87,12 @@ class Run:
     only: frozenset[str] | None = None  # the layers that are trained; None: all
     objective: Objective | None = None  # what is minimised; None: the cross entropy of the open task's answers
     extra: Sequence[nn.Parameter] = ()  # trained besides the open task's own: other tasks' heads
+    keep: Path | None = None  # where the best epoch so far is kept; None: a temporary file
     later_steps: int = 0  # of the job's phases after this one: the time left is for the whole job
     epoch: int = 1  # the epoch under way, from 1
     step: int = 0  # steps done in it
     sums: Sums = field(default_factory=Sums)
+    picked: int | None = field(default=None, init=False)  # at the end: the epoch that the network is as it was after
 
     def __post_init__(self) -> None:
         network = self.network
@@ -76,6 +101,7 @@ class Run:
         pairs = [(network.weights[name], network.owners[name]) for name in chosen]
         self.optimizer = GuardedOptimizer(self._make, pairs, others, network.open)
         self.scaling = Scaling(BEGIN if self.recipe.precision == "fp16" else 1.0)
+        self.best = BestEpoch(self._trained(chosen), self.keep)
         self._steps_done = 0
         self._time = 0.0  # spent in this process on this phase, validation too
 
@@ -98,7 +124,9 @@ class Run:
     def events(self) -> Iterator[Event]:
         """Train from where the run is to its end: a TrainStep each step, an Epoch each epoch.
 
-        Raises Diverged where the loss is no longer finite.
+        At the end the network is put back to its best epoch by validation error, unless the recipe picks the last or
+        there are no validation images; a Note says so where that is not the last. Raises Diverged where the loss is no
+        longer finite.
         """
         network = self.network
         while self.epoch <= self.epochs:
@@ -118,6 +146,11 @@ class Run:
             self._time += time.monotonic() - begun
             self.epoch, self.step = self.epoch + 1, 0  # before anybody can stop here
             yield ended
+        self.picked = self.best.put_back(self.epochs)
+        if self.picked != self.epochs and self.best.found:
+            error = self.best.found.error
+            text = f"epoch {self.picked} of {self.epochs} is taken: {error:.2f} % of the validation images wrong"
+            yield Note(text=text)
 
     def _train_step(self, images: Tensor, labels: Tensor, begun: float) -> TrainStep:
         self.optimizer.zero_grad()
@@ -179,7 +212,9 @@ class Run:
         self.scaling.grow()
 
     def _end_epoch(self, begun: float) -> Epoch:
-        loss, error = validate(self.network, self.validation)
+        loss, error = self.validate()
+        if self.recipe.pick == "best" and loss is not None and error is not None:
+            self.best.offer(Measured(epoch=self.epoch, error=error, loss=loss), last=self.epoch == self.epochs)
         return Epoch(
             phase=self.phase,
             task=self.task,
@@ -192,6 +227,18 @@ class Run:
             validation_error=error,
             seconds=time.monotonic() - begun,
         )
+
+    def validate(self) -> tuple[float | None, float | None]:
+        """Loss, and error in percent, on the validation split; None where that is empty."""
+        return validate(self.network, self.validation)
+
+    def _trained(self, chosen: Sequence[str]) -> dict[str, Tensor]:
+        """All that this run changes, by name."""
+        network = self.network
+        found: dict[str, Tensor] = {name: network.weights[name] for name in chosen}
+        found |= network.trained_rest(self.only)
+        found |= {f"packnet.head.{name}": p for name, p in network.heads[network.open - 1].named_parameters()}
+        return found | {f"packnet.extra.{index}": parameter for index, parameter in enumerate(self.extra)}
 
     def _seed(self) -> int:
         """A seed of its own for each epoch of each phase, so that a run that goes on meets the same order."""
@@ -210,6 +257,7 @@ class Run:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Numbers and tensors from which `restore` goes on, besides the network itself."""
         numbers = {"epoch": self.epoch, "step": self.step, "sums": [self.sums.images, self.sums.loss, self.sums.wrong]}
+        numbers["best"] = msgspec.to_builtins(self.best.found)
         numbers["scaling"] = [self.scaling.factor, self.scaling.good]
         tensors = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
         tensors["random.cpu"] = torch.get_rng_state()
@@ -222,6 +270,7 @@ class Run:
         self.epoch, self.step = numbers["epoch"], numbers["step"]
         self.sums = Sums(*numbers["sums"])
         self.scaling = Scaling(*numbers["scaling"])
+        self.best.restore(msgspec.convert(numbers.get("best"), Measured | None), self.epochs)
         self.optimizer.restore(
             {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
         )
@@ -231,7 +280,7 @@ class Run:
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.network.device)
 
 
-def evaluate(network: PackedNetwork, index: int, task: str, images: Images) -> Iterator[Event]:
+def evaluate(network: Trainable, index: int, task: str, images: Images) -> Iterator[Event]:
     """Measure a task's test error: a Progress each batch, then Evaluated. The network stays as it was (law 4)."""
     begun = time.monotonic()
     sums, wrong5 = Sums(), 0
@@ -262,7 +311,7 @@ def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> 
     yield Previewed(task=task, ratio=ratio, error=sums.error, images=sums.images)
 
 
-def validate(network: PackedNetwork, images: Images) -> tuple[float | None, float | None]:
+def validate(network: Trainable, images: Images) -> tuple[float | None, float | None]:
     """Loss and error in percent of the open task on the validation split; None for an empty split."""
     if not len(images):
         return None, None
@@ -275,6 +324,6 @@ def validate(network: PackedNetwork, images: Images) -> tuple[float | None, floa
 
 
 @torch.inference_mode()
-def _answer(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+def _answer(model: Answer, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
     logits = model(images)
     return logits, F.cross_entropy(logits, labels).item()

@@ -114,9 +114,9 @@ no other.
 A task's head takes the place of the last linear layer, and always has a bias (MaxVit's own has none). SqueezeNet ends
 in a convolution and is refused. GoogLeNet and Inception are built without their auxiliary classifiers.
 
-Besides these: `cifar_resnet20` and its kin, `digits_net`, and functions of your own (`--arch module:function`) whose
-network ends in a linear layer. Recurrent and bilinear layers, and weights that are computed from others (weight or
-spectral normalisation), are refused by the layer's name.
+Besides these: `cifar_resnet20` and its kin, `cifar_vgg`, `digits_net`, and functions of your own
+(`--arch module:function`) whose network ends in a linear layer. Recurrent and bilinear layers, and weights that are
+computed from others (weight or spectral normalisation), are refused by the layer's name.
 
 | model | packable | share | input | packs |
 | --- | --- | --- | --- | --- |

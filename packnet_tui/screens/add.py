@@ -1,5 +1,7 @@
 """The form of a new task: its data looked at while it is typed, the paper's recipe filled in, what follows in words."""
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 from textual import on, work
 from textual.content import Content
@@ -36,6 +38,7 @@ class AddForm(Form[Add]):
         self._picture = picture
         self._looks = Newest(look_at, PATIENCE)
         self._sight = Sight("")
+        self._filled: dict[str, str] = {}  # by the recipe that is named
         self._waiting: Add | None = None  # Enter was pressed before the data was seen
 
     def result(self, values: dict[str, str]) -> Add:
@@ -61,8 +64,19 @@ class AddForm(Form[Add]):
         self._waiting = None
         for name, hint in recipe.hints(self.values()).items():
             self.entry(name).placeholder = hint
+        if event.input.id in ("data", "recipe"):
+            self._fill_in()
         if event.input.id == "data":
             self._look(self._data)
+
+    def _fill_in(self) -> None:
+        """Put what a named recipe says into the fields, where it says something new: what is typed then stays."""
+        with suppress(RequestError):
+            filled = recipe.filled(self.values())
+            if filled != self._filled:
+                self._filled = filled
+                for name, text in filled.items():
+                    self.entry(name).value = text
 
     @property
     def _data(self) -> str:

@@ -29,15 +29,19 @@ def trained(recipe: Recipe) -> str:
         return "not trained"
     if late == 0:
         return steady(recipe.epochs, recipe.lr / 10)
-    decay = f", {recipe.lr / 10:g} from epoch {late + 1}" if late < recipe.epochs else ""
-    return steady(recipe.epochs, recipe.lr) + decay
+    return steady(recipe.epochs, recipe.lr) + _decay(recipe.lr, late, recipe.epochs)
 
 
 def retrained(recipe: Recipe) -> str:
-    """The phase after pruning: at one rate."""
-    if recipe.retraining_epochs == 0:
+    """The phase after pruning: at one rate, unless the recipe says when it is divided."""
+    epochs, rate, late = recipe.retraining_epochs, recipe.retraining_lr, recipe.retrain_decay_epoch
+    if epochs == 0:
         return "no retraining"
-    return steady(recipe.retraining_epochs, recipe.retraining_lr)
+    return steady(epochs, rate) + _decay(rate, late, epochs)
+
+
+def _decay(rate: float, late: int | None, epochs: int) -> str:
+    return f", {rate / 10:g} from epoch {late + 1}" if late is not None and late < epochs else ""
 
 
 def steady(epochs: int, rate: float) -> str:

@@ -4,8 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Literal, TypeVar, get_args
 
+from msgspec.structs import replace
+
+from packnet_core import recipes
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
+from packnet_core.recipes import RECIPES
 from packnet_core.records import LARGEST_SEED, Own, Recipe
 from packnet_tui.screens.entry import unquoted
 from packnet_tui.screens.form import Field
@@ -36,6 +40,7 @@ def fields(first: bool) -> list[Field]:
         Field("limit", "limit", hint="all training images"),
         Field("device", "device", hint="a GPU, if any"),
         Field("seed", "seed", str(PAPER.seed)),
+        Field("recipe", "recipe", hint=f"or {', '.join(RECIPES)}, by the data"),
     ]
 
 
@@ -51,8 +56,9 @@ def hints(values: dict[str, str]) -> dict[str, str]:
 
 
 def recipe(values: dict[str, str]) -> Recipe:
-    """Raises Wrong where a field makes no sense."""
-    return Recipe(
+    """The named recipe, if one is, with what the form has in its place. Raises Wrong where a field makes no sense."""
+    return replace(
+        recipes.named(*_named(values)),
         epochs=whole("epochs", values["epochs"], 0),
         lr=rate("learning rate", values["lr"]),
         decay_epoch=_given(values["decay_epoch"], lambda text: whole("decay epoch", text, 0)),
@@ -72,7 +78,7 @@ def add_command(values: dict[str, str]) -> Add:
         raise Wrong("name", "the task needs one")
     if not values["data"]:
         raise Wrong("data", "where are its images? A folder, FILE.npz, torchvision:NAME or sklearn:digits")
-    return Add(
+    command = Add(
         task=values["task"],
         data=resolved(values["data"]),
         prune=prune_ratio(values),
@@ -83,6 +89,26 @@ def add_command(values: dict[str, str]) -> Add:
         limit=_given(values["limit"], lambda text: whole("limit", text, 1)),
         device=_given(values["device"], _device),
     )
+    named = recipes.additions(*_named(values))
+    return replace(command, **{name: value for name, value in named.items() if name not in values})
+
+
+def filled(values: dict[str, str]) -> dict[str, str]:
+    """What the recipe that is named puts into the other fields. Raises Wrong where it is none."""
+    named = recipes.settings(*_named(values))
+    return {
+        name: " ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in named.items()
+        if name in values
+    }
+
+
+def _named(values: dict[str, str]) -> tuple[str, str]:
+    """The recipe named in the form, and the data it is for."""
+    name = values["recipe"].lower()
+    if name and name not in RECIPES:
+        raise Wrong("recipe", f"there is none called {values['recipe']!r}; there is {', '.join(RECIPES)}")
+    return name, unquoted(values["data"])
 
 
 def prune_ratio(values: dict[str, str]) -> float | None:

@@ -17,6 +17,7 @@ from packnet_core.records import Recipe
 from packnet_tui import figures
 from packnet_tui.figures import cut, duration, pad
 from packnet_tui.lines import printable
+from packnet_tui.widgets import comparisons
 from packnet_tui.widgets.curves import CurveView
 from packnet_tui.widgets.pane import Lines, Pane
 from packnet_tui.widgets.picture import TaskRow
@@ -31,9 +32,11 @@ WORDS = {
     "optimizer": "optimizer", "lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay",
     "batch_size": "batch size", "epochs": "epochs", "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining",
     "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
-    "clip": "gradients clipped at",
+    "clip": "gradients clipped at", "retrain_decay_epoch": "its rate / 10 after",
 }  # fmt: skip
-BEYOND_THE_PAPER = {"schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last"}
+BEYOND_THE_PAPER = {
+    "schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick", "retrain_decay_epoch",
+}  # fmt: skip
 PAPER = Recipe()
 
 
@@ -80,7 +83,8 @@ class RunsScreen(Screen[None]):
         if not self.is_mounted:
             return
         runs = self.query_one(RunList)
-        runs.styles.height = min(max(runs.count(), 3) + 3, max(6, self.size.height // 3))
+        wanted = max(runs.count(), 3) + 3 + len(runs.foot(runs.content_size.width))
+        runs.styles.height = min(wanted, max(6, self.size.height // 3))
         for lines in self.query(Lines):
             lines.redraw()
         run = runs.selected
@@ -126,6 +130,14 @@ class RunList(Pane):
         return [
             Text(f"  job  when          {pad('what', max(0, width - 19 - RIGHT))} outcome      took   error", "dim")
         ]
+
+    def foot(self, width: int) -> list[Text]:
+        """What the task is compared with."""
+        task = next((task for task in self.picture.tasks if task.called == self._whose.called), self._whose)
+        if not (words := comparisons.in_words(task)):
+            return []
+        own = f"{cut(task.name, 24)} {figures.two_digits(task.added)}"
+        return [Text(f"  {line}") for line in comparisons.wrapped([own, *words], width - 2)]
 
     def row(self, index: int, width: int) -> Text:
         run, former = self._rows[index]

@@ -8,7 +8,7 @@ from textual import work
 from textual.screen import Screen
 
 from packnet_core import tasks
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.errors import RequestError
 from packnet_tui.actions import blocked
 from packnet_tui.screens.ask import Ask
@@ -89,6 +89,19 @@ class Work(Screen[None]):
             self.app.submit(Evaluate())
 
     @opening
+    async def action_compare(self) -> None:
+        from packnet_tui.screens.compare import Comparison
+
+        task = self.query_one(Tasks).selected
+        if self._refused("compare") or task is None:
+            return
+        if task.index == 1:
+            text = f"{task.name} is what the others begin with; choose one that was added (2, then j)"
+            self.app.notify(text, severity="warning", markup=False)
+        elif baseline := await self._ask_for(Comparison(task, self.app.picture)):
+            self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
+
+    @opening
     async def action_stop(self) -> None:
         if self._refused("stop"):
             return
@@ -107,7 +120,7 @@ class Work(Screen[None]):
             return
         assert picture.job is not None
         command = picture.job.command
-        resumable = not isinstance(command, Evaluate | Preview | Drop)
+        resumable = not isinstance(command, Evaluate | Preview | Compare | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
         if await self._ask_for(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
@@ -132,13 +145,13 @@ class Work(Screen[None]):
             return
         if not picture.working:  # else what runs may change what is possible
             try:
-                changes = not isinstance(command, Evaluate | Preview)
+                changes = not isinstance(command, Evaluate | Preview | Compare)
                 tasks.check(picture.document, replace(command, yes=True) if changes else command)
             except RequestError as error:
                 self.app.notify(str(error), severity="warning", markup=False)
                 return
         match command:
-            case Evaluate() | Preview():
+            case Evaluate() | Preview() | Compare():
                 self.app.submit(command)
                 return
             case Prune(yes=False) if not await self._confirm_again():

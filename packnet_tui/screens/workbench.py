@@ -53,9 +53,10 @@ class Workbench(Work):
         """Bring every line up to date with the app's picture."""
         if not self.is_mounted:
             return
-        wanted = min(len(self.app.picture.tasks) + 4, 14)  # a line a task, titles, what is free
+        tasks = self.query_one(Tasks)
+        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line a task, titles, feet
         fixed = self.has_class("wide") and not self.has_class("zoomed")
-        self.query_one(Tasks).styles.height = max(wanted, 7) if fixed else None
+        tasks.styles.height = max(wanted, 7) if fixed else None
         for lines in self.query(Lines):
             lines.redraw()
 

@@ -7,7 +7,16 @@ from rich.text import Text
 from packnet_tui import actions
 from packnet_tui.widgets.pane import Lines
 
-FIRST_TO_GO = ("palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train")  # where there is no room
+FIRST_TO_GO = (
+    "compare",
+    "palette",
+    "filter",
+    "zoom",
+    "hold",
+    "evaluate_all",
+    "drop",
+    "train",
+)  # where there is no room
 
 
 class Footer(Lines):

@@ -1,10 +1,12 @@
 """The one read-only picture that every widget is a function of. Needs neither Textual nor torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from packnet_core.commands import Command, Preview
 from packnet_core.records import Document, Layer, Phase
+from packnet_tui.figures import gap_closed
 from packnet_tui.widgets.runs import Run
 from packnet_tui.widgets.series import Curve
 
@@ -17,14 +19,14 @@ class Job:
     command: Command
     pid: int
     device: str
-    phase: str = ""  # train, retrain or eval; empty while it gets ready
+    phase: str = ""  # train, retrain, eval or compare; empty while it gets ready
     task: str = ""
     epoch: int = 0  # the one under way
     epochs: int = 0
     validation: float | None = None  # error in percent, after the last epoch
     images_per_second: float = 0.0
     seconds_left: float | None = None
-    done: int = 0  # images evaluated
+    done: int = 0  # images evaluated; of a comparison, steps too
     images: int = 0
 
 
@@ -43,6 +45,7 @@ class TaskRow:
     validation: float | None  # while it is trained
     checked: bool | None = None  # whether its digest was found to be the file's, when it was last computed
     working: str = ""  # what the running job does with it
+    compared: Mapping[str, float] = field(default_factory=dict)  # its error by baselines, as last measured
 
     @property
     def open(self) -> bool:
@@ -52,6 +55,11 @@ class TaskRow:
     def drift(self) -> float | None:
         """By how many points the error moved since the task was added; exactly 0 where nothing changed."""
         return None if self.added is None or self.now is None else self.now - self.added
+
+    @property
+    def closed(self) -> float | None:
+        """How much of the gap between Classifier Only and an Individual Network is closed, in percent."""
+        return gap_closed(self.added, self.compared.get("classifier"), self.compared.get("individual"))
 
 
 @dataclass(frozen=True)

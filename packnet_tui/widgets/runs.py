@@ -6,9 +6,11 @@ A job that was done by more than one process (stopped, then gone on with) is as 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from packnet_core.commands import Add, Command, Drop, Evaluate, Prune, Train
+from packnet_core import recipes
+from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.events import (
+    Compared,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -84,6 +86,8 @@ class Runs:
                         self._asked.pop(printable(self.now.command.task), None)
                         self._open = ""
                     self._end(replace(self.now, outcome=outcome, message=printable(message), seconds=seconds))
+            case PhaseStarted(phase="compare"):  # in a copy: neither a curve nor, with all at once, of a task
+                pass
             case PhaseStarted(task=task) as event:
                 self._concerns(task)
                 if self.now and event.phase != "eval":
@@ -103,7 +107,7 @@ class Runs:
                     self._course = self._course or Course(printable(task))
                     self._course.prune(event)
                     self.now = replace(self.now, ratio=event.ratio, validation=event.after)
-            case Evaluated(task=task, error=error):
+            case Evaluated(task=task, error=error) | Compared(task=task, error=error):
                 self._concerns(task)
                 if self.now:
                     errors = {**dict(self.now.errors), printable(task): error.top1}
@@ -121,7 +125,10 @@ class Runs:
             case Drop(task=task):
                 return replace(run, tasks=(printable(task),))
             case Evaluate(tasks=tasks):
-                return replace(run, tasks=tuple(map(printable, tasks)), data=command.data or "")
+                data = command.data or command.mixed or ""
+                return replace(run, tasks=tuple(map(printable, tasks)), data=data)
+            case Compare(tasks=tasks):
+                return replace(run, tasks=tuple(map(printable, tasks)))
             case Prune() | Train() if self._open:
                 ratio = command.ratio if isinstance(command, Prune) else None
                 return replace(self._with_recipe(run, self._open), tasks=(self._open,), ratio=ratio)
@@ -134,7 +141,8 @@ class Runs:
         if added is None or not isinstance(run.command, Prune | Train):
             return run
         try:
-            recipe = added.recipe.changed(run.command.recipe)
+            named = recipes.changes(run.command.named, run.command.data or added.data)
+            recipe = added.recipe.changed({**named, **run.command.recipe})
         except RequestError:  # the job will say so
             recipe = None
         return replace(run, recipe=recipe, data=run.command.data or added.data)

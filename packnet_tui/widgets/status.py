@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_core.commands import Preview, summary
+from packnet_core.commands import Compare, Preview, summary
 from packnet_tui.figures import clock, cut, percent
 from packnet_tui.widgets.pane import Lines
 from packnet_tui.widgets.picture import Job, Picture
@@ -80,6 +80,9 @@ def _job(job: Job, waiting: str) -> list[str]:
         word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
         done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
         return [done + waiting, f"● {word} {job.task}"]
+    if isinstance(job.command, Compare) and job.phase:
+        done = f"● COMPARE {job.task}  {job.command.baseline} {percent(job.done, job.images)}"
+        return [done + waiting, done, f"● COMPARE {job.task}"]
     if not job.phase:
         return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
     base = f"● {DOING[job.phase]} {job.task} {job.epoch}/{job.epochs}"

@@ -7,11 +7,13 @@ from packnet_tui import figures
 from packnet_tui.actions import bindings
 from packnet_tui.figures import pad
 from packnet_tui.widgets.capacity import more_tasks, preview, total
+from packnet_tui.widgets.comparisons import ENDS, in_words, wrapped
 from packnet_tui.widgets.marks import glyph
 from packnet_tui.widgets.pane import Pane
 from packnet_tui.widgets.picture import Picture, TaskRow
 
 FULL = 56  # columns from which on all of them fit
+BESIDE = 29  # columns more, for what a task is compared with
 
 
 class Tasks(Pane):
@@ -49,7 +51,11 @@ class Tasks(Pane):
             return [Text("  no task yet: a adds the first one", "dim")]
         if width < FULL:
             return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
-        return [Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")]
+        line = Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")
+        if self._beside(width):
+            line.pad_right(width - BESIDE - line.cell_len)
+            line.append(" classifier individual closes")
+        return [line]
 
     def row(self, index: int, width: int) -> Text:
         task, picture = self.picture.tasks[index], self.picture
@@ -66,6 +72,11 @@ class Tasks(Pane):
             ratio = figures.two_digits(task.prune_ratio)
             line.append(f"  {ratio:>4} {owns:>6} {figures.two_digits(task.added):>7} {self._now(task):>7} ")
             line.append_text(_sign(task, short=False))
+            if self._beside(width):
+                line.pad_right(width - BESIDE - line.cell_len)
+                for name in ("classifier", "individual"):
+                    line.append(f" {figures.two_digits(task.compared.get(name)):>10}")
+                line.append(f" {figures.whole_percent(task.closed):>6}")
         return line
 
     def foot(self, width: int) -> list[Text]:
@@ -73,11 +84,30 @@ class Tasks(Pane):
         share, free = figures.percent(picture.free, picture.weights), figures.long(picture.free)
         line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
         if width >= FULL:
-            return [line.append(f"   {room}", "not bold")]
+            return [*self.compared()[:1], line.append(f"   {room}", "not bold")]
         spare = self.content_size.height - self.count() - 2
-        return [line, Text(f"   {room}")] if room and spare > 0 else [line]
+        below = [Text(f"   {room}")] if room and spare > 0 else []
+        return [*self.compared()[: max(0, spare - len(below))], line, *below]
+
+    def compared(self) -> list[Text]:
+        """What the selected task is compared with, where the columns do not say it: empty where no task is."""
+        task, width = self.selected, self.content_size.width
+        without = ENDS if self._beside(width) else ()
+        if task is None or not any(in_words(row, without) for row in self.picture.tasks):
+            return []
+        lines = [Text(f"     {line}") for line in wrapped(in_words(task, without), width - 5)]
+        if not lines:
+            return [Text("")]  # nothing moves with the cursor
+        first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
+        return [first, *lines[1:]]
+
+    def _beside(self, width: int) -> bool:
+        """Whether there are columns for the two ends that a task lies between."""
+        return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
 
     def _name_width(self, width: int) -> int:
+        if self._beside(width):
+            width -= BESIDE
         return max(4, width - (45 if width >= FULL else 22))
 
     @staticmethod

@@ -6,16 +6,18 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from packnet_core import recipes
 from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui import options
 from packnet_tui.cli import packnet, workbench
 from packnet_tui.commands import app
+from packnet_tui.orders import _task_and_data
 from packnet_tui.workbench import app as workbench_app
 from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
 
-WORK = ["add", "prune", "train", "eval", "preview", "drop"]
-COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "demo"]
+WORK = ["add", "prune", "train", "eval", "preview", "baseline", "drop"]
+COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "forecast", "demo", "paper"]
 
 
 @pytest.fixture
@@ -80,10 +82,14 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("prune FILE 1.5", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE nan", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE half", "'R'"),
+        ("prune FILE 0.5 --recipe papre", "there is no recipe 'papre'; there is paper"),
+        ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; there is paper"),
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),
         ("prune FILE 0.5 --layer nowhere=0.5", "no layer fits 'nowhere'"),
         ("eval FILE numbers", "no task 'numbers' in this file; its tasks: digits, letters"),
-        ("eval FILE --data d.npz", "other data can be given for one task at a time"),
+        ("eval FILE --data d.npz", "other data can be given for one task at a time with --data; or give TASK=DATA"),
+        ("eval FILE digits=d.npz --mixed d.npz", "give other data in one way"),
+        ("eval FILE numbers=d.npz", "no task 'numbers' in this file"),
         ("drop FILE digits", "only the newest task, 'letters', can be dropped"),
         ("drop FILE letters", "say --yes"),
         ("export FILE numbers out.safetensors", "no task 'numbers'"),
@@ -136,7 +142,7 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
         "--weight-decay 0.1 --decay-epoch 2 --prune 0.75 --retrain-epochs 1 --retrain-lr 0.001 --limit 99 "
         "--no-flip --device cpu --seed 7 --yes --steps 3 --own norms --own biases --own norms "
         "--layers conv --layers classifier.* --schedule cosine --warmup-epochs 1 --label-smoothing 0.1 --clip 2 "
-        "--precision bf16 --channels-last"
+        "--precision bf16 --channels-last --pick last"
     )
     command = asked(*said.split())
     assert isinstance(command, Add)
@@ -146,7 +152,7 @@ def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
     assert (recipe.momentum, recipe.weight_decay, recipe.decay_epoch, recipe.seed) == (0.5, 0.1, 2, 7)
     assert (recipe.retrain_epochs, recipe.retrain_lr) == (1, 0.001)
     assert (recipe.schedule, recipe.warmup_epochs, recipe.label_smoothing) == ("cosine", 1, 0.1)
-    assert (recipe.clip, recipe.precision, recipe.channels_last) == (2, "bf16", True)
+    assert (recipe.clip, recipe.precision, recipe.channels_last, recipe.pick) == (2, "bf16", True, "last")
     assert (command.steps, command.own, command.layers) == (3, ("norms", "biases"), ("conv", "classifier.*"))
     assert (command.prune, command.limit, command.flip, command.device, command.yes) == (0.75, 99, False, "cpu", True)
 
@@ -159,6 +165,22 @@ def test_defaults_are_the_papers_or_the_tasks_own(asked):
     assert asked("eval", "f") == Evaluate()
 
 
+def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, monkeypatch):
+    command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper")
+    assert command.recipe == recipes.named("paper", "places365:/d")
+    assert command.recipe.epochs == 10
+    command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper", "--epochs", "20", "--pick", "last")
+    assert command.recipe == recipes.named("paper", "places365:/d").changed({"epochs": 20, "pick": "last"})
+    assert asked("prune", "f", "0.5", "--recipe", "paper") == Prune(ratio=0.5, named="paper")
+    asked_for = asked("train", "f", "--recipe", "paper", "--lr", "0.1", "--decay-epoch", "2")
+    assert asked_for == Train(named="paper", recipe={"lr": 0.1, "decay_epoch": 2})
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
+    command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours")
+    assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
+    command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours", "--steps", "1", "--own", "biases")
+    assert (command.own, command.steps) == (("biases",), 1)
+
+
 def test_the_other_commands_ask_for_what_was_said(asked):
     command = asked("prune", "f", "0.5", "--layer", "features.*=0.3", "--layer", "a=b=0.9", "--retrain-epochs", "2")
     assert command == Prune(ratio=0.5, layers={"features.*": 0.3, "a=b": 0.9}, recipe={"retrain_epochs": 2})
@@ -167,7 +189,16 @@ def test_the_other_commands_ask_for_what_was_said(asked):
     assert asked("prune", "f", "0.8", "--max-drop", "0") == Prune(ratio=0.8, max_drop=0)
     assert asked("train", "f", "--epochs", "5", "--lr", "0.1") == Train(recipe={"epochs": 5, "lr": 0.1})
     assert asked("eval", "f", "a", "b") == Evaluate(tasks=("a", "b"))
+    one = {"a": "sklearn:digits", "c": "torchvision:MNIST"}
+    said = asked("eval", "f", "a=sklearn:digits", "b", "c=torchvision:MNIST")
+    assert said == Evaluate(tasks=("a", "b", "c"), sources=one)
+    assert asked("eval", "f", "--mixed", "/m.npz") == Evaluate(mixed="/m.npz")
     assert asked("drop", "f", "a", "--yes") == Drop(task="a", yes=True)
+
+
+def test_a_task_may_have_an_equals_sign_in_its_name():
+    assert _task_and_data("a=b", ["a=b", "c"]) == ("a=b", None)
+    assert _task_and_data("c=sklearn:digits", ["a=b", "c"]) == ("c", "sklearn:digits")
 
 
 def test_a_pruning_needs_a_ratio_or_what_it_may_cost(capsys):

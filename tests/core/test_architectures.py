@@ -18,6 +18,7 @@ from packnet_core.errors import RequestError
         ("resnet18", "fc", 3, 64),
         ("googlenet", "fc", 1, 64),
         ("cifar_resnet8", "linear", 3, 32),
+        ("cifar_vgg", "classifier", 3, 32),
         ("digits_net", "output", 1, 8),
     ],
 )

@@ -5,6 +5,7 @@ import re
 import pytest
 from textual.widgets import Input
 
+from packnet_core import recipes
 from packnet_core.commands import Add
 from packnet_core.errors import RequestError
 from packnet_core.records import Recipe
@@ -55,6 +56,31 @@ async def test_every_field_arrives_in_the_command(path):
         assert desk.asked == [Add(task="red cars", recipe=typed, prune=0.6, **data)]
 
 
+async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_then_stays(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        await desk.fill(task="places", recipe="Paper")
+        assert form.values()["epochs"] == "20"
+        await desk.fill(data="places365:/data")
+        assert (form.values()["epochs"], form.values()["decay_epoch"]) == ("10", "5")
+        await desk.fill(epochs="2", data="places365:/data/places")
+        assert form.values()["epochs"] == "2"
+        places = recipes.named("paper", "places365:").changed({"epochs": 2})
+        assert form.result(form.values()).recipe == places
+        await desk.fill(data="imagenet:/data")
+        assert form.result(form.values()).recipe == recipes.named("paper", "imagenet:")  # its last rate has no field
+
+
+def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
+    values = {field.name: field.value for field in recipe.fields(first=False)} | {"task": "x", "data": "d.npz"}
+    values |= {"recipe": "ours"}
+    assert recipe.filled(values) == {"own": "norms"}
+    command = recipe.add_command(values | recipe.filled(values))
+    assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
+
+
 @pytest.mark.parametrize("typed", ["cars.npz", "~/cars.npz", "'cars.npz'"])
 async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_path, monkeypatch, typed):
     images(tmp_path / "cars.npz")
@@ -92,6 +118,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
+        ({"recipe": "papre"}, "recipe: there is none called 'papre'; there is paper"),
         ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
         ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
         ({"seed": "4294967296"}, "seed: it is 4,294,967,295 at most"),
@@ -136,7 +163,7 @@ async def test_enter_starts_from_any_field(path):
             form.entry(field.name).focus()
             await desk.press("enter")
             await desk.sees(Workbench)
-        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * 16
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(recipe.fields(first=False))
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL, (60, 12)])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from packnet_core import recipes
 from packnet_core.records import Layer, Recipe
 from packnet_tui.screens import plan, recipe
 
@@ -46,6 +47,11 @@ def test_where_nothing_is_free_yet_no_shares_are_made_up():
 )
 def test_the_rate_falls_where_training_has_it_fall(changes, words):
     assert plan.trained(Recipe(**changes)) == words
+
+
+def test_the_rate_of_retraining_falls_where_a_recipe_says_so():
+    assert plan.retrained(recipes.named("paper", "imagenet:/data")) == "10 epochs at 0.001, 0.0001 from epoch 6"
+    assert plan.retrained(Recipe(epochs=4)) == "2 epochs at 0.0001"
 
 
 def test_empty_fields_say_what_they_would_be():

@@ -31,10 +31,21 @@ class Places:
         self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
         self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
 
+    def epoch(self, phase: str, trial: int, step: int) -> Path:
+        """The best epoch so far of a phase, by its place in a pruning: a checkpoint may still need an earlier one's."""
+        return self.folder / f"epoch-{phase}-{trial}-{step}.safetensors"
+
     def give_up(self) -> None:
         """Remove what an interrupted job left to go on from."""
         self.checkpoint.unlink(missing_ok=True)
         self.best.unlink(missing_ok=True)
+        self.forget_epochs()
+
+    def forget_epochs(self, but: Path | None = None) -> None:
+        """Remove the best epochs of phases, `but` that which is still needed."""
+        for path in self.folder.glob("epoch-*.safetensors"):
+            if path != but:
+                path.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
         """Put what is left beside a file that is gone out of the way of a new file of the same name."""

@@ -1,0 +1,83 @@
+"""The saved state of a filter-pruning experiment: a safetensors file of its own kind, replaced whole or not at all.
+
+Parameters and running statistics stand under the network's own names, the heads as `HEAD.0` and `HEAD.1`; a bool for
+each filter under `packnet.freed.LAYER` says whether it is freed, and owners follow from that. The rest is JSON in the
+metadata, under `packnet-filters`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import torch
+from msgspec import Struct
+from safetensors.torch import load_file
+from torch import nn
+
+from packnet_core import architectures
+from packnet_core.baselines.filters import Experiment, FilterTask, begin
+from packnet_core.errors import FileError
+from packnet_core.packfile.header import read_safetensors_header
+from packnet_core.packfile.storage import write_atomically
+from packnet_core.records import Architecture, Input
+
+KEY, FREED = "packnet-filters", "packnet.freed."
+
+
+class _Document(Struct, frozen=True, kw_only=True):
+    version: Literal[1] = 1
+    architecture: Architecture
+    input: Input
+    heads: tuple[int, ...]  # classes of each
+    tasks: tuple[FilterTask, ...]
+
+
+def save(path: str | Path, experiment: Experiment) -> int:
+    """Write the experiment, atomically. Returns the bytes written. Raises WorkError where the disk refuses."""
+    network = experiment.network
+    document = _Document(
+        architecture=experiment.architecture,
+        input=experiment.input,
+        heads=tuple(head.out_features for head in network.heads),
+        tasks=tuple(experiment.tasks),
+    )
+    tensors = network.model.state_dict()
+    tensors |= {FREED + unit.name: freed for unit, freed in zip(network.units, network.freed, strict=True)}
+    return write_atomically(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()})
+
+
+def load(path: str | Path) -> Experiment:
+    """Read an experiment, on the CPU. Raises FileError where the file is none, or it and its network disagree."""
+    path = Path(path)
+    metadata, _, _ = read_safetensors_header(path)
+    try:
+        document = msgspec.json.decode(metadata[KEY], type=_Document)
+    except KeyError:
+        raise FileError(f"{path.name} is no filter-pruning experiment") from None
+    except msgspec.DecodeError as error:
+        raise FileError(f"{path.name}: its description is damaged, or of a newer version: {error}") from None
+    architecture, tensors = document.architecture, load_file(path)
+    model = architectures.build(architecture.name, channels=document.input.channels, initialise=False)
+    if not 1 <= len(document.heads) <= 2:
+        raise FileError(f"{path.name}: it has {len(document.heads)} heads")
+    first, *second = (nn.Linear(architecture.features, classes) for classes in document.heads)
+    try:
+        model.set_submodule(architecture.head, first)
+        experiment = begin(architecture, document.input, model)
+        network = experiment.network
+        found = [tensors.pop(FREED + unit.name) for unit in network.units]
+        if any(
+            freed.dtype != torch.bool or freed.shape != (unit.filters,)
+            for freed, unit in zip(found, network.units, strict=True)
+        ):
+            raise FileError(f"{path.name}: what is freed does not fit its layers")
+        network.freed = found
+        network.own()
+        for head in second:
+            network.append_head(head)
+        network.model.load_state_dict(tensors)
+    except (KeyError, AttributeError, RuntimeError) as error:
+        what = (str(error) or type(error).__name__).splitlines()[0]
+        raise FileError(f"{path.name} and its network {architecture.name} disagree: {what}") from None
+    experiment.tasks += document.tasks
+    return experiment

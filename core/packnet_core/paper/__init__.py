@@ -1,0 +1,1 @@
+"""The paper's tables and figures as experiments: lists of cells, each computed once and kept, on any data."""

@@ -1,0 +1,292 @@
+"""What each cell of an experiment does: its work, and the numbers it leaves."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from packnet_core import baselines, create, jobs
+from packnet_core.baselines import Shared, TaskOf, filters
+from packnet_core.commands import Add, Changes, Command, Evaluate, Prune, Train
+from packnet_core.data.loading import TaskData, load
+from packnet_core.errors import WorkError
+from packnet_core.events import Epoch, Evaluated, Event, JobFinished, Pruned
+from packnet_core.packfile.header import read_header
+from packnet_core.paper.plan import (
+    Alone,
+    Cell,
+    Chosen,
+    Filtered,
+    First,
+    Forgetting,
+    Jointly,
+    Packed,
+    Plan,
+    Swept,
+    key,
+    parent,
+)
+from packnet_core.records import Document, Recipe
+
+Numbers = dict[str, Any]
+
+
+def compute(plan: Plan, cell: Cell, folder: Path, device: str | None) -> Numbers:
+    """Do a cell's work on the files of those before it in `folder`, and give what it found; errors are in percent.
+
+    Raises WorkError where its job failed.
+    """
+    bench = Bench(plan, folder, device)
+    match cell:
+        case First():
+            return bench.first(cell)
+        case Packed():
+            return bench.packed(cell)
+        case Alone():
+            return bench.alone(cell)
+        case Forgetting():
+            return bench.forgetting(cell)
+        case Jointly():
+            return bench.jointly(cell)
+        case Swept():
+            return bench.swept(cell)
+        case Chosen():
+            return bench.chosen(cell)
+        case Filtered():
+            return bench.filtered(cell)
+
+
+class Bench:
+    """Where cells are computed: a plan, a folder of files, a device."""
+
+    def __init__(self, plan: Plan, folder: Path, device: str | None):
+        self.plan = plan
+        self.folder = folder
+        self.device = device
+
+    # -- cells that leave a file --------------------------------------------------------------------------------
+
+    def first(self, cell: First) -> Numbers:
+        plan, path = self.plan, self._fresh(cell)
+        whole = replace(plan.first_recipe, seed=0)
+        given = plan.weights.lower() != "none"
+        if given:
+            for _ in create.new(path, plan.arch, weights=plan.weights, input_size=plan.input_size, device=self.device,
+                                task=plan.first.name, data_source=plan.first.data):  # fmt: skip
+                pass
+            before = _top1(self._document(path), plan.first.name)
+            numbers: Numbers = {"given": before}
+            if whole.epochs:
+                numbers |= self._do(path, Train(recipe=_changes(whole), device=self.device))
+        else:
+            for _ in create.new(path, plan.arch, input_size=plan.input_size, device=self.device):
+                pass
+            add = Add(task=plan.first.name, data=plan.first.data, recipe=whole, device=self.device)
+            numbers = self._do(path, add)
+        return numbers | self._state(path)
+
+    def packed(self, cell: Packed) -> Numbers:
+        plan, path = self.plan, self._copy_of_parent(cell)
+        recipe = plan.recipe_of(cell.run, cell.way.recipe)
+        if cell.path:
+            command: Command = Add(
+                task=cell.path[-1],
+                data=plan.data_of(cell.path[-1]),
+                recipe=recipe,
+                limit=plan.limit,
+                prune=cell.way.later,
+                steps=cell.way.steps,
+                own=cell.way.own,
+                device=self.device,
+                yes=True,  # a task that is no better than chance is a result too
+            )
+        else:
+            command = self._first_pruning(cell.way.first, recipe, cell.way.steps)
+        numbers = self._do(path, command)
+        if cell.path:
+            old = (plan.first.name, *cell.path[:-1])
+            numbers["older"] = self._do(path, Evaluate(tasks=old, device=self.device))["evaluated"]
+        return numbers | self._state(path)
+
+    def swept(self, cell: Swept) -> Numbers:
+        plan, path = self.plan, self._copy_of_parent(cell)
+        recipe = plan.recipe_of(cell.run)
+        first = cell.task == plan.first.name
+        if cell.ratio is None:
+            if first:
+                return {"error": _top1(self._document(path), cell.task)}
+            return self._do(path, self._addition(cell.task, recipe)) | self._state(path)
+        limit = plan.first_limit if first else plan.limit
+        # first without retraining, on a copy of the copy: what Figure 4 has stars for
+        bare = path.with_name("bare-" + path.name)
+        shutil.copy(path, bare)
+        at_once = self._do(bare, Prune(ratio=cell.ratio, recipe={"retrain_epochs": 0}, limit=limit, device=self.device))
+        bare.unlink()
+        trained = _top1(self._document(self._parent_file(cell)), cell.task)
+        numbers = self._do(path, replace(self._first_pruning(cell.ratio, recipe, 1), limit=limit))
+        return numbers | {"at_once": at_once["error"], "trained": trained}
+
+    def chosen(self, cell: Chosen) -> Numbers:
+        path = self._copy_of_parent(cell)
+        add = replace(self._addition(cell.task, self.plan.recipe_of(cell.run)), layers=cell.layers)
+        return self._do(path, add)
+
+    # -- baselines ----------------------------------------------------------------------------------------------
+
+    def alone(self, cell: Alone) -> Numbers:
+        plan, start = self.plan, self._start()
+        changes = dict(plan.best_changes if cell.recipe == "best" else {})
+        epochs = plan.classifier_epochs if cell.kind == "classifier" else plan.individual_epochs
+        if epochs is not None:
+            changes |= {"epochs": epochs, "decay_epoch": epochs // 2}
+        if plan.classifier_lr is not None and cell.kind == "classifier":
+            changes["lr"] = plan.classifier_lr
+        recipe = plan.recipe_of(cell.run, changes)
+        task = self._task(cell.task, recipe)
+        method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
+        return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
+
+    def forgetting(self, cell: Forgetting) -> Numbers:
+        plan, start = self.plan, self._start()
+        changes: Changes = {"lr": plan.lwf_lr} if plan.lwf_lr is not None and cell.method == "lwf" else {}
+        tasks = [self._task(name, plan.recipe_of(cell.run, changes)) for name in cell.order]
+        if cell.method == "lwf":
+            epochs = tasks[0].recipe.epochs
+            events = baselines.lwf(start, tasks, head_epochs=max(round(epochs / 4), 1))  # the paper's 5 of 20
+        else:
+            events = baselines.ewc(start, tasks, self._first_data(cell.run).train, strength=plan.ewc_strength)
+        numbers = _numbers(events)
+        found = iter(numbers.pop("evaluated"))
+        rounds = []
+        for count in range(2, len(cell.order) + 2):
+            rounds.append([next(found) for _ in range(count)])
+        return numbers | {"after": rounds, "recipe": _fields(tasks[0].recipe)}
+
+    def jointly(self, cell: Jointly) -> Numbers:
+        recipe = self.plan.recipe_of(cell.run)
+        tasks = [self._task(named.name, recipe) for named in self.plan.tasks]
+        return _numbers(baselines.joint(self._start(), self._first_data(cell.run), tasks, recipe))
+
+    def filtered(self, cell: Filtered) -> Numbers:
+        plan, document, start = self.plan, self._document(self._file(First())), self._start()
+        experiment = filters.begin(document.architecture, document.input, start.model)
+        recipe = plan.recipe_of(cell.run)
+        given = load(plan.first.data, document.input, limit=plan.first_limit, seed=cell.run)
+        first = _numbers(filters.prune(experiment, plan.first.name, given, recipe, cell.share, cell.rounds))
+        counts, available = experiment.network.counts(), experiment.network.available()
+        task = self._task(cell.task, recipe)
+        numbers = _numbers(filters.add(experiment, task.name, task.data, recipe))
+        freed = {"first_error": first["error"], "freed": counts, "available": 100 * available}
+        return numbers | freed | _data(task.data) | {"recipe": _fields(recipe)}
+
+    # -- what they share ----------------------------------------------------------------------------------------
+
+    def _first_pruning(self, ratio: float, recipe: Recipe, steps: int) -> Prune:
+        changes = {**_changes(recipe), "retrain_epochs": recipe.retraining_epochs, "retrain_lr": recipe.retraining_lr}
+        return Prune(ratio=ratio, recipe=changes, steps=steps, limit=self.plan.first_limit, device=self.device)
+
+    def _addition(self, task: str, recipe: Recipe) -> Add:
+        data = self.plan.data_of(task)
+        return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device, yes=True)
+
+    def _start(self) -> Shared:
+        path = self._file(First())
+        return baselines.first_network(path, self._first_data(0).test, self.device or "cpu")
+
+    def _first_data(self, run: int) -> TaskData:
+        """As many images of the first task as of the others."""
+        given = self._document(self._file(First())).input
+        return load(self.plan.first.data, given, limit=self.plan.limit, seed=run)
+
+    def _task(self, name: str, recipe: Recipe) -> TaskOf:
+        given = self._document(self._file(First())).input
+        return TaskOf(name, load(self.plan.data_of(name), given, limit=self.plan.limit, seed=recipe.seed), recipe)
+
+    def _do(self, path: Path, command: Command) -> Numbers:
+        """Do a command on a file. Raises WorkError where it failed."""
+        entries = list(jobs.run(path, command))
+        ended = entries[-1].event
+        assert isinstance(ended, JobFinished)
+        if ended.outcome != "done":
+            raise WorkError(ended.message)
+        return _numbers(entry.event for entry in entries)
+
+    def _state(self, path: Path) -> Numbers:
+        """What the file says of its newest task."""
+        document = self._document(path)
+        task = document.tasks[-1]
+        return {
+            "recipe": _fields(task.recipe),
+            "classes": len(task.classes),
+            "images": {"train": task.data.train, "validation": task.data.validation, "test": task.data.test},
+            "free": 100 * document.free / document.weights,
+            "owned": document.owned,
+            "bytes": read_header(path).bytes_by_kind(),
+            "digests": {task.name: task.digest for task in document.tasks},
+        }
+
+    def _file(self, cell: Cell) -> Path:
+        return self.folder / f"{key(cell)}.safetensors"
+
+    def _fresh(self, cell: Cell) -> Path:
+        """A place for a cell's file; what a stopped run left there goes."""
+        path = self._file(cell)
+        path.unlink(missing_ok=True)
+        shutil.rmtree(path.with_suffix(".packnet"), ignore_errors=True)
+        return path
+
+    def _parent_file(self, cell: Cell) -> Path:
+        above = parent(cell, self.plan)
+        assert above is not None
+        return self._file(above)
+
+    def _copy_of_parent(self, cell: Cell) -> Path:
+        return Path(shutil.copy(self._parent_file(cell), self._fresh(cell)))
+
+    def _document(self, path: Path) -> Document:
+        return read_header(path).document
+
+
+def _numbers(events: Iterable[Event] | Iterator[Event]) -> Numbers:
+    """The results among events: every test error, what pruning did, and the errors after each epoch."""
+    evaluated: list[Numbers] = []
+    epochs: list[Numbers] = []
+    numbers: Numbers = {}
+    for event in events:
+        match event:
+            case Evaluated(task=task, error=error):
+                evaluated.append({"task": task, "top1": error.top1, "top5": error.top5, "images": error.images})
+            case Pruned(ratio=ratio, before=before, after=after, kept=kept):
+                numbers.setdefault("pruned", []).append(
+                    {"ratio": ratio, "before": before, "after": after, "kept": kept}
+                )
+            case Epoch(phase=phase, epoch=epoch, error=error, validation_error=validation):
+                epochs.append({"phase": phase, "epoch": epoch, "error": error, "validation": validation})
+            case _:
+                pass
+    if evaluated:
+        numbers["error"] = evaluated[-1]["top1"]
+    return numbers | {"evaluated": evaluated, "epochs": epochs}
+
+
+def _data(data: TaskData) -> Numbers:
+    record = data.record
+    images = {"train": record.train, "validation": record.validation, "test": record.test}
+    return {"images": images, "classes": len(data.classes)}
+
+
+def _fields(recipe: Recipe) -> Numbers:
+    return {name: getattr(recipe, name) for name in recipe.__struct_fields__}
+
+
+def _changes(recipe: Recipe) -> Changes:
+    """A recipe as what a command changes in a task's own."""
+    return {name: value for name, value in _fields(recipe).items() if value is not None}
+
+
+def _top1(document: Document, task: str) -> float:
+    error = document.tasks[document.index(task) - 1].error
+    assert error is not None
+    return error.top1

@@ -1,0 +1,68 @@
+"""A table as a picture, in SVG and PNG: bars, or lines over the columns. Needs matplotlib."""
+
+from pathlib import Path
+from typing import Any
+
+from packnet_core.errors import RequestError
+from packnet_core.paper.numbers import Mean
+from packnet_core.paper.tables import Table
+
+STARS = "right after"  # rows of Figure 4 that the paper draws as stars
+
+
+def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
+    """Write NAME.svg and NAME.png. Returns them. Raises RequestError where matplotlib is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise RequestError('pictures need matplotlib: pip install "packnet-tui[paper]"') from None
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "packnet"  # the same picture is the same file
+    from matplotlib import pyplot
+
+    rows = [(title, values) for title, values in table.rows if any(isinstance(v, Mean) for v in values)]
+    rows = [(title, values) for title, values in rows if not title.startswith(("mean gap", "#"))]
+    picture, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
+    (_lines if lines else _bars)(axes, table, rows)
+    axes.set_ylabel("top-1 error, %")
+    axes.set_title(table.title)
+    axes.grid(axis="y", alpha=0.3)
+    if rows:
+        axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    paths = [out / f"{name}.svg", out / f"{name}.png"]
+    picture.savefig(paths[0], metadata={"Date": None})
+    picture.savefig(paths[1], dpi=110)
+    pyplot.close(picture)
+    return paths
+
+
+def _bars(axes: Any, table: Table, rows: list[Any]) -> None:
+    """A group a row, a bar a column."""
+    width = 0.8 / max(len(table.columns), 1)
+    for index, column in enumerate(table.columns):
+        found = [(place, values[index]) for place, (_, values) in enumerate(rows) if isinstance(values[index], Mean)]
+        if found:
+            places = [place + (index + 0.5) * width - 0.4 for place, _ in found]
+            axes.bar(places, [m.mean for _, m in found], width, yerr=[m.error or 0 for _, m in found], label=column)
+    axes.set_xticks(range(len(rows)), [title for title, _ in rows])
+
+
+def _lines(axes: Any, table: Table, rows: list[Any]) -> None:
+    """A line a row; rows of one task share a colour."""
+    colours: dict[str, str] = {}
+    for title, values in rows:
+        task = title.split(":")[-1].split(",")[0].strip()
+        colour = colours.setdefault(task, f"C{len(colours)}")
+        found = [(place, value) for place, value in enumerate(values) if isinstance(value, Mean)]
+        star = STARS in title
+        dashed = star or title.startswith("LwF")
+        axes.errorbar(
+            [place for place, _ in found],
+            [m.mean for _, m in found],
+            yerr=[m.error or 0 for _, m in found],
+            label=title,
+            color=colour,
+            linestyle="--" if dashed else "-",
+            marker="*" if star else "o",
+        )
+    axes.set_xticks(range(len(table.columns)), table.columns)
