@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from packnet_core.forecast import LEAST
 from packnet_core.records import LARGEST_SEED, MOST_TASKS
 from packnet_tui import experiments, orders
 from packnet_tui import options as o
@@ -178,6 +179,49 @@ def sizes(
     from packnet_tui.sizes import sizes
 
     return sizes(arch, tasks, classes, json)
+
+
+@app.command(
+    epilog=examples(
+        "packnet forecast model.safetensors",
+        "packnet forecast model.safetensors 0.5 0.75 --least 0.1 --json",
+        "packnet forecast model.safetensors --order birds=~/birds cars=cars:~/cars --epochs 5",
+    )
+)
+def forecast(
+    file: o.File,
+    ratios: Annotated[
+        list[str] | None, typer.Argument(metavar="R", help="Pruning ratios, 0 to 1 (default: 0.5 0.75 0.9).")
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=DATA", help="Tasks that could be added: tells which first; several may follow."),
+    ] = None,
+    least: Annotated[
+        float, typer.Option(metavar="X", min=0, max=1, help="A task fits while it owns such a share of the weights.")
+    ] = LEAST,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="Whose features (default: the newest's).", autocompletion=o.complete_tasks),
+    ] = None,
+    epochs: o.Epochs = orders.PAPER.epochs,
+    lr: o.Rate = orders.PAPER.lr,
+    batch_size: o.BatchSize = orders.PAPER.batch_size,
+    limit: o.Limit = None,
+    device: o.Device = None,
+    seed: o.Seed = 0,
+    json: o.Json = False,
+) -> int:
+    """Tell how many more tasks fit, and which to add first.
+
+    From the header alone: each further task takes all that is free and keeps 1 - R of it, and fits while that is 5 %
+    of the weights (--least; the paper's tasks still did well with so many). With --order, a head is trained for each
+    task on features that stay as they are; the hardest should be added first (section 5.1). The file stays as it is."""
+    from packnet_tui.forecast import forecast
+
+    recipe = orders.PAPER.changed(orders.given(epochs=epochs, lr=lr, batch_size=batch_size, seed=seed))
+    return forecast(file, ratios or [], order or [], least, recipe, json,
+                    features=features, limit=limit, device=device)  # fmt: skip
 
 
 @app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))

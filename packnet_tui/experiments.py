@@ -49,9 +49,11 @@ def paper(
     first_limit: Annotated[
         int | None, typer.Option(metavar="IMAGES", min=1, help="Of the first task, when retrained after pruning.")
     ] = None,
-    alone_epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Of Classifier Only and Individual Networks (default: --epochs)."),
+    individual_epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of Individual Networks (default: --epochs).")
+    ] = None,
+    classifier_epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of Classifier Only (default: --epochs).")
     ] = None,
     classifier_lr: Annotated[
         float | None, typer.Option(metavar="X", help="Classifier Only's own rate (default: --lr).")
@@ -89,7 +91,8 @@ def paper(
         limit=limit,
         first_recipe=PAPER.changed(own),
         first_limit=first_limit,
-        alone_epochs=alone_epochs,
+        individual_epochs=individual_epochs,
+        classifier_epochs=classifier_epochs,
         classifier_lr=classifier_lr,
         lwf_lr=lwf_lr,
         ewc_strength=ewc_strength,

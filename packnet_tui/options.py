@@ -95,11 +95,11 @@ def layer_ratios(texts: list[str]) -> dict[str, float]:
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in _task_names(ctx) if name.startswith(incomplete)]
+    return [name for name in task_names(ctx) if name.startswith(incomplete)]
 
 
 def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in _task_names(ctx)[-1:] if name.startswith(incomplete)]
+    return [name for name in task_names(ctx)[-1:] if name.startswith(incomplete)]
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -126,7 +126,7 @@ def complete_recipes(incomplete: str) -> list[str]:
     return [name for name in RECIPES if name.startswith(incomplete)]
 
 
-def _task_names(ctx: typer.Context) -> list[str]:
+def task_names(ctx: typer.Context) -> list[str]:
     document = _document(ctx)
     return [task.name for task in document.tasks] if document else []
 

@@ -237,23 +237,44 @@ def train(
     epilog=examples(
         "packnet eval model.safetensors",
         "packnet eval model.safetensors cubs --json",
-        "packnet eval model.safetensors cubs --data ~/other-cubs",
+        "packnet eval model.safetensors cubs=~/other-cubs cars=~/other-cars",
+        "packnet eval model.safetensors --mixed stream.npz",
     ),
 )
 def evaluate(
+    ctx: typer.Context,
     file: o.File,
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TASK", help="Tasks of the file (default: all).", autocompletion=o.complete_tasks),
+        typer.Argument(
+            metavar="TASK[=DATA]",
+            help="Tasks of the file, perhaps on other data (default: all).",
+            autocompletion=o.complete_tasks,
+        ),
     ] = None,
     data: o.Data = None,
+    mixed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.npz", help="Images of several tasks: images, labels, and tasks, which has each one's task."
+        ),
+    ] = None,
     device: o.Device = None,
     json: o.JsonLines = False,
 ) -> Order:
     """Measure the test error of tasks.
 
-    Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result."""
-    return Order(file, Evaluate(tasks=tuple(tasks or ()), data=_resolved(data), device=device), json)
+    Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Images are grouped by task:
+    the network is made ready once for each, however they are mixed."""
+    given = [_task_and_data(text, o.task_names(ctx)) for text in tasks or ()]
+    command = Evaluate(
+        tasks=tuple(name for name, _ in given),
+        data=_resolved(data),
+        sources={name: source for name, source in given if source is not None},
+        mixed=_resolved(mixed),
+        device=device,
+    )
+    return Order(file, command, json)
 
 
 @app.command(
@@ -360,6 +381,14 @@ def _of_recipe(said: dict[str, Any]) -> dict[str, Any]:
 def given(**values: Any) -> dict[str, Any]:
     """The values that were given, as a recipe has them."""
     return {k: v.value if isinstance(v, StrEnum) else v for k, v in values.items() if v is not None}
+
+
+def _task_and_data(text: str, known: list[str]) -> tuple[str, str | None]:
+    """`TASK` or `TASK=DATA`; the name of a task may have a = in it."""
+    if text in known or "=" not in text:
+        return text, None
+    name, _, data = text.partition("=")
+    return name, _resolved(data)
 
 
 def _resolved(data: str | None) -> Any:

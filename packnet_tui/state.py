@@ -173,7 +173,7 @@ class Story:
                 self.live = event
             case Evaluated(task=task, error=error):
                 doing = self.job.command if self.job else None
-                if not (isinstance(doing, Evaluate) and doing.data is not None):  # other data prove no drift
+                if not (isinstance(doing, Evaluate) and doing.elsewhere):  # other data prove no drift
                     self.evaluated[task] = error.top1
             case Compared(task=task, baseline=baseline, error=error):
                 self.compared[task] = {**self.compared.get(task, {}), baseline: error.top1}

@@ -1,4 +1,30 @@
 """PackNet: many tasks in one network, by iterative pruning (Mallya & Lazebnik, CVPR 2018).
 
+import packnet_core as packnet
+
+file = packnet.new("net.safetensors", "resnet18", weights="DEFAULT")
+file.add("signs", "signs.npz", prune=0.75)
+
 Importing this package is cheap; what needs torch is imported where it is used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from packnet_core.api import PackFile, new, open
+    from packnet_core.errors import FileError, PacknetError, RequestError, WorkError
+    from packnet_core.records import Error, Recipe, Task
+
+__all__ = [
+    "Error", "FileError", "PackFile", "PacknetError", "Recipe", "RequestError", "Task", "WorkError",
+    "new", "open",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for place in ("errors", "records", "api"):
+            if hasattr(module := import_module(f"packnet_core.{place}"), name):
+                return getattr(module, name)
+    raise AttributeError(f"module 'packnet_core' has no attribute {name!r}")

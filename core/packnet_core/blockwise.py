@@ -1,6 +1,7 @@
 """Work on a tensor in stretches that stay in cache, on as many threads as torch has been given."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -13,9 +14,14 @@ BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
 WORTH = 1 << 20  # elements from which on other threads are asked
 
 
+def block_size(device: torch.device) -> int:
+    """How many elements are worked on at once."""
+    return BLOCK.get(device.type, 1 << 24)
+
+
 def blocks(count: int, device: torch.device) -> Iterator[slice]:
     """Slices that cover `count` elements, of a size that suits the device."""
-    return _stretches(0, count, BLOCK.get(device.type, 1 << 24))
+    return _stretches(0, count, block_size(device))
 
 
 def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
@@ -27,6 +33,12 @@ def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
     share = -(-count // threads // BLOCK["cpu"]) * BLOCK["cpu"]
     shares = [_stretches(start, min(start + share, count), BLOCK["cpu"]) for start in range(0, count, share or 1)]
     return list(map(work, shares)) if len(shares) < 2 else list(_pool(threads).map(work, shares))
+
+
+def each(work: Callable[[T], None], items: Iterable[T], count: int, device: torch.device) -> None:
+    """Do the work for each of the items, of `count` elements in all: on the CPU on as many threads as torch has."""
+    threads = torch.get_num_threads() if device.type == "cpu" and count >= WORTH else 1
+    deque(map(work, items) if threads < 2 else _pool(threads).map(work, items), maxlen=0)  # raises what one raised
 
 
 def _stretches(start: int, end: int, size: int) -> Iterator[slice]:

@@ -62,11 +62,18 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
-    """Measure the test error of some tasks, or of all of them."""
+    """Measure the test error of some tasks, or of all of them, each in one go: its weights are put together once."""
 
     tasks: tuple[str, ...] = ()
-    data: str | None = None  # only with one task
+    data: str | None = None  # other data, only with one task
+    sources: dict[str, str] = {}  # other data by task, and these tasks alone if no `tasks` are given
+    mixed: str | None = None  # an .npz whose images each name their task; `tasks` are those in it, if none are given
     device: str | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this measures on other data than the tasks were made with."""
+        return self.data is not None or bool(self.sources) or self.mixed is not None
 
 
 class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
@@ -122,8 +129,8 @@ def summary(command: Command) -> str:
             return f"prune {ratio:g}"
         case Train():
             return "train"
-        case Evaluate(tasks=tasks):
-            return " ".join(("eval", *tasks))
+        case Evaluate(tasks=tasks, mixed=mixed):
+            return " ".join(("eval", *tasks, *(("--mixed",) if mixed else ())))
         case Preview():
             return "preview"
         case Compare(baseline=baseline, tasks=tasks):

@@ -1,33 +1,29 @@
 """The optimizer step that leaves every sealed and every free weight as it is, to the bit.
 
 Masking gradients is not enough: weight decay moves weights without one, and momentum remembers those of before. So
-each step lets any elementwise optimizer do as it likes with a block of weights, small enough to stay in the cache,
-and then puts the bits back that are not the open task's. Blocks that are wholly the open task's need nothing put
-back; blocks without any of its weights are not stepped at all. No second copy of the weights is kept.
+the optimizer, whichever elementwise one it is, works on stretches of the layers, each in one of three ways:
+
+- where all weights are the open task's, it steps them as they are;
+- where many are, it steps all, and the bits that are not the task's are put back while they are in the cache;
+- where few are, it gets those alone: gathered with their gradients, stepped, and scattered back. No other weight is
+  written, and the optimizer keeps nothing about it.
+
+What holds none of the task's weights is left alone. Small stretches go together, so that a network of many small
+layers takes few calls. No second copy of the weights is kept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.blockwise import blocks
-from packnet_core.owners import bits, differ, equal, full_mask
+from packnet_core.blockwise import block_size
+from packnet_core.owners import positions
+from packnet_core.stretches import Few, Mixed, Stretch, grouped, share_scratch, square_of, stretches
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
-
-
-class _Block:
-    """A stretch of one parameter, as a parameter of its own on the same memory."""
-
-    def __init__(self, parameter: nn.Parameter, where: slice, owner: Tensor):
-        self.parameter, self.where, self.owner = parameter, where, owner
-        self.weights = nn.Parameter(parameter.data.view(-1)[where])
-
-    def take_gradient(self) -> None:
-        gradient = self.parameter.grad
-        self.weights.grad = None if gradient is None else gradient.reshape(-1)[self.where]
+FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than putting back
 
 
 class GuardedOptimizer:
@@ -46,105 +42,107 @@ class GuardedOptimizer:
         task: int,
     ):
         self.task = task
-        self._mixed: list[_Block] = []
-        self._own: list[_Block] = []
         self._others = list(others)
-        for parameter, owner in weights:
-            flat = owner.view(-1)
-            if bool(equal(flat, task).all()):
-                self._own.append(_Block(parameter, slice(0, flat.numel()), flat))
-                continue
-            for where in blocks(flat.numel(), flat.device):
-                own = int(equal(flat[where], task).sum())
-                if own:
-                    full = own == where.stop - where.start
-                    (self._own if full else self._mixed).append(_Block(parameter, where, flat[where]))
-        self._parameters = [block.weights for block in self._mixed + self._own] + self._others
+        pairs = [(parameter, owner.view(-1)) for parameter, owner in weights]
+        self._weights = [parameter for parameter, _ in pairs]
+        self._layers = [list(stretches(parameter, owner, task)) for parameter, owner in pairs]
+        every = [stretch for layer in self._layers for stretch in layer]
+        device = (self._weights + self._others)[0].device
+        room = block_size(device)
+        few = [s for s in every if s.own <= FEW * s.values.numel()]
+        mixed = [s for s in every if not s.whole and s.own > FEW * s.values.numel()]
+        self._whole = [s for s in every if s.whole]
+        in_place = [Mixed(group, task) for group in grouped(mixed, lambda s: s.values.numel(), room)]
+        gathered = [Few(group, task) for group in grouped(few, lambda s: s.own, room)]
+        # scratch of one group, made once: what is allocated and freed between the optimizer's tensors splits the heap
+        share_scratch(in_place, lambda s: s.values.numel(), (torch.int32, torch.int32, torch.bool), device)
+        share_scratch(gathered, lambda s: s.own, (torch.float32, torch.float32, torch.int64), device)
+        self._groups: list[Mixed | Few] = [*in_place, *gathered]
+        self._parameters = [stretch.stepped for stretch in every] + self._others
         self.optimizer = make(self._parameters)
-        (self._group,) = self.optimizer.param_groups
-        largest = max((block.weights.numel() for block in self._mixed), default=0)
-        device = self._parameters[0].device
-        # scratch of one block, made once: what is allocated and freed between the optimizer's tensors splits the heap
-        self._before = torch.empty(largest, dtype=torch.int32, device=device)
-        self._sealed = torch.empty(largest, dtype=torch.int32, device=device)
+        (self._settings,) = self.optimizer.param_groups
 
     def set_lr(self, lr: float) -> None:
-        self._group["lr"] = lr
+        self._settings["lr"] = lr
 
     def zero_grad(self) -> None:
-        for parameter in {id(b.parameter): b.parameter for b in self._mixed + self._own}.values():
-            parameter.grad = None
-        for parameter in self._others:
+        for parameter in self._weights + self._others:
             parameter.grad = None
 
     def gradient_norm(self) -> float:
         """The 2-norm of the gradient of all that is trained; what belongs to sealed tasks does not count."""
-        squares = [self._square(block) for block in self._mixed]
-        for block in self._own:
-            block.take_gradient()
-            squares.append(_square(block.weights.grad))
-            block.weights.grad = None
-        squares += [_square(parameter.grad) for parameter in self._others]
-        return float(torch.stack([s for s in squares if s is not None]).sum().sqrt()) if squares else 0.0
-
-    def _square(self, block: _Block) -> Tensor | None:
-        block.take_gradient()
-        gradient, block.weights.grad = block.weights.grad, None
-        if gradient is None:
-            return None
-        own = full_mask(equal(block.owner, self.task), out=self._sealed[: gradient.numel()])
-        mine = torch.bitwise_and(bits(gradient.contiguous()), own, out=self._before[: gradient.numel()])
-        return _square(mine.view(torch.float32))
+        gradients = [s.gradient() for s in self._whole] + [parameter.grad for parameter in self._others]
+        squares = [square_of(gradient) for gradient in gradients if gradient is not None]
+        squares += [group.square() for group in self._groups]
+        return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
 
     def step(self, factor: float = 1.0) -> None:
         """One step of the optimizer on the gradients that the parameters hold now, times a factor."""
         if factor != 1.0:
-            for gradient in self._gradients():
-                gradient.mul_(factor)
+            for parameter in self._weights + self._others:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
         try:
-            for block in self._mixed:
-                block.take_gradient()
-                now = bits(block.weights.data)
-                before = self._before[: now.numel()].copy_(now)
-                self._step([block.weights])
-                sealed = full_mask(differ(block.owner, self.task), out=self._sealed[: now.numel()])
-                now.bitwise_xor_(before.bitwise_xor_(now).bitwise_and_(sealed))  # changed bits back where not our own
-                block.weights.grad = None
-            for block in self._own:
-                block.take_gradient()
-            self._step([block.weights for block in self._own] + self._others)
-            for block in self._own:
-                block.weights.grad = None
+            for group in self._groups:
+                group.step(self._optimize)
+            for stretch in self._whole:
+                stretch.stepped.grad = stretch.gradient()
+            self._optimize([s.stepped for s in self._whole] + self._others)
         finally:
-            self._group["params"] = self._parameters
+            self._settings["params"] = self._parameters
+            for layer in self._layers:
+                for stretch in layer:
+                    stretch.stepped.grad = None
 
-    def _gradients(self) -> list[Tensor]:
-        """The gradients of all that is trained, each once; those of mixed layers whole."""
-        unique = {id(p): p for p in (*(b.parameter for b in self._mixed + self._own), *self._others)}
-        return [p.grad for p in unique.values() if p.grad is not None]
-
-    def _step(self, parameters: list[nn.Parameter]) -> None:
-        self._group["params"] = parameters
+    def _optimize(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._settings["params"] = parameters
         self.optimizer.step()
 
+    # -- to be gone on with -------------------------------------------------------------------------------------
+
     def state(self) -> dict[str, Tensor]:
-        """The optimizer's tensors by name, for a checkpoint. `restore` takes them back."""
-        found = {}
-        for index, parameter in enumerate(self._parameters):
-            for name, value in self.optimizer.state.get(parameter, {}).items():
-                if isinstance(value, Tensor):
-                    found[f"{index}.{name}"] = value
+        """The optimizer's tensors by layer and name, for a checkpoint: of the open task's weights alone, in order.
+
+        They are the same however the layers are cut into stretches, here or on another device.
+        """
+        found: dict[str, Tensor] = {}
+        for index, layer in enumerate(self._layers):
+            for name in self._names(layer[0].stepped) if layer else ():
+                parts = [self._own_state(stretch, name) for stretch in layer]
+                found[f"{index}.{name}"] = torch.cat(parts) if parts[0].dim() else parts[0]
+        for index, parameter in enumerate(self._others, len(self._layers)):
+            found |= {f"{index}.{name}": self.optimizer.state[parameter][name] for name in self._names(parameter)}
         return found
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take back what `state` gave; weights, owners and settings must be the same."""
         for key, value in state.items():
-            index, name = key.split(".", 1)
-            parameter = self._parameters[int(index)]
-            keeps_host = value.dim() == 0  # step counters, where the optimizer itself keeps them
-            self.optimizer.state[parameter][name] = value.clone() if keeps_host else value.to(parameter.device).clone()
+            number, name = key.split(".", 1)
+            index = int(number)
+            if index >= len(self._layers):
+                parameter = self._others[index - len(self._layers)]
+                self.optimizer.state[parameter][name] = self._placed(value, parameter)
+                continue
+            layer = self._layers[index]
+            parts = value.split([s.own for s in layer]) if value.dim() else [value] * len(layer)
+            for stretch, part in zip(layer, parts, strict=True):
+                restored = self._placed(part, stretch.stepped)
+                if part.dim() and restored.numel() != stretch.stepped.numel():
+                    own = positions(stretch.owner, self.task).long()
+                    restored = torch.zeros_like(stretch.values, dtype=part.dtype).scatter_(0, own, restored)
+                self.optimizer.state[stretch.stepped][name] = restored
 
+    def _names(self, parameter: nn.Parameter) -> list[str]:
+        """What the optimizer keeps of a parameter, in tensors."""
+        return [name for name, value in self.optimizer.state.get(parameter, {}).items() if isinstance(value, Tensor)]
 
-def _square(gradient: Tensor | None) -> Tensor | None:
-    """The sum of squares, as a tensor without dimensions."""
-    return None if gradient is None else torch.linalg.vector_norm(gradient, dtype=torch.float32).square()
+    def _own_state(self, stretch: Stretch, name: str) -> Tensor:
+        value: Tensor = self.optimizer.state[stretch.stepped][name]
+        if not value.dim() or value.numel() == stretch.own:
+            return value
+        return value[positions(stretch.owner, self.task).long()]
+
+    def _placed(self, value: Tensor, parameter: nn.Parameter) -> Tensor:
+        """A copy where the optimizer keeps it: step counters stay on the host, unless it is fused."""
+        moves = value.dim() or self._settings.get("fused") or self._settings.get("capturable")
+        return value.to(parameter.device, copy=True) if moves else value.clone()

@@ -9,7 +9,7 @@ network.open_task(classes=3)                     # task 2 takes all that is free
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from packnet_core import digests, layers, owners, pruning
+from packnet_core.blockwise import blocks
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.records import MOST_TASKS, Own
 
@@ -164,6 +165,24 @@ class PackedNetwork:
         with self._holding(values, task) as model:
             yield model
 
+    @torch.inference_mode()
+    def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:
+        """What each of some images is answered by its own task: the logits, one float32 tensor [classes] an image.
+
+        `images` is N×C×S×S as the network takes them, `tasks` the N indices of their tasks, from 1. Images are grouped
+        by task, so that each task's view is made once. Raises RequestError for an index that is no task's.
+        """
+        wanted = torch.as_tensor(tasks)
+        if wanted.shape != images.shape[:1] or not bool(((wanted >= 1) & (wanted <= self.tasks)).all()):
+            raise RequestError(f"each of the {len(images)} images needs a task from 1 to {self.tasks}, and has {tasks}")
+        answers: list[Tensor] = [images] * len(images)  # all to be replaced
+        for task in wanted.unique().tolist():
+            rows = (wanted == task).nonzero().flatten()
+            with self.viewing(task) as model:
+                for row, logits in zip(rows.tolist(), model(images[rows.to(images.device)]), strict=True):
+                    answers[row] = logits
+        return answers
+
     @contextmanager
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
         """The model as the open task would see it right after `prune(ratios)`, likewise; on a copy of the weights.
@@ -201,8 +220,8 @@ class PackedNetwork:
         """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
 
         These are its head; for the first task the shared rest, unless `only` some layers are to be trained (§5.4);
-        for later ones what they have of their own of it. All else is frozen, running statistics too (§3). Dropout
-        stays as the network has it.
+        for later ones what they have of their own of it. All else is frozen, running statistics too (§3), and so are
+        layers that have none of its weights: they get no gradient. Dropout stays as the network has it.
         """
         self.model.train()
         self.model.requires_grad_(False)
@@ -210,7 +229,9 @@ class PackedNetwork:
         trained = list(self.heads[self.open - 1].parameters())
         trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
-        chosen = (weight for name, weight in self.weights.items() if only is None or name in only)
+        chosen = (
+            weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
+        )
         for parameter in (*trained, *chosen):
             parameter.requires_grad_(True)
         return trained
@@ -218,6 +239,11 @@ class PackedNetwork:
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
         """What of the rest changes while the open task is trained, by name: parameters and running statistics."""
         return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
+
+    def _owns(self, name: str) -> bool:
+        """Whether the open task owns a weight of a layer."""
+        flat = self.owners[name].view(-1)
+        return any(owners.count(flat[block], self.open) for block in blocks(flat.numel(), flat.device))
 
     def restore_view(self) -> None:
         """Put the newest task's rest and head in their places in the model."""

@@ -30,9 +30,26 @@ def equal(values: Tensor, value: int) -> Tensor:
     return torch.from_numpy(values.numpy() == value) if values.device.type == "cpu" else values == value
 
 
-def differ(values: Tensor, value: int) -> Tensor:
-    """`values != value`, likewise."""
-    return torch.from_numpy(values.numpy() != value) if values.device.type == "cpu" else values != value
+def differ(values: Tensor, value: int, out: Tensor) -> Tensor:
+    """`values != value` in `out`, likewise."""
+    if values.device.type != "cpu":
+        return torch.ne(values, value, out=out)
+    np.not_equal(values.numpy(), value, out=out.numpy())
+    return out
+
+
+def positions(owner: Tensor, task: int) -> Tensor:
+    """Where in a stretch of owners a task's are: int32, ascending."""
+    if owner.device.type != "cpu":
+        return torch.nonzero(owner == task).view(-1).int()
+    return torch.from_numpy(np.flatnonzero(owner.numpy() == task).astype(np.int32))
+
+
+def count(owner: Tensor, task: int) -> int:
+    """How many weights of a stretch a task owns."""
+    if owner.device.type != "cpu":
+        return int((owner == task).sum())
+    return int(np.count_nonzero(owner.numpy() == task))
 
 
 def less(values: Tensor, value: int) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from packnet_core.blockwise import blocks, on_threads
+from packnet_core.blockwise import BLOCK, blocks, on_threads
 from packnet_core.errors import Diverged
 from packnet_core.owners import Bytes, bits, equal, full_mask, less
 
@@ -58,16 +58,19 @@ def _bracketed(values: Ints, owners: Bytes, task: int, ratio: float, layer: str)
     def count(stretch: Iterator[slice]) -> tuple[int, int, list[Ints]]:
         total = below = 0
         inside = []
+        keys = np.empty(BLOCK["cpu"], values.dtype)  # made once: memory that is new to a process is slow
+        flags = np.empty((3, BLOCK["cpu"]), np.bool_)
         for block in stretch:
-            key = values[block] & MAGNITUDE
-            own = owners[block] == task
+            key = np.bitwise_and(values[block], MAGNITUDE, out=keys[: block.stop - block.start])
+            own, within, smaller = flags[:, : key.size]
+            np.equal(owners[block], task, out=own)
             total += int(np.count_nonzero(own))
             if key.max() >= INFINITE and bool((own & (key >= INFINITE)).any()):
                 raise Diverged(f"{layer} has weights that are NaN or infinite; nothing was pruned")
-            within = key < high
+            np.less(key, high, out=within)
             within &= own
             if low:
-                smaller = key < low
+                np.less(key, low, out=smaller)
                 smaller &= own
                 below += int(np.count_nonzero(smaller))
                 within ^= smaller

@@ -34,12 +34,14 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
             if not (interrupted and goes_on):
                 _check_recipe(open_task(document, "trained"), command)
         case Evaluate():
-            for name in command.tasks:
+            for name in (*command.tasks, *command.sources):
                 document.index(name)
             if not document.tasks:
                 raise RequestError("there is no task to evaluate yet; add one with: packnet add FILE TASK --data DATA")
+            if (command.data is not None) + bool(command.sources) + (command.mixed is not None) > 1:
+                raise RequestError("give other data in one way: --data for one task, TASK=DATA for several, or --mixed")
             if command.data is not None and len(command.tasks or document.tasks) != 1:
-                raise RequestError("other data can be given for one task at a time; name the task")
+                raise RequestError("other data can be given for one task at a time with --data; or give TASK=DATA")
         case Preview():
             open_task(document, "pruned")
             for ratio in command.ratios:

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from packnet_core import checkpoint, tasks
 from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.comparisons import compare
-from packnet_core.data.loading import TaskData, load, load_test
+from packnet_core.data.images import Images
+from packnet_core.data.loading import TaskData, load, load_mixed, load_test
 from packnet_core.engine.places import Places
 from packnet_core.errors import Diverged, FileError, RequestError
-from packnet_core.events import Checked, Event, Note, Occupancy, PhaseStarted, Saved
+from packnet_core.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Saved
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.phases import changed_recipe
@@ -123,21 +124,39 @@ class Workspace(Prunings):
         yield occupancy
 
     def _evaluate(self, command: Evaluate) -> Iterator[Event]:
-        names = command.tasks or [task.name for task in self.document.tasks]
+        mixed = self._mixed(command)
+        names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in self.document.tasks]
+        wrong, count = 0.0, 0
         for name in names:
             index = self.document.index(name)
             task = self.document.tasks[index - 1]
-            source = command.data or task.data.source
-            images = self._kept(load_test, source, input=self.document.input, classes=task.classes,
-                                crop=task.data.crop)  # fmt: skip
+            source = command.sources.get(name) or command.data or task.data.source
+            images = mixed[name] if mixed else self._kept(
+                load_test, source, input=self.document.input, classes=task.classes, crop=task.data.crop
+            )  # fmt: skip
             yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
-            yield from evaluate(self.network, index, name, images)
+            for event in evaluate(self.network, index, name, images):
+                if isinstance(event, Evaluated):
+                    wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images
+                yield event
+        if command.elsewhere and len(names) > 1:
+            yield Note(text=f"together: {wrong / count:.2f} % of {count:,} images wrong")
         for name, ok in self._digests(max(self.document.index(name) for name in names)):  # results do not wait for it
             if name in names:
                 yield Checked(task=name, ok=ok)
             if name in names and not ok:
                 text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
                 yield Note(text=text, level="warning")
+
+    def _mixed(self, command: Evaluate) -> dict[str, Images]:
+        """The images of a mixed data set, task by task."""
+        if command.mixed is None:
+            return {}
+        known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}
+        images = self._kept(load_mixed, command.mixed, input=self.document.input, tasks=known)
+        if missing := [name for name in command.tasks if name not in images]:
+            raise RequestError(f"{command.mixed} has no images of task {missing[0]!r}; of {', '.join(images)}")
+        return images
 
     def _preview(self, command: Preview) -> Iterator[Event]:
         task = tasks.open_task(self.document, "pruned")

@@ -6,6 +6,7 @@ A job that was done by more than one process (stopped, then gone on with) is as 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from packnet_core import recipes
 from packnet_core.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train
 from packnet_core.errors import RequestError
 from packnet_core.events import (
@@ -124,7 +125,8 @@ class Runs:
             case Drop(task=task):
                 return replace(run, tasks=(printable(task),))
             case Evaluate(tasks=tasks):
-                return replace(run, tasks=tuple(map(printable, tasks)), data=command.data or "")
+                data = command.data or command.mixed or ""
+                return replace(run, tasks=tuple(map(printable, tasks)), data=data)
             case Compare(tasks=tasks):
                 return replace(run, tasks=tuple(map(printable, tasks)))
             case Prune() | Train() if self._open:
@@ -139,7 +141,8 @@ class Runs:
         if added is None or not isinstance(run.command, Prune | Train):
             return run
         try:
-            recipe = added.recipe.changed(run.command.recipe)
+            named = recipes.changes(run.command.named, run.command.data or added.data)
+            recipe = added.recipe.changed({**named, **run.command.recipe})
         except RequestError:  # the job will say so
             recipe = None
         return replace(run, recipe=recipe, data=run.command.data or added.data)

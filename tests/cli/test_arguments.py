@@ -11,12 +11,13 @@ from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui import options
 from packnet_tui.cli import packnet, workbench
 from packnet_tui.commands import app
+from packnet_tui.orders import _task_and_data
 from packnet_tui.workbench import app as workbench_app
 from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
 
-WORK = ["add", "prune", "train", "eval", "preview", "drop"]
-COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "demo"]
+WORK = ["add", "prune", "train", "eval", "preview", "baseline", "drop"]
+COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "forecast", "demo", "paper"]
 
 
 @pytest.fixture
@@ -86,7 +87,9 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),
         ("prune FILE 0.5 --layer nowhere=0.5", "no layer fits 'nowhere'"),
         ("eval FILE numbers", "no task 'numbers' in this file; its tasks: digits, letters"),
-        ("eval FILE --data d.npz", "other data can be given for one task at a time"),
+        ("eval FILE --data d.npz", "other data can be given for one task at a time with --data; or give TASK=DATA"),
+        ("eval FILE digits=d.npz --mixed d.npz", "give other data in one way"),
+        ("eval FILE numbers=d.npz", "no task 'numbers' in this file"),
         ("drop FILE digits", "only the newest task, 'letters', can be dropped"),
         ("drop FILE letters", "say --yes"),
         ("export FILE numbers out.safetensors", "no task 'numbers'"),
@@ -186,7 +189,16 @@ def test_the_other_commands_ask_for_what_was_said(asked):
     assert asked("prune", "f", "0.8", "--max-drop", "0") == Prune(ratio=0.8, max_drop=0)
     assert asked("train", "f", "--epochs", "5", "--lr", "0.1") == Train(recipe={"epochs": 5, "lr": 0.1})
     assert asked("eval", "f", "a", "b") == Evaluate(tasks=("a", "b"))
+    one = {"a": "sklearn:digits", "c": "torchvision:MNIST"}
+    said = asked("eval", "f", "a=sklearn:digits", "b", "c=torchvision:MNIST")
+    assert said == Evaluate(tasks=("a", "b", "c"), sources=one)
+    assert asked("eval", "f", "--mixed", "/m.npz") == Evaluate(mixed="/m.npz")
     assert asked("drop", "f", "a", "--yes") == Drop(task="a", yes=True)
+
+
+def test_a_task_may_have_an_equals_sign_in_its_name():
+    assert _task_and_data("a=b", ["a=b", "c"]) == ("a=b", None)
+    assert _task_and_data("c=sklearn:digits", ["a=b", "c"]) == ("c", "sklearn:digits")
 
 
 def test_a_pruning_needs_a_ratio_or_what_it_may_cost(capsys):

@@ -23,19 +23,21 @@ def make(request):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """So that one layer has blocks of all three kinds: mixed, wholly the open task's, none of its."""
+    """So that one layer has blocks of all four kinds: much of the open task, little, all, none of it."""
     monkeypatch.setitem(blockwise.BLOCK, "cpu", 8)
 
 
 def layer():
     torch.manual_seed(0)
-    weight = nn.Parameter(torch.randn(4, 10))
-    owner = torch.full((40,), 2, dtype=torch.uint8)
-    owner[0:16:3] = 1  # two mixed blocks
-    owner[16:24] = 1  # one without any of task 2
+    weight = nn.Parameter(torch.randn(6, 10))
+    owner = torch.full((60,), 2, dtype=torch.uint8)
+    owner[0:16:3] = 1  # two blocks with much of task 2
+    owner[16:24] = 1  # one without any
     owner[25] = 0
+    owner[32:48] = 1  # two with little
+    owner[[33, 40, 47]] = 2
     weight.data.view(-1)[owner == 0] = 0.0
-    return weight, owner.view(4, 10)
+    return weight, owner.view(6, 10)
 
 
 def steps(make, weight, owner, bias, count, guarded=None):
@@ -50,7 +52,7 @@ def steps(make, weight, owner, bias, count, guarded=None):
 
 def test_only_the_open_tasks_weights_move(make):
     weight, owner = layer()
-    bias = nn.Parameter(torch.zeros(4))
+    bias = nn.Parameter(torch.zeros(6))
     before = weight.detach().clone()
     steps(make, weight, owner, bias, 20)
     own = owner == 2
@@ -63,7 +65,7 @@ def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
     weight, owner = layer()
     whole = torch.full_like(owner, 2)
     guarded_weight, plain_weight = nn.Parameter(weight.detach().clone()), nn.Parameter(weight.detach().clone())
-    guarded_bias, plain_bias = nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(4))
+    guarded_bias, plain_bias = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.zeros(6))
     steps(make, guarded_weight, whole, guarded_bias, 5)
     plain = make([plain_weight, plain_bias])
     for step in range(5):
@@ -75,7 +77,7 @@ def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
 
 def test_state_goes_on_where_it_was(make):
     straight, owner = layer()
-    stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(4)) for _ in "ab")
+    stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(6)) for _ in "ab")
     steps(make, straight, owner, bias, 3)
     first = steps(make, stopped, owner, other, 3)
     again = GuardedOptimizer(make, [(stopped, owner)], [other], task=2)
@@ -85,6 +87,45 @@ def test_state_goes_on_where_it_was(make):
     steps(make, straight, owner, bias, 4, one)
     steps(make, stopped, owner, other, 4, again)
     assert torch.equal(straight, stopped)
+
+
+def test_state_goes_on_in_stretches_of_another_size(make, monkeypatch):
+    """As on another device."""
+    straight, owner = layer()
+    stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(6)) for _ in "ab")
+    steps(make, straight, owner, bias, 7)
+    state = steps(make, stopped, owner, other, 3).state()
+    monkeypatch.setitem(blockwise.BLOCK, "cpu", 24)
+    again = GuardedOptimizer(make, [(stopped, owner)], [other], task=2)
+    again.restore(state)
+    zeroed = torch.linspace(-1, 1, 10)
+    for step in range(3, 7):
+        again.zero_grad()
+        ((stopped @ (zeroed * (step + 1)) + other) ** 2).sum().backward()
+        again.step()
+    assert torch.equal(straight, stopped)
+
+
+@pytest.mark.parametrize("share", [1 / 10, 1 / 2])
+def test_a_checkpoint_holds_what_is_kept_of_the_open_tasks_weights_alone(share):
+    own = torch.arange(80) < 80 * share
+    weight, owner = nn.Parameter(torch.randn(80)), own.to(torch.uint8) + 1
+    guarded = GuardedOptimizer(OPTIMIZERS["adam"], [(weight, owner[torch.randperm(80)])], [], task=2)
+    weight.grad = torch.ones(80)
+    guarded.step()
+    assert guarded.state()["0.exp_avg"].shape == (80 * share,)
+
+
+def test_where_few_are_the_tasks_no_memory_goes_to_the_others():
+    """What the optimizer holds is of the size of the free share."""
+    owner = torch.ones(80, dtype=torch.uint8)
+    owner[::10] = 2
+    weight = nn.Parameter(torch.randn(80))
+    guarded = GuardedOptimizer(OPTIMIZERS["adam"], [(weight, owner)], [], task=2)
+    weight.grad = torch.ones(80)
+    guarded.step()
+    held = sum(t.numel() for state in guarded.optimizer.state.values() for t in state.values() if t.dim())
+    assert held == 2 * 8  # two averages
 
 
 def test_weight_decay_is_what_a_gradient_mask_lets_through():

@@ -36,6 +36,17 @@ def halve(network):
     return freed
 
 
+def test_dropout_works_while_training_and_not_in_a_view(network):
+    for _ in range(2):
+        network.open_task(3)
+        network.train_mode()
+        assert network.model.dropout.training  # for later tasks too (§4: "the default dropout rates")
+        assert network.model.dropout.p == 0.5
+        with network.viewing(network.open) as model:
+            assert not model.dropout.training
+        halve(network)
+
+
 def test_first_task_owns_everything_and_starts_from_the_given_values(network):
     before = network.weights["conv.weight"].detach().clone()
     assert network.open_task(3) == 1
@@ -183,3 +194,14 @@ def recurrent():
 def test_what_cannot_be_packed_is_refused_by_layer_name(make):
     with pytest.raises(RequestError, match="layer '0'"):
         PackedNetwork(make(), "1")
+
+
+def test_a_layer_without_any_of_the_open_tasks_weights_gets_no_gradient(network):
+    network.open_task(3)
+    network.prune({"conv.weight": 0.0, "depthwise.weight": 0.5})
+    network.end_phase()
+    network.open_task(2)
+    network.train_mode()
+    network.model(images()).sum().backward()
+    assert network.weights["conv.weight"].grad is None
+    assert network.weights["depthwise.weight"].grad is not None

@@ -111,11 +111,11 @@ def path(tmp_path, data):
     return path
 
 
-def trained(path, data, recipe: Recipe) -> dict[str, torch.Tensor]:
+def trained(path, data, recipe: Recipe, **choices) -> dict[str, torch.Tensor]:
     """What a second task is, trained by a recipe on a copy of a file."""
     copy = path.with_name("copy.safetensors")
     copy.write_bytes(path.read_bytes())
-    work(copy, add("two", data, recipe=recipe))
+    work(copy, add("two", data, recipe=recipe, **choices))
     return used(copy, 2)
 
 
@@ -123,12 +123,32 @@ def trained(path, data, recipe: Recipe) -> dict[str, torch.Tensor]:
     "changes",
     [
         {"schedule": "cosine"}, {"schedule": "onecycle"}, {"warmup_epochs": 1}, {"label_smoothing": 0.2},
-        {"clip": 0.01}, {"precision": "bf16"}, {"precision": "fp16"},
+        {"clip": 0.01}, {"precision": "bf16"}, {"precision": "fp16"}, {"optimizer": "adamw"}, {"momentum": 0.5},
+        {"weight_decay": 0.1}, {"lr": 0.02}, {"epochs": 3}, {"decay_epoch": 0}, {"batch_size": 8}, {"seed": 1},
+        {"retrain_lr": 0.02}, {"retrain_epochs": 2}, {"retrain_decay_epoch": 0},
     ],
     ids=str,
 )  # fmt: skip
 def test_each_option_does_something(path, data, changes):
     assert not same(trained(path, data, QUICK), trained(path, data, replace(QUICK, **changes)))
+
+
+@pytest.mark.parametrize("choice", [{"flip": False}, {"crop": True}, {"limit": 20}, {"prune": 0.4}], ids=str)
+def test_each_choice_of_data_and_ratio_does_something(path, data, choice):
+    assert not same(trained(path, data, QUICK), trained(path, data, QUICK, **choice))
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_channels_last_is_how_images_reach_the_network(path, data, last):
+    workspace = Workspace(path)
+    formats, conv = [], workspace.network.model.conv
+    conv.register_forward_pre_hook(
+        lambda module, given: formats.append(given[0].is_contiguous(memory_format=torch.channels_last))
+        if module.weight.requires_grad and torch.is_grad_enabled() else None
+    )  # fmt: skip
+    list(workspace.run(add("two", data, recipe=replace(QUICK, channels_last=last))))
+    assert formats
+    assert set(formats) == {last}
 
 
 def test_the_memory_format_changes_no_more_than_rounding(path, data):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from packnet_core import layers
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.data.images import Images
 from packnet_core.events import Event
@@ -45,9 +46,7 @@ def consolidating(
     """The new task's cross entropy, plus strength / 2 · Σ F (w - w*)² over all older tasks."""
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        for module in shared.model.modules():
-            if getattr(module, "track_running_stats", False):
-                module.eval()
+        layers.freeze_statistics(shared.model)
         logits: Tensor = shared.model(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         weights = dict(shared.model.named_parameters())

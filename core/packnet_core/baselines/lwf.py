@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from torch import Tensor, no_grad
 from torch.nn import functional as F
 
+from packnet_core import layers
 from packnet_core.baselines.alone import NOTHING, constant, on_fixed_features
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.events import Event
@@ -31,7 +32,8 @@ def lwf(
     """Add tasks one after another; after each, the test error of every task so far. `start` is left alone.
 
     `balance` weighs the distillation (of all older tasks, summed) against the new task's loss. The first `head_epochs`
-    of a recipe's epochs, no more than all of them, train the new head alone, at the recipe's rate.
+    of a recipe's epochs, no more than all of them, train the new head alone, at the recipe's rate. Running statistics
+    of normalisation stay those of the first task.
     """
     shared = start.copy()
     for task in tasks:
@@ -63,6 +65,7 @@ def distilling(
     before.model.eval()
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        layers.freeze_statistics(shared.model)  # those of the new images would make older answers others at once
         with no_grad():
             then = before.features(images)
             wanted = [head(then) for head in before.heads]

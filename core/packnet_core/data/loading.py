@@ -1,13 +1,16 @@
 """A task's data as training needs it: opened, checked, split, and in memory where it fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from packnet_core.data import npz
 from packnet_core.data.images import Decoded, Images
+from packnet_core.data.pixels import ArrayPixels
 from packnet_core.data.sources import Part, Source, open_source, resolve
 from packnet_core.data.split import Ints, allot, choose
 from packnet_core.errors import RequestError
@@ -75,6 +78,35 @@ def load_test(source: str, input: Input, classes: tuple[str, ...], crop: bool = 
     rows = np.arange(len(test.labels))
     channels = test.pixels.channels(rows, input.channels)
     return _part(test, rows, form, channels, len(rows) * channels * form.side**2 <= MEMORY)
+
+
+def load_mixed(source: str, input: Input, tasks: Mapping[str, tuple[tuple[str, ...], bool]]) -> dict[str, Images]:
+    """A mixed data set, an .npz file whose images each name their task: the images of every task that is in it.
+
+    `tasks` has the classes of each task there is, and whether its images are cropped; labels are indices of these
+    classes. Tasks come in the order they have in `tasks`, a task's images in that of the file. Raises RequestError,
+    naming the first image that is wrong.
+    """
+    path = Path(resolve(source))
+    arrays = npz.read_mixed(path)
+    names = np.array(arrays.tasks)
+    if unknown := sorted(set(arrays.tasks) - set(tasks)):
+        raise RequestError(f"{path.name} has images of task {unknown[0]!r}; the file's tasks: {', '.join(tasks)}")
+    part = Part(arrays.labels, ArrayPixels(arrays.images, f"{npz.MIXED[0]} in {path}"))
+    found = {}
+    for name, (classes, crop) in tasks.items():
+        rows = np.flatnonzero(names == name)
+        labels = part.labels[rows]
+        wrong = rows[(labels < 0) | (labels >= len(classes))]
+        if len(wrong):
+            raise RequestError(
+                f"{path.name}: label {part.labels[wrong[0]]} at index {wrong[0]} is out of range; labels of task "
+                f"{name!r} go from 0 to {len(classes) - 1}"
+            )
+        if len(rows):
+            form, channels = _Form(input, flip=False, crop=crop), part.pixels.channels(rows, input.channels)
+            found[name] = _part(part, rows, form, channels, len(names) * channels * form.side**2 <= MEMORY)
+    return found
 
 
 def _opened(source: str, classes: tuple[str, ...] | None) -> Source:

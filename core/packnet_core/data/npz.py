@@ -3,6 +3,7 @@
 import lzma
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from packnet_core.data.split import Ints
 from packnet_core.errors import RequestError
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "classes")
+MIXED = ("images", "labels", "tasks")
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,7 @@ def read(path: Path, pixels: bool = True) -> Arrays:
 
     Raises RequestError, naming the array, where one is missing or not of the right kind or shape.
     """
-    if not zipfile.is_zipfile(path):
-        raise RequestError(f"{path} is not an .npz file; write one with numpy.savez, with {', '.join(KEYS)}")
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if missing := [key for key in KEYS if key not in file.files]:
-                raise RequestError(f"{path} has no {', '.join(missing)}; it needs {', '.join(KEYS)}")
-            for key in KEYS:
-                arrays[key] = _read_array(file, key, path, pixels or not key.endswith("images"))
-    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, MemoryError, RuntimeError) as error:
-        raise RequestError(f"{path} can't be read: {error}; write it again with numpy.savez") from None
+    arrays = _read_arrays(path, KEYS, pixels)
     return Arrays(
         _images(arrays["train_images"], f"train_images in {path}"),
         _labels(arrays["train_labels"], f"train_labels in {path}"),
@@ -50,6 +42,41 @@ def read(path: Path, pixels: bool = True) -> Arrays:
         _labels(arrays["test_labels"], f"test_labels in {path}"),
         _classes(arrays["classes"], f"classes in {path}"),
     )
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Images of several tasks: uint8 N×H×W or N×H×W×C, labels N in each one's own task, and the N tasks' names."""
+
+    images: Bytes
+    labels: Ints
+    tasks: tuple[str, ...]
+
+
+def read_mixed(path: Path) -> Mixture:
+    """Read a mixed data set. Raises RequestError as `read` does, and where the three are not of one length."""
+    arrays = _read_arrays(path, MIXED)
+    found = Mixture(
+        _images(arrays["images"], f"images in {path}"),
+        _labels(arrays["labels"], f"labels in {path}"),
+        _classes(arrays["tasks"], f"tasks in {path}"),
+    )
+    if not len(found.images) == len(found.labels) == len(found.tasks):
+        counts = f"{len(found.images)} images, {len(found.labels)} labels and {len(found.tasks)} tasks"
+        raise RequestError(f"{path} has {counts}; each image needs one of both")
+    return found
+
+
+def _read_arrays(path: Path, keys: Sequence[str], pixels: bool = True) -> dict[str, NDArray[np.generic]]:
+    if not zipfile.is_zipfile(path):
+        raise RequestError(f"{path} is not an .npz file; write one with numpy.savez, with {', '.join(keys)}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if missing := [key for key in keys if key not in file.files]:
+                raise RequestError(f"{path} has no {', '.join(missing)}; it needs {', '.join(keys)}")
+            return {key: _read_array(file, key, path, pixels or not key.endswith("images")) for key in keys}
+    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, MemoryError, RuntimeError) as error:
+        raise RequestError(f"{path} can't be read: {error}; write it again with numpy.savez") from None
 
 
 def _read_array(file: "np.lib.npyio.NpzFile", key: str, path: Path, values: bool) -> NDArray[np.generic]:

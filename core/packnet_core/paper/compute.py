@@ -138,9 +138,9 @@ class Bench:
     def alone(self, cell: Alone) -> Numbers:
         plan, start = self.plan, self._start()
         changes = dict(plan.best_changes if cell.recipe == "best" else {})
-        if plan.alone_epochs is not None:
-            changes["epochs"] = plan.alone_epochs
-            changes["decay_epoch"] = plan.alone_epochs // 2
+        epochs = plan.classifier_epochs if cell.kind == "classifier" else plan.individual_epochs
+        if epochs is not None:
+            changes |= {"epochs": epochs, "decay_epoch": epochs // 2}
         if plan.classifier_lr is not None and cell.kind == "classifier":
             changes["lr"] = plan.classifier_lr
         recipe = plan.recipe_of(cell.run, changes)

@@ -37,7 +37,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     best: dict[str, Any] = field(
         default_factory=BEST.copy
     )  # the best recipe, as `recipes` has it: what differs from `recipe` and from `Add`
-    alone_epochs: Positive | None = None  # of Classifier Only and Individual Networks; None: the recipe's
+    individual_epochs: Positive | None = None  # of Individual Networks; None: the recipe's
+    classifier_epochs: Positive | None = None  # of Classifier Only; None: the recipe's
     classifier_lr: float | None = None  # Classifier Only's own rate; None: the recipe's
     ewc_strength: float = 100.0  # of Elastic Weight Consolidation's penalty
     lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's

@@ -255,11 +255,12 @@ STEPS_BEYOND: tuple[Way, ...] = (
     Way(name="cosine", recipe={"schedule": "cosine", "retrain_lr": 1e-2}),
     _norms("norms-cosine", schedule="cosine", retrain_lr=1e-2),
     _norms("norms-onecycle", schedule="onecycle", lr=5e-2, retrain_lr=2e-2),
-    _norms("norms-cosine-smoothing", schedule="cosine", retrain_lr=1e-2, label_smoothing=0.1),
-    _norms("norms-cosine-steps", 2, schedule="cosine", retrain_lr=1e-2, retrain_epochs=2),
-    _norms("norms-cosine-longer", schedule="cosine", retrain_lr=1e-2, epochs=16, retrain_epochs=8),
-    _norms("norms-adamw", optimizer="adamw", schedule="cosine", lr=3e-3, retrain_lr=1e-3, weight_decay=1e-2),
-    _norms("norms-cosine-last", schedule="cosine", retrain_lr=1e-2, pick="last"),
+    _norms("norms-onecycle-16", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, batch_size=16),
+    _norms("norms-adamw", optimizer="adamw", schedule="onecycle", lr=5e-3, retrain_lr=2e-3, weight_decay=1e-2),
+    _norms("norms-onecycle-longer", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, epochs=16, retrain_epochs=8),
+    _norms("norms-onecycle-smoothing", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, label_smoothing=0.1),
+    _norms("norms-onecycle-steps", 2, schedule="onecycle", lr=5e-2, retrain_lr=2e-2, retrain_epochs=2),
+    _norms("norms-onecycle-last", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, pick="last"),
 )
 
 

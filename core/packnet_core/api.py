@@ -1,0 +1,287 @@
+"""The Python API: a pack file as an object, with a method for each command. Needs no torch until there is work.
+
+file = packnet_core.new("net.safetensors", "cifar_resnet20", weights="resnet20.safetensors", input_size=32)
+file.add("signs", "signs.npz", epochs=8, lr=0.02)       # train on the free weights
+file.prune(0.75)                                        # set three quarters of its weights free, retrain
+file.evaluate()                                         # {"signs": Error(top1=1.67, top5=0.0, images=418)}
+
+Every method does its work in this process, under the file's lock, and writes the file and its journal just as the
+command line does. Errors of tasks are percentages. Whatever can't be done raises a `PacknetError`: RequestError for
+what was asked wrongly, FileError for a file that is none or damaged, WorkError for work that failed; the
+file is as it was then.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packnet_core import recipes
+from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.errors import RequestError, WorkError
+from packnet_core.events import Evaluated, Event, JobFinished, Previewed
+from packnet_core.forecast import LEAST, Room, rooms
+from packnet_core.packfile.header import read_header
+from packnet_core.records import Document, Error, Recipe, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from packnet_core.network import PackedNetwork
+
+Listener = Callable[[Event], None]
+
+
+def new(
+    path: str | Path,
+    arch: str,
+    *,
+    weights: str = "none",
+    input_size: int | None = None,
+    channels: int = 3,
+    task: str | None = None,
+    data: str | Path | None = None,
+    device: str | None = None,
+    **options: Any,
+) -> "PackFile":
+    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, or "none").
+
+    `input_size` is in pixels, the images being square. With `task` and `data` the weights' own head is kept as the
+    first task, to be pruned and retrained: the paper's ImageNet network (§3); without, all weights are free, and the
+    first task that is added starts from them. `options` are those of `packnet_core.create.new`: mean, std, flip,
+    crop, limit, seed. Raises RequestError where the file exists, or network and weights do not fit.
+    """
+    from packnet_core import create
+
+    for _ in create.new(path, arch, weights=str(weights), input_size=input_size, channels=channels, task=task,
+                        data_source=None if data is None else str(data), device=device, **options):  # fmt: skip
+        pass
+    return PackFile(path, device=device)
+
+
+def open(path: str | Path, *, device: str | None = None, listen: Listener | None = None) -> "PackFile":
+    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged."""
+    return PackFile(path, device=device, listen=listen)
+
+
+class PackFile:
+    """One pack file. `device` is where work is done (None: a GPU if there is one); `listen` is called with each event.
+
+    Data is what `--data` takes: a folder, an .npz file, "torchvision:NAME", "sklearn:digits", "cub200:FOLDER" …
+    """
+
+    def __init__(self, path: str | Path, *, device: str | None = None, listen: Listener | None = None):
+        self.path = Path(path).expanduser()
+        self.device = device
+        self.listen = listen
+        self._held: tuple[object, PackedNetwork] | None = None  # a network read from the file as it was then
+        read_header(self.path)
+
+    def __repr__(self) -> str:
+        document = self.document
+        tasks = ", ".join(task.name for task in document.tasks) or "no task yet"
+        return f"<{self.path.name}: {document.architecture.name}; {tasks}; {self.free:.1%} free>"
+
+    # -- what the header says -------------------------------------------------------------------------------------
+
+    @property
+    def document(self) -> Document:
+        """All that the file says of itself, read anew: architecture, input, tasks, layers, history."""
+        return read_header(self.path).document
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, in the order they were added: phase, classes, data, recipe, ratio, error, digest."""
+        return {task.name: task for task in self.document.tasks}
+
+    @property
+    def free(self) -> float:
+        """The share of the prunable weights that nobody owns, 0 to 1."""
+        return self.document.free / self.document.weights
+
+    def forecast(self, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
+        """How many more tasks fit, pruned at `ratio`: a Room for each layer, then one for all together (§5.1)."""
+        return rooms(self.document, ratio, least)
+
+    # -- work on the file -----------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        task: str,
+        data: str | Path,
+        *,
+        prune: float | None = None,
+        recipe: Recipe | str = "",
+        own: Iterable[str] | None = None,
+        layers: Iterable[str] | None = None,
+        yes: bool = False,
+        **changes: Any,
+    ) -> Task:
+        """Train a new task on the free weights; the one before is sealed, for good (§3). Returns what it became.
+
+        With `prune` (0 to 1) it is pruned at that ratio and retrained in the same job. `recipe` is one, or a name such
+        as "paper" (§4, by the data); `own` some of "biases" (§5.3) and "norms" (§4), `layers` kinds or patterns
+        (§5.4); `changes` are fields of the Recipe (epochs, lr, batch_size, …) or of the command (steps, limit, flip,
+        crop). `yes` seals a task that is no better than chance, or gives up an interrupted job.
+
+        Raises RequestError where there is such a task, nothing is free, or the task before must be pruned first.
+        """
+        source = _source(data)
+        named: dict[str, Any] = {}
+        if isinstance(recipe, str):
+            named, recipe = recipes.additions(recipe, source), recipes.named(recipe, source)
+        mine, others = _divided(changes, ("steps", "limit", "flip", "crop"))
+        given = {"own": own, "layers": layers}
+        named |= {name: tuple(value) for name, value in given.items() if value is not None}
+        self._do(Add(task=task, data=source, recipe=recipe.changed(mine), prune=prune, device=self.device, yes=yes,
+                     **(named | others)))  # fmt: skip
+        return self.tasks[task]
+
+    def prune(
+        self,
+        ratio: float,
+        *,
+        layers: Mapping[str, float] | None = None,
+        recipe: str = "",
+        yes: bool = False,
+        **changes: Any,
+    ) -> Task:
+        """Set a share of the newest task's weights free in every layer, smallest first, and retrain (§3).
+
+        `layers` gives some layers, kinds or patterns a ratio of their own (§5.4). `changes` are fields of the Recipe
+        (retrain_epochs, retrain_lr, …) or of the command: steps (§4, end), max_drop (points of validation error;
+        `ratio` is then the largest that is tried), trials, data, limit. Raises RequestError where the task is sealed.
+        """
+        mine, others = _divided(changes, ("steps", "max_drop", "trials", "data", "limit"))
+        self._do(Prune(ratio=ratio, layers=dict(layers or {}), named=recipe, recipe=mine, device=self.device, yes=yes,
+                       **others))  # fmt: skip
+        return self.document.tasks[-1]
+
+    def train(self, *, recipe: str = "", yes: bool = False, **changes: Any) -> Task:
+        """Go on with an interrupted job; with `changes` (epochs, lr, …) train or retrain the newest task further."""
+        mine, others = _divided(changes, ("data", "limit"))
+        self._do(Train(named=recipe, recipe=mine, device=self.device, yes=yes, **others))
+        return self.document.tasks[-1]
+
+    def evaluate(
+        self,
+        *tasks: str,
+        data: Mapping[str, str | Path] | None = None,
+        mixed: str | Path | None = None,
+    ) -> dict[str, Error]:
+        """Test errors in percent (top1, and top5 where there are more than five classes) of all tasks, or of some.
+
+        `data` gives tasks other data; `mixed` is an .npz of images, labels and tasks, each image with its own task.
+        """
+        sources = {name: _source(source) for name, source in (data or {}).items()}
+        where = None if mixed is None else _source(mixed)
+        events = self._do(Evaluate(tasks=tasks, sources=sources, mixed=where, device=self.device))
+        return {event.task: event.error for event in events if isinstance(event, Evaluated)}
+
+    def preview(self, *ratios: float, images: int = 1000) -> dict[float, float]:
+        """The error in percent right after pruning at some ratios, on validation images, at most so many (Figure 4)."""
+        given = {"ratios": ratios} if ratios else {}
+        events = self._do(Preview(images=images, device=self.device, **given))
+        return {event.ratio: event.error for event in events if isinstance(event, Previewed)}
+
+    def drop(self, task: str) -> None:
+        """Take the newest task out again, without asking; its weights become free."""
+        self._do(Drop(task=task, yes=True))
+
+    def verify(self) -> bool:
+        """Whether every digest is what the header says. Raises FileError where counts or tensors contradict it."""
+        from packnet_core.verify import verify
+
+        return all(checked.ok for checked in verify(self.path))
+
+    def export(self, task: str, out: str | Path) -> Path:
+        """Write one task as a plain dense state dict, for `load_state_dict` into the same architecture."""
+        from packnet_core.export import export
+
+        export(self.path, task, out)
+        return Path(out)
+
+    # -- the network ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def viewing(self, task: str) -> Iterator["nn.Module"]:
+        """The network as a task uses it, in evaluation mode, while the context lasts (§3): N×C×S×S in, logits out.
+
+        Images are as `prepare` gives them. Raises RequestError for a name that is no task's.
+        """
+        network = self.network
+        with network.viewing(self.document.index(task)) as model:
+            yield model
+
+    def answer(self, images: "Tensor", tasks: str | Sequence[str]) -> "list[Tensor]":
+        """What each image (N×C×S×S) is answered by its own task, named N times, or once for all: N rows of logits.
+
+        Images are grouped by task, so that the network is made ready once for each.
+        """
+        names = [tasks] * len(images) if isinstance(tasks, str) else tasks
+        index = {name: self.document.index(name) for name in set(names)}
+        network = self.network
+        return network.answer(images.to(network.device), [index[name] for name in names])
+
+    def prepare(self, images: "NDArray[Any]") -> "Tensor":
+        """Images as this network takes them: uint8 N×H×W or N×H×W×C, to float32 N×C×S×S, resized and normalised."""
+        import torch
+
+        from packnet_core.data.images import Decoded, Images
+        from packnet_core.data.pixels import ArrayPixels
+
+        input, count = self.document.input, len(images)
+        pixels = ArrayPixels(images, "images")
+        raw = Decoded(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
+        ready = Images(raw, torch.arange(count), torch.zeros(count, dtype=torch.int64), input)
+        return torch.cat([batch for batch, _ in ready.batches(256, self.network.device)])
+
+    @property
+    def network(self) -> "PackedNetwork":
+        """The network with its owners and heads, on the device; read anew where the file has changed."""
+        from packnet_core.packfile import storage
+        from packnet_core.workspace import pick_device
+
+        stat = self.path.stat()
+        now = stat.st_ino, stat.st_mtime_ns, stat.st_size
+        if self._held is None or self._held[0] != now:
+            network, _ = storage.load(self.path)
+            network.to(pick_device(self.device))
+            self._held = now, network
+        return self._held[1]
+
+    def _do(self, command: Command) -> list[Event]:
+        """Have a command done. Returns its events, without those of single steps."""
+        from packnet_core import jobs
+        from packnet_core.events import Progress, TrainStep
+
+        self._held = None  # not two networks at once
+        events: list[Event] = []
+        for entry in jobs.run(self.path, command):
+            if self.listen is not None:
+                self.listen(entry.event)
+            if not isinstance(entry.event, TrainStep | Progress):
+                events.append(entry.event)
+        end = events[-1]
+        assert isinstance(end, JobFinished)
+        if end.outcome != "done":
+            raise (RequestError if end.status == RequestError.status else WorkError)(end.message)
+        return events
+
+
+def _source(data: str | Path) -> str:
+    from packnet_core.data import resolve
+
+    return resolve(str(data))
+
+
+def _divided(changes: Mapping[str, Any], others: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of a Recipe, and others of a command. Raises TypeError for what is neither, as Python does."""
+    mine = {name: value for name, value in changes.items() if name in Recipe.__struct_fields__}
+    rest = {name: value for name, value in changes.items() if name not in mine}
+    if unknown := [name for name in rest if name not in others]:
+        raise TypeError(f"{unknown[0]!r} is neither a field of the recipe nor one of {', '.join(others)}")
+    if "data" in rest:
+        rest["data"] = _source(rest["data"])
+    return mine, rest

@@ -1,0 +1,114 @@
+"""The paper's four networks, each through the whole life of three tasks at the smallest real scale, with what it costs.
+
+    python docs/experiments/four_networks.py DATA OUT [NETWORK ...]
+
+DATA holds fashion.npz, signs.npz and mnist10k.npz; 200 training and 200 test images are drawn from each. Networks have
+the full width, 32×32 images and random weights, so errors say little; that older tasks stay to the digit, and time and
+memory, say something. Every step is a `packnet` of its own. OUT gets the files, results.json and results.md.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+NETWORKS = ("vgg16", "vgg16_bn", "resnet50", "densenet121")
+TASKS = {"fashion": ("fashion.npz", 0.5), "signs": ("signs.npz", 0.75), "mnist": ("mnist10k.npz", 0.75)}  # §4: ratios
+RECIPE = ("--epochs", "1", "--lr", "0.01", "--retrain-epochs", "1", "--retrain-lr", "0.001", "--yes")
+IMAGES = 200
+
+
+class Costs:
+    """What child processes took: seconds of the clock and of processors, and the largest memory of one, in bytes."""
+
+    def __init__(self) -> None:
+        self.seconds, self.cpu, self.memory = 0.0, 0.0, 0
+
+    def packnet(self, *arguments: object) -> str:
+        """Run it. Returns what it printed; ends the script where it failed."""
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "packnet_tui.cli", *map(str, arguments)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            printed = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{printed}")
+        self.seconds += time.monotonic() - begun
+        self.cpu += usage.ru_utime + usage.ru_stime
+        self.memory = max(self.memory, usage.ru_maxrss * 1024)
+        return printed
+
+
+def draw(source: Path, target: Path) -> Path:
+    """A few of the images of a data set, drawn by a fixed seed, and its classes."""
+    arrays, rng = dict(np.load(source)), np.random.default_rng(0)
+    for part in ("train", "test"):
+        rows = np.sort(rng.permutation(len(arrays[f"{part}_labels"]))[:IMAGES])
+        for kind in ("images", "labels"):
+            arrays[f"{part}_{kind}"] = arrays[f"{part}_{kind}"][rows]
+    np.savez(target, **arrays)
+    return target
+
+
+def evaluated(costs: Costs, file: Path) -> dict[str, list[float]]:
+    """Each task's error (percent) and loss, as they are."""
+    events = [json.loads(line)["event"] for line in costs.packnet("eval", file, "--json").splitlines()]
+    return {e["task"]: [e["error"]["top1"], e["loss"]] for e in events if e["type"] == "evaluated"}
+
+
+def live(network: str, data: Path, out: Path) -> dict[str, object]:
+    """Three tasks in one network. Ends the script where an older task's error or loss is another than it was."""
+    file, work, looks = out / f"{network}.safetensors", Costs(), Costs()
+    work.packnet("new", file, "--arch", network, "--input-size", 32)
+    results: dict[str, list[float]] = {}
+    for task, (name, ratio) in TASKS.items():
+        source = draw(data / name, out / name)
+        work.packnet("add", file, task, "--data", source, "--prune", ratio, *RECIPE)
+        now = evaluated(looks, file)
+        changed = [old for old, found in results.items() if now[old] != found]
+        if changed:
+            sys.exit(f"{network}: {changed} changed with {task}: {results} before, {now} now")
+        results = now
+    looks.packnet("verify", file)
+    totals = json.loads(looks.packnet("inspect", file, "--json"))["totals"]
+    return {
+        "network": network,
+        "weights": totals["weights"],
+        "free": totals["free"],
+        "errors": {task: error for task, (error, _) in results.items()},
+        "file_bytes": file.stat().st_size,
+        "seconds": work.seconds,
+        "cpu_seconds": work.cpu,
+        "seconds_with_checks": work.seconds + looks.seconds,
+        "memory_bytes": max(work.memory, looks.memory),
+    }
+
+
+def main(data: Path, out: Path, networks: list[str]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for network in networks or NETWORKS:
+        rows.append(live(network, data, out))
+        print(json.dumps(rows[-1]), flush=True)
+        (out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
+    titles = ("network", "weights", "errors, %", "free", "file", "time", "of processors", "peak memory")
+    lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
+    for row in rows:
+        errors = " / ".join(f"{error:.2f}" for error in row["errors"].values())
+        free = 100 * row["free"] / row["weights"]
+        lines.append(
+            f"| {row['network']} | {row['weights'] / 1e6:.1f} M | {errors} | {free:.1f} % "
+            f"| {row['file_bytes'] / 1e6:.0f} MB | {row['seconds']:.0f} s | {row['cpu_seconds']:.0f} s "
+            f"| {row['memory_bytes'] / 1e9:.2f} GB |"
+        )
+    (out / "results.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,137 @@
+"""The Python API: README's own lines, what each method asks for, and that it is cheap to import."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import packnet_core as packnet
+from packnet_core import architectures
+from packnet_core.engine import journal
+from packnet_core.engine.places import Places
+from packnet_core.events import Epoch, JobStarted
+from packnet_core.packfile import storage
+from tests.worlds import images, pack_file
+
+README = Path(__file__).parents[2] / "README.md"
+QUICK = {"epochs": 2, "retrain_epochs": 1, "lr": 0.05, "batch_size": 16}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return {name: images(tmp_path / f"{name}.npz", seed=seed) for seed, name in enumerate(("one", "two"))}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return packnet.open(pack_file(tmp_path / "net.safetensors"), device="cpu")
+
+
+def commands(file) -> list:
+    return [e.event.command for e in journal.read(Places(file.path).journal) if isinstance(e.event, JobStarted)]
+
+
+def test_the_lines_of_the_readme_do_what_they_say(tmp_path, monkeypatch, capsys):
+    """Word for word, on small data sets of the same names, and for the weights a state dict of the same kind."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("fashion", "signs")):
+        images(tmp_path / f"{name}.npz", train=40, test=20, size=32, channels=3, seed=seed)
+    save_file(architectures.build("cifar_resnet20").state_dict(), "resnet20.safetensors")
+    (lines,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len([line for line in lines.splitlines() if line]) <= 12
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
+    names = {"pixels": pixels}
+    exec(lines, names)
+    file = names["file"]
+    assert [(name, task.phase, task.prune_ratio) for name, task in file.tasks.items()] == [
+        ("fashion", "sealed", 0.75), ("signs", "retrained", 0.75),
+    ]  # fmt: skip
+    assert "'fashion': Error(top1=" in capsys.readouterr().out
+    assert torch.equal(names["answers"][0], names["logits"][0]) or torch.allclose(
+        names["answers"][0], names["logits"][0], atol=1e-5
+    )
+    assert set(load_file("signs.safetensors")) == set(architectures.build("cifar_resnet20").state_dict())
+
+
+def test_importing_it_and_looking_at_a_file_is_cheap(file):
+    script = (
+        "import sys, packnet_core as packnet\n"
+        "assert not {'torch', 'numpy', 'msgspec'} & set(sys.modules)\n"
+        f"file = packnet.open({str(file.path)!r})\n"
+        "assert (file.free, file.tasks, len(file.forecast(0.5))) == (1.0, {}, len(file.document.layers) + 1)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_life_of_a_task(file, data):
+    seen = []
+    file.listen = seen.append
+    one = file.add("one", data["one"], **QUICK)
+    assert (one.phase, one.recipe.lr, one.data.source) == ("trained", 0.05, str(data["one"]))
+    assert any(isinstance(event, Epoch) for event in seen)
+    assert set(file.preview(0.5, 0.9, images=20)) == {0.5, 0.9}
+    assert file.prune(0.5, layers={"hidden": 0.25}, retrain_epochs=0).phase == "pruned"
+    assert file.train(epochs=1).phase == "retrained"
+    before = file.evaluate()
+    two = file.add("two", data["two"], prune=0.5, own=["biases"], layers=["all"], steps=2, **QUICK)
+    assert (two.phase, two.own, two.prune_ratio) == ("retrained", ("biases",), 0.5)
+    assert file.evaluate("one") == before
+    assert file.evaluate(data={"one": data["one"]}) == before
+    assert file.verify()
+    assert "one, two" in repr(file)
+    assert commands(file)[-2].sources == {"one": str(data["one"])} or commands(file)[-1].sources
+    file.drop("two")
+    assert list(file.tasks) == ["one"]
+
+
+def test_recipes_by_name_and_by_value(file, data, monkeypatch):
+    from packnet_core import recipes
+
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"epochs": 1, "lr": 0.05, "batch_size": 16, "steps": 2}})
+    task = file.add("one", data["one"], recipe="ours", prune=0.5, seed=3)
+    assert (task.recipe.epochs, task.recipe.seed, commands(file)[-1].steps) == (1, 3, 2)
+    given = packnet.Recipe(epochs=1, lr=0.02)
+    assert file.add("two", data["two"], recipe=given, epochs=2, yes=True).recipe == given.changed({"epochs": 2})
+    file.prune(0.5, recipe="ours", retrain_epochs=0)
+    assert (commands(file)[-1].named, commands(file)[-1].recipe) == ("ours", {"retrain_epochs": 0})
+
+
+def test_answers_are_the_networks_by_task(file, data):
+    for name in ("one", "two"):
+        file.add(name, data[name], prune=0.5, yes=True, **QUICK)
+    pixels = np.load(data["one"])["test_images"]
+    ready = file.prepare(pixels)
+    assert ready.shape == (30, 1, 8, 8)
+    with file.viewing("one") as model, torch.inference_mode():
+        logits = model(ready)
+    assert torch.equal(torch.stack(file.answer(ready, "one")), logits)
+    wrong = 100 * float((logits.argmax(1) != torch.from_numpy(np.load(data["one"])["test_labels"])).float().mean())
+    assert wrong == pytest.approx(file.evaluate("one")["one"].top1)  # images are prepared as an evaluation has them
+    mixed = file.answer(ready[:4], ["two", "one", "one", "two"])
+    assert torch.allclose(mixed[1], logits[1], atol=1e-5)
+    network, _ = storage.load(file.path)
+    with network.viewing(2) as model, torch.inference_mode():
+        assert torch.equal(mixed[3], model(ready[[0, 3]])[1])
+
+
+def test_what_goes_wrong_is_an_exception_of_its_kind(tmp_path, file, data):
+    with pytest.raises(packnet.FileError, match="there is no file"):
+        packnet.open(tmp_path / "none.safetensors")
+    with pytest.raises(packnet.RequestError, match="no task to be pruned"):
+        file.prune(0.5)
+    with pytest.raises(packnet.RequestError, match="lr"):
+        file.add("one", data["one"], lr=-1)
+    with pytest.raises(TypeError, match="'epocs' is neither"):
+        file.add("one", data["one"], epocs=1)
+    with pytest.raises(packnet.WorkError, match="diverged"):
+        file.add("one", data["one"], **{**QUICK, "lr": 1e30})
+    assert file.tasks == {}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        packnet.nothing  # noqa: B018
