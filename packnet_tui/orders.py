@@ -107,8 +107,8 @@ def add(
         device=device,
         yes=yes,
     )
-    named = {name: value for name, value in recipes.additions(recipe, source).items() if name not in said}
-    command = replace(command, **named)
+    named = recipes.additions(recipe, source, first=not o.task_names(ctx))
+    command = replace(command, **{name: value for name, value in named.items() if name not in said})
     return Order(file, command, json)
 
 

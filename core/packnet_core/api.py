@@ -130,7 +130,8 @@ class PackFile:
         source = _source(data)
         named: dict[str, Any] = {}
         if isinstance(recipe, str):
-            named, recipe = recipes.additions(recipe, source), recipes.named(recipe, source)
+            named = recipes.additions(recipe, source, first=not self.tasks)
+            recipe = recipes.named(recipe, source)
         mine, others = _divided(changes, ("steps", "limit", "flip", "crop"))
         given = {"own": own, "layers": layers}
         named |= {name: tuple(value) for name, value in given.items() if value is not None}

@@ -50,9 +50,10 @@ def changes(name: str, data: str) -> Settings:
     return {field: value for field, value in settings(name, data).items() if field in Recipe.__struct_fields__}
 
 
-def additions(name: str, data: str) -> Settings:
-    """Those that are fields of the command `Add`."""
-    return {field: value for field, value in settings(name, data).items() if field not in Recipe.__struct_fields__}
+def additions(name: str, data: str, first: bool = False) -> Settings:
+    """Those that are fields of the command `Add`. A file's `first` task has nothing of its own: all is."""
+    fields = set(settings(name, data)) - set(Recipe.__struct_fields__) - ({"own"} if first else set())
+    return {field: value for field, value in settings(name, data).items() if field in fields}
 
 
 def named(name: str, data: str) -> Recipe:

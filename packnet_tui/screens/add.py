@@ -72,7 +72,7 @@ class AddForm(Form[Add]):
     def _fill_in(self) -> None:
         """Put what a named recipe says into the fields, where it says something new: what is typed then stays."""
         with suppress(RequestError):
-            filled = recipe.filled(self.values())
+            filled = recipe.filled(self.values(), first=not self._picture.tasks)
             if filled != self._filled:
                 self._filled = filled
                 for name, text in filled.items():

@@ -40,7 +40,7 @@ def fields(first: bool) -> list[Field]:
         Field("limit", "limit", hint="all training images"),
         Field("device", "device", hint="a GPU, if any"),
         Field("seed", "seed", str(PAPER.seed)),
-        Field("recipe", "recipe", hint=f"or {', '.join(RECIPES)}, by the data"),
+        Field("recipe", "recipe", hint=" or ".join(RECIPES)),
     ]
 
 
@@ -93,9 +93,12 @@ def add_command(values: dict[str, str]) -> Add:
     return replace(command, **{name: value for name, value in named.items() if name not in values})
 
 
-def filled(values: dict[str, str]) -> dict[str, str]:
-    """What the recipe that is named puts into the other fields. Raises Wrong where it is none."""
-    named = recipes.settings(*_named(values))
+def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
+    """What the recipe that is named puts into the other fields, perhaps of the file's first task.
+
+    Raises Wrong where it is none.
+    """
+    named = recipes.changes(*_named(values)) | recipes.additions(*_named(values), first)
     return {
         name: " ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
         for name, value in named.items()

@@ -165,7 +165,7 @@ def test_defaults_are_the_papers_or_the_tasks_own(asked):
     assert asked("eval", "f") == Evaluate()
 
 
-def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, monkeypatch):
+def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, monkeypatch, file):
     command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper")
     assert command.recipe == recipes.named("paper", "places365:/d")
     assert command.recipe.epochs == 10
@@ -175,7 +175,7 @@ def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, mo
     asked_for = asked("train", "f", "--recipe", "paper", "--lr", "0.1", "--decay-epoch", "2")
     assert asked_for == Train(named="paper", recipe={"lr": 0.1, "decay_epoch": 2})
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
-    command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours")
+    command = asked("add", str(file), "x", "--data", "d.npz", "--recipe", "ours")
     assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
     command = asked("add", "f", "x", "--data", "d.npz", "--recipe", "ours", "--steps", "1", "--own", "biases")
     assert (command.own, command.steps) == (("biases",), 1)

@@ -94,11 +94,12 @@ def test_the_life_of_a_task(file, data):
 def test_recipes_by_name_and_by_value(file, data, monkeypatch):
     from packnet_core import recipes
 
-    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"epochs": 1, "lr": 0.05, "batch_size": 16, "steps": 2}})
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"epochs": 1, "lr": 0.05, "steps": 2, "own": ("biases",)}})
     task = file.add("one", data["one"], recipe="ours", prune=0.5, seed=3)
     assert (task.recipe.epochs, task.recipe.seed, commands(file)[-1].steps) == (1, 3, 2)
     given = packnet.Recipe(epochs=1, lr=0.02)
     assert file.add("two", data["two"], recipe=given, epochs=2, yes=True).recipe == given.changed({"epochs": 2})
+    assert task.own == ()  # the first has all of the rest
     file.prune(0.5, recipe="ours", retrain_epochs=0)
     assert (commands(file)[-1].named, commands(file)[-1].recipe) == ("ours", {"retrain_epochs": 0})
 

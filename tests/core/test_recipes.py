@@ -60,6 +60,7 @@ def test_a_recipe_may_say_what_a_task_has_of_its_own(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "ours", table)
     assert recipes.named("ours", CUBS) == Recipe(lr=0.02)
     assert recipes.additions("ours", CUBS) == {"own": ("norms",), "steps": 2}
+    assert recipes.additions("ours", CUBS, first=True) == {"steps": 2}  # which is refused where it was asked for
 
 
 def test_pruning_and_training_on_take_it_by_the_tasks_data_or_by_what_is_given():

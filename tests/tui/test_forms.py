@@ -77,6 +77,7 @@ def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
     values = {field.name: field.value for field in recipe.fields(first=False)} | {"task": "x", "data": "d.npz"}
     values |= {"recipe": "ours"}
     assert recipe.filled(values) == {"own": "norms"}
+    assert recipe.filled(values, first=True) == {}
     command = recipe.add_command(values | recipe.filled(values))
     assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
 
