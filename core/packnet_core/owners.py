@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from packnet_core.blockwise import blocks, on_threads
+from packnet_core.blockwise import BLOCK, blocks, on_threads
 from packnet_core.records import planes
 
 Bytes = NDArray[np.uint8]
@@ -108,23 +108,38 @@ def encode(owner: Bytes, tasks: int) -> Bytes:
     return out
 
 
-def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
+def decode(
+    code_planes: Bytes | None,
+    weight: NDArray[np.float32],
+    open_dense: int = 0,
+    into: NDArray[np.float32] | None = None,
+) -> Bytes:
     """Owners from bit planes (None where there is one task) and the weights they belong to, both row-major.
 
     A weight that is exactly 0.0 is free whatever its code; unless task `open_dense` (if not 0) is still dense: then
-    it owns all that no sealed task owns.
+    it owns all that no sealed task owns. `into` gets a copy of the weights on the way, of the same shape, so that
+    each is read from the file once.
     """
     flat = weight.reshape(-1)
+    copy = None if into is None else into.reshape(-1)
     words = np.empty((flat.size + 7) // 8, np.uint64)  # eight owners each
     owner = words.view(np.uint8)[: flat.size]
 
     def unpack(stretch: Iterator[slice]) -> None:
+        bit_of = np.empty(BLOCK["cpu"] // 8, np.uint64)
+        flags = np.empty(BLOCK["cpu"], np.bool_)
         for block in stretch:
+            values = flat[block]
+            if copy is not None:
+                copy[block] = values
+                values = copy[block]
             part = words[_bytes(block)]
             part[:] = ONES
             for bit, plane in enumerate(code_planes if code_planes is not None else ()):
-                part += SPREAD[plane[_bytes(block)]] << np.uint64(bit)
-            used = flat[block] != 0
+                found = SPREAD.take(plane[_bytes(block)], out=bit_of[: part.size], mode="clip")
+                found <<= np.uint64(bit)
+                part += found
+            used = np.not_equal(values, 0, out=flags[: values.size])
             owner[block] *= used
             if open_dense:
                 np.putmask(owner[block], ~used, open_dense)

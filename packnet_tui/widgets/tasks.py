@@ -83,10 +83,11 @@ class Tasks(Pane):
         picture = self.picture
         share, free = figures.percent(picture.free, picture.weights), figures.long(picture.free)
         line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
+        spare, below = self.content_size.height - self.count() - 2, []
         if width >= FULL:
-            return [*self.compared()[:1], line.append(f"   {room}", "not bold")]
-        spare = self.content_size.height - self.count() - 2
-        below = [Text(f"   {room}")] if room and spare > 0 else []
+            line.append(f"   {room}", "not bold")
+        elif room and spare > 0:
+            below = [Text(f"   {room}")]
         return [*self.compared()[: max(0, spare - len(below))], line, *below]
 
     def compared(self) -> list[Text]:

@@ -1,38 +1,69 @@
-"""Benchmarks as ratios: each case is timed in turn with its yardstick, in the same process, and their medians divided.
+"""Benchmarks as ratios: each case is timed in turn with its yardsticks, in the same process, and their medians divided.
 
-pytest tests/benchmarks                      prints the table
-pytest tests/benchmarks --benchmark-json F   keeps it, with machine and date
+`python -m tests.benchmarks` runs them, prints the table and writes it as JSON; see there for the options.
 """
 
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
+from tests.benchmarks.machine import machine
+
 RESULTS = pytest.StashKey[list["Result"]]()
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 @dataclass
 class Result:
     case: str
+    yardstick: str
     ratio: float
     spread: float  # half the distance between the quartiles of the paired ratios
     bar: float | None
     aim: float | None
     seconds: float
 
+    @property
+    def verdict(self) -> str:
+        return "" if self.bar is None else ("met" if self.ratio <= self.bar else "MISSED")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where the networks are: cpu or cuda")
+    parser.addoption("--clock", default="wall", choices=CLOCKS, help="cpu: processor time, where others work too")
+    parser.addoption("--quick", action="store_true", help="three rounds at the most")
+    parser.addoption("--results", help="where to write the table as JSON")
+
 
 def pytest_configure(config):
     config.stash[RESULTS] = []
-    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def device(request) -> torch.device:
+    return torch.device(request.config.getoption("device"))
 
 
 @pytest.fixture
-def compare(benchmark, request):
-    """Call as `compare(subject, yardstick, bar=…, aim=…)`; `before` runs untimed before each subject call."""
+def compare(benchmark, request, device):
+    """Call as `compare(subject, yardstick, bar=…, aim=…)`; `before` runs untimed before each subject call.
+
+    `also` are other yardsticks by name, without a bar.
+    """
+    clock = CLOCKS[request.config.getoption("clock")]
+
+    def seconds(work: Callable[[], object]) -> float:
+        begun = clock()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return clock() - begun
 
     def run(
         subject: Callable[[], object],
@@ -41,25 +72,27 @@ def compare(benchmark, request):
         bar: float | None = None,
         aim: float | None = None,
         before: Callable[[], object] = lambda: None,
+        also: dict[str, Callable[[], object]] | None = None,
         rounds: int = 5,
     ) -> None:
-        against: list[float] = []
+        yardsticks = {"": yardstick, **(also or {})}
+        against: dict[str, list[float]] = {name: [] for name in yardsticks}
+        times: list[float] = []
 
         def setup() -> None:
-            begun = time.perf_counter()
-            yardstick()
-            against.append(time.perf_counter() - begun)
+            for name, work in yardsticks.items():
+                against[name].append(seconds(work))
             before()
 
-        benchmark.pedantic(subject, setup=setup, rounds=rounds, warmup_rounds=1)
-        times = benchmark.stats.stats.data
-        against = against[-len(times) :]  # the first one belongs to the warm-up
-        ratio = statistics.median(times) / statistics.median(against)
-        quartiles = statistics.quantiles([a / b for a, b in zip(times, against, strict=True)], n=4)
-        spread = (quartiles[2] - quartiles[0]) / 2
-        benchmark.extra_info.update(ratio=ratio, spread=spread, bar=bar, aim=aim, yardstick=against)
-        seconds = statistics.median(times)
-        request.config.stash[RESULTS].append(Result(request.node.name, ratio, spread, bar, aim, seconds))
+        rounds = min(rounds, 3) if request.config.getoption("quick") else rounds
+        benchmark.pedantic(lambda: times.append(seconds(subject)), setup=setup, rounds=rounds, warmup_rounds=1)
+        for name, others in against.items():
+            pairs = list(zip(times[1:], others[1:], strict=True))  # the first ones belong to the warm-up
+            ratio = statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
+            quartiles = statistics.quantiles([a / b for a, b in pairs], n=4)
+            found = Result(request.node.name, name, ratio, (quartiles[2] - quartiles[0]) / 2, None if name else bar,
+                           None if name else aim, statistics.median(a for a, _ in pairs))  # fmt: skip
+            request.config.stash[RESULTS].append(found)
 
     return run
 
@@ -69,7 +102,7 @@ def note(request):
     """Put a figure that is no time in the table: `note(0.98, bar=1.06)`."""
 
     def put(ratio: float, *, bar: float | None = None, aim: float | None = None) -> None:
-        request.config.stash[RESULTS].append(Result(request.node.name, ratio, 0.0, bar, aim, 0.0))
+        request.config.stash[RESULTS].append(Result(request.node.name, "", ratio, 0.0, bar, aim, 0.0))
 
     return put
 
@@ -80,9 +113,13 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     terminalreporter.section("ratios to the yardstick (median of each, half the interquartile range)")
     for r in results:
-        verdict = "" if r.bar is None else ("met" if r.ratio <= r.bar else "MISSED")
         bar = "" if r.bar is None else f"bar {r.bar:g}"
         aim = "" if r.aim is None else f"aim {r.aim:g}"
+        case = r.case if not r.yardstick else f"{r.case} against {r.yardstick}"
         terminalreporter.write_line(
-            f"{r.case:58} {r.ratio:7.3f} ± {r.spread:<6.3f} {bar:11} {aim:10} {verdict:7} {1000 * r.seconds:9.1f} ms"
+            f"{case:66} {r.ratio:7.3f} ± {r.spread:<6.3f} {bar:11} {aim:10} {r.verdict:7} {1000 * r.seconds:9.1f} ms"
         )
+    if path := config.getoption("results"):
+        settings = {name: config.getoption(name) for name in ("device", "clock", "quick")}
+        table = {"machine": machine(), "settings": settings, "results": [asdict(r) for r in results]}
+        Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(table)) + b"\n")

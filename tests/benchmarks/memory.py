@@ -1,6 +1,7 @@
 """Peak memory of training VGG-16, in a process of its own: `python -m tests.benchmarks.memory plain|packed` prints it.
 
-Three steps at the paper's momentum, batch 4 at 64 px; `packed` trains the second task beside a sealed one.
+Three steps at the paper's momentum, batch 4 at 64 px; `packed SHARE` trains the second task beside a sealed one that
+has that share of the weights.
 """
 
 import sys
@@ -31,12 +32,12 @@ def plain() -> int:
     return sum(p.numel() for name, p in model.named_parameters() if p.dim() > 1 and not name.startswith(head))
 
 
-def packed() -> int:
+def packed(sealed: float) -> int:
     """The product's loop. Returns how many prunable weights there are."""
     model = architectures.build("vgg16", channels=3)
     network = PackedNetwork(model, architectures.find_head(model))
     network.open_task(10)
-    network.prune(dict.fromkeys(network.weights, 0.5))
+    network.prune(dict.fromkeys(network.weights, 1 - sealed))
     network.end_phase()
     network.open_task(10)
     pixels = torch.zeros(BATCH * STEPS, 3, SIZE, SIZE, dtype=torch.uint8)
@@ -51,6 +52,6 @@ def packed() -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    weights = plain() if sys.argv[1] == "plain" else packed()
+    weights = plain() if sys.argv[1] == "plain" else packed(float(sys.argv[2]))
     status = Path("/proc/self/status").read_text()  # getrusage would count what the parent held when it forked
     print(1024 * int(status.partition("VmHWM:")[2].split()[0]), weights)

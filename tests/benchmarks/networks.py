@@ -9,18 +9,33 @@ from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, E
 RATIOS = (0.5, 0.75, 0.75, 0.75)
 
 
+def second_task(arch: str, sealed: float, device: torch.device) -> PackedNetwork:
+    """A network whose newest task is open on all weights but a share that is sealed; at 0 it is the first task."""
+    torch.manual_seed(0)
+    model = architectures.build(arch, channels=3)
+    network = PackedNetwork(model, architectures.find_head(model))
+    network.to(device)
+    network.open_task(10)
+    if sealed:
+        network.prune(dict.fromkeys(network.weights, 1 - sealed))
+        network.end_phase()
+        network.open_task(10)
+    return network
+
+
 def packed(arch: str, tasks: int = 4, size: int = 224) -> tuple[PackedNetwork, Document]:
     """A network whose tasks were pruned as in the paper's Table 2; the newest is open."""
     torch.manual_seed(0)
     model = architectures.build(arch, channels=3)
     network = PackedNetwork(model, architectures.find_head(model))
-    names = ["imagenet", "cubs", "cars", "flowers"]
+    names = ["imagenet", "cubs", "cars", "flowers", *(f"task {number}" for number in range(5, tasks + 1))]
+    ratios = [*RATIOS, *[0.75] * tasks]
     for index in range(tasks):
         network.open_task(100)
         for name, weight in network.weights.items():
             own = network.owners[name] == index + 1
             weight.data[own] = torch.randn(int(own.sum())) * 0.01
-        network.prune(dict.fromkeys(network.weights, RATIOS[index]))
+        network.prune(dict.fromkeys(network.weights, ratios[index]))
         network.end_phase()
     own_digests = [network.weights_digest(index + 1) for index in range(tasks)]
     counts = network.counts()
@@ -35,7 +50,7 @@ def packed(arch: str, tasks: int = 4, size: int = 224) -> tuple[PackedNetwork, D
                 classes=tuple(f"class {i}" for i in range(100)),
                 data=Data(source="/nowhere", flip=True, limit=None, train=900, validation=100, test=500),
                 recipe=Recipe(),
-                prune_ratio=RATIOS[index],
+                prune_ratio=ratios[index],
                 error=Error(top1=20.0 + index, top5=5.0, images=500),
                 chance=99.0,
                 weights_digest=own_digests[index],

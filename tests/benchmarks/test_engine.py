@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from packnet_core import owners
+from packnet_core import architectures, owners
 from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.pruning import find_cut
-from tests.benchmarks.networks import packed
+from tests.benchmarks.networks import packed, second_task
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,11 +23,9 @@ def free_memory():
 
 
 @pytest.fixture(scope="module")
-def vgg() -> PackedNetwork:
-    """One task pruned by half, a second one open on the other half."""
-    network, _ = packed("vgg16", tasks=1, size=64)
-    network.open_task(10)
-    return network
+def vgg(device) -> PackedNetwork:
+    """A second task open on half of the weights."""
+    return second_task("vgg16", 0.5, device)
 
 
 @pytest.fixture(scope="module")
@@ -38,43 +36,38 @@ def file(tmp_path_factory):
     return path
 
 
-def sgd(parameters):
-    return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
+OPTIMIZERS = {
+    "sgd": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
+    "sgd-decay": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}),
+    "adamw": (torch.optim.AdamW, {"lr": 1e-4}),
+}
 
 
-def sgd_decay(parameters):
-    return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, weight_decay=1e-4, fused=True)
-
-
-def adamw(parameters):
-    return torch.optim.AdamW(parameters, lr=1e-4, fused=True)
-
-
-@pytest.mark.parametrize("make", [sgd_decay, adamw])
-@pytest.mark.parametrize("arch", ["vgg16", "resnet50"])
-def test_training_step(compare, arch, make):
-    network, _ = packed(arch, tasks=1, size=64)
-    network.open_task(10)
-    images, labels = torch.randn(4, 3, 64, 64), torch.randint(0, 10, (4,))
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("sealed", [0, 50, 90])
+@pytest.mark.parametrize("arch", ["vgg16", "resnet50", "vit_b_16"])
+def test_training_step(compare, device, arch, sealed, optimizer):
+    """Against the same optimizer on all weights: torch's default, and its fused one."""
+    kind, settings = OPTIMIZERS[optimizer]
+    network = second_task(arch, sealed / 100, device)
+    batch, size = (1, 224) if arch == "vit_b_16" else (4, 64)
+    images = torch.randn(batch, 3, size, size, device=device)
+    labels = torch.randint(0, 10, (batch,), device=device)
     others = network.train_mode()
     pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
-    guarded = GuardedOptimizer(make, pairs, others, network.open)
-    plain = (sgd if make is sgd_decay else torch.optim.AdamW)([*network.weights.values(), *others])
+    everything = [*network.weights.values(), *others]
+    guarded = GuardedOptimizer(lambda p: kind(p, **settings, fused=True), pairs, others, network.open)
 
-    def forward_backward():
-        torch.nn.functional.cross_entropy(network.model(images), labels).backward()
+    def steps(optimizer):
+        def once():
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network.model(images), labels).backward()
+            optimizer.step()
 
-    def subject():
-        guarded.zero_grad()
-        forward_backward()
-        guarded.step()
+        return once
 
-    def yardstick():
-        plain.zero_grad()
-        forward_backward()
-        plain.step()
-
-    compare(subject, yardstick, bar=1.07, aim=1.0, rounds=7)
+    plain, fused = kind(everything, **settings), kind(everything, **settings, fused=True)
+    compare(steps(guarded), steps(plain), also={"fused": steps(fused)}, bar=1.07, aim=1.0, rounds=7)
 
 
 def test_prune_vgg16_at_half(compare, vgg):
@@ -102,6 +95,26 @@ def test_switch_task_vgg16(compare, vgg):
             weight.data.clone()
 
     compare(subject, yardstick, bar=2.0, aim=1.3)
+
+
+def test_cold_evaluation_vgg16_four_tasks(compare, file):
+    """From the file to the first answer of an old task, against a plain network's from a file of its own."""
+    image = torch.randn(1, 3, 224, 224)
+    plain = file.with_name("plain.safetensors")
+    save_file({name: t for name, t in load_file(file).items() if not name.startswith("packnet.")}, plain)
+
+    def subject():
+        network, _ = storage.load(file)
+        with network.viewing(1) as model, torch.inference_mode():
+            return model(image)
+
+    def yardstick():
+        model = architectures.build("vgg16", channels=3, initialise=False)
+        model.load_state_dict(load_file(plain), strict=False)
+        with torch.inference_mode():
+            return model.eval()(image)
+
+    compare(subject, yardstick, rounds=3)
 
 
 def test_load_vgg16_four_tasks(compare, file):

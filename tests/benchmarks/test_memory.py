@@ -3,15 +3,18 @@
 import subprocess
 import sys
 
+import pytest
 
-def peak(kind: str) -> tuple[int, int]:
+
+def peak(*kind: str) -> tuple[int, int]:
     """Bytes at the most, and prunable weights."""
-    command = [sys.executable, "-m", "tests.benchmarks.memory", kind]
+    command = [sys.executable, "-m", "tests.benchmarks.memory", *kind]
     memory, weights = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return int(memory), int(weights)
 
 
-def test_training_memory_vgg16_bytes_a_weight_more(note):
+@pytest.mark.parametrize("sealed", ["0.5", "0.9"])
+def test_training_memory_vgg16_bytes_a_weight_more(note, sealed):
     """At most one: the owner of each weight."""
-    ours, weights = peak("packed")
+    ours, weights = peak("packed", sealed)
     note((ours - peak("plain")[0]) / weights, bar=1.0, aim=0.0)

@@ -38,12 +38,14 @@ def screen_while_training(folder: Path):
     data = images(folder / "data.npz", classes=10, train=2000, test=200, size=32, channels=3)
     with client.start(path) as engine:
         job = engine.submit(add("cars", data, recipe=Recipe(epochs=1000)))
-        screen = opened(path, folder)
-        screen.read_until("TRAIN")
-        until_event(path, TrainStep, job, count=20)
-        yield screen
-        screen.type("q")
-        engine.leave()
+        try:
+            screen = opened(path, folder)
+            screen.read_until("TRAIN")
+            until_event(path, TrainStep, job, count=20)
+            yield screen
+            screen.type("q")
+        finally:
+            engine.leave()
 
 
 def opened(path: Path, folder: Path) -> Terminal:

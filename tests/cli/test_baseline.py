@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from packnet_core.events import Entry, PhaseStarted, Progress
 from packnet_tui.cli import packnet
+from packnet_tui.progress import Bars
 from tests.worlds import add, images, pack_file, work
 
 
@@ -35,3 +37,27 @@ def test_every_event_is_a_line_of_json(path, capsys):
 def test_an_unknown_method_is_refused(path, capsys):
     assert packnet(["baseline", "magic", str(path)]) == 2
     assert "magic" in capsys.readouterr().err
+
+
+def test_its_bar_is_of_a_comparison_all_along(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bars = Bars()
+    for event in (
+        PhaseStarted(phase="compare", task="cars", epochs=0, images=40),
+        Progress(task="cars", done=20, images=40),
+        Progress(task="cars", done=5794, images=5794),
+    ):
+        bars.show(Entry(at=0.0, job=1, event=event))
+    bars.close()
+    shown = capsys.readouterr().out
+    assert "comparing cars" in shown
+    assert "evaluating" not in shown
+
+
+def test_inspect_tells_of_it(path, capsys):
+    assert packnet(["baseline", "individual", str(path), "second", "--epochs", "1", "--json"]) == 0
+    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    (found,) = [event["error"] for event in events if event["type"] == "compared"]
+    assert packnet(["inspect", str(path), "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)["tasks"][1]
+    assert found.items() <= second["comparisons"]["individual"].items()

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from rich.cells import cell_len
 
-from packnet_core.events import Evaluated, Note
+from packnet_core.events import Compared, Evaluated, Note
 from packnet_core.records import Error
 from packnet_tui.cli import packnet
 from packnet_tui.tables import aligned
@@ -23,6 +23,10 @@ def facts(path, capsysbinary) -> dict:
 
 def evaluated(task: str, top1: float) -> Evaluated:
     return Evaluated(task=task, error=Error(top1=top1, top5=None, images=50), loss=0.5, seconds=1)
+
+
+def compared(task: str, baseline: str, top1: float) -> Compared:
+    return Compared(task=task, baseline=baseline, error=Error(top1=top1, top5=None, images=50))
 
 
 def test_json_is_as_promised(file, capsysbinary):
@@ -93,6 +97,32 @@ def test_evaluations_of_a_dropped_namesake_or_a_former_file_are_not_this_tasks(t
     assert [bool(task["last_evaluation"]) for task in facts(path, capsysbinary)["tasks"]] == [True, False]
     handmade.write(path, handmade.document(history=[{"at": far, "task": None, "what": "new tiny:net"}]))
     assert [bool(task["last_evaluation"]) for task in facts(path, capsysbinary)["tasks"]] == [False, False]
+
+
+def test_what_a_task_was_compared_with_comes_from_the_journal_too(file, capsysbinary):
+    old = [compared("letters", "individual", 25.0), compared("gone", "individual", 1.0)]
+    new = [compared("letters", "individual", 20.0), compared("letters", "classifier", 60.0), Note(text='"compared"')]
+    handmade.journal(file, *old, *new).close()
+    first, second = facts(file, capsysbinary)["tasks"]
+    assert "comparisons" not in first
+    found = second["comparisons"]
+    assert {name: error["top1"] for name, error in found.items()} == {"classifier": 60.0, "individual": 20.0}
+    assert set(found["individual"]) == {"top1", "top5", "images", "when"}
+    assert packnet(["inspect", str(file)]) == 0
+    assert capsysbinary.readouterr().out.decode().split("\n\n")[2].splitlines() == [
+        "task     error  classifier  individual  closes",
+        "letters  30.00       60.00       20.00    75 %",
+    ]
+
+
+def test_comparisons_of_a_dropped_namesake_are_not_this_tasks(tmp_path, capsysbinary):
+    history = [
+        {"at": 1000.0, "task": None, "what": "new tiny:net"},
+        {"at": 4e9, "task": "letters", "what": "drop letters"},
+    ]
+    path = handmade.write(tmp_path / "a.safetensors", handmade.document(history=history))
+    handmade.journal(path, compared("letters", "individual", 20.0), compared("digits", "lwf", 40.0)).close()
+    assert ["comparisons" in task for task in facts(path, capsysbinary)["tasks"]] == [True, False]
 
 
 def test_tables_are_aligned_and_fit_80_columns(file, capsys, monkeypatch):

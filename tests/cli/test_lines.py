@@ -5,6 +5,7 @@ import pytest
 from packnet_core.commands import Add
 from packnet_core.events import (
     Checked,
+    Compared,
     EngineLeft,
     EngineStarted,
     Entry,
@@ -80,6 +81,14 @@ LINES = [
     (
         Evaluated(task="cubs", error=Error(top1=12.3, top5=None, images=10), loss=1, seconds=1),
         "cubs: test error 12.30 % of 10 images",
+    ),
+    (
+        Compared(task="cubs", baseline="individual", error=Error(top1=12.3, top5=None, images=10)),
+        "cubs: test error 12.30 % by an Individual Network",
+    ),
+    (
+        Compared(task="cubs", baseline="lwf", error=Error(top1=12.3, top5=None, images=10), after="cars"),
+        "cubs: test error 12.30 % by Learning without Forgetting, after cars",
     ),
     (Saved(bytes=571_000_000), "saved, 571.0 MB"),
     (Note(text="going on"), "going on"),

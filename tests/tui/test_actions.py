@@ -64,7 +64,7 @@ def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
 
 def test_all_that_changes_something_needs_the_engine():
     assert {each.name for each in ACTIONS if each.works} == {
-        "add", "prune", "train", "evaluate", "evaluate_all", "stop", "drop",
+        "add", "prune", "train", "evaluate", "evaluate_all", "compare", "stop", "drop",
     }  # fmt: skip
 
 
@@ -91,6 +91,8 @@ async def test_help_and_palette_name_every_action(tmp_path):
         ("train", picture(OPEN, events=[JobStarted(command=Evaluate(), pid=1, device="cpu")]), "eval is not done yet"),
         ("evaluate", picture(), "there is no task yet; a adds one"),
         ("evaluate_all", picture(), "there is no task yet; a adds one"),
+        ("compare", picture(), "there is nothing to compare yet"),
+        ("compare", picture(OPEN), "the first task is what the others begin with; a adds one"),
         ("stop", picture(OPEN), "no job runs"),
         ("drop", picture(), "there is no task yet"),
         ("drop", picture(OPEN), "the first task stays"),
@@ -114,6 +116,7 @@ def test_what_makes_no_sense_now_is_said_with_what_to_do(method, shown, says):
         ("train", picture(interrupted=Add(task="cars", data="/data/cars"))),
         ("evaluate", picture(*SEALED)),
         ("evaluate_all", picture(*SEALED)),
+        ("compare", picture(*SEALED)),
         ("stop", picture(events=[JobQueued(command=Evaluate())])),
         ("drop", picture(*SEALED)),
     ],

@@ -10,7 +10,7 @@ from tests.tui import made_up
 from tests.tui.made_up import append, at_rest, entries, running
 from tests.tui.still import dense, empty, opened, sealed
 
-ALL = ("a", "p", "t", "e", "E", "x", "d")
+ALL = ("a", "p", "t", "e", "E", "b", "x", "d")
 
 
 @pytest.mark.parametrize(("keys", "name"), [(["e"], "cars"), (["2", "k", "e"], "cubs"), (["2", "g", "e"], "imagenet")])
@@ -66,6 +66,7 @@ async def test_readonly_refuses_with_a_word_and_starts_no_engine(tmp_path, key):
         (empty, "t", "there is no task yet; a adds one"),
         (empty, "e", "there is no task yet; a adds one"),
         (empty, "E", "there is no task yet; a adds one"),
+        (empty, "b", "there is nothing to compare yet: the first task is what the others begin with; a adds one"),
         (empty, "x", "no job runs"),
         (empty, "d", "there is no task yet"),
         (sealed, "p", "cubs is sealed, and no task is open; a adds one"),

@@ -52,16 +52,23 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
         for name, tensor in (*network.weights.items(), *network.rest.items()):
             if name not in header.tensors:
                 raise FileError(f"{path.name}: tensor {name!r} is missing")
-            _fill(tensor, file.get_tensor(name), name, path)
+            source = file.get_tensor(name)
+            _check_like(tensor, source, name, path)
+            if name not in network.weights:
+                tensor.data.copy_(source)
+                continue
+            # NumPy asks for large pages: memory that is new to a process takes less time so
+            weight = np.empty(source.shape, np.float32)
+            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy(), into=weight))
+            tensor.data = torch.from_numpy(weight)
         for index, task in enumerate(document.tasks, 1):
             head = nn.Linear(network.features, len(task.classes))
-            _fill(head.weight, file.get_tensor(f"{HEAD}{index}.weight"), f"head of {task.name}", path)
-            _fill(head.bias, file.get_tensor(f"{HEAD}{index}.bias"), f"head of {task.name}", path)
+            for part in ("weight", "bias"):
+                source = file.get_tensor(f"{HEAD}{index}.{part}")
+                _check_like(getattr(head, part), source, f"head of {task.name}", path)
+                getattr(head, part).data.copy_(source)
             network.heads.append(head)
             network.own.append(_read_own(file, header, network, index, path))
-        for name in wanted:
-            weight = network.weights[name].detach().numpy()
-            network.owners[name] = torch.from_numpy(read_owners(file, header, name, weight))
     network.open = len(document.tasks) if document.open_task else 0
     network.restore_view()
     counted = network.counts()
@@ -197,14 +204,22 @@ def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: in
     return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
 
 
-def read_owners(file: safe_open, header: Header, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
-    """The owners of one layer from an open file, and its weights: uint8 in the layer's shape."""
+def read_owners(
+    file: safe_open,
+    header: Header,
+    name: str,
+    weight: NDArray[np.float32],
+    into: NDArray[np.float32] | None = None,
+) -> owners.Bytes:
+    """The owners of one layer from an open file, and its weights (copied `into`): uint8 in the layer's shape."""
     document = header.document
     if not document.tasks:
+        if into is not None:
+            into[...] = weight
         return np.zeros(weight.shape, np.uint8)
     dense = len(document.tasks) if name in dense_layers(document) else 0
     planes = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
-    return owners.decode(planes, weight, dense)
+    return owners.decode(planes, weight, dense, into)
 
 
 def _tensors(path: Path) -> safe_open:
@@ -214,19 +229,12 @@ def _tensors(path: Path) -> safe_open:
         raise FileError(f"{path.name} can't be read: {error}") from None
 
 
-def _fill(target: Tensor, source: Tensor, name: str, path: Path) -> None:
+def _check_like(target: Tensor, source: Tensor, name: str, path: Path) -> None:
     if target.shape != source.shape or target.dtype != source.dtype:
         raise FileError(
             f"{path.name}: {name!r} is {source.dtype} {list(source.shape)}, and its network has {target.dtype} "
             f"{list(target.shape)}"
         )
-    into, out_of = target.detach().view(-1).numpy(), source.view(-1).numpy()
-
-    def copy(stretch: Iterator[slice]) -> None:
-        for block in stretch:
-            into[block] = out_of[block]
-
-    on_threads(copy, into.size)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

@@ -1,0 +1,44 @@
+"""python -m tests.benchmarks: run the benchmarks, print the table of ratios, write it as JSON.
+
+python -m tests.benchmarks                              everything on the CPU
+python -m tests.benchmarks --device cuda                the core's cases on a GPU, in one run of some minutes
+python -m tests.benchmarks --clock cpu --quick          on a machine that others use too: processor time
+python -m tests.benchmarks --growth                     how costs grow with tasks and weights
+python -m tests.benchmarks -k "step and resnet50"       some; whatever else is given goes to pytest
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--out", type=Path, help="the JSON file; benchmarks-DEVICE.json if left out")
+    given, more = parser.parse_known_args()
+    out = given.out or Path(f"benchmarks-{'growth' if given.growth else given.device}.json")
+    environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads)}
+    if given.growth:
+        return subprocess.run([sys.executable, "-m", "tests.benchmarks.growth", str(out)], env=environment).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments(given, out), *more], env=environment).returncode
+
+
+def arguments(given: argparse.Namespace, out: Path) -> list[str]:
+    """pytest's, for what was asked."""
+    files = [str(FOLDER)] if given.device == "cpu" else [str(FOLDER / "test_engine.py")]
+    options = ["--device", given.device, "--clock", given.clock, "--results", str(out)]
+    # one after the other, without a limit to a case's time; the project's own options would spread them over processes
+    return [*files, *options, *(["--quick"] if given.quick else []), "-q", "-o", "addopts=", "-o", "timeout=0"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
