@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from safetensors import safe_open
 from torch import Tensor
 
@@ -35,7 +36,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
     @property
     def _rank(self) -> tuple[float, float, int]:
-        return self.error, self.loss if math.isfinite(self.loss) else sys.float_info.max, -self.epoch
+        return self.error, self.loss, -self.epoch
 
 
 class BestEpoch:
@@ -51,6 +52,8 @@ class BestEpoch:
 
     def offer(self, measured: Measured, last: bool) -> None:
         """Keep the present state if it is the best so far; the phase's last epoch needs no file."""
+        if not math.isfinite(measured.loss):  # JSON has no infinity
+            measured = replace(measured, loss=sys.float_info.max)
         if measured.better_than(self.found):
             self.found = measured
             if not last:
@@ -82,8 +85,11 @@ class BestEpoch:
             self._check()
 
     def _check(self) -> None:
-        if self.found and self._kept() != self.found:
-            raise FileError(f"{self.path} does not hold epoch {self.found.epoch}, which was the best; train anew")
+        if self.found and (not self._place().exists() or self._kept() != self.found):
+            raise FileError(
+                f"epoch {self.found.epoch}, the best so far, is gone from {self.path}; give an interrupted job up by "
+                "saying --yes, and train anew"
+            )
 
     def _kept(self) -> Measured:
         metadata, _, _ = read_safetensors_header(self._place())

@@ -40,8 +40,17 @@ def test_the_lower_error_wins_then_the_lower_loss_then_the_later_epoch():
     assert measured(1, loss=0.5).better_than(measured(2, loss=0.6))
     assert measured(2).better_than(measured(1))
     assert not measured(1).better_than(measured(2))
-    assert measured(1).better_than(measured(2, loss=float("nan")))
-    assert measured(1).better_than(measured(2, loss=float("inf")))
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_an_epoch_whose_loss_is_no_number_is_the_last_to_be_taken_and_can_be_kept(tmp_path, loss):
+    best = BestEpoch({"a": torch.zeros(2)}, tmp_path / "best.safetensors")
+    best.offer(measured(1, loss=loss), last=False)
+    best.restore(best.found, epochs=3)
+    assert best.put_back(3) == 1
+    best.offer(measured(2, loss=9.0), last=False)
+    best.offer(measured(3, loss=loss), last=True)
+    assert best.put_back(3) == 2
 
 
 @pytest.fixture
@@ -181,7 +190,7 @@ def test_a_file_that_holds_another_epoch_is_refused(tmp_path):
     best.offer(measured(1), last=False)
     best.restore(measured(2, error=9), epochs=5)
     assert best.found == measured(1)  # written after that checkpoint
-    with pytest.raises(FileError, match="does not hold epoch 3, which was the best"):
+    with pytest.raises(FileError, match="epoch 3, the best so far, is gone"):
         best.restore(measured(3, error=0), epochs=5)
     (tmp_path / "best.safetensors").unlink()
     best.restore(measured(5), epochs=5)  # the last needs none
@@ -273,7 +282,8 @@ def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path,
     kept.unlink()
     finished = list(jobs.run(path, Train()))[-1].event
     assert finished.outcome == "failed"
-    assert "there is no file" in finished.message or "does not hold" in finished.message
+    assert "the best so far, is gone" in finished.message
+    assert "--yes" in finished.message
     work(path, replace(order, yes=True))
 
 
