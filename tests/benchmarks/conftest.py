@@ -92,7 +92,7 @@ def compare(benchmark, request, device):
             quartiles = statistics.quantiles([a / b for a, b in pairs], n=4)
             found = Result(request.node.name, name, ratio, (quartiles[2] - quartiles[0]) / 2, None if name else bar,
                            None if name else aim, statistics.median(a for a, _ in pairs))  # fmt: skip
-            request.config.stash[RESULTS].append(found)
+            keep(request.config, found)
 
     return run
 
@@ -102,7 +102,7 @@ def note(request):
     """Put a figure that is no time in the table: `note(0.98, bar=1.06)`."""
 
     def put(ratio: float, *, bar: float | None = None, aim: float | None = None) -> None:
-        request.config.stash[RESULTS].append(Result(request.node.name, "", ratio, 0.0, bar, aim, 0.0))
+        keep(request.config, Result(request.node.name, "", ratio, 0.0, bar, aim, 0.0))
 
     return put
 
@@ -119,7 +119,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(
             f"{case:66} {r.ratio:7.3f} ± {r.spread:<6.3f} {bar:11} {aim:10} {r.verdict:7} {1000 * r.seconds:9.1f} ms"
         )
+
+
+def keep(config, result: Result) -> None:
+    """Put a result in the table and in its file at once, so that a run that is cut short is not lost."""
+    config.stash[RESULTS].append(result)
     if path := config.getoption("results"):
         settings = {name: config.getoption(name) for name in ("device", "clock", "quick")}
-        table = {"machine": machine(), "settings": settings, "results": [asdict(r) for r in results]}
+        table = {"machine": machine(), "settings": settings, "results": [asdict(r) for r in config.stash[RESULTS]]}
         Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(table)) + b"\n")

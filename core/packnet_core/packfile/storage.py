@@ -57,10 +57,8 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
             if name not in network.weights:
                 tensor.data.copy_(source)
                 continue
-            # NumPy asks for large pages: memory that is new to a process takes less time so
-            weight = np.empty(source.shape, np.float32)
-            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy(), into=weight))
-            tensor.data = torch.from_numpy(weight)
+            into = tensor.detach().numpy()
+            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy(), into))
         for index, task in enumerate(document.tasks, 1):
             head = nn.Linear(network.features, len(task.classes))
             for part in ("weight", "bias"):
