@@ -1,6 +1,7 @@
 """Two threads at most, so that tests run side by side and give the same figures everywhere."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,7 @@ settings.load_profile("untimed")
 def pytest_xdist_auto_num_workers(config):
     """All tests take two processes; a few that are named, and the benchmarks, run in this one."""
     return 2 if config.args == config.getini("testpaths") else 0
+
+
+# where tests run in the background of a shell without job control, Ctrl-C is ignored by all that they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
