@@ -19,5 +19,5 @@ def machine() -> dict[str, object]:
         "load": os.getloadavg()[0],  # others' work on the same cores makes times longer, and noisier
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a str of a class of its own, which JSON writers refuse
     }

@@ -48,12 +48,6 @@ def orders(plan: Plan) -> list[tuple[Name, ...]]:
     return list(permutations(named.name for named in plan.tasks))
 
 
-def cycles(plan: Plan) -> list[tuple[Name, ...]]:
-    """As many orders as there are tasks, with each task once in each place."""
-    names = tuple(named.name for named in plan.tasks)
-    return [names[i:] + names[:i] for i in range(len(names))]
-
-
 def given(results: Results) -> Mean | None:
     """The first task's error before anything was pruned."""
     return mean([of(results, First())])

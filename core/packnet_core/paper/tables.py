@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from packnet_core.paper.numbers import (
     Mean,
     alone,
-    cycles,
     gaps,
     given,
     individual,
@@ -265,23 +264,24 @@ STEPS_BEYOND: tuple[Way, ...] = (
 
 
 def ablation_cells(plan: Plan, runs: int) -> list[Cell]:
-    """Each way in as many orders as there are tasks."""
+    """Each way in the order that the tasks were given in."""
     found: list[Cell] = []
     for run in range(runs):
         found += ends(plan, run)
-        found += [Packed(way=way, run=run, path=order) for way in STEPS_BEYOND for order in cycles(plan)]
+        found += [Packed(way=way, run=run, path=order) for way in STEPS_BEYOND for order in orders(plan)[:1]]
     return found
 
 
 def ablation(plan: Plan, results: Results, runs: int) -> Table:
-    """What each step beyond the paper gives and costs."""
+    """What each step beyond the paper gives and costs, in one order."""
     names = [named.name for named in plan.tasks]
     rows: list[tuple[str, Sequence[Value]]] = []
     for way in STEPS_BEYOND:
-        errors = [packed(plan, results, way, name, runs, cycles(plan)) for name in names]
-        cells = [Packed(way=way, run=run, path=order) for run in range(runs) for order in cycles(plan)]
+        errors = [packed(plan, results, way, name, runs, orders(plan)[:1]) for name in names]
+        order = orders(plan)[0]
+        cells = [Packed(way=way, run=run, path=order[:k]) for run in range(runs) for k in range(1, len(order) + 1)]
         seconds = mean([of(results, cell, "seconds") for cell in cells])
-        count = of(results, cells[0], "bytes")
+        count = of(results, Packed(way=way, run=0, path=order), "bytes")
         size = None if count is None else f"{count['file'] / 1e6:.2f} MB"
         rows.append((way.name, [*errors, share(gaps(plan, results, errors, runs)[-1]), size, seconds]))
     for kind, recipe in (("classifier", "paper"), ("individual", "paper"), ("individual", "best")):
