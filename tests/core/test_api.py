@@ -36,12 +36,23 @@ def commands(file) -> list:
     return [e.event.command for e in journal.read(Places(file.path).journal) if isinstance(e.event, JobStarted)]
 
 
+def used_network(pixels) -> dict[str, torch.Tensor]:
+    """A network as if it had been trained, as far as running statistics go: so few steps do not set them."""
+    torch.manual_seed(0)
+    model = architectures.build("cifar_resnet20").train()
+    seen = torch.from_numpy(pixels[:32]).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        for _ in range(20):
+            model(seen)
+    return model.state_dict()
+
+
 def test_the_lines_of_the_readme_do_what_they_say(tmp_path, monkeypatch, capsys):
     """Word for word, on small data sets of the same names, and for the weights a state dict of the same kind."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("fashion", "signs")):
-        images(tmp_path / f"{name}.npz", train=40, test=20, size=32, channels=3, seed=seed)
-    save_file(architectures.build("cifar_resnet20").state_dict(), "resnet20.safetensors")
+        images(tmp_path / f"{name}.npz", classes=2, train=96, test=20, size=32, channels=3, seed=seed)
+    save_file(used_network(np.load("fashion.npz")["train_images"]), "resnet20.safetensors")
     (lines,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert len([line for line in lines.splitlines() if line]) <= 12
     pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
@@ -49,7 +60,7 @@ def test_the_lines_of_the_readme_do_what_they_say(tmp_path, monkeypatch, capsys)
     exec(lines, names)
     file = names["file"]
     assert [(name, task.phase, task.prune_ratio) for name, task in file.tasks.items()] == [
-        ("fashion", "sealed", 0.75), ("signs", "retrained", 0.75),
+        ("fashion", "sealed", 0.5), ("signs", "retrained", 0.5),
     ]  # fmt: skip
     assert "'fashion': Error(top1=" in capsys.readouterr().out
     assert torch.equal(names["answers"][0], names["logits"][0]) or torch.allclose(
