@@ -36,7 +36,7 @@ def paper(
             )
     finally:  # what is there is written, however it ended
         results = runner.read(out)
-        command = " ".join(["packnet", *map(typed, map(Path, sys.argv[1:]))])
+        command = " ".join(["packnet", *map(typed, map(Path, _without(sys.argv[1:], "--only")))])
         for name in names:
             experiment = EXPERIMENTS[name]
             table = experiment.make(plan, results, runs)
@@ -46,3 +46,11 @@ def paper(
             print(f"wrote {', '.join(str(path) for path in paths)}")
         print(f"wrote {report.write_results(results, out)}")
     return 0
+
+
+def _without(arguments: list[str], option: str) -> list[str]:
+    """The arguments without an option and its value: it says which cells came when, not what they are."""
+    if option not in arguments:
+        return arguments
+    at = arguments.index(option)
+    return arguments[:at] + arguments[at + 2 :]

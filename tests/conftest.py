@@ -17,3 +17,4 @@ def pytest_xdist_auto_num_workers(config):
 
 # where tests run in the background of a shell without job control, Ctrl-C is ignored by all that they start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and a hang-up, under nohup

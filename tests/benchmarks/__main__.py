@@ -26,7 +26,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="the JSON file; benchmarks-DEVICE.json if left out")
     given, more = parser.parse_known_args()
     out = given.out or Path(f"benchmarks-{'growth' if given.growth else given.device}.json")
-    environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads)}
+    # pytest-benchmark measures nothing where it believes to be one of several processes
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment = {**inherited, "OMP_NUM_THREADS": str(given.threads)}
     if given.growth:
         return subprocess.run([sys.executable, "-m", "tests.benchmarks.growth", str(out)], env=environment).returncode
     return subprocess.run([sys.executable, "-m", "pytest", *arguments(given, out), *more], env=environment).returncode

@@ -21,7 +21,7 @@ def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
     from matplotlib import pyplot
 
     rows = [(title, values) for title, values in table.rows if any(isinstance(v, Mean) for v in values)]
-    rows = [(title, values) for title, values in rows if not title.startswith(("mean gap", "#"))]
+    rows = [(title, values) for title, values in rows if not title.startswith(("mean gap", "#", "("))]
     picture, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
     (_lines if lines else _bars)(axes, table, rows)
     axes.set_ylabel("top-1 error, %")
