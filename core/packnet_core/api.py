@@ -60,19 +60,25 @@ def new(
     return PackFile(path, device=device)
 
 
-def open(path: str | Path, *, device: str | None = None, listen: Listener | None = None) -> "PackFile":
+def open(
+    path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
+) -> "PackFile":
     """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged."""
-    return PackFile(path, device=device, listen=listen)
+    return PackFile(path, device=device, listen=listen, ready_bytes=ready_bytes)
 
 
 class PackFile:
     """One pack file. `device` is where work is done (None: a GPU if there is one); `listen` is called with each event.
+    `ready_bytes` is memory for tasks that were answered, to be ready when they are asked again: 4 bytes a weight each.
 
     Data is what `--data` takes: a folder, an .npz file, "torchvision:NAME", "sklearn:digits", "cub200:FOLDER" …
     """
 
-    def __init__(self, path: str | Path, *, device: str | None = None, listen: Listener | None = None):
+    def __init__(
+        self, path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
+    ):
         self.path = Path(path).expanduser()
+        self.ready_bytes = ready_bytes
         self.device = device
         self.listen = listen
         self._held: tuple[object, PackedNetwork] | None = None  # a network read from the file as it was then
@@ -247,8 +253,8 @@ class PackFile:
         stat = self.path.stat()
         now = stat.st_ino, stat.st_mtime_ns, stat.st_size
         if self._held is None or self._held[0] != now:
-            network, _ = storage.load(self.path)
-            network.to(pick_device(self.device))
+            network, _ = storage.load(self.path, pick_device(self.device))
+            network.ready_bytes = self.ready_bytes
             self._held = now, network
         return self._held[1]
 

@@ -19,9 +19,9 @@ def block_size(device: torch.device) -> int:
     return BLOCK.get(device.type, 1 << 24)
 
 
-def blocks(count: int, device: torch.device) -> Iterator[slice]:
-    """Slices that cover `count` elements, of a size that suits the device."""
-    return _stretches(0, count, block_size(device))
+def blocks(count: int, device: torch.device, size: int | None = None) -> Iterator[slice]:
+    """Slices that cover `count` elements, of a size that suits the device or the one given."""
+    return _stretches(0, count, size or block_size(device))
 
 
 def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:

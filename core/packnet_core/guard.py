@@ -1,10 +1,11 @@
 """The optimizer step that leaves every sealed and every free weight as it is, to the bit.
 
 Masking gradients is not enough: weight decay moves weights without one, and momentum remembers those of before. So
-the optimizer, whichever elementwise one it is, works on stretches of the layers, each in one of three ways:
+the optimizer, whichever elementwise one it is, works on stretches of the layers, each in one of these ways:
 
 - where all weights are the open task's, it steps them as they are;
 - where many are, it steps all, and the bits that are not the task's are put back while they are in the cache;
+- or, if a trial shows that the optimizer leaves alone what never had a gradient, these get none, which costs less;
 - where few are, it gets those alone: gathered with their gradients, stepped, and scattered back. No other weight is
   written, and the optimizer keeps nothing about it.
 
@@ -18,11 +19,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.blockwise import block_size
-from packnet_core.owners import positions
-from packnet_core.stretches import Few, Mixed, Stretch, grouped, share_scratch, square_of, stretches
+from packnet_core.owners import bits, positions
+from packnet_core.stretches import (
+    Few,
+    Masked,
+    Mixed,
+    Stretch,
+    grouped,
+    share_scratch,
+    square_of,
+    stretch_size,
+    stretches,
+)
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
+TRIAL_RATE = 1e6  # beyond any learning rate: what decays less than rounding shows at this one never decays
 FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than putting back
 
 
@@ -48,11 +59,12 @@ class GuardedOptimizer:
         self._layers = [list(stretches(parameter, owner, task)) for parameter, owner in pairs]
         every = [stretch for layer in self._layers for stretch in layer]
         device = (self._weights + self._others)[0].device
-        room = block_size(device)
+        room = stretch_size(device)
         few = [s for s in every if s.own <= FEW * s.values.numel()]
         mixed = [s for s in every if not s.whole and s.own > FEW * s.values.numel()]
         self._whole = [s for s in every if s.whole]
-        in_place = [Mixed(group, task) for group in grouped(mixed, lambda s: s.values.numel(), room)]
+        kind = Masked if leaves_alone(make, device) else Mixed
+        in_place = [kind(group, task) for group in grouped(mixed, lambda s: s.values.numel(), room)]
         gathered = [Few(group, task) for group in grouped(few, lambda s: s.own, room)]
         # scratch of one group, made once: what is allocated and freed between the optimizer's tensors splits the heap
         share_scratch(in_place, lambda s: s.values.numel(), (torch.int32, torch.int32, torch.bool), device)
@@ -146,3 +158,19 @@ class GuardedOptimizer:
         """A copy where the optimizer keeps it: step counters stay on the host, unless it is fused."""
         moves = value.dim() or self._settings.get("fused") or self._settings.get("capturable")
         return value.to(parameter.device, copy=True) if moves else value.clone()
+
+
+def leaves_alone(make: MakeOptimizer, device: torch.device) -> bool:
+    """Whether an optimizer keeps the bits of weights whose gradients are all zero from its first step on.
+
+    Tried on a few weights of all magnitudes; -0.0 is not among them, for no sealed or free weight is.
+    """
+    before = torch.cat([torch.zeros(1), torch.logspace(-30, 30, 61), -torch.logspace(-30, 30, 61)]).to(device)
+    weights = nn.Parameter(before.clone())
+    optimizer = make([weights])
+    for group in optimizer.param_groups:
+        group["lr"] = TRIAL_RATE
+    for _ in range(3):
+        weights.grad = torch.zeros_like(weights)
+        optimizer.step()
+    return torch.equal(bits(weights.data), bits(before))

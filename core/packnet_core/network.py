@@ -20,6 +20,7 @@ from packnet_core import digests, layers, owners, pruning
 from packnet_core.blockwise import blocks
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.records import MOST_TASKS, Own
+from packnet_core.views import Views
 
 
 class PackedNetwork:
@@ -51,6 +52,7 @@ class PackedNetwork:
         }
         self.heads: list[nn.Linear] = []
         self.open = 0
+        self._views = Views()
 
     @property
     def tasks(self) -> int:
@@ -60,8 +62,20 @@ class PackedNetwork:
     def device(self) -> torch.device:
         return next(iter(self.weights.values())).device
 
+    @property
+    def ready_bytes(self) -> int:
+        """Memory that earlier tasks' weights may take to be ready for their next use: 4 bytes a weight and task."""
+        return self._views.budget
+
+    @ready_bytes.setter
+    def ready_bytes(self, budget: int) -> None:
+        self._views.budget = budget
+        self._views.forget()
+
     def to(self, device: torch.device | str) -> None:
         """Move everything; owners too."""
+        if torch.device(device) != self.device:
+            self._views.forget()
         self.model.to(device)
         for head in self.heads:
             head.to(device)
@@ -140,6 +154,7 @@ class PackedNetwork:
         self.heads.pop()
         self.own.pop()
         self.open = 0
+        self._views.forget(since=self.tasks)
         self.restore_view()
 
     def check_finite(self) -> None:
@@ -158,12 +173,17 @@ class PackedNetwork:
         """The model as task `task` sees it, in evaluation mode; afterwards all is as it was (§3).
 
         Nothing is copied for the newest task, which uses every weight that is not free; an earlier one gets masked
-        copies for as long as the context lasts.
+        copies for as long as the context lasts, or longer, where `ready_bytes` allows.
         """
-        earlier = self.weights if task < self.tasks else ()
-        values = ((name, owners.masked(self.weights[name].data, self.owners[name], task)) for name in earlier)
+        size = sum(weight.nbytes for weight in self.weights.values())
+        values = self._views.of(task, size, lambda: self._masked(task)) if task < self.tasks else ()
         with self._holding(values, task) as model:
             yield model
+
+    def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
+        """Every layer's weights as a task sees them."""
+        for name, weight in self.weights.items():
+            yield name, owners.masked(weight.data, self.owners[name], task)
 
     @torch.inference_mode()
     def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:

@@ -108,21 +108,15 @@ def encode(owner: Bytes, tasks: int) -> Bytes:
     return out
 
 
-def decode(
-    code_planes: Bytes | None,
-    weight: NDArray[np.float32],
-    open_dense: int = 0,
-    into: NDArray[np.float32] | None = None,
-) -> Bytes:
+def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
     """Owners from bit planes (None where there is one task) and the weights they belong to, both row-major.
 
     A weight that is exactly 0.0 is free whatever its code; unless task `open_dense` (if not 0) is still dense: then
-    it owns all that no sealed task owns. `into` gets a copy of the weights on the way, of the same shape, so that
-    each is read from the file once.
+    it owns all that no sealed task owns.
     """
     flat = weight.reshape(-1)
-    copy = None if into is None else into.reshape(-1)
-    words = np.empty((flat.size + 7) // 8, np.uint64)  # eight owners each
+    # eight owners each; torch's memory, because NumPy asks for large pages, which take long where there are few
+    words = torch.empty((flat.size + 7) // 8, dtype=torch.int64).numpy().view(np.uint64)
     owner = words.view(np.uint8)[: flat.size]
 
     def unpack(stretch: Iterator[slice]) -> None:
@@ -130,9 +124,6 @@ def decode(
         flags = np.empty(BLOCK["cpu"], np.bool_)
         for block in stretch:
             values = flat[block]
-            if copy is not None:
-                copy[block] = values
-                values = copy[block]
             part = words[_bytes(block)]
             part[:] = ONES
             for bit, plane in enumerate(code_planes if code_planes is not None else ()):

@@ -157,17 +157,19 @@ class Run:
         lr = self.lr
         self.optimizer.set_lr(lr)
         loss, logits = self._forward(images, labels)
-        value = loss.item()
+        (loss * self.scaling.factor).backward()
+        self._update()
+        wrong = (logits.detach().argmax(1) != labels).sum()
+        # the only wait for the device in a step, once all its work is on the way; a loss that is not finite is found
+        # after its step, which does no harm: nothing of the phase is kept then
+        value, missed = torch.stack([loss.detach().double(), wrong.double()]).tolist()
         done = (self.epoch - 1) * self.steps_an_epoch + self.step + 1
         if not math.isfinite(value):
             raise Diverged(
                 f"{self.phase}ing {self.task!r} diverged: the loss is {value} at step {done} (epoch {self.epoch}); "
                 f"try a smaller learning rate than {lr:g}"
             )
-        (loss * self.scaling.factor).backward()
-        self._update()
-        wrong = int((logits.detach().argmax(1) != labels).sum())
-        self.sums.add(len(labels), value, wrong)
+        self.sums.add(len(labels), value, int(missed))
         self.step += 1
         self._steps_done += 1
         seconds = self._time + time.monotonic() - begun
@@ -178,7 +180,7 @@ class Run:
             step=done,
             steps=total,
             loss=value,
-            error=100 * wrong / len(labels),
+            error=100 * int(missed) / len(labels),
             lr=lr,
             images_per_second=self._steps_done * self.recipe.batch_size / max(seconds, 1e-9),
             seconds_left=(total - done + self.later_steps) * seconds / self._steps_done,
@@ -289,8 +291,10 @@ def evaluate(network: Trainable, index: int, task: str, images: Images) -> Itera
         for batch, labels in images.batches(EVALUATION_BATCH, network.device):
             logits, loss = _answer(model, batch, labels)
             best = logits.topk(min(5, classes), dim=1).indices == labels[:, None]
-            sums.add(len(labels), loss, int((~best[:, 0]).sum()))
-            wrong5 += int((~best.any(1)).sum())
+            missed = [(~best[:, 0]).sum(), (~best.any(1)).sum()]
+            value, wrong, none_of_five = torch.stack([loss.double(), *missed]).tolist()
+            sums.add(len(labels), value, int(wrong))
+            wrong5 += int(none_of_five)
             yield Progress(task=task, done=sums.images, images=len(images))
     top5 = 100 * wrong5 / sums.images if classes > 5 else None
     error = Error(top1=sums.error, top5=top5, images=sums.images)
@@ -306,7 +310,7 @@ def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> 
     with network.previewing(dict.fromkeys(network.weights, ratio)) as model:
         for batch, labels in images.batches(EVALUATION_BATCH, network.device):
             logits, loss = _answer(model, batch, labels)
-            sums.add(len(labels), loss, int((logits.argmax(1) != labels).sum()))
+            sums.add(len(labels), loss.item(), int((logits.argmax(1) != labels).sum()))
             yield Progress(task=task, done=sums.images, images=len(images))
     yield Previewed(task=task, ratio=ratio, error=sums.error, images=sums.images)
 
@@ -319,11 +323,11 @@ def validate(network: Trainable, images: Images) -> tuple[float | None, float | 
     with network.viewing(network.open) as model:
         for batch, labels in images.batches(EVALUATION_BATCH, network.device):
             logits, loss = _answer(model, batch, labels)
-            sums.add(len(labels), loss, int((logits.argmax(1) != labels).sum()))
+            sums.add(len(labels), loss.item(), int((logits.argmax(1) != labels).sum()))
     return sums.mean_loss, sums.error
 
 
 @torch.inference_mode()
-def _answer(model: Answer, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+def _answer(model: Answer, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     logits = model(images)
-    return logits, F.cross_entropy(logits, labels).item()
+    return logits, F.cross_entropy(logits, labels)

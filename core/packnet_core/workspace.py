@@ -14,7 +14,7 @@ from packnet_core.comparisons import compare
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData, load, load_mixed, load_test
 from packnet_core.engine.places import Places
-from packnet_core.errors import Diverged, FileError, RequestError
+from packnet_core.errors import Diverged, FileError, RequestError, WorkError
 from packnet_core.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Saved
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
@@ -169,10 +169,15 @@ class Workspace(Prunings):
 
     def _load(self) -> None:
         self._signature = _signature(self.path)
-        self.network, self.document = storage.load(self.path)
+        self.network, self.document = storage.load(self.path, self.device)
         self._saved = self.document
 
     def _save(self, what: str, task: str) -> Iterator[Event]:
+        if self.path.exists() and _signature(self.path) != self._signature:
+            raise WorkError(
+                f"{self.path} was changed by something else while this job ran: it was left as that made it, and the "
+                "job's result is lost. Do the job again, or copy the file and work on the copy"
+            )
         step = Step(at=time.time(), task=task, what=what)
         self.document = replace(self.document, history=(*self.document.history, step))
         size = storage.save(self.path, self.network, self.document)

@@ -3,7 +3,9 @@
 python -m tests.benchmarks                              everything on the CPU
 python -m tests.benchmarks --device cuda                the core's cases on a GPU, in one run of some minutes
 python -m tests.benchmarks --clock cpu --quick          on a machine that others use too: processor time
-python -m tests.benchmarks --growth                     how costs grow with tasks and weights
+python -m tests.benchmarks --growth                     how costs grow with tasks and weights; curves too
+python -m tests.benchmarks --input                      images a second, and how long the device waits for them
+python -m tests.benchmarks --precision                  bf16, channels-last and torch.compile
 python -m tests.benchmarks -k "step and resnet50"       some; whatever else is given goes to pytest
 """
 
@@ -14,6 +16,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+TABLES = ("growth", "input", "precision")
 
 
 def main() -> int:
@@ -22,15 +25,25 @@ def main() -> int:
     parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--growth", action="store_true")
+    for name in TABLES:
+        parser.add_argument(f"--{name}", dest="table", action="store_const", const=name)
     parser.add_argument("--out", type=Path, help="the JSON file; benchmarks-DEVICE.json if left out")
     given, more = parser.parse_known_args()
-    out = given.out or Path(f"benchmarks-{'growth' if given.growth else given.device}.json")
+    out = given.out or Path(f"benchmarks-{f'{given.table}-' if given.table else ''}{given.device}.json")
     # pytest-benchmark measures nothing where it believes to be one of several processes
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     environment = {**inherited, "OMP_NUM_THREADS": str(given.threads)}
-    if given.growth:
-        return subprocess.run([sys.executable, "-m", "tests.benchmarks.growth", str(out)], env=environment).returncode
+    if given.table:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.tables",
+            given.table,
+            given.device,
+            str(given.threads),
+            str(out),
+        ]
+        return subprocess.run(command, env=environment).returncode
     return subprocess.run([sys.executable, "-m", "pytest", *arguments(given, out), *more], env=environment).returncode
 
 

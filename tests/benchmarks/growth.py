@@ -1,10 +1,9 @@
-"""How costs grow: `python -m tests.benchmarks.growth OUT.json` prints a table and writes it.
+"""How costs grow: `python -m tests.benchmarks --growth` prints a table, writes it, and draws it as curves.
 
 A training step, pruning, saving and `inspect` with 1, 4 and 16 tasks in ResNet-50, and with 4 tasks in networks of 0.9,
-23.5 and 134 million weights. Processor seconds, median of three; the step at a batch of one, 64 px.
+23.5 and 134 million weights. Seconds, median of three; the step at a batch of one, 64 px.
 """
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import torch
 from torch.nn import functional as F
 
@@ -21,41 +19,43 @@ from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.pruning import find_cut
-from tests.benchmarks.machine import machine
 from tests.benchmarks.networks import packed
 
 PLACES = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]
+WHAT = ("step", "prune", "save", "inspect")
 INSPECT = "import sys; from packnet_tui.cli import packnet; sys.argv[0] = 'packnet'; packnet()"
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], device: torch.device) -> float:
     times = []
     for _ in range(3):
-        begun = time.process_time() + _children()
+        begun = time.perf_counter()
         work()
-        times.append(time.process_time() + _children() - begun)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begun)
     return statistics.median(times)
 
 
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def costs(arch: str, tasks: int, folder: Path) -> dict[str, float | int | str]:
+def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str, float | int | str]:
     network, document = packed(arch, tasks=tasks, size=64)
+    network.to(device)
     path = folder / f"{arch}.safetensors"
     storage.save(path, network, document)
-    names = list(network.weights)
+
+    def prune() -> None:
+        for name, weight in network.weights.items():
+            find_cut(weight.data, network.owners[name], tasks, 0.5, name)
+
     inspect = [sys.executable, "-c", INSPECT, "inspect", str(path)]
     return {
         "arch": arch,
         "tasks": tasks,
         "weights": sum(weight.numel() for weight in network.weights.values()),
-        "prune": seconds(lambda: [find_cut(network.weights[n].data, network.owners[n], tasks, 0.5, n) for n in names]),
-        "save": seconds(lambda: storage.save(path, network, document)),
-        "inspect": seconds(lambda: subprocess.run(inspect, check=True, stdout=subprocess.DEVNULL)),
-        "step": seconds(step(network)),  # last: it changes the weights
+        "prune": seconds(prune, device),
+        "save": seconds(lambda: storage.save(path, network, document), device),
+        "inspect": seconds(lambda: subprocess.run(inspect, check=True, stdout=subprocess.DEVNULL), device),
+        "step": seconds(step(network), device),  # last: it changes the weights
     }
 
 
@@ -67,23 +67,46 @@ def step(network: PackedNetwork) -> Callable[[], None]:
         lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9, weight_decay=1e-4, fused=True), pairs, others, network.open
     )
 
+    images, labels = torch.randn(1, 3, 64, 64, device=network.device), torch.zeros(1, device=network.device).long()
+
     def once() -> None:
         guarded.zero_grad()
-        F.cross_entropy(network.model(torch.randn(1, 3, 64, 64)), torch.zeros(1).long()).backward()
+        F.cross_entropy(network.model(images), labels).backward()
         guarded.step()
 
     return once
 
 
-def main(out: Path) -> None:
+def main(device: torch.device, threads: int) -> list[dict[str, float | int | str]]:
     rows = []
+    print("| network | weights | tasks | " + " | ".join(WHAT) + " |\n| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for arch, tasks in PLACES:
-            rows.append(costs(arch, tasks, Path(folder)))
-            shown = " | ".join(f"{rows[-1][what]:.3f}" for what in ("step", "prune", "save", "inspect"))
+            rows.append(costs(arch, tasks, Path(folder), device))
+            shown = " | ".join(f"{rows[-1][what]:.3f}" for what in WHAT)
             print(f"| {arch} | {rows[-1]['weights'] / 1e6:.1f} M | {tasks} | {shown} |", flush=True)
-    out.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine(), "rows": rows})) + b"\n")
+    return rows
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+def draw(rows: list[dict[str, float | int | str]], path: Path) -> None:
+    """Two axes: against tasks in ResNet-50, and against weights with four tasks."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    by_tasks = sorted((r for r in rows if r["arch"] == "resnet50"), key=lambda r: r["tasks"])
+    by_weights = sorted((r for r in rows if r["tasks"] == 4), key=lambda r: r["weights"])
+    for axis, some, along, title in (
+        (axes[0], by_tasks, "tasks", "tasks in ResNet-50"),
+        (axes[1], by_weights, "weights", "weights, with four tasks"),
+    ):
+        for what in WHAT:
+            axis.plot([r[along] for r in some], [r[what] for r in some], marker="o", label=what)
+        axis.set(xlabel=title, xscale="log", yscale="log")
+        axis.grid(alpha=0.3)
+    axes[0].set(ylabel="seconds", xticks=[1, 4, 16], xticklabels=["1", "4", "16"])
+    axes[0].minorticks_off()
+    axes[1].legend(frameon=False)
+    figure.savefig(path)

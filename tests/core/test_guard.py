@@ -3,13 +3,14 @@ import torch
 from torch import nn
 
 from packnet_core import blockwise
-from packnet_core.guard import GuardedOptimizer
+from packnet_core.guard import GuardedOptimizer, leaves_alone
 from packnet_core.owners import bits
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "sgd, momentum and weight decay": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1),
     "fused sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1, fused=True),
+    "fused sgd, momentum alone": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, fused=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.1),
     "fused adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.9, weight_decay=0.1),
@@ -24,7 +25,7 @@ def make(request):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """So that one layer has blocks of all four kinds: much of the open task, little, all, none of it."""
-    monkeypatch.setitem(blockwise.BLOCK, "cpu", 8)
+    monkeypatch.setitem(blockwise.BLOCK, "cpu", 2)  # stretches of 8
 
 
 def layer():
@@ -95,7 +96,7 @@ def test_state_goes_on_in_stretches_of_another_size(make, monkeypatch):
     stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(6)) for _ in "ab")
     steps(make, straight, owner, bias, 7)
     state = steps(make, stopped, owner, other, 3).state()
-    monkeypatch.setitem(blockwise.BLOCK, "cpu", 24)
+    monkeypatch.setitem(blockwise.BLOCK, "cpu", 6)
     again = GuardedOptimizer(make, [(stopped, owner)], [other], task=2)
     again.restore(state)
     zeroed = torch.linspace(-1, 1, 10)
@@ -126,6 +127,27 @@ def test_where_few_are_the_tasks_no_memory_goes_to_the_others():
     guarded.step()
     held = sum(t.numel() for state in guarded.optimizer.state.values() for t in state.values() if t.dim())
     assert held == 2 * 8  # two averages
+
+
+def test_a_gradient_that_is_not_finite_elsewhere_does_not_reach_the_tasks_weights(make):
+    """A sealed weight's may overflow, or be NaN; it is not the open task's."""
+    weight, owner = layer()
+    before = weight.detach().clone()
+    guarded = GuardedOptimizer(make, [(weight, owner)], [], task=2)
+    weight.grad = torch.where(owner == 2, 1.0, float("nan"))
+    assert guarded.gradient_norm() == pytest.approx(int((owner == 2).sum()) ** 0.5)
+    weight.grad = torch.where(owner == 2, 1.0, float("nan"))
+    guarded.step()
+    assert torch.equal(bits(weight.data)[owner != 2], bits(before)[owner != 2])
+    assert bool(torch.isfinite(weight).all())
+
+
+@pytest.mark.parametrize(("decay", "alone"), [(0.0, True), (1e-12, False), (0.1, False)])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_the_slightest_weight_decay_is_found_out(kind, decay, alone):
+    """Where there is none, it is enough that sealed weights get no gradient."""
+    cpu = torch.device("cpu")
+    assert leaves_alone(lambda p: kind(p, lr=1e-5, weight_decay=decay, fused=True), cpu) == alone
 
 
 def test_weight_decay_is_what_a_gradient_mask_lets_through():

@@ -1,5 +1,7 @@
 import json
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -98,6 +100,61 @@ def test_saving_what_was_loaded_gives_the_same_bytes(path, packed):
     assert path.read_bytes() == packed
 
 
+LOAD = """
+import sys, torch
+from packnet_core.packfile import storage
+def private(): return 1024 * int(open("/proc/self/status").read().partition("RssAnon:")[2].split()[0])
+storage.load(sys.argv[1])  # what is imported and allocated once
+before = private()
+network, _ = storage.load(sys.argv[2])
+total = sum(float(weight.sum()) for weight in network.weights.values())  # every page is there
+print((private() - before) / sum(weight.nbytes for weight in network.weights.values()))
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A file with large layers, 11 million weights."""
+    return pack_file(tmp_path_factory.mktemp("large") / "resnet18.safetensors", "resnet18", size=32, channels=3)
+
+
+def test_loading_takes_no_second_copy_of_large_layers(path, large):
+    command = [sys.executable, "-c", LOAD, path, large]
+    share = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert share < 0.25  # of the weights' own memory; small layers are copied
+
+
+def test_what_is_done_to_a_loaded_network_does_not_reach_the_file(large):
+    before = large.read_bytes()
+    network, _ = storage.load(large)
+    for weight in network.weights.values():
+        weight.data.add_(1)
+    again, _ = storage.load(large)
+    assert large.read_bytes() == before
+    assert all(torch.equal(w.data, again.weights[name].data + 1) for name, w in network.weights.items())
+
+
+def test_a_loaded_network_keeps_its_weights_when_its_file_is_replaced(large, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(large.read_bytes())
+    network, document = storage.load(path)
+    kept = {name: weight.data.clone() for name, weight in network.weights.items()}
+    other, _ = storage.load(path)
+    for weight in other.weights.values():
+        weight.data.zero_()
+    storage.save(path, other, document)
+    assert all(torch.equal(weight.data, kept[name]) for name, weight in network.weights.items())
+
+
+def test_layers_lie_in_the_file_as_they_may_stay_in_memory(path):
+    """At multiples of 64 bytes, as torch's own memory does."""
+    begin = 8 + struct.unpack("<Q", path.read_bytes()[:8])[0]
+    header = read_header(path)
+    whole = [info for layer in header.document.layers if (info := header.tensors[layer.name]).bytes % 64 == 0]
+    assert whole
+    assert all((begin + info.data_offsets[0]) % 64 == 0 for info in whole)
+
+
 def test_no_minus_zero_is_written(path):
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118
@@ -164,7 +221,7 @@ BROKEN = {
     "a document that is no object": (None, lambda h: h["__metadata__"].update(packnet="[]"), "packnet document"),
     "a missing tensor": (lambda d: d["layers"][0].update(name="nothing"), None, "'nothing' is missing"),
     "a wrong type": (None, lambda h: h["packnet.head.1.bias"].update(dtype="I32"), "packnet.head.1.bias"),
-    "a wrong place": (None, lambda h: h["packnet.head.1.bias"].update(data_offsets=[0, 12]), "packnet.head.1.bias"),
+    "a wrong place": (None, lambda h: h["packnet.head.1.bias"].update(data_offsets=[0, 12]), "does not fit its place"),
     "a stray tensor": (None, lambda h: h.update({"packnet.x": h.pop("packnet.head.1.bias")}), "packnet"),
 }
 

@@ -1,5 +1,7 @@
 """Commands on a file, in this process: what they change, what they leave, and how they fail."""
 
+import os
+
 import pytest
 import torch
 from msgspec.structs import replace
@@ -8,6 +10,7 @@ from packnet_core import jobs
 from packnet_core.commands import Drop, Evaluate, Preview, Prune, Train
 from packnet_core.engine import journal
 from packnet_core.engine.places import Places
+from packnet_core.errors import WorkError
 from packnet_core.events import (
     Checked,
     Epoch,
@@ -89,6 +92,17 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
     before = path.read_bytes()
     fail(path, Prune(ratio=0.5, recipe={"retrain_lr": 1e30, "retrain_epochs": 5}))
     assert path.read_bytes() == before
+
+
+def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
+    """Whatever it holds now: what the job made belongs to what was there when it began."""
+    job = Workspace(path).run(add("two", data))
+    next(job)
+    os.utime(path, ns=(0, 0))  # as if another program had written it
+    with pytest.raises(WorkError, match="was changed by something else while this job ran"):
+        list(job)
+    assert [task.name for task in read_header(path).document.tasks] == ["one"]
+    assert all(checked.ok for checked in verify(path))
 
 
 def test_evaluating_changes_nothing_and_goes_to_the_journal(path):

@@ -3,13 +3,15 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from packnet_core.data.pixels import WORKERS, Pixels
+from packnet_core.data.augment import drawn, ready
+from packnet_core.data.pixels import WORKERS, Bytes, Pixels
 from packnet_core.data.split import allot, choose
 from packnet_core.records import Input
 
@@ -57,17 +59,9 @@ class Images:
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         parts = torch.split(order, size)[start:] if len(order) else ()
-        shape = (1, self._input.channels, 1, 1)
-        mean = torch.tensor(self._input.mean, device=device).view(shape)
-        std = torch.tensor(self._input.std, device=device).view(shape)
-        for part, pixels in zip(parts, self._raw(parts), strict=True):
-            if augment and self.flip:
-                mirrored = torch.rand(len(part)) < 0.5
-                pixels[mirrored] = pixels[mirrored].flip(3)
-            pixels = cropped(pixels, self._input.size, augment)
-            # grey images become as many channels as the network takes by broadcasting against its means
-            images = pixels.to(device).float().div_(255).sub(mean).div_(std)
-            yield images, self.labels[part].to(device)
+        for part, pixels in zip(parts, self._sent(parts, torch.device(device)), strict=True):
+            draw = drawn(len(part), pixels.shape[3] - self._input.size, self.flip, augment)
+            yield ready(pixels, draw, self._input), self.labels[part].to(device)
 
     def sample(self, count: int, seed: int) -> "Images":
         """At most `count` of these images, with each class in proportion, drawn by `seed`; they keep their order."""
@@ -79,23 +73,27 @@ class Images:
         """Those of these images for which `mask` is true; pixels are shared."""
         return Images(self._pixels, self._rows[mask], self.labels[mask], self._input, self.flip)
 
+    def _sent(self, parts: tuple[Tensor, ...], device: torch.device) -> Iterator[Tensor]:
+        """The pixels of each part on the device, where they are mirrored, cropped and scaled. To a GPU they go as bytes
+        out of pinned memory, a few batches ahead, so that neither waits for the other."""
+        raw = self._raw(parts)
+        if device.type == "cpu":
+            yield from raw
+            return
+        sent: deque[Tensor] = deque()
+        for pixels in raw:
+            pinned = pixels.pin_memory() if device.type == "cuda" else pixels
+            sent.append(pinned.to(device, non_blocking=True))
+            if len(sent) == AHEAD:
+                yield sent.popleft()
+        yield from sent
+
     def _raw(self, parts: tuple[Tensor, ...]) -> Iterator[Tensor]:
         """The pixels of each part, uint8, in a tensor of its own."""
         rows = (self._rows[part] for part in parts)
         if isinstance(self._pixels, Tensor):
             return (self._pixels[part] for part in rows)
         return self._pixels.ahead(list(rows))
-
-
-def cropped(pixels: Tensor, size: int, anywhere: bool) -> Tensor:
-    """N×C×size×size out of larger images: each at a place of its own, or all in the middle."""
-    room = pixels.shape[3] - size
-    if not room:
-        return pixels
-    if not anywhere:
-        return pixels[:, :, room // 2 : room // 2 + size, room // 2 : room // 2 + size]
-    corners = torch.randint(room + 1, (len(pixels), 2)).tolist()
-    return torch.stack([image[:, y : y + size, x : x + size] for image, (y, x) in zip(pixels, corners, strict=True)])
 
 
 class Decoded:
@@ -110,31 +108,38 @@ class Decoded:
         """The images of each part, uint8 N×C×S×S."""
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            waiting: deque[list[Future[Tensor]]] = deque()
+            waiting: deque[tuple[Bytes, list[Future[None]]]] = deque()
             later = iter(parts)
             for part in islice(later, AHEAD):
-                waiting.append(self._submit(pool, part))
+                waiting.append(self._begin(pool, part))
             while waiting:
-                yield torch.stack([future.result() for future in waiting.popleft()])
+                out, futures = waiting.popleft()
+                for future in futures:
+                    future.result()  # raises what a thread raised
                 for part in islice(later, 1):
-                    waiting.append(self._submit(pool, part))
+                    waiting.append(self._begin(pool, part))
+                yield torch.from_numpy(out)
         finally:
             pool.shutdown(cancel_futures=True)
 
     def all(self, rows: Tensor) -> Tensor:
         """These images in one tensor, uint8 N×C×S×S, each decoded once."""
-        out = np.empty((len(rows), self.channels, self.size, self.size), np.uint8)
-
-        def fill(start: int) -> None:
-            for index, row in enumerate(rows[start : start + CHUNK].tolist(), start):
-                out[index] = self.pixels.decode(row, self.size, self.channels)
-
+        out = self._room(len(rows))
+        starts = range(0, len(rows), CHUNK)
         with ThreadPoolExecutor(WORKERS) as pool:
-            deque(pool.map(fill, range(0, len(rows), CHUNK)), maxlen=0)  # raises what a thread raised
+            fill = partial(self._fill, out, rows.tolist(), CHUNK)
+            deque(pool.map(fill, starts), maxlen=0)  # raises what a thread raised
         return torch.from_numpy(out)
 
-    def _submit(self, pool: ThreadPoolExecutor, part: Tensor) -> list[Future[Tensor]]:
-        return [pool.submit(self._one, row) for row in part.tolist()]
+    def _begin(self, pool: ThreadPoolExecutor, part: Tensor) -> tuple[Bytes, list[Future[None]]]:
+        """Room for a part, and what fills it, image by image: torch's own threads have no part in it, whose waiting
+        would keep these from the processor."""
+        out, rows = self._room(len(part)), part.tolist()
+        return out, [pool.submit(self._fill, out, rows, 1, index) for index in range(len(rows))]
 
-    def _one(self, row: int) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.pixels.decode(row, self.size, self.channels)))
+    def _fill(self, out: Bytes, rows: list[int], count: int, start: int) -> None:
+        for index, row in enumerate(rows[start : start + count], start):
+            out[index] = self.pixels.decode(row, self.size, self.channels)
+
+    def _room(self, count: int) -> Bytes:
+        return np.empty((count, self.channels, self.size, self.size), np.uint8)

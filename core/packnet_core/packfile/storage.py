@@ -1,8 +1,10 @@
 """Pack files read into networks and written from them: whole or not at all, sealed tasks to the bit."""
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,9 +20,11 @@ from packnet_core.blockwise import on_threads
 from packnet_core.errors import FileError, WorkError
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile.header import HEAD, OWNER, REST, Header, TensorInfo, encode_document, read_header
-from packnet_core.records import Architecture, Document, dense_layers
+from packnet_core.records import Architecture, Document, dense_layers, planes
 
 Layer = tuple[NDArray[np.float32], owners.Bytes]  # weights, owners
+ALIGNED = 64  # bytes: where torch's allocator puts a tensor, and its libraries expect one
+MAPPED = 1 << 18  # weights from which on a layer stays mapped
 DTYPES = {
     torch.float32: "F32",
     torch.int64: "I64",
@@ -32,15 +36,40 @@ DTYPES = {
 }
 
 
+@dataclass(frozen=True)
+class Planes:
+    """A layer's owners as they stand in the file: encoded when it is their turn to be written, so that saving holds
+    one layer at a time."""
+
+    owner: Tensor
+    tasks: int
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.uint8
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return planes(self.tasks), (self.owner.numel() + 7) // 8
+
+    def array(self) -> owners.Bytes:
+        return owners.encode(self.owner.cpu().numpy(), self.tasks)
+
+
 def build(architecture: Architecture, channels: int) -> PackedNetwork:
     """The network that a file describes, its tensors yet to be filled. Raises RequestError where it can't be built."""
     model = architectures.build(architecture.name, channels=channels, initialise=False)
     return PackedNetwork(model, architecture.head)
 
 
-def load(path: str | Path) -> tuple[PackedNetwork, Document]:
-    """Read a pack file. Raises FileError, naming what is wrong, where file and architecture or counts disagree."""
-    path = Path(path)
+def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNetwork, Document]:
+    """Read a pack file, its weights straight to a device.
+
+    On the CPU large layers are not read but mapped: their pages are those of the file's cache until they are written
+    to, so there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
+    where file and architecture or counts disagree.
+    """
+    path, device = Path(path), torch.device(device)
     header = read_header(path)
     document = header.document
     network = build(document.architecture, document.input.channels)
@@ -57,8 +86,8 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
             if name not in network.weights:
                 tensor.data.copy_(source)
                 continue
-            into = tensor.detach().numpy()
-            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy(), into))
+            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy())).to(device)
+            tensor.data = source.to(device) if _stays(source) or device.type != "cpu" else source.clone()
         for index, task in enumerate(document.tasks, 1):
             head = nn.Linear(network.features, len(task.classes))
             for part in ("weight", "bias"):
@@ -68,7 +97,7 @@ def load(path: str | Path) -> tuple[PackedNetwork, Document]:
             network.heads.append(head)
             network.own.append(_read_own(file, header, network, index, path))
     network.open = len(document.tasks) if document.open_task else 0
-    network.restore_view()
+    network.to(device)
     counted = network.counts()
     for layer in document.layers:
         if tuple(counted[layer.name]) != layer.owned:
@@ -89,18 +118,18 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
     if path.exists():
         check_sealed(path, network, document)
     count = network.tasks
-    tensors: dict[str, Tensor] = {**network.weights, **network.rest}
+    tensors: dict[str, Tensor | Planes] = {**network.weights, **network.rest}
     for index, head in enumerate(network.heads, 1):
         tensors[f"{HEAD}{index}.weight"], tensors[f"{HEAD}{index}.bias"] = head.weight, head.bias
         tensors |= {f"{REST}{index}.{name}": tensor for name, tensor in network.own[index - 1].items()}
     if count > 1:
         for name, owner in network.owners.items():
-            tensors[OWNER + name] = torch.from_numpy(owners.encode(owner.cpu().numpy(), count))
+            tensors[OWNER + name] = Planes(owner, count)
     metadata = {"format": "pt", "packnet": encode_document(document)}
     return write_atomically(path, tensors, metadata)
 
 
-def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> int:
+def write_atomically(path: Path, tensors: Mapping[str, Tensor | Planes], metadata: dict[str, str]) -> int:
     """Write a safetensors file so that power off at any instant leaves the old file or the new one. Returns its size.
 
     A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses.
@@ -128,20 +157,23 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: dict[s
     return size
 
 
-def _write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+def _write(file: BinaryIO, tensors: Mapping[str, Tensor | Planes], metadata: dict[str, str]) -> None:
     """Write a safetensors file tensor by tensor. The same content gives the same bytes, unlike the library's writer."""
     header: dict[str, object] = {"__metadata__": metadata}
-    ordered = sorted(tensors, key=lambda name: -tensors[name].element_size())  # so that all are aligned
+    sizes = {name: math.prod(tensor.shape) * tensor.dtype.itemsize for name, tensor in tensors.items()}
+    # what fills whole lines first, so that layers lie as they may stay (`_stays`); then all so that no number straddles
+    ordered = sorted(tensors, key=lambda name: (sizes[name] % ALIGNED != 0, -tensors[name].dtype.itemsize))
     end = 0
     for name in ordered:
-        tensor = tensors[name]
-        begin, end = end, end + tensor.numel() * tensor.element_size()
-        header[name] = TensorInfo(DTYPES[tensor.dtype], tuple(tensor.shape), (begin, end))
+        begin, end = end, end + sizes[name]
+        header[name] = TensorInfo(DTYPES[tensors[name].dtype], tuple(tensors[name].shape), (begin, end))
     text = msgspec.json.encode(header)
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(8 + len(text)) % ALIGNED)
     file.write(len(text).to_bytes(8, "little") + text)
     for name in ordered:
-        file.write(np.ascontiguousarray(tensors[name].detach().cpu().numpy()).data)
+        tensor = tensors[name]
+        array = tensor.array() if isinstance(tensor, Planes) else tensor.detach().cpu().numpy()
+        file.write(np.ascontiguousarray(array).data)
 
 
 def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
@@ -202,22 +234,20 @@ def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: in
     return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
 
 
-def read_owners(
-    file: safe_open,
-    header: Header,
-    name: str,
-    weight: NDArray[np.float32],
-    into: NDArray[np.float32] | None = None,
-) -> owners.Bytes:
-    """The owners of one layer from an open file, and its weights (copied `into`): uint8 in the layer's shape."""
+def _stays(mapped: Tensor) -> bool:
+    """Whether a layer may stay mapped: it is large, and lies as torch's own memory does (sums, and so the last bits of
+    results, may depend on that)."""
+    return mapped.numel() >= MAPPED and mapped.data_ptr() % ALIGNED == 0
+
+
+def read_owners(file: safe_open, header: Header, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
+    """The owners of one layer from an open file: uint8 in the layer's shape."""
     document = header.document
     if not document.tasks:
-        if into is not None:
-            into[...] = weight
         return np.zeros(weight.shape, np.uint8)
     dense = len(document.tasks) if name in dense_layers(document) else 0
-    planes = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
-    return owners.decode(planes, weight, dense, into)
+    encoded = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
+    return owners.decode(encoded, weight, dense)
 
 
 def _tensors(path: Path) -> safe_open:
