@@ -59,6 +59,7 @@ def paper(
         float | None, typer.Option(metavar="X", help="Classifier Only's own rate (default: --lr).")
     ] = None,
     lwf_lr: Annotated[float | None, typer.Option(metavar="X", help="LwF's own rate (default: --lr).")] = None,
+    ewc_lr: Annotated[float | None, typer.Option(metavar="X", help="EWC's own rate (default: --lr).")] = None,
     ewc_strength: Annotated[float, typer.Option(metavar="X", min=0, help="Weight of EWC's penalty.")] = 100.0,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells computed at a time.")] = 1,
     only: Annotated[str, typer.Option(metavar="PATTERN", help="Only cells whose names fit, such as 'packed-*'.")] = "*",
@@ -95,6 +96,7 @@ def paper(
         classifier_epochs=classifier_epochs,
         classifier_lr=classifier_lr,
         lwf_lr=lwf_lr,
+        ewc_lr=ewc_lr,
         ewc_strength=ewc_strength,
     )
     return work.paper(names, plan, runs, out, jobs=jobs, device=device, only=only, draw=pictures)

@@ -63,6 +63,7 @@ def full_mask(condition: Tensor, out: Tensor | None = None) -> Tensor:
     return sign.to(torch.int32) if out is None else out.copy_(sign)
 
 
+@torch.inference_mode(mode=False)  # wherever it is called: the view may be kept, and used where gradients are wanted
 def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
     """What task `task` sees of a layer: a new tensor with its own and earlier tasks' weights, 0.0 elsewhere (§3).
 

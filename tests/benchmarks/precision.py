@@ -84,9 +84,8 @@ def switched(network: PackedNetwork, images: Tensor) -> int:
     torch.compiler.reset()
     counters.clear()
     compiled = torch.compile(without_head(network))
-    with torch.inference_mode():
-        for task in (1, 2, 1, 2):
-            with network.viewing(task):
-                without_head(network)  # the view has put the task's in
-                network.heads[task - 1](compiled(images))
+    for task in (1, 2, 1, 2):
+        with network.viewing(task), torch.inference_mode():
+            without_head(network)  # the view has put the task's in
+            network.heads[task - 1](compiled(images))
     return int(counters["stats"]["unique_graphs"])

@@ -97,6 +97,22 @@ def test_switch_task_vgg16(compare, vgg):
     compare(subject, yardstick, bar=2.0, aim=1.3)
 
 
+def test_switch_to_a_task_that_is_ready_vgg16(compare, vgg):
+    """One that was looked at before, within the budget of memory."""
+    vgg.ready_bytes = sum(weight.nbytes for weight in vgg.weights.values())
+
+    def subject():
+        with vgg.viewing(1):
+            pass
+
+    def yardstick():
+        for weight in vgg.weights.values():
+            weight.data.clone()
+
+    compare(subject, yardstick, rounds=3)
+    vgg.ready_bytes = 0
+
+
 def test_cold_evaluation_vgg16_four_tasks(compare, file):
     """From the file to the first answer of an old task, against a plain network's from a file of its own."""
     image = torch.randn(1, 3, 224, 224)
@@ -117,11 +133,11 @@ def test_cold_evaluation_vgg16_four_tasks(compare, file):
     compare(subject, yardstick, rounds=3)
 
 
-def test_load_vgg16_four_tasks(compare, file):
+def test_load_vgg16_four_tasks(compare, device, file):
     def yardstick():
-        return [tensor.clone() for tensor in load_file(file).values()]
+        return [tensor.to(device, copy=True) for tensor in load_file(file).values()]
 
-    compare(lambda: storage.load(file), yardstick, bar=1.5, aim=1.15, rounds=3)
+    compare(lambda: storage.load(file, device), yardstick, bar=1.5, aim=1.15, rounds=3)
 
 
 def test_save_vgg16_four_tasks(compare, file):

@@ -80,3 +80,12 @@ def test_mixed_images_are_answered_alike(network):
     network.ready_bytes = 2 * size(network)
     for _ in range(2):
         assert all(torch.equal(a, b) for a, b in zip(network.answer(images, tasks), plain, strict=True))
+
+
+def test_what_answering_made_ready_can_be_used_where_gradients_are_wanted(network):
+    network.ready_bytes = TASKS * size(network)
+    images = torch.randn(2, 3, 8, 8, requires_grad=True)
+    network.answer(images.detach(), [1, 1])
+    with network.viewing(1) as model:
+        model(images).sum().backward()
+    assert images.grad is not None

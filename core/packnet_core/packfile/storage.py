@@ -3,7 +3,8 @@
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -115,8 +116,6 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
     as it was, where a sealed one would change; and where the disk refuses.
     """
     path = Path(path)
-    if path.exists():
-        check_sealed(path, network, document)
     count = network.tasks
     tensors: dict[str, Tensor | Planes] = {**network.weights, **network.rest}
     for index, head in enumerate(network.heads, 1):
@@ -126,13 +125,23 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
         for name, owner in network.owners.items():
             tensors[OWNER + name] = Planes(owner, count)
     metadata = {"format": "pt", "packnet": encode_document(document)}
-    return write_atomically(path, tensors, metadata)
+    if not path.exists():
+        return write_atomically(path, tensors, metadata)
+    with ThreadPoolExecutor(1, "sealed") as pool:  # while the disk is busy
+        checked = pool.submit(check_sealed, path, network, document)
+        return write_atomically(path, tensors, metadata, checked.result)
 
 
-def write_atomically(path: Path, tensors: Mapping[str, Tensor | Planes], metadata: dict[str, str]) -> int:
+def write_atomically(
+    path: Path,
+    tensors: Mapping[str, Tensor | Planes],
+    metadata: dict[str, str],
+    check: Callable[[], None] = lambda: None,
+) -> int:
     """Write a safetensors file so that power off at any instant leaves the old file or the new one. Returns its size.
 
-    A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses.
+    A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses, and
+    what `check` raises, which is called before the old file is let go.
     """
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -143,6 +152,7 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor | Planes], metadat
                 file.flush()
                 os.fsync(handle)
                 size = file.tell()
+            check()
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

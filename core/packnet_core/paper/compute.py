@@ -150,7 +150,8 @@ class Bench:
 
     def forgetting(self, cell: Forgetting) -> Numbers:
         plan, start = self.plan, self._start()
-        changes: Changes = {"lr": plan.lwf_lr} if plan.lwf_lr is not None and cell.method == "lwf" else {}
+        own_rate = {"lwf": plan.lwf_lr, "ewc": plan.ewc_lr}[cell.method]
+        changes: Changes = {} if own_rate is None else {"lr": own_rate}
         tasks = [self._task(name, plan.recipe_of(cell.run, changes)) for name in cell.order]
         if cell.method == "lwf":
             epochs = tasks[0].recipe.epochs

@@ -15,23 +15,28 @@ STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # fo
 
 def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
     order = orders(plan)[0]
-    return [Forgetting(method="lwf", order=order, run=0), Packed(way=HALF, run=0, path=order)]
+    return [
+        Forgetting(method="lwf", order=order, run=0),
+        Forgetting(method="ewc", order=order, run=0),
+        Packed(way=HALF, run=0, path=order),
+    ]
 
 
 def figure2(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 2: the error of each task as more are added, in the order that they were given."""
+    """Figure 2: the error of each task as more are added, in the order that they were given; by EWC too."""
     order = orders(plan)[0]
-    after = of(results, Forgetting(method="lwf", order=order, run=0), "after") or []
+    none = [[]] * len(order)
+    lwf, ewc = (of(results, Forgetting(method=m, order=order, run=0), "after") or none for m in ("lwf", "ewc"))
     rows: list[tuple[str, Sequence[Value]]] = []
     for index, name in enumerate((plan.first.name, *order)):
-        by_lwf = [_one(_among(after[k], name)) if k < len(after) else None for k in range(len(order))]
+        by_lwf, by_ewc = ([_one(_among(errors, name)) for errors in after] for after in (lwf, ewc))
         ours: list[Value] = []
         for k in range(1, len(order) + 1):
             cell = Packed(way=HALF, run=0, path=order[:k])
             newest = index == k
             error = of(results, cell) if newest else _among(of(results, cell, "older") or [], name)
             ours.append(_one(error))
-        rows += [(f"LwF: {name}", by_lwf), (f"PackNet: {name}", ours)]
+        rows += [(f"LwF: {name}", by_lwf), (f"EWC: {name}", by_ewc), (f"PackNet: {name}", ours)]
     return Table("Figure 2: errors as tasks are added, %", [f"after {name}" for name in order], rows)
 
 

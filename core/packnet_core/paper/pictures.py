@@ -55,14 +55,14 @@ def _lines(axes: Any, table: Table, rows: list[Any]) -> None:
         colour = colours.setdefault(task, f"C{len(colours)}")
         found = [(place, value) for place, value in enumerate(values) if isinstance(value, Mean)]
         star = STARS in title
-        dashed = star or title.startswith("LwF")
+        style = "--" if star or title.startswith("LwF") else ":" if title.startswith("EWC") else "-"
         axes.errorbar(
             [place for place, _ in found],
             [m.mean for _, m in found],
             yerr=[m.error or 0 for _, m in found],
             label=title,
             color=colour,
-            linestyle="--" if dashed else "-",
+            linestyle=style,
             marker="*" if star else "o",
         )
     axes.set_xticks(range(len(table.columns)), table.columns)

@@ -40,7 +40,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     individual_epochs: Positive | None = None  # of Individual Networks; None: the recipe's
     classifier_epochs: Positive | None = None  # of Classifier Only; None: the recipe's
     classifier_lr: float | None = None  # Classifier Only's own rate; None: the recipe's
-    ewc_strength: float = 100.0  # of Elastic Weight Consolidation's penalty
+    ewc_lr: float | None = None  # Elastic Weight Consolidation's own rate; None: the recipe's
+    ewc_strength: float = 100.0  # of its penalty
     lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's
 
     def data_of(self, name: Name) -> str:

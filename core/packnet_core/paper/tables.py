@@ -87,20 +87,19 @@ def table2_cells(plan: Plan, runs: int) -> list[Cell]:
         found += ends(plan, run)
         for way in (HALF, best(plan), THREE_QUARTERS):
             found += in_all_orders(plan, way, run)
-        if run == 0:
-            found += [Forgetting(method="lwf", order=order, run=0) for order in orders(plan)]
+        found += [Forgetting(method="lwf", order=order, run=run) for order in orders(plan)]
     return found
 
 
 def table2(plan: Plan, results: Results, runs: int) -> Table:
     """Table 2: tasks added in all orders by PackNet and by LwF, between the two ends."""
     names = [named.name for named in plan.tasks]
-    columns = [[lwf(plan, results, name) for name in names]]
+    columns = [[lwf(plan, results, name, runs) for name in names]]
     columns += [[packed(plan, results, way, name, runs) for name in names] for way in ways(plan)]
     first = plan.first.name
     whole = given(results)
     firsts = [packed(plan, results, way, first, runs) for way in ways(plan)]
-    rows: list[tuple[str, list[Value]]] = [(first, [whole, lwf(plan, results, first), *firsts, whole])]
+    rows: list[tuple[str, list[Value]]] = [(first, [whole, lwf(plan, results, first, runs), *firsts, whole])]
     best5 = [top5(results, first_pruned(way, runs)) for way in ways(plan)]
     whole5 = top5(results, [First()])
     rows.append((f"({first}, top-5)", [whole5, None, *best5, whole5]))
