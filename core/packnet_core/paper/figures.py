@@ -25,7 +25,7 @@ def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
 def figure2(plan: Plan, results: Results, runs: int) -> Table:
     """Figure 2: the error of each task as more are added, in the order that they were given; by EWC too."""
     order = orders(plan)[0]
-    none = [[]] * len(order)
+    none: list[list[dict[str, Any]]] = [[]] * len(order)
     lwf, ewc = (of(results, Forgetting(method=m, order=order, run=0), "after") or none for m in ("lwf", "ewc"))
     rows: list[tuple[str, Sequence[Value]]] = []
     for index, name in enumerate((plan.first.name, *order)):
