@@ -255,6 +255,15 @@ STEPS_BEYOND: tuple[Way, ...] = (
     _norms("norms-onecycle", schedule="onecycle", lr=5e-2, retrain_lr=2e-2),
     _norms("norms-onecycle-16", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, batch_size=16),
     _norms("norms-adamw", optimizer="adamw", schedule="onecycle", lr=5e-3, retrain_lr=2e-3, weight_decay=1e-2),
+    _norms(
+        "norms-adamw-16",
+        optimizer="adamw",
+        schedule="onecycle",
+        lr=5e-3,
+        retrain_lr=2e-3,
+        weight_decay=1e-2,
+        batch_size=16,
+    ),  # fmt: skip
     _norms("norms-onecycle-longer", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, epochs=16, retrain_epochs=8),
     _norms("norms-onecycle-smoothing", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, label_smoothing=0.1),
     _norms("norms-onecycle-steps", 2, schedule="onecycle", lr=5e-2, retrain_lr=2e-2, retrain_epochs=2),
