@@ -2,17 +2,11 @@
 
 from typing import ClassVar, cast
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
 from packnet_core.commands import Add, Baseline
 from packnet_tui.figures import cut, duration
+from packnet_tui.screens.choice import Choice
 from packnet_tui.widgets.picture import Picture, TaskRow
 from packnet_tui.widgets.runs import of_task
 
@@ -26,53 +20,21 @@ WAYS: dict[Baseline, str] = {  # the one that Enter takes first
 }
 
 
-class Comparison(ModalScreen[Baseline | None]):
+class Comparison(Choice[Baseline]):
     """Gives the baseline chosen, or None."""
 
-    DEFAULT_CSS = """
-    Comparison { align: center middle; }
-    Comparison > Vertical {
-        width: 76; max-width: 96%; height: auto; max-height: 96%; padding: 1 2;
-        border: heavy $accent; border-title-color: $text; background: $surface;
-    }
-    Comparison OptionList, Comparison OptionList:focus {
-        height: auto; border: none; padding: 0; margin-bottom: 1; background: $surface;
-    }
-    Comparison .keys { color: $text-muted; margin-top: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "dismiss(None)"),
-        Binding("j", "cursor('down')"),
-        Binding("k", "cursor('up')"),
-        Binding("b", "choose"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
 
     def __init__(self, task: TaskRow, picture: Picture):
-        super().__init__()
-        self._whose, self._seconds = task, seconds_to_add(task.name, picture)
-
-    def compose(self) -> ComposeResult:
         text = "On a copy, with the data and the recipe it was added with: the file is not changed."
-        if self._seconds is not None:
-            text += f" Adding it took {duration(self._seconds)}."
-        with Vertical() as box:
-            box.border_title = Content(f"Compare {cut(self._whose.name, 40)} with")
-            yield OptionList(*(Option(Text(f"{name:11}{what}"), id=name) for name, what in WAYS.items()))
-            yield Static(Content(text))
-            yield Static("enter measures it   j k choose   esc closes", classes="keys")
+        if (seconds := seconds_to_add(task.name, picture)) is not None:
+            text += f" Adding it took {duration(seconds)}."
+        lines = [(name, f"{name:11}{what}") for name, what in WAYS.items()]
+        keys = "enter measures it   j k choose   esc closes"
+        super().__init__(f"Compare {cut(task.name, 40)} with", lines, keys, text)
 
-    def action_cursor(self, which: str) -> None:
-        options = self.query_one(OptionList)
-        if which == "down":
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
-
-    def action_choose(self) -> None:
-        self.query_one(OptionList).action_select()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(cast(Baseline, event.option_id))
+    def chosen(self, name: str) -> Baseline:
+        return cast(Baseline, name)
 
 
 def seconds_to_add(task: str, picture: Picture) -> float | None:

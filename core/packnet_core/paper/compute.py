@@ -90,20 +90,10 @@ class Bench:
     def packed(self, cell: Packed) -> Numbers:
         plan, path = self.plan, self._copy_of_parent(cell)
         recipe = plan.recipe_of(cell.run, cell.way.recipe)
+        way = cell.way
+        command: Command = self._first_pruning(way.first, recipe, way.steps)
         if cell.path:
-            command: Command = Add(
-                task=cell.path[-1],
-                data=plan.data_of(cell.path[-1]),
-                recipe=recipe,
-                limit=plan.limit,
-                prune=cell.way.later,
-                steps=cell.way.steps,
-                own=cell.way.own,
-                device=self.device,
-                yes=True,  # a task that is no better than chance is a result too
-            )
-        else:
-            command = self._first_pruning(cell.way.first, recipe, cell.way.steps)
+            command = replace(self._addition(cell.path[-1], recipe), prune=way.later, steps=way.steps, own=way.own)
         numbers = self._do(path, command)
         if cell.path:
             old = (plan.first.name, *cell.path[:-1])
@@ -190,6 +180,7 @@ class Bench:
 
     def _addition(self, task: str, recipe: Recipe) -> Add:
         data = self.plan.data_of(task)
+        # a task that is no better than chance is a result too
         return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device, yes=True)
 
     def _start(self) -> Shared:

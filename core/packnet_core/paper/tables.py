@@ -263,7 +263,7 @@ STEPS_BEYOND: tuple[Way, ...] = (
         retrain_lr=2e-3,
         weight_decay=1e-2,
         batch_size=16,
-    ),  # fmt: skip
+    ),
     _norms("norms-onecycle-longer", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, epochs=16, retrain_epochs=8),
     _norms("norms-onecycle-smoothing", schedule="onecycle", lr=5e-2, retrain_lr=2e-2, label_smoothing=0.1),
     _norms("norms-onecycle-steps", 2, schedule="onecycle", lr=5e-2, retrain_lr=2e-2, retrain_epochs=2),

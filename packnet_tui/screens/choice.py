@@ -1,0 +1,70 @@
+"""A dialog with one list to choose from, by arrows or j and k: what the jobs' and the comparisons' have in common."""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+T = TypeVar("T")
+
+
+class Choice(ModalScreen[T | None]):
+    """Gives `chosen` of the id of the line that was taken, or None.
+
+    Textual's own keys in an OptionList are the arrows and Enter; a subclass adds the key that opened it.
+    """
+
+    DEFAULT_CSS = """
+    Choice { align: center middle; }
+    Choice > Vertical {
+        width: 76; max-width: 96%; height: auto; max-height: 96%; padding: 1 2;
+        border: heavy $accent; border-title-color: $text; background: $surface;
+    }
+    Choice OptionList, Choice OptionList:focus {
+        height: auto; max-height: 16; border: none; padding: 0; background: $surface;
+    }
+    Choice Static { margin-top: 1; }
+    Choice .keys { color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,ctrl+c", "dismiss(None)"),
+        Binding("j", "cursor('down')"),
+        Binding("k", "cursor('up')"),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[tuple[str, str]], keys: str, text: str = ""):
+        """`lines` are ids and what is shown of each; `keys` says what keys do; `text` stands under the list."""
+        super().__init__()
+        self._title, self._lines, self._keys, self._text = title, lines, keys, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(self._title)
+            yield OptionList(*(Option(Text(line), id=name) for name, line in self._lines))
+            if self._text:
+                yield Static(Content(self._text))
+            yield Static(self._keys, classes="keys")
+
+    def chosen(self, name: str) -> T:
+        """What is given for a line's id."""
+        raise NotImplementedError
+
+    def action_cursor(self, which: str) -> None:
+        options = self.query_one(OptionList)
+        if which == "down":
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    def action_choose(self) -> None:
+        self.query_one(OptionList).action_select()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self.chosen(event.option_id or ""))
