@@ -19,7 +19,8 @@ from tests.benchmarks.networks import second_task
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 64), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size
 ON_A_GPU = {"cifar_resnet20": (128, 32), "resnet50": (32, 224), "vgg16": (32, 224), "vit_b_16": (32, 224)}
-WAYS = list(itertools.product((False, True), (False, True), (False, True)))  # bf16, channels-last, compiled
+WAYS = [(*way, False) for way in itertools.product((False, True), (False, True))]  # bf16, channels-last, compiled
+WAYS += [(False, False, True), (True, True, True)]
 ROUNDS = 5
 
 
