@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from packnet_core.commands import Evaluate
 from packnet_core.engine.places import Places
-from packnet_core.events import Compared, Entry, Evaluated
+from packnet_core.events import Compared, Entry, Evaluated, JobStarted
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.records import Document
 from packnet_tui.tables import comparison_table, layer_table, summary_lines, task_table
@@ -104,7 +105,8 @@ def _when(entry: Entry) -> str:
 
 
 def last_evaluations(journal: Path, document: Document) -> dict[str, Entry]:
-    """Each task's newest evaluation in the journal, by name; not those of a former file or a dropped namesake."""
+    """Each task's newest evaluation in the journal, by name; not those of a former file, of a dropped namesake, or on
+    other data."""
     found: dict[str, Entry] = {}
     for entry in _newest_first(journal, b'"evaluated"', document):
         if isinstance(entry.event, Evaluated):
@@ -151,7 +153,15 @@ def _newest_first(journal: Path, sign: bytes, document: Document) -> Iterator[En
             if entry and entry.at < min(since.values()):
                 break
             if entry and entry.at >= since.get(getattr(entry.event, "task", ""), math.inf):
-                yield entry
+                begun_at = text.rfind(b"\n", 0, max(text.rfind(b'"job-started"', 0, end), 0)) + 1
+                if not _elsewhere(_decoded(text[begun_at : text.find(b"\n", begun_at)])):
+                    yield entry
+
+
+def _elsewhere(started: Entry | None) -> bool:
+    """Whether a job measures on other data than the tasks were made with: that says nothing of how they are now."""
+    command = started.event.command if started and isinstance(started.event, JobStarted) else None
+    return isinstance(command, Evaluate) and command.elsewhere
 
 
 def _decoded(line: bytes) -> Entry | None:

@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 from rich.cells import cell_len
 
-from packnet_core.events import Compared, Evaluated, Note
+from packnet_core.commands import Evaluate
+from packnet_core.events import Compared, Evaluated, JobStarted, Note
 from packnet_core.records import Error
 from packnet_tui.cli import packnet
 from packnet_tui.tables import aligned
@@ -97,6 +98,13 @@ def test_evaluations_of_a_dropped_namesake_or_a_former_file_are_not_this_tasks(t
     assert [bool(task["last_evaluation"]) for task in facts(path, capsysbinary)["tasks"]] == [True, False]
     handmade.write(path, handmade.document(history=[{"at": far, "task": None, "what": "new tiny:net"}]))
     assert [bool(task["last_evaluation"]) for task in facts(path, capsysbinary)["tasks"]] == [False, False]
+
+
+@pytest.mark.parametrize("where", [{"data": "/other"}, {"sources": {"digits": "/other"}}, {"mixed": "/mixed.npz"}])
+def test_an_evaluation_on_other_data_says_nothing_of_how_a_task_is_now(file, capsysbinary, where):
+    own, other = (JobStarted(command=Evaluate(**w), pid=1, device="cpu") for w in ({}, where))
+    handmade.journal(file, own, evaluated("digits", 13.0), other, evaluated("digits", 60.0)).close()
+    assert facts(file, capsysbinary)["tasks"][0]["last_evaluation"]["top1"] == 13.0
 
 
 def test_what_a_task_was_compared_with_comes_from_the_journal_too(file, capsysbinary):
