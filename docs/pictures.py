@@ -37,6 +37,8 @@ PICTURES = {
     "prune": (WIDE, previewing, ("p", "m", "m", "m")),
     "prune-80x24": (SMALL, previewing, ("p", "right")),
     "drop": (WIDE, at_rest, ("d",)),
+    "compare": (WIDE, at_rest, ("b",)),
+    "jobs-80x24": (SMALL, running, ("x",)),
     "help": (WIDE, at_rest, ("question_mark",)),
     "palette": (WIDE, at_rest, ("ctrl+p",)),
     "ascii": (WIDE, running, ()),

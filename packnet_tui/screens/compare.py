@@ -29,7 +29,7 @@ class Comparison(Choice[Baseline]):
         text = "On a copy, with the data and the recipe it was added with: the file is not changed."
         if (seconds := seconds_to_add(task.name, picture)) is not None:
             text += f" Adding it took {duration(seconds)}."
-        lines = [(name, f"{name:11}{what}") for name, what in WAYS.items()]
+        lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
         keys = "enter measures it   j k choose   esc closes"
         super().__init__(f"Compare {cut(task.name, 40)} with", lines, keys, text)
 
