@@ -159,7 +159,8 @@ def test_the_memory_format_changes_no_more_than_rounding(path, data):
 
 
 OPTIONS = [
-    Recipe(lr=0.02, epochs=2, retrain_epochs=1, batch_size=16, optimizer=optimizer, weight_decay=0.01, clip=clip,
+    Recipe(lr=0.02, epochs=2, retrain_epochs=1, batch_size=16, optimizer=optimizer, clip=clip,
+           weight_decay=0.0 if schedule == "cosine" else 0.01,  # the guard takes another way where there is none
            schedule=schedule, precision=precision, channels_last=bool(clip), label_smoothing=0.1, warmup_epochs=1)
     for optimizer, schedule, precision, clip in itertools.product(
         ("sgd", "adamw"), ("step", "cosine", "onecycle"), ("float32", "bf16", "fp16"), (None, 1.0)
