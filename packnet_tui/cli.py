@@ -42,7 +42,7 @@ def _packnet(arguments: list[str]) -> int:
 
 
 def _run(app: "Typer", name: str, arguments: list[str]) -> int:
-    from packnet_tui.orders import Order
+    from packnet_tui.order import Order
     from packnet_tui.parsing import call
 
     result = call(app, name, arguments or ["--help"])

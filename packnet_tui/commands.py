@@ -9,7 +9,7 @@ from packnet_core.forecast import LEAST
 from packnet_core.records import LARGEST_SEED, MOST_TASKS
 from packnet_tui import experiments, orders
 from packnet_tui import options as o
-from packnet_tui.orders import examples
+from packnet_tui.order import examples, given
 
 app = typer.Typer(
     help="Pack many tasks into one network, in one file, without changing old tasks by one bit.",
@@ -219,7 +219,7 @@ def forecast(
     task on features that stay as they are; the hardest should be added first (section 5.1). The file stays as it is."""
     from packnet_tui.forecast import forecast
 
-    recipe = orders.PAPER.changed(orders.given(epochs=epochs, lr=lr, batch_size=batch_size, seed=seed))
+    recipe = orders.PAPER.changed(given(epochs=epochs, lr=lr, batch_size=batch_size, seed=seed))
     return forecast(file, ratios or [], order or [], least, recipe, json,
                     features=features, limit=limit, device=device)  # fmt: skip
 

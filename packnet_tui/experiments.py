@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from packnet_tui import options as o
-from packnet_tui.orders import PAPER, examples, given
+from packnet_tui.order import examples, given
+from packnet_tui.orders import PAPER
 
 app = typer.Typer()
 

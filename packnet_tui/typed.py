@@ -22,7 +22,8 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"there is no {word!r} here; there are {', '.join(COMMANDS)}, and the names of all actions")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options: packnet {word} --help, in a shell")
-    from packnet_tui.orders import Order, app  # Typer comes with them
+    from packnet_tui.order import Order  # Typer comes with it
+    from packnet_tui.orders import app
     from packnet_tui.parsing import call
 
     named = rest[:1] if word == "baseline" else []  # the one command whose file is not its first argument

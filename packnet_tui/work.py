@@ -17,7 +17,7 @@ from packnet_core.engine.places import Places
 from packnet_core.packfile.header import read_header
 from packnet_core.records import Document
 from packnet_tui.follow import show, submit
-from packnet_tui.orders import Order
+from packnet_tui.order import Order
 from packnet_tui.progress import Display
 from packnet_tui.shell import INTERRUPTED, complain, confirm
 

@@ -9,7 +9,7 @@ import typer
 
 from packnet_tui import options as o
 from packnet_tui.commands import root
-from packnet_tui.orders import examples
+from packnet_tui.order import examples
 from packnet_tui.shell import has_terminal, require_terminal
 
 app = typer.Typer(

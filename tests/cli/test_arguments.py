@@ -11,7 +11,7 @@ from packnet_core.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui import options
 from packnet_tui.cli import packnet, workbench
 from packnet_tui.commands import app
-from packnet_tui.orders import _task_and_data
+from packnet_tui.order import task_and_data
 from packnet_tui.workbench import app as workbench_app
 from tests.cli import handmade
 from tests.cli.conftest import SCRIPTS, one_line
@@ -197,8 +197,8 @@ def test_the_other_commands_ask_for_what_was_said(asked):
 
 
 def test_a_task_may_have_an_equals_sign_in_its_name():
-    assert _task_and_data("a=b", ["a=b", "c"]) == ("a=b", None)
-    assert _task_and_data("c=sklearn:digits", ["a=b", "c"]) == ("c", "sklearn:digits")
+    assert task_and_data("a=b", ["a=b", "c"]) == ("a=b", None)
+    assert task_and_data("c=sklearn:digits", ["a=b", "c"]) == ("c", "sklearn:digits")
 
 
 def test_a_pruning_needs_a_ratio_or_what_it_may_cost(capsys):
