@@ -14,7 +14,7 @@ cp -n "$data/weights/cifar10-resnet20.safetensors" .
 settings=(--arch cifar_resnet20 --weights cifar10-resnet20.safetensors --input-size 32 --first cifar10=cifar10.npz
     --first-epochs 2 --first-lr 0.01 --first-batch-size 64 --first-limit 5000 --limit 1200
     --epochs 8 --lr 0.02 --decay-epoch 4 --retrain-epochs 4 --retrain-lr 0.002 --precision bf16
-    --individual-epochs 12 --classifier-epochs 20 --lwf-lr 0.005)
+    --individual-epochs 12 --classifier-epochs 20 --lwf-lr 0.005 --ewc-lr 0.005 --ewc-strength 100)
 
 # a recipe is chosen on images that are no test images
 packnet paper ablation "${settings[@]}" --tasks signs=dev-signs.npz fashion=dev-fashion.npz mnist=dev-mnist.npz \
