@@ -158,7 +158,7 @@ async def test_it_says_what_each_is_in_a_line_and_how_long_adding_the_task_took(
         await desk.sees(Comparison)
         lines = desk.text().splitlines()
         for name, what in WAYS.items():
-            assert any(f"{name:11}{what} " in line for line in lines), name
+            assert any(f"{name:12}{what} " in line for line in lines), name
         assert "Adding it took 6 min 30 s." in desk.text()
         await desk.press("escape")
         await desk.sees(Workbench)
