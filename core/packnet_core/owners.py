@@ -52,15 +52,9 @@ def count(owner: Tensor, task: int) -> int:
     return int(np.count_nonzero(owner.numpy() == task))
 
 
-def less(values: Tensor, value: int) -> Tensor:
-    """`values < value`, likewise."""
-    return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
-
-
-def full_mask(condition: Tensor, out: Tensor | None = None) -> Tensor:
+def full_mask(condition: Tensor) -> Tensor:
     """A bool tensor as int32 with all bits set where it is true. `x & mask` is then x or +0.0, exactly."""
-    sign = condition.view(torch.int8).neg()  # a byte's sign fills the word
-    return sign.to(torch.int32) if out is None else out.copy_(sign)
+    return condition.view(torch.int8).neg().to(torch.int32)  # a byte's sign fills the word
 
 
 @torch.inference_mode(mode=False)  # wherever it is called: the view may be kept, and used where gradients are wanted
@@ -71,9 +65,26 @@ def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
     """
     out = torch.empty_like(weight)
     source, target, owned_by = bits(weight).view(-1), bits(out).view(-1), owner.view(-1)
+    if weight.device.type == "cpu":
+        _mask(source.numpy(), target.numpy(), owned_by.numpy(), task)
+        return out
     for block in blocks(source.numel(), weight.device):
-        torch.bitwise_and(source[block], full_mask(less(owned_by[block], task + 1)), out=target[block])
+        torch.bitwise_and(source[block], full_mask(owned_by[block] <= task), out=target[block])
     return out
+
+
+def _mask(source: NDArray[np.int32], target: NDArray[np.int32], owned_by: Bytes, task: int) -> None:
+    """The same on a CPU, a thread for each half of a layer, in scratch that each keeps for all its blocks."""
+
+    def mask(stretch: Iterator[slice]) -> None:
+        flags, full = np.empty(BLOCK["cpu"], np.bool_), np.empty(BLOCK["cpu"], np.int32)
+        for block in stretch:
+            size = block.stop - block.start
+            sign = np.less_equal(owned_by[block], task, out=flags[:size]).view(np.int8)
+            full[:size] = np.negative(sign, out=sign)
+            np.bitwise_and(source[block], full[:size], out=target[block])
+
+    on_threads(mask, source.size)
 
 
 def counts(owner: Tensor, tasks: int) -> list[int]:

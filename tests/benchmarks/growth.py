@@ -40,7 +40,7 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str, float | int | str]:
     network, document = packed(arch, tasks=tasks, size=64)
     network.to(device)
-    path = folder / f"{arch}.safetensors"
+    path = folder / f"{arch}-{tasks}.safetensors"
     storage.save(path, network, document)
 
     def prune() -> None:
@@ -83,6 +83,8 @@ def main(device: torch.device, threads: int) -> list[dict[str, float | int | str
     with tempfile.TemporaryDirectory() as folder:
         for arch, tasks in PLACES:
             rows.append(costs(arch, tasks, Path(folder), device))
+            for file in Path(folder).glob("*.safetensors"):
+                file.unlink()
             shown = " | ".join(f"{rows[-1][what]:.3f}" for what in WHAT)
             print(f"| {arch} | {rows[-1]['weights'] / 1e6:.1f} M | {tasks} | {shown} |", flush=True)
     return rows
