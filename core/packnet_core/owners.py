@@ -52,6 +52,11 @@ def count(owner: Tensor, task: int) -> int:
     return int(np.count_nonzero(owner.numpy() == task))
 
 
+def less(values: Tensor, value: int) -> Tensor:
+    """`values < value`, likewise."""
+    return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
+
+
 def full_mask(condition: Tensor) -> Tensor:
     """A bool tensor as int32 with all bits set where it is true. `x & mask` is then x or +0.0, exactly."""
     return condition.view(torch.int8).neg().to(torch.int32)  # a byte's sign fills the word
