@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -77,17 +77,16 @@ def step(network: PackedNetwork) -> Callable[[], None]:
     return once
 
 
-def main(device: torch.device, threads: int) -> list[dict[str, float | int | str]]:
-    rows = []
+def main(device: torch.device, threads: int) -> Iterator[dict]:
     print("| network | weights | tasks | " + " | ".join(WHAT) + " |\n| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for arch, tasks in PLACES:
-            rows.append(costs(arch, tasks, Path(folder), device))
+            row = costs(arch, tasks, Path(folder), device)
             for file in Path(folder).glob("*.safetensors"):
                 file.unlink()
-            shown = " | ".join(f"{rows[-1][what]:.3f}" for what in WHAT)
-            print(f"| {arch} | {rows[-1]['weights'] / 1e6:.1f} M | {tasks} | {shown} |", flush=True)
-    return rows
+            shown = " | ".join(f"{row[what]:.3f}" for what in WHAT)
+            print(f"| {arch} | {row['weights'] / 1e6:.1f} M | {tasks} | {shown} |", flush=True)
+            yield row
 
 
 def draw(rows: list[dict[str, float | int | str]], path: Path) -> None:

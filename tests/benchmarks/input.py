@@ -13,7 +13,7 @@ until the next batch is there, of all; each step is waited for, as the product d
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,7 @@ def waiting(batches: Batches, arch: str, device: torch.device) -> float:
     return 100 * waited / (time.perf_counter() - begun)
 
 
-def main(device: torch.device, threads: int) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+def main(device: torch.device, threads: int) -> Iterator[dict]:
     print(
         "| images | ours, images a second | DataLoader | ratio | device waits: ours | DataLoader |\n"
         + "| --- " * 6
@@ -144,7 +143,6 @@ def main(device: torch.device, threads: int) -> list[dict[str, object]]:
             ratios = sorted(a / b for a, b in reading)
             row = {"images": name, "network": arch, "ours": ours, "plain": plain, "ratios": ratios,
                    "ours_waits": ours_waits, "plain_waits": plain_waits}  # fmt: skip
-            rows.append(row)
             spread = f"{ours / plain:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
             shown = (
                 f"{name}, {arch}",
@@ -155,4 +153,4 @@ def main(device: torch.device, threads: int) -> list[dict[str, object]]:
                 f"{plain_waits:.1f} %",
             )
             print("| " + " | ".join(shown) + " |", flush=True)
-    return rows
+            yield row

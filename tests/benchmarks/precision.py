@@ -8,6 +8,7 @@ nothing anew; the table says how often it was compiled when two tasks were looke
 import itertools
 import statistics
 import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +25,7 @@ WAYS += [(False, False, True), (True, True, True)]
 ROUNDS = 5
 
 
-def main(device: torch.device, threads: int) -> list[dict[str, object]]:
-    rows = []
+def main(device: torch.device, threads: int) -> Iterator[dict]:
     names = [
         " + ".join(n for n, on in zip(("bf16", "channels-last", "compiled"), way, strict=True) if on) for way in WAYS
     ]
@@ -33,12 +33,11 @@ def main(device: torch.device, threads: int) -> list[dict[str, object]]:
     print("| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|")
     for arch, (batch, size) in (ON_A_GPU if device.type == "cuda" else NETWORKS).items():
         found = row(arch, batch, size, device)
-        rows.append(found)
         medians = found["medians"]
         shown = [f"{medians[0]:.3f} s", *(f"{m / medians[0]:.2f}" for m in medians[1:])]
         print(f"| {arch}, batch {batch}, {size} px | " + " | ".join(shown) + f" | {found['compiling']:.0f} | "
               f"{found['compiled']} |", flush=True)  # fmt: skip
-    return rows
+        yield found
 
 
 def row(arch: str, batch: int, size: int, device: torch.device) -> dict:

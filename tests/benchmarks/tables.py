@@ -13,8 +13,10 @@ if __name__ == "__main__":
     name, device, threads, out = sys.argv[1:]
     torch.set_num_threads(int(threads))
     module = import_module(f"tests.benchmarks.{name}")
-    rows = module.main(torch.device(device), int(threads))
-    table = {"machine": machine(), "device": device, "rows": rows}
-    Path(out).write_bytes(msgspec.json.format(msgspec.json.encode(table)) + b"\n")
+    rows = []
+    for row in module.main(torch.device(device), int(threads)):
+        rows.append(row)  # written at once, so that a run that is cut short is not lost
+        table = {"machine": machine(), "device": device, "rows": rows}
+        Path(out).write_bytes(msgspec.json.format(msgspec.json.encode(table)) + b"\n")
     if hasattr(module, "draw"):
         module.draw(rows, Path(out).with_suffix(".svg"))
