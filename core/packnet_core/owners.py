@@ -79,7 +79,7 @@ def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
 
 
 def _mask(source: NDArray[np.int32], target: NDArray[np.int32], owned_by: Bytes, task: int) -> None:
-    """The same on a CPU, a thread for each half of a layer, in scratch that each keeps for all its blocks."""
+    """The same on a CPU, on as many threads as torch has, each with scratch that it keeps for all its blocks."""
 
     def mask(stretch: Iterator[slice]) -> None:
         flags, full = np.empty(BLOCK["cpu"], np.bool_), np.empty(BLOCK["cpu"], np.int32)

@@ -46,9 +46,7 @@ def _at_once(pixels: Tensor, draw: Draw, input: Input) -> Tensor:
     size, device = input.size, pixels.device
     mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (input.mean, input.std))
     taken = torch.stack([draw.taken(pixels, index, size) for index in range(len(pixels))])
-    rows = torch.tensor([index for index, mirrored in enumerate(draw.mirrored) if mirrored], dtype=torch.int64).to(
-        device
-    )
+    rows = torch.tensor(draw.mirrored).nonzero().flatten().to(device)
     taken[rows] = taken[rows].flip(3)
     return taken.float().div_(255).sub(mean).div_(std)
 

@@ -91,11 +91,11 @@ class Bench:
         plan, path = self.plan, self._copy_of_parent(cell)
         recipe = plan.recipe_of(cell.run, cell.way.recipe)
         way = cell.way
-        command: Command = self._first_pruning(way.first, recipe, way.steps)
-        if cell.path:
-            command = replace(self._addition(cell.path[-1], recipe), prune=way.later, steps=way.steps, own=way.own)
-        numbers = self._do(path, command)
-        if cell.path:
+        if not cell.path:
+            numbers = self._do(path, self._first_pruning(way.first, recipe, way.steps))
+        else:
+            addition = self._addition(cell.path[-1], recipe)
+            numbers = self._do(path, replace(addition, prune=way.later, steps=way.steps, own=way.own))
             old = (plan.first.name, *cell.path[:-1])
             numbers["older"] = self._do(path, Evaluate(tasks=old, device=self.device))["evaluated"]
         return numbers | self._state(path)

@@ -283,10 +283,10 @@ def ablation_cells(plan: Plan, runs: int) -> list[Cell]:
 def ablation(plan: Plan, results: Results, runs: int) -> Table:
     """What each step beyond the paper gives and costs, in one order."""
     names = [named.name for named in plan.tasks]
+    order = orders(plan)[0]
     rows: list[tuple[str, Sequence[Value]]] = []
     for way in STEPS_BEYOND:
-        errors = [packed(plan, results, way, name, runs, orders(plan)[:1]) for name in names]
-        order = orders(plan)[0]
+        errors = [packed(plan, results, way, name, runs, [order]) for name in names]
         cells = [Packed(way=way, run=run, path=order[:k]) for run in range(runs) for k in range(1, len(order) + 1)]
         seconds = mean([of(results, cell, "seconds") for cell in cells])
         count = of(results, Packed(way=way, run=0, path=order), "bytes")
