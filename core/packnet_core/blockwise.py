@@ -35,10 +35,14 @@ def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
     return list(map(work, shares)) if len(shares) < 2 else list(_pool(threads).map(work, shares))
 
 
-def each(work: Callable[[T], None], items: Iterable[T], count: int, device: torch.device) -> None:
-    """Do the work for each of the items, of `count` elements in all: on the CPU on as many threads as torch has."""
+def each(work: Callable[[Iterator[T]], None], items: Iterable[T], count: int, device: torch.device) -> None:
+    """Let `work` take the items, of `count` elements in all: on the CPU on as many threads as torch has.
+
+    Each thread takes the next one when it is done with one, so `work` may keep scratch for all that it takes.
+    """
     threads = torch.get_num_threads() if device.type == "cpu" and count >= WORTH else 1
-    deque(map(work, items) if threads < 2 else _pool(threads).map(work, items), maxlen=0)  # raises what one raised
+    shared = iter(list(items))  # a list's iterator gives each item to one thread alone
+    deque(map(work, [shared]) if threads < 2 else _pool(threads).map(work, [shared] * threads), maxlen=0)
 
 
 def _stretches(start: int, end: int, size: int) -> Iterator[slice]:

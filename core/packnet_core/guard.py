@@ -4,8 +4,9 @@ Masking gradients is not enough: weight decay moves weights without one, and mom
 the optimizer, whichever elementwise one it is, works on stretches of the layers, each in one of these ways:
 
 - where all weights are the open task's, it steps them as they are;
-- where many are, it steps all, and the bits that are not the task's are put back while they are in the cache;
-- or, if a trial shows that the optimizer leaves alone what never had a gradient, these get none, which costs less;
+- where many are, the others get no gradient from the first step on, and weight decay is done here, on the task's
+  alone: if a trial shows that the optimizer then does to the bit what it does by itself, and nothing to the others;
+- if the trial does not, it steps all, and the bits that are not the task's are put back;
 - where few are, it gets those alone: gathered with their gradients, stepped, and scattered back. No other weight is
   written, and the optimizer keeps nothing about it.
 
@@ -21,6 +22,7 @@ from torch.optim import Optimizer
 
 from packnet_core.owners import bits, positions
 from packnet_core.stretches import (
+    Decay,
     Few,
     Masked,
     Mixed,
@@ -34,7 +36,7 @@ from packnet_core.stretches import (
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 TRIAL_RATE = 1e6  # beyond any learning rate: what decays less than rounding shows at this one never decays
-FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than putting back
+FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than masking
 
 
 class GuardedOptimizer:
@@ -59,20 +61,19 @@ class GuardedOptimizer:
         self._layers = [list(stretches(parameter, owner, task)) for parameter, owner in pairs]
         every = [stretch for layer in self._layers for stretch in layer]
         device = (self._weights + self._others)[0].device
-        room = stretch_size(device)
-        few = [s for s in every if s.own <= FEW * s.values.numel()]
-        mixed = [s for s in every if not s.whole and s.own > FEW * s.values.numel()]
+        few = [s for s in every if s.own <= FEW * s.size]
+        many = [s for s in every if not s.whole and s.own > FEW * s.size]
         self._whole = [s for s in every if s.whole]
-        kind = Masked if leaves_alone(make, device) else Mixed
-        in_place = [kind(group, task) for group in grouped(mixed, lambda s: s.values.numel(), room)]
-        gathered = [Few(group, task) for group in grouped(few, lambda s: s.own, room)]
-        # scratch of one group, made once: what is allocated and freed between the optimizer's tensors splits the heap
-        share_scratch(in_place, lambda s: s.values.numel(), (torch.int32, torch.int32, torch.bool), device)
-        share_scratch(gathered, lambda s: s.own, (torch.float32, torch.float32, torch.int64), device)
-        self._groups: list[Mixed | Few] = [*in_place, *gathered]
+        gathered = [Few(group, task) for group in grouped(few, stretch_size(device))]
+        share_scratch(gathered, device)
         self._parameters = [stretch.stepped for stretch in every] + self._others
         self.optimizer = make(self._parameters)
         (self._settings,) = self.optimizer.param_groups
+        decay = kind_of_decay(make, device)
+        self._groups: list[Masked | Mixed | Few] = [
+            *([Masked(many, task, decay, self._settings)] if decay else [Mixed(s, task) for s in many]),
+            *gathered,
+        ]
 
     def set_lr(self, lr: float) -> None:
         self._settings["lr"] = lr
@@ -84,9 +85,10 @@ class GuardedOptimizer:
     def gradient_norm(self) -> float:
         """The 2-norm of the gradient of all that is trained; what belongs to sealed tasks does not count."""
         gradients = [s.gradient() for s in self._whole] + [parameter.grad for parameter in self._others]
-        squares = [square_of(gradient) for gradient in gradients if gradient is not None]
+        squares = [None if gradient is None else square_of(gradient) for gradient in gradients]
         squares += [group.square() for group in self._groups]
-        return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+        found = [square for square in squares if square is not None]
+        return float(torch.stack(found).sum().sqrt()) if found else 0.0
 
     def step(self, factor: float = 1.0) -> None:
         """One step of the optimizer on the gradients that the parameters hold now, times a factor."""
@@ -106,9 +108,13 @@ class GuardedOptimizer:
                 for stretch in layer:
                     stretch.stepped.grad = None
 
-    def _optimize(self, parameters: Sequence[nn.Parameter]) -> None:
-        self._settings["params"] = parameters
-        self.optimizer.step()
+    def _optimize(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
+        own = {name: self._settings[name] for name in settings}
+        self._settings.update(settings, params=parameters)
+        try:
+            self.optimizer.step()
+        finally:
+            self._settings.update(own)
 
     # -- to be gone on with -------------------------------------------------------------------------------------
 
@@ -160,17 +166,54 @@ class GuardedOptimizer:
         return value.to(parameter.device, copy=True) if moves else value.clone()
 
 
-def leaves_alone(make: MakeOptimizer, device: torch.device) -> bool:
-    """Whether an optimizer keeps the bits of weights whose gradients are all zero from its first step on.
+def kind_of_decay(make: MakeOptimizer, device: torch.device) -> Decay | None:
+    """How an optimizer moves weights whose gradients are all zero from its first step on, found by trial.
 
-    Tried on a few weights of all magnitudes; -0.0 is not among them, for no sealed or free weight is.
+    "none": it keeps their bits. "coupled", "decoupled": it does so without its weight decay, which is, to the bit,
+    the weights times `weight_decay` added to the gradients, or the weights times 1 - lr * weight_decay before a step.
+    None: it is none of these.
     """
-    before = torch.cat([torch.zeros(1), torch.logspace(-30, 30, 61), -torch.logspace(-30, 30, 61)]).to(device)
-    weights = nn.Parameter(before.clone())
-    optimizer = make([weights])
-    for group in optimizer.param_groups:
-        group["lr"] = TRIAL_RATE
+    magnitudes = torch.cat([torch.zeros(1), torch.logspace(-30, 30, 61), -torch.logspace(-30, 30, 61)]).to(device)
+    zeros = torch.zeros_like(magnitudes)  # -0.0 is not among them, for no sealed or free weight is
+    if _same(magnitudes, _tried(make, magnitudes, zeros, lr=TRIAL_RATE)):
+        return "none"
+    if not _same(magnitudes, _tried(make, magnitudes, zeros, lr=TRIAL_RATE, weight_decay=0.0)):
+        return None
+    small = torch.linspace(-0.1, 0.1, 1 << 12, device=device)  # of like size, and a strong decay: rounding shows
+    gradients = small.roll(1 << 10) / 8
+    by_itself = _tried(make, small, gradients, lr=0.1, weight_decay=0.1)
+    for kind in ("coupled", "decoupled"):
+        if _same(by_itself, _tried(make, small, gradients, kind, lr=0.1, weight_decay=0.1)):
+            return kind
+    return None
+
+
+def _tried(
+    make: MakeOptimizer,
+    weights: Tensor,
+    gradients: Tensor,
+    by_hand: Decay = "none",
+    *,
+    lr: float,
+    weight_decay: float | None = None,
+) -> Tensor:
+    """The weights after three steps; with a kind of weight decay by hand, where one is given, instead of its own."""
+    parameter = nn.Parameter(weights.clone())
+    optimizer = make([parameter])
+    (group,) = optimizer.param_groups
+    group["lr"] = lr
+    amount = weight_decay or 0.0
+    if weight_decay is not None:
+        group["weight_decay"] = amount if by_hand == "none" else 0.0
     for _ in range(3):
-        weights.grad = torch.zeros_like(weights)
+        parameter.grad = gradients.clone()
+        if by_hand == "coupled":
+            parameter.grad.add_(parameter.data, alpha=amount)
+        elif by_hand == "decoupled":
+            parameter.data.mul_(1 - lr * amount)
         optimizer.step()
-    return torch.equal(bits(weights.data), bits(before))
+    return parameter.data
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(bits(one), bits(other))

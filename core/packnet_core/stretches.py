@@ -1,17 +1,23 @@
-"""Stretches of layers, and the three ways to step those that are only partly the open task's; see `guard`.
-
-Small stretches go together in groups, and all groups of a kind share their scratch, of one group's size.
-"""
+"""Stretches of layers, and the three ways to step those that are only partly the open task's; see `guard`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from packnet_core.blockwise import block_size, blocks, each
-from packnet_core.owners import bits, count, differ, positions
+from packnet_core.blockwise import BLOCK, block_size, blocks, each
+from packnet_core.owners import bits, count, equal, full_mask, positions
 
-Optimize = Callable[[Sequence[nn.Parameter]], None]
+Decay = Literal["none", "coupled", "decoupled"]  # added to the gradient (L2), or weights shrunk (AdamW)
+ONE = np.float32(1.0).view(np.int32)
+
+
+class Optimize(Protocol):
+    """A step of the optimizer on some parameters alone, perhaps with another weight decay than its own."""
+
+    def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None: ...
 
 
 class Stretch:
@@ -26,111 +32,158 @@ class Stretch:
         self.stepped = nn.Parameter(self.values)
 
     @property
+    def size(self) -> int:
+        return self.values.numel()
+
+    @property
     def whole(self) -> bool:
-        return self.own == self.values.numel()
+        return self.own == self.size
 
     def gradient(self) -> Tensor | None:
         gradient = self.parameter.grad
         return None if gradient is None else gradient.reshape(-1)[self.where]
 
 
-class Mixed:
-    """Stretches of which all weights are stepped, and those that are not the task's put back."""
+class Masked:
+    """Stretches in which all weights but the task's get a gradient of zero.
 
-    def __init__(self, stretches: list[Stretch], task: int):
-        self.stretches, self.task = stretches, task
-        self.now = [bits(s.values) for s in stretches]
-        self.sizes = [s.values.numel() for s in stretches]
+    For an optimizer that then leaves them alone, but for its weight decay, which is done here, on the task's weights:
+    before the optimizer's step, as it would itself. `settings` are the optimizer's as they are at each step.
+    """
 
-    def share(self, before: Tensor, mask: Tensor, mark: Tensor) -> None:
-        """Take scratch that all groups share: one element a weight, int32, int32 and bool."""
-        total = sum(self.sizes)
-        self._before, self._mask, self._mark = before[:total], mask[:total], mark[:total]
-        self._befores, self._masks, self._marks = (
-            list(t.split(self.sizes)) for t in (self._before, self._mask, self._mark)
-        )
+    def __init__(self, stretches: list[Stretch], task: int, decay: Decay, settings: dict[str, Any]):
+        self.stretches, self.task, self.decay, self.settings = stretches, task, decay, settings
+        self._total = sum(stretch.size for stretch in stretches)
 
     def step(self, optimize: Optimize) -> None:
-        torch._foreach_copy_(self._befores, self.now)
+        found = self._with_gradients()
+        if not found:
+            return
+        shrink = 1.0
+        if self.decay == "coupled":
+            gradients = [gradient for s in found if (gradient := s.stepped.grad) is not None]
+            torch._foreach_add_(gradients, [s.values for s in found], alpha=self.settings["weight_decay"])
+        elif self.decay == "decoupled":
+            shrink -= self.settings["lr"] * self.settings["weight_decay"]
+        self._mask(found, shrink)
+        parameters = [stretch.stepped for stretch in found]
+        optimize(parameters) if self.decay == "none" else optimize(parameters, weight_decay=0.0)
+
+    def square(self) -> Tensor | None:
+        """The sum of squares of the task's part of the gradients; the rest of them becomes zero."""
+        found = self._with_gradients()
+        self._mask(found, 1.0)
+        return _sum_of_squares([stretch.stepped.grad for stretch in found])
+
+    def _with_gradients(self) -> list[Stretch]:
         for stretch in self.stretches:
             stretch.stepped.grad = stretch.gradient()
-        optimize([stretch.stepped for stretch in self.stretches])
-        self._mask.copy_(self._foreign())
-        # now + (before - now) * 1 or * 0, in integers, which wrap: exact for all bits
-        torch._foreach_sub_(self._befores, self.now)
-        torch._foreach_addcmul_(self.now, self._befores, self._masks)
+        return [stretch for stretch in self.stretches if stretch.stepped.grad is not None]
 
-    def square(self) -> Tensor:
-        """The sum of squares of the task's part of the gradients; the rest of them becomes zero."""
-        found = [square_of(gradient) for gradient in self._own_gradients() if gradient is not None]
-        return torch.stack(found).sum() if found else torch.zeros((), device=self._mask.device)
+    def _mask(self, stretches: list[Stretch], shrink: float) -> None:
+        """Gradients of all but the task's weights become 0.0, whatever they were; the task's shrink by a factor."""
+        if not stretches:
+            return
+        device = stretches[0].values.device
+        if device.type == "cpu":
+            each(lambda some: self._mask_blocks(some, shrink), stretches, self._total, device)
+            return
+        for stretch in stretches:
+            own = stretch.owner == self.task
+            bits(stretch.stepped.grad).bitwise_and_(full_mask(own))  # type: ignore[arg-type]
+            if shrink != 1.0:
+                stretch.values.mul_(torch.where(own, shrink, 1.0))
 
-    def _own_gradients(self) -> Iterator[Tensor | None]:
-        """The gradient of each stretch, 0.0 in place where a weight is not the task's, whatever it was."""
-        self._mask.copy_(self._foreign().sub_(1))  # all bits set, or none: a byte's sign fills the word
-        for stretch, mask in zip(self.stretches, self._masks, strict=True):
-            gradient = stretch.gradient()
-            if gradient is not None:
-                bits(gradient).bitwise_and_(mask)
-            yield gradient
+    def _mask_blocks(self, stretches: Iterator[Stretch], shrink: float) -> None:
+        """The same on a CPU, by NumPy: in integers, times 1 or 0, which is exact for every float."""
+        flags, ones = np.empty(BLOCK["cpu"], np.bool_), np.empty(BLOCK["cpu"], np.int32)
+        factor = np.float32(shrink).view(np.int32)
+        for stretch in stretches:
+            owner, values = stretch.owner.numpy(), stretch.values.numpy()
+            gradient = bits(stretch.stepped.grad).numpy()  # type: ignore[arg-type]
+            for block in blocks(len(owner), stretch.values.device):
+                size = block.stop - block.start
+                own = ones[:size]
+                own[:] = np.equal(owner[block], self.task, out=flags[:size])
+                np.multiply(gradient[block], own, out=gradient[block])
+                if shrink != 1.0:
+                    factors = np.add(np.multiply(own, factor - ONE, out=own), ONE, out=own).view(np.float32)
+                    np.multiply(values[block], factors, out=values[block])
 
-    def _foreign(self) -> Tensor:
-        """1 where a weight is not the task's, else 0: int8."""
-        for stretch, mark in zip(self.stretches, self._marks, strict=True):
-            differ(stretch.owner, self.task, out=mark)
-        return self._mark.view(torch.int8)
 
+class Mixed:
+    """A stretch of which all weights are stepped, by an optimizer of any kind, and those not the task's put back."""
 
-class Masked(Mixed):
-    """The same for an optimizer that leaves alone what has no gradient: the gradients of all others become zero."""
+    def __init__(self, stretch: Stretch, task: int):
+        self.stretch, self.task = stretch, task
 
     def step(self, optimize: Optimize) -> None:
-        for stretch, gradient in zip(self.stretches, self._own_gradients(), strict=True):
-            stretch.stepped.grad = gradient
-        optimize([stretch.stepped for stretch in self.stretches])
+        before = bits(self.stretch.values.clone())
+        self.stretch.stepped.grad = self.stretch.gradient()
+        optimize([self.stretch.stepped])
+        now = bits(self.stretch.values)
+        now.copy_(torch.where(equal(self.stretch.owner, self.task), now, before))
+
+    def square(self) -> Tensor | None:
+        """The sum of squares of the task's part of the gradient."""
+        gradient = self.stretch.gradient()
+        if gradient is None:
+            return None
+        return square_of(torch.where(equal(self.stretch.owner, self.task), gradient, 0.0))
 
 
 class Few:
-    """Stretches of which the task's weights alone are stepped."""
+    """Stretches of which the task's weights alone are stepped: a copy of them, which nothing else may change meanwhile.
+
+    Only what is the task's goes through memory then: its gradients are gathered, and its weights scattered back.
+    """
 
     def __init__(self, stretches: list[Stretch], task: int):
         self.stretches = stretches
         self.indices = [positions(s.owner, task) for s in stretches]
+        for stretch, index in zip(stretches, self.indices, strict=True):
+            stretch.stepped = nn.Parameter(stretch.values.index_select(0, index))
 
-    def share(self, values: Tensor, gradients: Tensor, index: Tensor) -> None:
-        """Take scratch that all groups share: one element a weight of the task, float32, float32 and int64."""
-        sizes = [s.own for s in self.stretches]
-        self._index = list(index[: sum(sizes)].split(sizes))
-        self._gradients = list(gradients[: sum(sizes)].split(sizes))
-        for stretch, part in zip(self.stretches, values[: sum(sizes)].split(sizes), strict=True):
-            stretch.stepped = nn.Parameter(part)
+    @property
+    def own(self) -> int:
+        """How many weights of the task there are."""
+        return sum(stretch.own for stretch in self.stretches)
+
+    def share(self, gradients: Tensor) -> None:
+        """Take scratch that all groups share: one element a weight of the task."""
+        self._gradients = gradients[: self.own].split([s.own for s in self.stretches])
 
     def step(self, optimize: Optimize) -> None:
         self._each(self._gather)
         optimize([stretch.stepped for stretch in self.stretches])
         self._each(self._scatter)
 
-    def square(self) -> Tensor:
+    def square(self) -> Tensor | None:
         """The sum of squares of the task's part of the gradients."""
         self._each(self._gather)
-        found = [square_of(s.stepped.grad) for s in self.stretches if s.stepped.grad is not None]
+        found = _sum_of_squares([s.stepped.grad for s in self.stretches])
         for stretch in self.stretches:
             stretch.stepped.grad = None
-        return torch.stack(found).sum() if found else torch.zeros((), device=self._index[0].device)
+        return found
 
     def _each(self, work: Callable[[int], None]) -> None:
         """Do something with each stretch; torch gathers and scatters on one thread at a time."""
-        each(work, range(len(self.stretches)), sum(s.values.numel() for s in self.stretches), self._index[0].device)
+
+        def some(numbers: Iterator[int]) -> None:
+            for number in numbers:
+                work(number)
+
+        sizes = sum(s.size for s in self.stretches)
+        each(some, range(len(self.stretches)), sizes, self.indices[0].device)
 
     def _gather(self, number: int) -> None:
-        stretch, index = self.stretches[number], self._index[number].copy_(self.indices[number])
-        torch.index_select(stretch.values, 0, index, out=stretch.stepped.data)
-        gradient, into = stretch.gradient(), self._gradients[number]
+        stretch, index, into = self.stretches[number], self.indices[number], self._gradients[number]
+        gradient = stretch.gradient()
         stretch.stepped.grad = None if gradient is None else torch.index_select(gradient, 0, index, out=into)
 
     def _scatter(self, number: int) -> None:
         stretch = self.stretches[number]
-        stretch.values.scatter_(0, self._index[number], stretch.stepped.data)
+        stretch.values.scatter_(0, self.indices[number].long(), stretch.stepped.data)
 
 
 def stretches(parameter: nn.Parameter, owner: Tensor, task: int) -> Iterator[Stretch]:
@@ -151,34 +204,37 @@ def stretch_size(device: torch.device) -> int:
     return block_size(device) * (4 if device.type == "cpu" else 1)
 
 
-def grouped(stretches: list[Stretch], size: Callable[[Stretch], int], room: int) -> Iterator[list[Stretch]]:
-    """Stretches in groups, of `room` elements in all at the most."""
+def grouped(stretches: list[Stretch], room: int) -> Iterator[list[Stretch]]:
+    """Stretches in groups, with `room` weights of the task in all at the most."""
     group: list[Stretch] = []
     taken = 0
     for stretch in stretches:
-        if group and taken + size(stretch) > room:
+        if group and taken + stretch.own > room:
             yield group
             group, taken = [], 0
         group.append(stretch)
-        taken += size(stretch)
+        taken += stretch.own
     if group:
         yield group
 
 
-def share_scratch(
-    groups: Sequence[Mixed | Few],
-    size: Callable[[Stretch], int],
-    dtypes: tuple[torch.dtype, torch.dtype, torch.dtype],
-    device: torch.device,
-) -> None:
-    """Give all groups the same scratch."""
-    largest = max((sum(map(size, group.stretches)) for group in groups), default=0)
-    scratch = [torch.empty(largest, dtype=dtype, device=device) for dtype in dtypes]
+def share_scratch(groups: Sequence[Few], device: torch.device) -> None:
+    """Give all groups the same scratch, of the largest one's size.
+
+    Made once: what is allocated and freed between the optimizer's tensors splits the heap.
+    """
+    scratch = torch.empty(max((group.own for group in groups), default=0), device=device)
     for group in groups:
-        group.share(*scratch)
+        group.share(scratch)
 
 
 def square_of(gradient: Tensor) -> Tensor:
     """The sum of squares, as a tensor without dimensions."""
     norm: Tensor = torch.linalg.vector_norm(gradient, dtype=torch.float32)
     return norm.square()
+
+
+def _sum_of_squares(gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """Of all of them together; None where there is none."""
+    found = [square_of(gradient) for gradient in gradients if gradient is not None]
+    return torch.stack(found).sum() if found else None

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from packnet_core import blockwise
-from packnet_core.guard import GuardedOptimizer, leaves_alone
+from packnet_core.guard import GuardedOptimizer, kind_of_decay
 from packnet_core.owners import bits
 
 OPTIMIZERS = {
@@ -14,6 +14,7 @@ OPTIMIZERS = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.1),
     "fused adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.9, weight_decay=0.1),
+    "asgd": lambda p: torch.optim.ASGD(p, lr=0.1, lambd=0.1),  # its weights have to be put back
 }
 
 
@@ -142,12 +143,25 @@ def test_a_gradient_that_is_not_finite_elsewhere_does_not_reach_the_tasks_weight
     assert bool(torch.isfinite(weight).all())
 
 
-@pytest.mark.parametrize(("decay", "alone"), [(0.0, True), (1e-12, False), (0.1, False)])
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_the_slightest_weight_decay_is_found_out(kind, decay, alone):
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-12, 0.1])
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [(torch.optim.SGD, "coupled"), (torch.optim.Adam, "coupled"), (torch.optim.AdamW, "decoupled")],
+)
+def test_the_slightest_weight_decay_is_found_out(kind, found, fused, decay):
     """Where there is none, it is enough that sealed weights get no gradient."""
-    cpu = torch.device("cpu")
-    assert leaves_alone(lambda p: kind(p, lr=1e-5, weight_decay=decay, fused=True), cpu) == alone
+    tried = kind_of_decay(lambda p: kind(p, lr=1e-5, weight_decay=decay, fused=fused), CPU)
+    assert tried == (found if decay else "none")
+
+
+def test_an_optimizer_that_moves_weights_in_a_way_of_its_own_is_found_out():
+    """Averaged SGD shrinks weights by another setting; with `maximize` decay has the other sign."""
+    assert kind_of_decay(lambda p: torch.optim.ASGD(p), CPU) is None
+    assert kind_of_decay(lambda p: torch.optim.SGD(p, weight_decay=0.1, maximize=True), CPU) is None
 
 
 def test_weight_decay_is_what_a_gradient_mask_lets_through():
