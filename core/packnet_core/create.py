@@ -8,7 +8,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from packnet_core import architectures
+from packnet_core import architectures, memory
 from packnet_core.data.loading import TaskData, load
 from packnet_core.engine.places import Places
 from packnet_core.errors import RequestError
@@ -105,10 +105,11 @@ def _given_task(
     network.end_phase(dense=True)
     error = None
     yield PhaseStarted(phase="eval", task=task, epochs=0, images=len(task_data.test))
-    for event in evaluate(network, 1, task, task_data.test):
-        if isinstance(event, Evaluated):
-            error = event.error
-        yield event
+    with memory.kept():
+        for event in evaluate(network, 1, task, task_data.test):
+            if isinstance(event, Evaluated):
+                error = event.error
+            yield event
     own = network.weights_digest(1)
     record = Task(
         name=task,

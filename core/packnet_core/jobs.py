@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from packnet_core import memory
 from packnet_core.commands import Command, summary
 from packnet_core.engine import journal
 from packnet_core.engine.journal import Journal
@@ -51,7 +52,7 @@ def perform(
 
     written = 0.0
     try:
-        with closing(workspace.run(command)) as events:  # type: ignore[type-var]
+        with memory.kept(), closing(workspace.run(command)) as events:  # type: ignore[type-var]
             for event in events:
                 sparse = isinstance(event, TrainStep | Progress)
                 if not sparse or time.monotonic() - written > STEP_SECONDS:

@@ -6,6 +6,7 @@ python -m tests.benchmarks --clock cpu --quick          on a machine that others
 python -m tests.benchmarks --growth                     how costs grow with tasks and weights; curves too
 python -m tests.benchmarks --input                      images a second, and how long the device waits for them
 python -m tests.benchmarks --precision                  bf16, channels-last and torch.compile
+python -m tests.benchmarks --kept                       what a job gains by keeping freed memory (CPU)
 python -m tests.benchmarks -k "step and resnet50"       some; whatever else is given goes to pytest
 """
 
@@ -16,7 +17,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-TABLES = ("growth", "input", "precision")
+TABLES = ("growth", "input", "precision", "kept")
 
 
 def main() -> int:
