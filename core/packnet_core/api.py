@@ -248,10 +248,9 @@ class PackFile:
     def network(self) -> "PackedNetwork":
         """The network with its owners and heads, on the device; read anew where the file has changed."""
         from packnet_core.packfile import storage
-        from packnet_core.workspace import pick_device
+        from packnet_core.workspace import pick_device, signature
 
-        stat = self.path.stat()
-        now = stat.st_ino, stat.st_mtime_ns, stat.st_size
+        now = signature(self.path)
         if self._held is None or self._held[0] != now:
             network, _ = storage.load(self.path, pick_device(self.device))
             network.ready_bytes = self.ready_bytes

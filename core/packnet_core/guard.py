@@ -43,8 +43,8 @@ class GuardedOptimizer:
     """Steps the open task's weights with any elementwise `torch.optim` optimizer; all others keep their bits.
 
     `weights` pairs each prunable parameter with its owners (uint8, same shape); `others` are trained whole (the
-    task's head, and the shared rest while the first task is open). Owners must not change while this is in use, and
-    the optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
+    task's head, and the shared rest while the first task is open). While this is in use, owners must not change, nor
+    the weights by anything else, and the optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
     """
 
     def __init__(

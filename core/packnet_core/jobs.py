@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from packnet_core import memory
-from packnet_core.commands import Command, summary
+from packnet_core.commands import Add, Command, Prune, Train, summary
 from packnet_core.engine import journal
 from packnet_core.engine.journal import Journal
 from packnet_core.engine.places import Places
@@ -68,7 +68,7 @@ def perform(
                 return
         kept = (
             f"packnet train {workspace.path} goes on with it"
-            if workspace.places.checkpoint.exists()
+            if isinstance(command, Add | Prune | Train) and workspace.places.checkpoint.exists()
             else "nothing changed"
         )
         yield finished("stopped", f"{summary(command)}: stopped; {kept}", 1)

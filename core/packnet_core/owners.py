@@ -30,12 +30,9 @@ def equal(values: Tensor, value: int) -> Tensor:
     return torch.from_numpy(values.numpy() == value) if values.device.type == "cpu" else values == value
 
 
-def differ(values: Tensor, value: int, out: Tensor) -> Tensor:
-    """`values != value` in `out`, likewise."""
-    if values.device.type != "cpu":
-        return torch.ne(values, value, out=out)
-    np.not_equal(values.numpy(), value, out=out.numpy())
-    return out
+def less(values: Tensor, value: int) -> Tensor:
+    """`values < value`, likewise."""
+    return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
 
 
 def positions(owner: Tensor, task: int) -> Tensor:
@@ -50,11 +47,6 @@ def count(owner: Tensor, task: int) -> int:
     if owner.device.type != "cpu":
         return int((owner == task).sum())
     return int(np.count_nonzero(owner.numpy() == task))
-
-
-def less(values: Tensor, value: int) -> Tensor:
-    """`values < value`, likewise."""
-    return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
 
 
 def full_mask(condition: Tensor) -> Tensor:

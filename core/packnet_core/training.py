@@ -162,7 +162,7 @@ class Run:
         wrong = (logits.detach().argmax(1) != labels).sum()
         # the only wait for the device in a step, once all its work is on the way; a loss that is not finite is found
         # after its step, which does no harm: nothing of the phase is kept then
-        value, missed = torch.stack([loss.detach().double(), wrong.double()]).tolist()
+        value, missed = _numbers(loss.detach(), wrong)
         done = (self.epoch - 1) * self.steps_an_epoch + self.step + 1
         if not math.isfinite(value):
             raise Diverged(
@@ -291,8 +291,7 @@ def evaluate(network: Trainable, index: int, task: str, images: Images) -> Itera
         for batch, labels in images.batches(EVALUATION_BATCH, network.device):
             logits, loss = _answer(model, batch, labels)
             best = logits.topk(min(5, classes), dim=1).indices == labels[:, None]
-            missed = [(~best[:, 0]).sum(), (~best.any(1)).sum()]
-            value, wrong, none_of_five = torch.stack([loss.double(), *missed]).tolist()
+            value, wrong, none_of_five = _numbers(loss, (~best[:, 0]).sum(), (~best.any(1)).sum())
             sums.add(len(labels), value, int(wrong))
             wrong5 += int(none_of_five)
             yield Progress(task=task, done=sums.images, images=len(images))
@@ -308,9 +307,7 @@ def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> 
     """
     sums = Sums()
     with network.previewing(dict.fromkeys(network.weights, ratio)) as model:
-        for batch, labels in images.batches(EVALUATION_BATCH, network.device):
-            logits, loss = _answer(model, batch, labels)
-            sums.add(len(labels), loss.item(), int((logits.argmax(1) != labels).sum()))
+        for sums in _measured(model, images, network.device):
             yield Progress(task=task, done=sums.images, images=len(images))
     yield Previewed(task=task, ratio=ratio, error=sums.error, images=sums.images)
 
@@ -321,10 +318,25 @@ def validate(network: Trainable, images: Images) -> tuple[float | None, float | 
         return None, None
     sums = Sums()
     with network.viewing(network.open) as model:
-        for batch, labels in images.batches(EVALUATION_BATCH, network.device):
-            logits, loss = _answer(model, batch, labels)
-            sums.add(len(labels), loss.item(), int((logits.argmax(1) != labels).sum()))
+        for sums in _measured(model, images, network.device):
+            pass
     return sums.mean_loss, sums.error
+
+
+def _measured(model: Answer, images: Images, device: torch.device) -> Iterator[Sums]:
+    """Loss and wrong answers of all images so far, after each batch."""
+    sums = Sums()
+    for batch, labels in images.batches(EVALUATION_BATCH, device):
+        logits, loss = _answer(model, batch, labels)
+        value, wrong = _numbers(loss, (logits.argmax(1) != labels).sum())
+        sums.add(len(labels), value, int(wrong))
+        yield sums
+
+
+def _numbers(*values: Tensor) -> list[float]:
+    """The values of tensors without dimensions, waiting for the device once."""
+    found: list[float] = torch.stack([value.double() for value in values]).tolist()
+    return found
 
 
 @torch.inference_mode()

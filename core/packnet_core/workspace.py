@@ -51,7 +51,7 @@ class Workspace(Prunings):
         Raises RequestError where the command can't be done, Diverged where training failed. However it ends, the file
         is whole.
         """
-        if self._signature != _signature(self.path):  # replaced by hand, or left in the middle by the last command
+        if self._signature != signature(self.path):  # replaced by hand, or left in the middle by the last command
             self._load()
         interrupted = checkpoint.find(self.places.checkpoint, self.document)
         tasks.check(self.document, command, interrupted is not None)
@@ -168,12 +168,12 @@ class Workspace(Prunings):
     # -- the file -----------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        self._signature = _signature(self.path)
+        self._signature = signature(self.path)
         self.network, self.document = storage.load(self.path, self.device)
         self._saved = self.document
 
     def _save(self, what: str, task: str) -> Iterator[Event]:
-        if self.path.exists() and _signature(self.path) != self._signature:
+        if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
                 f"{self.path} was changed by something else while this job ran: it was left as that made it, and the "
                 "job's result is lost. Do the job again, or copy the file and work on the copy"
@@ -181,7 +181,7 @@ class Workspace(Prunings):
         step = Step(at=time.time(), task=task, what=what)
         self.document = replace(self.document, history=(*self.document.history, step))
         size = storage.save(self.path, self.network, self.document)
-        self._saved, self._signature = self.document, _signature(self.path)
+        self._saved, self._signature = self.document, signature(self.path)
         self.places.give_up()
         yield Saved(bytes=size)
 
@@ -231,7 +231,7 @@ class Workspace(Prunings):
         path = Path(source)
         if not path.is_file():
             return read(source, **rest)
-        key = (source, _signature(path), tuple(rest.items()))
+        key = (source, signature(path), tuple(rest.items()))
         if self._loaded.get(read, (None,))[0] != key:
             self._loaded.pop(read, None)  # before the next is read: not both at once
             self._loaded[read] = key, read(source, **rest)
@@ -250,6 +250,6 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
+def signature(path: Path) -> tuple[int, int, int]:
     stat = path.stat()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size

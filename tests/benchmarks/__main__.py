@@ -3,6 +3,7 @@
 python -m tests.benchmarks                              everything on the CPU
 python -m tests.benchmarks --device cuda                the core's cases on a GPU, in one run of some minutes
 python -m tests.benchmarks --clock cpu --quick          on a machine that others use too: processor time
+python -m tests.benchmarks --step                       the optimizer's step alone, in milliseconds
 python -m tests.benchmarks --growth                     how costs grow with tasks and weights; curves too
 python -m tests.benchmarks --input                      images a second, and how long the device waits for them
 python -m tests.benchmarks --precision                  bf16, channels-last and torch.compile
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-TABLES = ("growth", "input", "precision", "kept")
+TABLES = ("step", "growth", "input", "precision", "kept")
 
 
 def main() -> int:

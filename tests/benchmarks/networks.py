@@ -7,6 +7,11 @@ from packnet_core.network import PackedNetwork
 from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
 
 RATIOS = (0.5, 0.75, 0.75, 0.75)
+OPTIMIZERS = {
+    "sgd": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
+    "sgd-decay": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}),
+    "adamw": (torch.optim.AdamW, {"lr": 1e-4}),
+}
 
 
 def second_task(arch: str, sealed: float, device: torch.device) -> PackedNetwork:

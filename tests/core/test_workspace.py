@@ -192,6 +192,15 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
     assert not Places(path).checkpoint.exists()
 
 
+def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupted_job(path, data):
+    for command, told in ((add("two", data), "packnet train"), (Evaluate(), "nothing changed")):
+        stop = jobs.threading.Event()
+        stop.set()
+        finished = list(jobs.run(path, command, stop))[-1].event
+        assert finished.outcome == "stopped"
+        assert told in finished.message
+
+
 def stopped(workspace, command):
     """Do a command up to its first step, and stop it there."""
     events = workspace.run(command)
