@@ -44,7 +44,7 @@ class GuardedOptimizer:
 
     `weights` pairs each prunable parameter with its owners (uint8, same shape); `others` are trained whole (the
     task's head, and the shared rest while the first task is open). While this is in use, owners must not change, nor
-    the weights by anything else, and the optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
+    the weights by anything else. The optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
     """
 
     def __init__(

@@ -316,10 +316,8 @@ def validate(network: Trainable, images: Images) -> tuple[float | None, float | 
     """Loss and error in percent of the open task on the validation split; None for an empty split."""
     if not len(images):
         return None, None
-    sums = Sums()
     with network.viewing(network.open) as model:
-        for sums in _measured(model, images, network.device):
-            pass
+        *_, sums = _measured(model, images, network.device)
     return sums.mean_loss, sums.error
 
 
