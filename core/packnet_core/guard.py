@@ -69,11 +69,10 @@ class GuardedOptimizer:
         self._parameters = [stretch.stepped for stretch in every] + self._others
         self.optimizer = make(self._parameters)
         (self._settings,) = self.optimizer.param_groups
-        decay = kind_of_decay(make, device)
-        self._groups: list[Masked | Mixed | Few] = [
-            *([Masked(many, task, decay, self._settings)] if decay else [Mixed(s, task) for s in many]),
-            *gathered,
-        ]
+        self._groups: list[Masked | Mixed | Few] = [*gathered]
+        if many:
+            decay = kind_of_decay(make, device)
+            self._groups += [Masked(many, task, decay, self._settings)] if decay else [Mixed(s, task) for s in many]
 
     def set_lr(self, lr: float) -> None:
         self._settings["lr"] = lr

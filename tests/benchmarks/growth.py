@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.pruning import find_cut
-from tests.benchmarks.networks import packed
+from tests.benchmarks.networks import guarded, packed
 
 PLACES = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]
 WHAT = ("step", "prune", "save", "inspect")
@@ -61,18 +60,13 @@ def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str
 
 def step(network: PackedNetwork) -> Callable[[], None]:
     """Of the newest task, beside those before it."""
-    others = network.train_mode()
-    pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
-    guarded = GuardedOptimizer(
-        lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9, weight_decay=1e-4, fused=True), pairs, others, network.open
-    )
-
+    optimizer = guarded(network, torch.optim.SGD, {"lr": 1e-4, "momentum": 0.9, "weight_decay": 1e-4})
     images, labels = torch.randn(1, 3, 64, 64, device=network.device), torch.zeros(1, device=network.device).long()
 
     def once() -> None:
-        guarded.zero_grad()
+        optimizer.zero_grad()
         F.cross_entropy(network.model(images), labels).backward()
-        guarded.step()
+        optimizer.step()
 
     return once
 

@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
 from packnet_core import memory
-from packnet_core.guard import GuardedOptimizer
-from tests.benchmarks.networks import second_task
+from tests.benchmarks.machine import peak_bytes
+from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, trained
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 224), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size
 LOOPS = ("job", "job, memory not kept", "torch")
@@ -54,13 +53,8 @@ def main(device: torch.device, threads: int) -> Iterator[dict]:
 def one(loop: str, arch: str) -> None:
     batch, size = NETWORKS[arch]
     network = second_task(arch, 0.5, torch.device("cpu"))
-    others = network.train_mode()
-    settings = {"lr": 1e-3, "momentum": 0.9}
-    if loop == "torch":
-        optimizer = torch.optim.SGD([*network.weights.values(), *others], **settings)
-    else:
-        pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
-        optimizer = GuardedOptimizer(lambda p: torch.optim.SGD(p, **settings, fused=True), pairs, others, network.open)
+    kind, settings = OPTIMIZERS["sgd"]
+    optimizer = kind(trained(network), **settings) if loop == "torch" else guarded(network, kind, settings)
     images, labels = torch.randn(batch, 3, size, size), torch.zeros(batch).long()
     many = torch.randn(4 * batch, 3, size, size)
 
@@ -75,8 +69,7 @@ def one(loop: str, arch: str) -> None:
 
     with memory.kept() if loop == "job" else nullcontext():
         times = [seconds(step, STEPS), seconds(evaluation, EVALUATIONS)]
-    status = Path("/proc/self/status").read_text()
-    print(*times, 1024 * int(status.partition("VmHWM:")[2].split()[0]))
+    print(*times, peak_bytes())
 
 
 def seconds(work: Callable[[], None], rounds: int) -> float:

@@ -21,3 +21,9 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # a str of a class of its own, which JSON writers refuse
     }
+
+
+def peak_bytes() -> int:
+    """The most memory that this process had; getrusage would count what the parent held when it forked."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])

@@ -5,7 +5,6 @@ has that share of the weights.
 """
 
 import sys
-from pathlib import Path
 
 import torch
 
@@ -14,6 +13,7 @@ from packnet_core.data.images import Images
 from packnet_core.network import PackedNetwork
 from packnet_core.records import Input, Recipe
 from packnet_core.training import Run
+from tests.benchmarks.machine import peak_bytes
 
 SIZE, BATCH, STEPS = 64, 4, 3
 
@@ -53,5 +53,4 @@ def packed(sealed: float) -> int:
 if __name__ == "__main__":
     torch.set_num_threads(2)
     weights = plain() if sys.argv[1] == "plain" else packed(float(sys.argv[2]))
-    status = Path("/proc/self/status").read_text()  # getrusage would count what the parent held when it forked
-    print(1024 * int(status.partition("VmHWM:")[2].split()[0]), weights)
+    print(peak_bytes(), weights)

@@ -1,8 +1,11 @@
 """VGG-16 with four tasks, as in §10 of the design, without training it."""
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from packnet_core import architectures
+from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
 
@@ -26,6 +29,18 @@ def second_task(arch: str, sealed: float, device: torch.device) -> PackedNetwork
         network.end_phase()
         network.open_task(10)
     return network
+
+
+def trained(network: PackedNetwork) -> list[nn.Parameter]:
+    """All that torch's own loop would train: every weight, whoever owns it, the newest task's head and the rest."""
+    return [*network.weights.values(), *network.train_mode()]
+
+
+def guarded(network: PackedNetwork, kind: type[Optimizer], settings: dict[str, float]) -> GuardedOptimizer:
+    """The step of the newest task, with torch's fused kernels."""
+    pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
+    others = network.train_mode()
+    return GuardedOptimizer(lambda p: kind(p, **settings, fused=True), pairs, others, network.open)
 
 
 def packed(arch: str, tasks: int = 4, size: int = 224) -> tuple[PackedNetwork, Document]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 
 from packnet_core.guard import GuardedOptimizer
-from tests.benchmarks.networks import OPTIMIZERS, second_task
+from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, trained
 
 ROUNDS = 9
 
@@ -20,19 +20,15 @@ def main(device: torch.device, threads: int) -> Iterator[dict]:
     for arch in ("vgg16", "resnet50", "vit_b_16"):
         for sealed in (0, 50, 90):
             network = second_task(arch, sealed / 100, device)
-            others = network.train_mode()
-            pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
-            everything = [*network.weights.values(), *others]
+            everything = trained(network)
             for parameter in everything:
                 parameter.grad = torch.randn_like(parameter) * 1e-3
             for name, (kind, settings) in OPTIMIZERS.items():
-                guarded = GuardedOptimizer(
-                    lambda p, kind=kind, settings=settings: kind(p, **settings, fused=True), pairs, others, network.open
-                )
+                ours = guarded(network, kind, settings)
                 default, fused = kind(everything, **settings), kind(everything, **settings, fused=True)
                 times: list[list[float]] = [[], [], []]
                 for _ in range(ROUNDS + 1):
-                    for optimizer, taken in zip((guarded, default, fused), times, strict=True):
+                    for optimizer, taken in zip((ours, default, fused), times, strict=True):
                         taken.append(milliseconds(optimizer, device))
                 medians = [statistics.median(taken[1:]) for taken in times]
                 shown = " | ".join(f"{median:.1f}" for median in medians)

@@ -8,12 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from packnet_core import architectures, owners
-from packnet_core.guard import GuardedOptimizer
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.pruning import find_cut
-from tests.benchmarks.networks import OPTIMIZERS, packed, second_task
+from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, trained
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,10 +45,7 @@ def test_training_step(compare, device, arch, sealed, optimizer):
     batch, size = (1, 224) if arch == "vit_b_16" else (4, 64)
     images = torch.randn(batch, 3, size, size, device=device)
     labels = torch.randint(0, 10, (batch,), device=device)
-    others = network.train_mode()
-    pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
-    everything = [*network.weights.values(), *others]
-    guarded = GuardedOptimizer(lambda p: kind(p, **settings, fused=True), pairs, others, network.open)
+    everything, ours = trained(network), guarded(network, kind, settings)
 
     def steps(optimizer):
         def once():
@@ -60,7 +56,7 @@ def test_training_step(compare, device, arch, sealed, optimizer):
         return once
 
     plain, fused = kind(everything, **settings), kind(everything, **settings, fused=True)
-    compare(steps(guarded), steps(plain), also={"fused": steps(fused)}, bar=1.07, aim=1.0, rounds=7)
+    compare(steps(ours), steps(plain), also={"fused": steps(fused)}, bar=1.07, aim=1.0, rounds=7)
 
 
 def test_prune_vgg16_at_half(compare, vgg):
