@@ -158,11 +158,11 @@ def test_sigterm_keeps_the_work_and_leaves(path, data):
 
 
 def test_leaves_when_idle_and_alone_but_not_before(path):
-    engine = subprocess.Popen([sys.executable, "-m", "packnet_core.engine", str(path), "0.5"], start_new_session=True)
+    engine = subprocess.Popen([sys.executable, "-m", "packnet_core.engine", str(path), "2"], start_new_session=True)
     until_event(path, EngineStarted)
-    with client.connect(path) as connection:
+    with client.connect(path) as connection:  # its address is there before it says that it started
         begun = time.monotonic()
-        while time.monotonic() - begun < 2:  # longer than it would stay alone
+        while time.monotonic() - begun < 4:  # longer than it would stay alone
             connection.status()
         assert engine.poll() is None
     assert until_event(path, EngineLeft).event.reason == "idle and alone"

@@ -207,10 +207,10 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
             server.reason = "SIGTERM"
 
         signal.signal(signal.SIGTERM, leave)
-        writer.write(EngineStarted(pid=os.getpid()))
         address = places.address.with_suffix(".new")
         address.write_bytes(encode(Address(str(socket_path), os.getpid())))
         address.replace(places.address)
+        writer.write(EngineStarted(pid=os.getpid()))  # who reads this can connect; what they ask is answered after it
         try:
             server.serve_forever()
         finally:
