@@ -11,10 +11,13 @@ the optimizer, whichever elementwise one it is, works on stretches of the layers
   written, and the optimizer keeps nothing about it.
 
 What holds none of the task's weights is left alone. Small stretches go together, so that a network of many small
-layers takes few calls. No second copy of the weights is kept.
+layers takes few calls; a layer whose gradient weighs on memory can be stepped while backward goes on, and its gradient
+freed. No second copy of the weights is kept.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +33,12 @@ from packnet_core.stretches import (
     grouped,
     share_scratch,
     square_of,
-    stretch_size,
     stretches,
 )
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 TRIAL_RATE = 1e6  # beyond any learning rate: what decays less than rounding shows at this one never decays
+LARGE = 1 << 24  # weights of a layer whose gradient does not wait for those of the others: 64 MB
 FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than masking
 
 
@@ -59,23 +62,23 @@ class GuardedOptimizer:
         pairs = [(parameter, owner.view(-1)) for parameter, owner in weights]
         self._weights = [parameter for parameter, _ in pairs]
         self._layers = [list(stretches(parameter, owner, task)) for parameter, owner in pairs]
-        every = [stretch for layer in self._layers for stretch in layer]
         device = (self._weights + self._others)[0].device
-        few = [s for s in every if s.own <= FEW * s.size]
-        many = [s for s in every if not s.whole and s.own > FEW * s.size]
-        self._whole = [s for s in every if s.whole]
-        gathered = [Few(group, task) for group in grouped(few, stretch_size(device))]
-        share_scratch(gathered, device)
-        self._parameters = [stretch.stepped for stretch in every] + self._others
-        self.optimizer = make(self._parameters)
-        (self._settings,) = self.optimizer.param_groups
-        self._groups: list[Masked | Mixed | Few] = [*gathered]
-        if many:
-            decay = kind_of_decay(make, device)
-            self._groups += [Masked(many, task, decay, self._settings)] if decay else [Mixed(s, task) for s in many]
+        decay = cache(lambda: kind_of_decay(make, device))  # found out once, and only where it is asked
+        layers = list(zip(self._weights, self._layers, strict=True))
+        small = [stretch for parameter, layer in layers if parameter.numel() < LARGE for stretch in layer]
+        self._together = _Together(small, self._others, task, decay)
+        self._alone = {p: _Together(layer, [], task, decay) for p, layer in layers if layer and p.numel() >= LARGE}
+        share_scratch([few for part in self._parts for few in part.few], device)
+        parameters = [stretch.stepped for layer in self._layers for stretch in layer] + self._others
+        self.optimizer = make(parameters)
+        self._optimize = _Optimize(self.optimizer, parameters)
+
+    @property
+    def _parts(self) -> list["_Together"]:
+        return [*self._alone.values(), self._together]
 
     def set_lr(self, lr: float) -> None:
-        self._settings["lr"] = lr
+        self._optimize.settings["lr"] = lr
 
     def zero_grad(self) -> None:
         for parameter in self._weights + self._others:
@@ -83,11 +86,25 @@ class GuardedOptimizer:
 
     def gradient_norm(self) -> float:
         """The 2-norm of the gradient of all that is trained; what belongs to sealed tasks does not count."""
-        gradients = [s.gradient() for s in self._whole] + [parameter.grad for parameter in self._others]
-        squares = [None if gradient is None else square_of(gradient) for gradient in gradients]
-        squares += [group.square() for group in self._groups]
-        found = [square for square in squares if square is not None]
+        found = [square for part in self._parts for square in part.squares()]
         return float(torch.stack(found).sum().sqrt()) if found else 0.0
+
+    @contextmanager
+    def early(self) -> Iterator[None]:
+        """While backward runs in here, large layers are stepped as soon as their gradients are whole, which go then.
+
+        The `step` after it does the rest. Not where a step depends on all gradients: on their norm, or by a factor.
+        """
+        hooks = [p.register_post_accumulate_grad_hook(self._step_alone) for p in self._alone if p.requires_grad]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _step_alone(self, parameter: Tensor) -> None:
+        self._alone[parameter].step(self._optimize)  # type: ignore[index]
+        parameter.grad = None
 
     def step(self, factor: float = 1.0) -> None:
         """One step of the optimizer on the gradients that the parameters hold now, times a factor."""
@@ -95,25 +112,10 @@ class GuardedOptimizer:
             for parameter in self._weights + self._others:
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
-        try:
-            for group in self._groups:
-                group.step(self._optimize)
-            for stretch in self._whole:
-                stretch.stepped.grad = stretch.gradient()
-            self._optimize([s.stepped for s in self._whole] + self._others)
-        finally:
-            self._settings["params"] = self._parameters
-            for layer in self._layers:
-                for stretch in layer:
-                    stretch.stepped.grad = None
-
-    def _optimize(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
-        own = {name: self._settings[name] for name in settings}
-        self._settings.update(settings, params=parameters)
-        try:
-            self.optimizer.step()
-        finally:
-            self._settings.update(own)
+        for parameter, layer in self._alone.items():
+            if parameter.grad is not None:
+                layer.step(self._optimize)
+        self._together.step(self._optimize)
 
     # -- to be gone on with -------------------------------------------------------------------------------------
 
@@ -161,8 +163,62 @@ class GuardedOptimizer:
 
     def _placed(self, value: Tensor, parameter: nn.Parameter) -> Tensor:
         """A copy where the optimizer keeps it: step counters stay on the host, unless it is fused."""
-        moves = value.dim() or self._settings.get("fused") or self._settings.get("capturable")
+        moves = value.dim() or self._optimize.settings.get("fused") or self._optimize.settings.get("capturable")
         return value.to(parameter.device, copy=True) if moves else value.clone()
+
+
+class _Optimize:
+    """A step of the optimizer on some of its parameters alone, perhaps with another weight decay than its own."""
+
+    def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
+        self._optimizer, self._parameters = optimizer, parameters
+        (self.settings,) = optimizer.param_groups
+
+    def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
+        own = {name: self.settings[name] for name in settings}
+        self.settings.update(settings, params=parameters)
+        try:
+            self._optimizer.step()
+        finally:
+            self.settings.update(own, params=self._parameters)
+
+
+class _Together:
+    """Stretches of layers that are stepped at once, each in its way, and parameters that are trained whole."""
+
+    def __init__(
+        self,
+        stretches: list[Stretch],
+        others: list[nn.Parameter],
+        task: int,
+        decay: Callable[[], Decay | None],
+    ):
+        self._stretches, self._others = stretches, others
+        self._whole = [s for s in stretches if s.whole]
+        few = [s for s in stretches if s.own <= FEW * s.size]
+        many = [s for s in stretches if not s.whole and s.own > FEW * s.size]
+        self.few = [Few(group, task) for group in grouped(few)]
+        kind = decay() if many else None
+        masked = [Masked(many, task, kind)] if kind else [Mixed(s, task) for s in many]
+        self._ways: list[Masked | Mixed | Few] = [*self.few, *masked]
+
+    def step(self, optimize: _Optimize) -> None:
+        try:
+            for way in self._ways:
+                way.step(optimize)
+            for stretch in self._whole:
+                stretch.stepped.grad = stretch.gradient()
+            optimize([s.stepped for s in self._whole] + self._others)
+        finally:
+            for stretch in self._stretches:
+                stretch.stepped.grad = None
+
+    def squares(self) -> list[Tensor]:
+        """The sums of squares of the gradients of what is trained."""
+        gradients = [s.gradient() for s in self._whole] + [parameter.grad for parameter in self._others]
+        squares = [None if gradient is None else square_of(gradient) for gradient in gradients]
+        squares += [way.square() for way in self._ways]
+        return [square for square in squares if square is not None]
 
 
 def kind_of_decay(make: MakeOptimizer, device: torch.device) -> Decay | None:

@@ -17,6 +17,8 @@ ONE = np.float32(1.0).view(np.int32)
 class Optimize(Protocol):
     """A step of the optimizer on some parameters alone, perhaps with another weight decay than its own."""
 
+    settings: dict[str, Any]  # the optimizer's, as they are at each step
+
     def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None: ...
 
 
@@ -48,11 +50,11 @@ class Masked:
     """Stretches in which all weights but the task's get a gradient of zero.
 
     For an optimizer that then leaves them alone, but for its weight decay, which is done here, on the task's weights:
-    before the optimizer's step, as it would itself. `settings` are the optimizer's as they are at each step.
+    before the optimizer's step, as it would itself.
     """
 
-    def __init__(self, stretches: list[Stretch], task: int, decay: Decay, settings: dict[str, Any]):
-        self.stretches, self.task, self.decay, self.settings = stretches, task, decay, settings
+    def __init__(self, stretches: list[Stretch], task: int, decay: Decay):
+        self.stretches, self.task, self.decay = stretches, task, decay
         self._total = sum(stretch.size for stretch in stretches)
 
     def step(self, optimize: Optimize) -> None:
@@ -62,9 +64,9 @@ class Masked:
         shrink = 1.0
         if self.decay == "coupled":
             gradients = [gradient for s in found if (gradient := s.stepped.grad) is not None]
-            torch._foreach_add_(gradients, [s.values for s in found], alpha=self.settings["weight_decay"])
+            torch._foreach_add_(gradients, [s.values for s in found], alpha=optimize.settings["weight_decay"])
         elif self.decay == "decoupled":
-            shrink -= self.settings["lr"] * self.settings["weight_decay"]
+            shrink -= optimize.settings["lr"] * optimize.settings["weight_decay"]
         self._mask(found, shrink)
         parameters = [stretch.stepped for stretch in found]
         optimize(parameters) if self.decay == "none" else optimize(parameters, weight_decay=0.0)
@@ -204,8 +206,9 @@ def stretch_size(device: torch.device) -> int:
     return block_size(device) * (4 if device.type == "cpu" else 1)
 
 
-def grouped(stretches: list[Stretch], room: int) -> Iterator[list[Stretch]]:
-    """Stretches in groups, with `room` weights of the task in all at the most."""
+def grouped(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
+    """Stretches in groups, each with as many weights of the task as one stretch may have."""
+    room = stretch_size(stretches[0].values.device) if stretches else 0
     group: list[Stretch] = []
     taken = 0
     for stretch in stretches:

@@ -7,7 +7,7 @@ state kept, and gone on with later as if nothing had happened.
 import math
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -157,7 +157,8 @@ class Run:
         lr = self.lr
         self.optimizer.set_lr(lr)
         loss, logits = self._forward(images, labels)
-        (loss * self.scaling.factor).backward()
+        with nullcontext() if self._by_norm else self.optimizer.early():
+            (loss * self.scaling.factor).backward()
         self._update()
         wrong = (logits.detach().argmax(1) != labels).sum()
         # the only wait for the device in a step, once all its work is on the way; a loss that is not finite is found
@@ -200,10 +201,15 @@ class Run:
         logits = self.network.model(images)
         return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing), logits
 
+    @property
+    def _by_norm(self) -> bool:
+        """Does a step depend on the norm of all gradients?"""
+        return self.recipe.clip is not None or self.recipe.precision == "fp16"
+
     def _update(self) -> None:
         """Step on the gradients: unscaled, and clipped to a norm. Left out where half precision has overflowed."""
         recipe, factor = self.recipe, 1 / self.scaling.factor
-        if recipe.clip is not None or recipe.precision == "fp16":
+        if self._by_norm:
             norm = self.optimizer.gradient_norm() * factor
             if recipe.precision == "fp16" and not math.isfinite(norm):
                 self.scaling.back_off()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from packnet_core import blockwise
+from packnet_core import blockwise, guard
 from packnet_core.guard import GuardedOptimizer, kind_of_decay
 from packnet_core.owners import bits
 
@@ -75,6 +75,30 @@ def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
         ((plain_weight @ (torch.linspace(-1, 1, 10) * (step + 1)) + plain_bias) ** 2).sum().backward()
         plain.step()
     assert torch.equal(guarded_weight, plain_weight)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradient_goes(make, shared, monkeypatch):
+    """Once backward is done with it: in a layer that is used twice, too."""
+    late, owner = layer()
+    early = nn.Parameter(late.detach().clone())
+    x = torch.linspace(-1, 1, 10)
+    for weight, large in ((late, 61), (early, 60)):
+        monkeypatch.setattr(guard, "LARGE", large)
+        bias = nn.Parameter(torch.zeros(6))
+        guarded = GuardedOptimizer(make, [(weight, owner)], [bias], task=2)
+        for _ in range(3):
+            guarded.zero_grad()
+            answer = weight @ x + bias
+            answer = weight @ torch.tanh(weight.T @ answer) if shared else answer
+            with guarded.early():
+                torch.tanh(answer).sum().backward()
+            assert (weight.grad is None) == (weight is early)
+            assert bias.grad is not None
+            guarded.step()
+    assert torch.equal(bits(early.data), bits(late.data))
+    early.sum().backward()  # not early: nothing is done before the step
+    assert early.grad is not None
 
 
 def test_state_goes_on_where_it_was(make):

@@ -7,6 +7,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
+from packnet_core import guard
 from packnet_core.commands import Train
 from packnet_core.events import TrainStep
 from packnet_core.guard import GuardedOptimizer
@@ -166,6 +167,19 @@ OPTIONS = [
         ("sgd", "adamw"), ("step", "cosine", "onecycle"), ("float32", "bf16", "fp16"), (None, 1.0)
     )
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, {"clip": 0.01}, {"precision": "fp16"}, {"optimizer": "adamw"}], ids=str)
+def test_large_layers_end_just_as_they_would_if_they_were_small(path, data, changes, monkeypatch):
+    """Stepped before the others, unless a step depends on the norm of all gradients, which is summed otherwise then."""
+    recipe = replace(QUICK, weight_decay=0.01, **changes)
+    small = trained(path, data, recipe)
+    monkeypatch.setattr(guard, "LARGE", 1)
+    large = trained(path, data, recipe)
+    if "clip" in changes:
+        assert all(torch.allclose(small[name], large[name], rtol=1e-4, atol=1e-6) for name in small)
+    else:
+        assert same(small, large)
 
 
 @pytest.mark.parametrize(
