@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 
 from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.pruning import find_cut
-from tests.benchmarks.networks import guarded, packed
+from tests.benchmarks.networks import guarded, packed, stepping
 
 PLACES = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]
 WHAT = ("step", "prune", "save", "inspect")
@@ -62,13 +61,7 @@ def step(network: PackedNetwork) -> Callable[[], None]:
     """Of the newest task, beside those before it."""
     optimizer = guarded(network, torch.optim.SGD, {"lr": 1e-4, "momentum": 0.9, "weight_decay": 1e-4})
     images, labels = torch.randn(1, 3, 64, 64, device=network.device), torch.zeros(1, device=network.device).long()
-
-    def once() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(network.model(images), labels).backward()
-        optimizer.step()
-
-    return once
+    return stepping(network, optimizer, images, labels)
 
 
 def main(device: torch.device, threads: int) -> Iterator[dict]:

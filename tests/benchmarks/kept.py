@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
-from torch.nn import functional as F
 
 from packnet_core import memory
 from tests.benchmarks.machine import peak_bytes
-from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, trained
+from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, stepping, trained
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 224), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size
 LOOPS = ("job", "job, memory not kept", "torch")
@@ -58,17 +57,12 @@ def one(loop: str, arch: str) -> None:
     images, labels = torch.randn(batch, 3, size, size), torch.zeros(batch).long()
     many = torch.randn(4 * batch, 3, size, size)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(network.model(images), labels).backward()
-        optimizer.step()
-
     def evaluation() -> None:
         with torch.inference_mode():
             network.model(many)
 
     with memory.kept() if loop == "job" else nullcontext():
-        times = [seconds(step, STEPS), seconds(evaluation, EVALUATIONS)]
+        times = [seconds(stepping(network, optimizer, images, labels), STEPS), seconds(evaluation, EVALUATIONS)]
     print(*times, peak_bytes())
 
 

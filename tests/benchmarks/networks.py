@@ -1,7 +1,11 @@
 """VGG-16 with four tasks, as in §10 of the design, without training it."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from packnet_core import architectures
@@ -41,6 +45,22 @@ def guarded(network: PackedNetwork, kind: type[Optimizer], settings: dict[str, f
     pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
     others = network.train_mode()
     return GuardedOptimizer(lambda p: kind(p, **settings, fused=True), pairs, others, network.open)
+
+
+def stepping(
+    network: PackedNetwork, optimizer: Optimizer | GuardedOptimizer, images: Tensor, labels: Tensor
+) -> Callable[[], None]:
+    """What does one step of training: a guarded one as `training.Run` does it, else torch's own loop."""
+    early = optimizer.early if isinstance(optimizer, GuardedOptimizer) else nullcontext
+
+    def once() -> None:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(network.model(images), labels)
+        with early():
+            loss.backward()
+        optimizer.step()
+
+    return once
 
 
 def packed(arch: str, tasks: int = 4, size: int = 224) -> tuple[PackedNetwork, Document]:

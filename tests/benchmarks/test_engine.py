@@ -12,7 +12,7 @@ from packnet_core.network import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.pruning import find_cut
-from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, trained
+from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, stepping, trained
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,17 +46,9 @@ def test_training_step(compare, device, arch, sealed, optimizer):
     images = torch.randn(batch, 3, size, size, device=device)
     labels = torch.randint(0, 10, (batch,), device=device)
     everything, ours = trained(network), guarded(network, kind, settings)
-
-    def steps(optimizer):
-        def once():
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network.model(images), labels).backward()
-            optimizer.step()
-
-        return once
-
     plain, fused = kind(everything, **settings), kind(everything, **settings, fused=True)
-    compare(steps(ours), steps(plain), also={"fused": steps(fused)}, bar=1.07, aim=1.0, rounds=7)
+    once, plainly, at_once = (stepping(network, o, images, labels) for o in (ours, plain, fused))
+    compare(once, plainly, also={"fused": at_once}, bar=1.07, aim=1.0, rounds=7)
 
 
 def test_prune_vgg16_at_half(compare, vgg):
