@@ -50,15 +50,18 @@ def guarded(network: PackedNetwork, kind: type[Optimizer], settings: dict[str, f
 def stepping(
     network: PackedNetwork, optimizer: Optimizer | GuardedOptimizer, images: Tensor, labels: Tensor
 ) -> Callable[[], None]:
-    """What does one step of training: a guarded one as `training.Run` does it, else torch's own loop."""
+    """What does one step of training: a guarded one as `training.Run` does it, else torch's own loop.
+
+    Each frees its own gradients at its end, so that none pays for what another left.
+    """
     early = optimizer.early if isinstance(optimizer, GuardedOptimizer) else nullcontext
 
     def once() -> None:
-        optimizer.zero_grad()
         loss = F.cross_entropy(network.model(images), labels)
         with early():
             loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
 
     return once
 
