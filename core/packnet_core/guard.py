@@ -15,7 +15,7 @@ layers takes few calls; a layer whose gradient weighs on memory can be stepped w
 freed. No second copy of the weights is kept.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -29,6 +29,7 @@ from packnet_core.stretches import (
     Few,
     Masked,
     Mixed,
+    Optimize,
     Stretch,
     grouped,
     share_scratch,
@@ -71,7 +72,7 @@ class GuardedOptimizer:
         share_scratch([few for part in self._parts for few in part.few], device)
         parameters = [stretch.stepped for layer in self._layers for stretch in layer] + self._others
         self.optimizer = make(parameters)
-        self._optimize = _Optimize(self.optimizer, parameters)
+        self._optimize = Optimize(self.optimizer, parameters)
 
     @property
     def _parts(self) -> list["_Together"]:
@@ -167,22 +168,6 @@ class GuardedOptimizer:
         return value.to(parameter.device, copy=True) if moves else value.clone()
 
 
-class _Optimize:
-    """A step of the optimizer on some of its parameters alone, perhaps with another weight decay than its own."""
-
-    def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
-        self._optimizer, self._parameters = optimizer, parameters
-        (self.settings,) = optimizer.param_groups
-
-    def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
-        own = {name: self.settings[name] for name in settings}
-        self.settings.update(settings, params=parameters)
-        try:
-            self._optimizer.step()
-        finally:
-            self.settings.update(own, params=self._parameters)
-
-
 class _Together:
     """Stretches of layers that are stepped at once, each in its way, and parameters that are trained whole."""
 
@@ -202,7 +187,7 @@ class _Together:
         masked = [Masked(many, task, kind)] if kind else [Mixed(s, task) for s in many]
         self._ways: list[Masked | Mixed | Few] = [*self.few, *masked]
 
-    def step(self, optimize: _Optimize) -> None:
+    def step(self, optimize: Optimize) -> None:
         try:
             for way in self._ways:
                 way.step(optimize)

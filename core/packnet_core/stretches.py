@@ -1,11 +1,12 @@
 """Stretches of layers, and the three ways to step those that are only partly the open task's; see `guard`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from packnet_core.blockwise import BLOCK, block_size, blocks, each
 from packnet_core.owners import bits, count, equal, full_mask, positions
@@ -14,12 +15,20 @@ Decay = Literal["none", "coupled", "decoupled"]  # added to the gradient (L2), o
 ONE = np.float32(1.0).view(np.int32)
 
 
-class Optimize(Protocol):
-    """A step of the optimizer on some parameters alone, perhaps with another weight decay than its own."""
+class Optimize:
+    """A step of the optimizer on some of its parameters alone, perhaps with another weight decay than its own."""
 
-    settings: dict[str, Any]  # the optimizer's, as they are at each step
+    def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
+        self._optimizer, self._parameters = optimizer, parameters
+        (self.settings,) = optimizer.param_groups  # as they are at each step
 
-    def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None: ...
+    def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
+        own = {name: self.settings[name] for name in settings}
+        self.settings.update(settings, params=parameters)
+        try:
+            self._optimizer.step()
+        finally:
+            self.settings.update(own, params=self._parameters)
 
 
 class Stretch:

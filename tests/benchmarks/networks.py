@@ -1,4 +1,4 @@
-"""VGG-16 with four tasks, as in §10 of the design, without training it."""
+"""What the benchmarks measure: networks with tasks, as in §10 of the design but not trained, and a step of training."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from packnet_core import architectures, pruning
+from packnet_core import architectures, guard, pruning
 from packnet_core.data.images import Images
 from packnet_core.guard import GuardedOptimizer, kind_of_decay
 from packnet_core.network import PackedNetwork
@@ -25,14 +25,20 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 @pytest.mark.parametrize("share", [0.1, 0.5])
-def test_only_the_open_tasks_weights_move(make, share):
+@pytest.mark.parametrize("large", [False, True])
+def test_only_the_open_tasks_weights_move(make, share, large, monkeypatch):
+    """At the step, or of a large layer within backward, which is in a thread of its own there."""
+    monkeypatch.setattr(guard, "LARGE", 1 if large else 1 << 30)
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(300, 700, device=CUDA))
     owner = (torch.rand(300, 700, device=CUDA) < share).to(torch.uint8) + 1
     before = weight.detach().clone()
     guarded = GuardedOptimizer(make, [(weight, owner)], [], task=2)
     for _ in range(5):
-        weight.grad = torch.randn_like(weight)
+        guarded.zero_grad()
+        with guarded.early():
+            (weight * torch.randn_like(weight)).sum().backward()
+        assert (weight.grad is None) == large
         guarded.step()
     assert torch.equal(bits(weight.data)[owner != 2], bits(before)[owner != 2])
     assert bool((weight.data != before)[owner == 2].all())

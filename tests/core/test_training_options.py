@@ -182,6 +182,20 @@ def test_large_layers_end_just_as_they_would_if_they_were_small(path, data, chan
         assert same(small, large)
 
 
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, clip, monkeypatch):
+    """A clipped one needs them all, for their norm."""
+    monkeypatch.setattr(guard, "LARGE", 1)
+    workspace = Workspace(path)
+    left = [
+        any(weight.grad is not None for weight in workspace.network.weights.values())
+        for entry in workspace.run(add("two", data, recipe=replace(QUICK, clip=clip)))
+        if isinstance(entry, TrainStep)
+    ]
+    assert left
+    assert set(left) == {clip is not None}
+
+
 @pytest.mark.parametrize(
     "recipe", OPTIONS, ids=lambda r: f"{r.optimizer}-{r.schedule}-{r.precision}-{'clip' if r.clip else ''}"
 )
