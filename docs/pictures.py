@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from packnet_core.engine import client
-from packnet_core.engine.places import Places
-from packnet_tui import demo as demonstration
-from packnet_tui.app import PacknetApp
+from packnet_core.packfile.paths import Places
+from packnet_tui.cli import demo as demonstration
+from packnet_tui.workbench.app import PacknetApp
 from tests.tui.made_up import at_rest, running
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened
-from tests.tui.test_previews import previewing
+from tests.tui.workbench.test_previews import previewing
 
 FILLED = ("a", *"flowers", "tab", *"torchvision", "colon", *"Flowers102")
 PICTURES = {

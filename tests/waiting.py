@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from packnet_core.engine.journal import Reader
-from packnet_core.engine.places import Places
-from packnet_core.events import Entry
+from packnet_core.jobs.journal import Reader
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.events import Entry
 
 T = TypeVar("T")
 DEADLINE = 60.0  # seconds; generous, for these machines are busy

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from packnet_core.commands import Add
-from packnet_core.records import Recipe
+from packnet_core.schema.commands import Add
+from packnet_core.schema.document import Recipe
 
 QUICK = Recipe(lr=0.05, epochs=2, retrain_epochs=1, batch_size=16)
 
@@ -29,7 +29,7 @@ def images(
 
 def pack_file(path: Path, arch: str = "digits_net", size: int = 8, channels: int = 1, **options) -> Path:
     """A new pack file without tasks."""
-    from packnet_core.create import new
+    from packnet_core.packfile.create import new
 
     for _ in new(path, arch, input_size=size, channels=channels, **options):
         pass
@@ -43,8 +43,8 @@ def add(name: str, data: Path, **changes) -> Add:
 
 def work(path: Path, command):
     """Do a command in this process. Returns its journal entries; fails the test where the job failed."""
-    from packnet_core import jobs
+    from packnet_core.jobs import run_job
 
-    entries = list(jobs.run(path, command))
+    entries = list(run_job.run(path, command))
     assert entries[-1].event.outcome == "done", entries[-1].event.message
     return entries

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from packnet_core.api import PackFile, new, open
     from packnet_core.errors import FileError, PacknetError, RequestError, WorkError
-    from packnet_core.records import Error, Recipe, Task
+    from packnet_core.schema.document import Error, Recipe, Task
 
 __all__ = [
     "Error", "FileError", "PackFile", "PacknetError", "Recipe", "RequestError", "Task", "WorkError",

@@ -16,19 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packnet_core import recipes
-from packnet_core.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.errors import RequestError, WorkError
-from packnet_core.events import Evaluated, Event, JobFinished, Previewed
-from packnet_core.forecast import LEAST, Room, rooms
 from packnet_core.packfile.header import read_header
-from packnet_core.records import Document, Error, Recipe, Task
+from packnet_core.planning.forecast import LEAST, Room, rooms
+from packnet_core.schema import recipes
+from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.document import Document, Error, Recipe, Task
+from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from packnet_core.network import PackedNetwork
+    from packnet_core.network.packed import PackedNetwork
 
 Listener = Callable[[Event], None]
 
@@ -49,10 +49,10 @@ def new(
 
     `input_size` is in pixels, the images being square. With `task` and `data` the weights' own head is kept as the
     first task, to be pruned and retrained: the paper's ImageNet network (§3); without, all weights are free, and the
-    first task that is added starts from them. `options` are those of `packnet_core.create.new`: mean, std, flip,
-    crop, limit, seed. Raises RequestError where the file exists, or network and weights do not fit.
+    first task that is added starts from them. `options` are those of `packnet_core.packfile.create.new`: mean, std,
+    flip, crop, limit, seed. Raises RequestError where the file exists, or network and weights do not fit.
     """
-    from packnet_core import create
+    from packnet_core.packfile import create
 
     for _ in create.new(path, arch, weights=str(weights), input_size=input_size, channels=channels, task=task,
                         data_source=None if data is None else str(data), device=device, **options):  # fmt: skip
@@ -198,13 +198,13 @@ class PackFile:
 
     def verify(self) -> bool:
         """Whether every digest is what the header says. Raises FileError where counts or tensors contradict it."""
-        from packnet_core.verify import verify
+        from packnet_core.packfile.verify import verify
 
         return all(checked.ok for checked in verify(self.path))
 
     def export(self, task: str, out: str | Path) -> Path:
         """Write one task as a plain dense state dict, for `load_state_dict` into the same architecture."""
-        from packnet_core.export import export
+        from packnet_core.packfile.export import export
 
         export(self.path, task, out)
         return Path(out)
@@ -247,8 +247,9 @@ class PackFile:
     @property
     def network(self) -> "PackedNetwork":
         """The network with its owners and heads, on the device; read anew where the file has changed."""
+        from packnet_core.network.device import pick_device
         from packnet_core.packfile import storage
-        from packnet_core.workspace import pick_device, signature
+        from packnet_core.packfile.paths import signature
 
         now = signature(self.path)
         if self._held is None or self._held[0] != now:
@@ -259,12 +260,12 @@ class PackFile:
 
     def _do(self, command: Command) -> list[Event]:
         """Have a command done. Returns its events, without those of single steps."""
-        from packnet_core import jobs
-        from packnet_core.events import Progress, TrainStep
+        from packnet_core.jobs import run_job
+        from packnet_core.schema.events import Progress, TrainStep
 
         self._held = None  # not two networks at once
         events: list[Event] = []
-        for entry in jobs.run(self.path, command):
+        for entry in run_job.run(self.path, command):
             if self.listen is not None:
                 self.listen(entry.event)
             if not isinstance(entry.event, TrainStep | Progress):
@@ -277,7 +278,7 @@ class PackFile:
 
 
 def _source(data: str | Path) -> str:
-    from packnet_core.data import resolve
+    from packnet_core.data.kinds import resolve
 
     return resolve(str(data))
 

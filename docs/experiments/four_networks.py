@@ -31,7 +31,7 @@ class Costs:
     def packnet(self, *arguments: object) -> str:
         """Run it. Returns what it printed; ends the script where it failed."""
         begun = time.monotonic()
-        command = [sys.executable, "-m", "packnet_tui.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "packnet_tui.cli.main", *map(str, arguments)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             printed = process.stdout.read()

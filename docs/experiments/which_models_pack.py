@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import list_models
 
-from packnet_core import architectures
 from packnet_core.errors import Diverged, PacknetError, RequestError
-from packnet_core.guard import GuardedOptimizer
-from packnet_core.network import PackedNetwork
+from packnet_core.network import architectures
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.training.guarded_optimizer import GuardedOptimizer
 
 SIZES = (32, 64, 96, 128, 224)
 CLASSES = 5

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import torch
 
-from packnet_core.network import PackedNetwork
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.network.pruning import find_cut
 from packnet_core.packfile import storage
-from packnet_core.pruning import find_cut
 from tests.benchmarks.networks import guarded, packed, stepping
 
 PLACES = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]
 WHAT = ("step", "prune", "save", "inspect")
-INSPECT = "import sys; from packnet_tui.cli import packnet; sys.argv[0] = 'packnet'; packnet()"
+INSPECT = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; packnet()"
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

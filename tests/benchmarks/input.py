@@ -26,10 +26,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from packnet_core import architectures
 from packnet_core.data import loading
 from packnet_core.data.images import Images
-from packnet_core.records import Input
+from packnet_core.network import architectures
+from packnet_core.schema.document import Input
 
 BATCH, ROUNDS, STEPS = 32, 3, 6
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

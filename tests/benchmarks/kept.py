@@ -15,7 +15,7 @@ from contextlib import nullcontext
 
 import torch
 
-from packnet_core import memory
+from packnet_core.training import memory
 from tests.benchmarks.machine import peak_bytes
 from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, stepping, trained
 

@@ -8,11 +8,11 @@ import sys
 
 import torch
 
-from packnet_core import architectures
 from packnet_core.data.images import Images
-from packnet_core.network import PackedNetwork
-from packnet_core.records import Input, Recipe
-from packnet_core.training import Run
+from packnet_core.network import architectures
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.schema.document import Input, Recipe
+from packnet_core.training.run import Run
 from tests.benchmarks.machine import peak_bytes
 
 SIZE, BATCH, STEPS = 64, 4, 3

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core import architectures
-from packnet_core.guard import GuardedOptimizer
-from packnet_core.network import PackedNetwork
-from packnet_core.records import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+from packnet_core.network import architectures
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.schema.document import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+from packnet_core.training.guarded_optimizer import GuardedOptimizer
 
 RATIOS = (0.5, 0.75, 0.75, 0.75)
 OPTIMIZERS = {

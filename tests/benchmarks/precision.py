@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
-from packnet_core.network import PackedNetwork
+from packnet_core.network.packed import PackedNetwork
 from tests.benchmarks.networks import second_task
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 64), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from packnet_core.guard import GuardedOptimizer
+from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, trained
 
 ROUNDS = 9

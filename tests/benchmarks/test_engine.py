@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from packnet_core import architectures, owners
-from packnet_core.network import PackedNetwork
+from packnet_core.network import architectures, owners
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.network.pruning import find_cut
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
-from packnet_core.pruning import find_cut
 from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, stepping, trained
 
 

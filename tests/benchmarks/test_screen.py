@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from packnet_core.commands import Evaluate
 from packnet_core.engine import client
-from packnet_core.events import JobFinished, TrainStep
-from packnet_core.records import Recipe
-from tests.cli.terminal import Terminal
+from packnet_core.schema.commands import Evaluate
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import JobFinished, TrainStep
+from tests.tui.cli.terminal import Terminal
 from tests.waiting import until_event
 from tests.worlds import add, images, pack_file, work
 

@@ -10,7 +10,7 @@ import pytest
 
 from packnet_core.packfile import storage
 from tests.benchmarks.networks import packed
-from tests.cli.terminal import Terminal
+from tests.tui.cli.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def import_torch() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 def test_inspect_vgg16_four_tasks(compare, file, options):
-    code = "import sys; from packnet_tui.cli import packnet; sys.argv[0] = 'packnet'; packnet()"
+    code = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; packnet()"
     compare(lambda: python("-c", code, "inspect", str(file), *options), import_torch, bar=0.15, aim=0.08)
 
 

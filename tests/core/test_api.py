@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import packnet_core as packnet
-from packnet_core import architectures
-from packnet_core.engine import journal
-from packnet_core.engine.places import Places
-from packnet_core.events import Epoch, JobStarted
+from packnet_core.jobs import journal
+from packnet_core.network import architectures
 from packnet_core.packfile import storage
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.events import Epoch, JobStarted
 from tests.worlds import images, pack_file
 
 README = Path(__file__).parents[2] / "README.md"
@@ -103,7 +103,7 @@ def test_the_life_of_a_task(file, data):
 
 
 def test_recipes_by_name_and_by_value(file, data, monkeypatch):
-    from packnet_core import recipes
+    from packnet_core.schema import recipes
 
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"epochs": 1, "lr": 0.05, "steps": 2, "own": ("biases",)}})
     task = file.add("one", data["one"], recipe="ours", prune=0.5, seed=3)

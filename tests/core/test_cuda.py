@@ -5,13 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from packnet_core import architectures, guard, pruning
 from packnet_core.data.images import Images
-from packnet_core.guard import GuardedOptimizer, kind_of_decay
-from packnet_core.network import PackedNetwork
-from packnet_core.owners import bits
+from packnet_core.network import architectures, pruning
+from packnet_core.network.owners import bits
+from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
-from packnet_core.records import Input
+from packnet_core.schema.document import Input
+from packnet_core.training import guarded_optimizer
+from packnet_core.training.guarded_optimizer import GuardedOptimizer, kind_of_decay
 from tests.worlds import pack_file
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -28,7 +29,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("large", [False, True])
 def test_only_the_open_tasks_weights_move(make, share, large, monkeypatch):
     """At the step, or of a large layer within backward, which is in a thread of its own there."""
-    monkeypatch.setattr(guard, "LARGE", 1 if large else 1 << 30)
+    monkeypatch.setattr(guarded_optimizer, "LARGE", 1 if large else 1 << 30)
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(300, 700, device=CUDA))
     owner = (torch.rand(300, 700, device=CUDA) < share).to(torch.uint8) + 1

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from packnet_core.engine import client
-from packnet_core.engine.places import Places
+from packnet_core.packfile.paths import Places
 from tests.waiting import until
 
 

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from packnet_core.engine import client
-from packnet_core.engine.places import Places
-from packnet_core.events import EngineStarted, JobFinished, Note, TrainStep
 from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.events import EngineStarted, JobFinished, Note, TrainStep
 from tests.end_to_end.processes import kill_engine
 from tests.end_to_end.test_screen import LONG
 from tests.end_to_end.tmux import needs_tmux, terminal  # noqa: F401

@@ -12,16 +12,25 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from packnet_core import jobs
-from packnet_core.commands import Evaluate, Train
-from packnet_core.engine import client, journal
-from packnet_core.engine.places import Places
+from packnet_core.engine import client
 from packnet_core.engine.protocol import address_decoder
 from packnet_core.errors import RequestError
-from packnet_core.events import EngineLeft, EngineStarted, Evaluated, JobFinished, Progress, Pruned, Saved, TrainStep
-from packnet_core.export import export
+from packnet_core.jobs import journal, run_job
+from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
-from packnet_core.verify import verify
+from packnet_core.packfile.paths import Places
+from packnet_core.packfile.verify import verify
+from packnet_core.schema.commands import Evaluate, Train
+from packnet_core.schema.events import (
+    EngineLeft,
+    EngineStarted,
+    Evaluated,
+    JobFinished,
+    Progress,
+    Pruned,
+    Saved,
+    TrainStep,
+)
 from tests.waiting import until, until_event
 from tests.worlds import QUICK, add, images, pack_file, work
 
@@ -119,7 +128,7 @@ def test_one_engine_a_file_and_nobody_else_works_meanwhile(path, data):
     with client.start(path) as engine, client.start(path) as same:
         assert engine.status().pid == same.status().pid
         with pytest.raises(RequestError, match="another packnet process"):
-            list(jobs.run(path, Evaluate()))
+            list(run_job.run(path, Evaluate()))
 
 
 def test_a_wrong_request_is_refused_at_once(path):
@@ -182,7 +191,7 @@ def test_an_engine_that_cannot_start_says_why(tmp_path):
 def stop_after(path, command, kind: type, count: int):
     """Do a command in this process and stop it at the count-th event of a kind. Returns how it finished."""
     stop, seen = threading.Event(), 0
-    for entry in jobs.run(path, command, stop):
+    for entry in run_job.run(path, command, stop):
         seen += isinstance(entry.event, kind)
         if seen == count:
             stop.set()

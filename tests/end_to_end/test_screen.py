@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from packnet_core.engine import client
-from packnet_core.events import JobFinished, TrainStep
 from packnet_core.packfile.header import read_header
+from packnet_core.schema.events import JobFinished, TrainStep
 from tests.end_to_end.processes import end_engine, screen, screens
 from tests.end_to_end.tmux import Terminal, needs_tmux, terminal  # noqa: F401
 from tests.waiting import until, until_event

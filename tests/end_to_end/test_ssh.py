@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from packnet_core.engine.places import Places
-from packnet_core.events import JobFinished, TrainStep
 from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.events import JobFinished, TrainStep
 from tests.end_to_end.processes import screens
 from tests.end_to_end.sshd import Server, needs_sshd, sshd  # noqa: F401
 from tests.end_to_end.tmux import another, needs_tmux, terminal  # noqa: F401

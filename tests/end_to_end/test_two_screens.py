@@ -1,6 +1,6 @@
 """Two screens on one file: both show what happens, and in the end the same; one that is read only does nothing."""
 
-from packnet_core.events import JobFinished
+from packnet_core.schema.events import JobFinished
 from tests.end_to_end.tmux import another, needs_tmux, terminal  # noqa: F401
 from tests.waiting import until, until_event
 

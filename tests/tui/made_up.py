@@ -7,10 +7,24 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core import checkpoint
-from packnet_core.commands import Add, Evaluate, Prune, Train
-from packnet_core.engine.places import Places
-from packnet_core.events import (
+from packnet_core.packfile import checkpoint_header
+from packnet_core.packfile.header import encode_document
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Add, Evaluate, Prune, Train
+from packnet_core.schema.document import (
+    Architecture,
+    Data,
+    Document,
+    Error,
+    Input,
+    Layer,
+    Phase,
+    Recipe,
+    Step,
+    Task,
+    planes,
+)
+from packnet_core.schema.events import (
     EngineStarted,
     Entry,
     Epoch,
@@ -25,8 +39,6 @@ from packnet_core.events import (
     Saved,
     TrainStep,
 )
-from packnet_core.packfile.header import encode_document
-from packnet_core.records import Architecture, Data, Document, Error, Input, Layer, Phase, Recipe, Step, Task, planes
 
 NOON = 1_795_435_200.0  # 23 November 2026, 12:00 UTC
 VGG16 = {
@@ -125,8 +137,8 @@ def append(path: Path, lines: Iterable[Entry]) -> None:
 
 def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
     """Leave a stopped job beside a file whose state was `base`, for `train` to go on with."""
-    left = checkpoint.Checkpoint(
-        base=checkpoint.base(base), command=command, phase="train", document=base, before=None, run={}
+    left = checkpoint_header.Checkpoint(
+        base=checkpoint_header.base(base), command=command, phase="train", document=base, before=None, run={}
     )
     text = json.dumps({"__metadata__": {"checkpoint": msgspec.json.encode(left).decode()}}).encode()
     places = Places(path)

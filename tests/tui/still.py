@@ -12,10 +12,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from packnet_core.commands import Command, Preview
-from packnet_tui.app import PacknetApp
-from packnet_tui.screens.workbench import Workbench
-from packnet_tui.widgets.curves import CurveView
+from packnet_core.schema.commands import Command, Preview
+from packnet_tui.workbench.app import PacknetApp
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.widgets.curves_pane import CurveView
 from tests.tui import made_up
 from tests.waiting import DEADLINE
 

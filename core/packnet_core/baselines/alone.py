@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from packnet_core.baselines.shared import Shared, TaskOf, trained
-from packnet_core.events import Event
-from packnet_core.network import PackedNetwork
-from packnet_core.records import Recipe
-from packnet_core.training import Objective, Run, evaluate
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import Event
+from packnet_core.training.run import Objective, Run, evaluate
 
 NOTHING: frozenset[str] = frozenset()  # of the network's layers
 

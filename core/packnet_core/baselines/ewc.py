@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from packnet_core import layers
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.data.images import Images
-from packnet_core.events import Event
-from packnet_core.training import Objective, Run
+from packnet_core.network import layers
+from packnet_core.schema.events import Event
+from packnet_core.training.run import Objective, Run
 
 STRENGTH = 100.0
 IMAGES = 500  # that the Fisher diagonal is estimated from, one label drawn for each

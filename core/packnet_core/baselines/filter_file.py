@@ -14,12 +14,12 @@ from msgspec import Struct
 from safetensors.torch import load_file
 from torch import nn
 
-from packnet_core import architectures
 from packnet_core.baselines.filters import Experiment, FilterTask, begin
 from packnet_core.errors import FileError
-from packnet_core.packfile.header import read_safetensors_header
-from packnet_core.packfile.storage import write_atomically
-from packnet_core.records import Architecture, Input
+from packnet_core.files.safetensors_header import read_safetensors_header
+from packnet_core.files.safetensors_writer import write_safetensors
+from packnet_core.network import architectures
+from packnet_core.schema.document import Architecture, Input
 
 KEY, FREED = "packnet-filters", "packnet.freed."
 
@@ -43,7 +43,7 @@ def save(path: str | Path, experiment: Experiment) -> int:
     )
     tensors = network.model.state_dict()
     tensors |= {FREED + unit.name: freed for unit, freed in zip(network.units, network.freed, strict=True)}
-    return write_atomically(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()})
+    return write_safetensors(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()})
 
 
 def load(path: str | Path) -> Experiment:

@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from packnet_core import digests
 from packnet_core.baselines.filter_chain import Norm, Unit, find
 from packnet_core.errors import Diverged, RequestError
-from packnet_core.training import Answer
+from packnet_core.network import digests
+from packnet_core.training.run import Answer
 
 NEVER = 255  # flows from a newer filter into an older one: 0.0, for good
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from packnet_core.baselines.filter_chain import Unit
 from packnet_core.errors import Diverged
-from packnet_core.scaling import Scaling
+from packnet_core.training.loss_scaling import Scaling
 
 
 class Ranking:

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData
-from packnet_core.events import Event
-from packnet_core.network import PackedNetwork
-from packnet_core.records import Recipe
-from packnet_core.training import Run, validate
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import Event
+from packnet_core.training.run import Run, validate
 
 
 def joint(start: Shared, first: TaskData, tasks: Sequence[TaskOf], recipe: Recipe) -> Iterator[Event]:

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from torch import Tensor, no_grad
 from torch.nn import functional as F
 
-from packnet_core import layers
 from packnet_core.baselines.alone import NOTHING, constant, on_fixed_features
 from packnet_core.baselines.shared import Shared, TaskOf, trained
-from packnet_core.events import Event
-from packnet_core.training import Objective, Run
+from packnet_core.network import layers
+from packnet_core.schema.events import Event
+from packnet_core.training.run import Objective, Run
 
 TEMPERATURE = 2.0
 HEAD_EPOCHS = 5  # that train the new head alone, before all is trained

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData
-from packnet_core.events import Event
-from packnet_core.network import PackedNetwork
+from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
-from packnet_core.records import Recipe
-from packnet_core.training import Run, evaluate
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import Event
+from packnet_core.training.run import Run, evaluate
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from packnet_core.records import Input
+from packnet_core.schema.document import Input
 
 PIECE = 1 << 17  # numbers worked on at once on a CPU
 

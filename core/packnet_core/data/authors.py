@@ -14,8 +14,8 @@ import numpy as np
 
 from packnet_core.data import folders
 from packnet_core.data.pixels import Boxes, FilePixels
-from packnet_core.data.sources import Part, Source
 from packnet_core.data.split import Ints
+from packnet_core.data.types import Part, Source
 from packnet_core.errors import RequestError
 
 

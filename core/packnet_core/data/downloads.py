@@ -17,7 +17,7 @@ from platformdirs import user_cache_path
 
 from packnet_core.data import cifar
 from packnet_core.data.pixels import ArrayPixels, FilePixels
-from packnet_core.data.sources import Part, Source
+from packnet_core.data.types import Part, Source
 from packnet_core.errors import RequestError
 
 DIGITS = tuple("0123456789")

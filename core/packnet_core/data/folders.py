@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from packnet_core.data.pixels import EXTENSIONS, FilePixels
-from packnet_core.data.sources import Part, Source, listed, mirrors_mean_the_same
+from packnet_core.data.types import Part, Source, listed, mirrors_mean_the_same
 from packnet_core.errors import RequestError
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from packnet_core.data.augment import drawn, ready
 from packnet_core.data.pixels import WORKERS, Bytes, Pixels
 from packnet_core.data.split import allot, choose
-from packnet_core.records import Input
+from packnet_core.schema.document import Input
 
 AHEAD = 3  # batches decoded ahead of the one that is in use
 CHUNK = 64  # images a thread decodes at a time where all are wanted: small ones take less than a switch of threads

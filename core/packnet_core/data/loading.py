@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from packnet_core.data import npz
 from packnet_core.data.images import Decoded, Images
+from packnet_core.data.kinds import resolve
+from packnet_core.data.open import open_source
 from packnet_core.data.pixels import ArrayPixels
-from packnet_core.data.sources import Part, Source, open_source, resolve
 from packnet_core.data.split import Ints, allot, choose
+from packnet_core.data.types import Part, Source
 from packnet_core.errors import RequestError
-from packnet_core.records import Data, Input
+from packnet_core.schema.document import Data, Input
 
 MEMORY = 1 << 30  # bytes of resized images that are kept; more are decoded batch by batch
 ROOM = 8 / 7  # the paper resizes to 256 and crops 224 (§4)

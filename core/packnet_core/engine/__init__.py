@@ -1,1 +1,4 @@
-"""The engine: the process that holds the network and does the work, its journal, and how to reach it."""
+"""The engine: a process that holds a file's lock and network and works off a queue of commands; and its client.
+
+Never here: what a command does (`jobs`).
+"""

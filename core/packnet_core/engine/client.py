@@ -9,8 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core.commands import Command
-from packnet_core.engine.places import Places
 from packnet_core.engine.protocol import (
     Leave,
     Reply,
@@ -23,6 +21,8 @@ from packnet_core.engine.protocol import (
     reply_decoder,
 )
 from packnet_core.errors import RequestError, WorkError
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Command
 
 STARTING = 2.0  # seconds from an engine's lock to its address, at the most
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers even while it works

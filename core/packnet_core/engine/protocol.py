@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from packnet_core.commands import Command
+from packnet_core.schema.commands import Command
 
 
 class Submit(Struct, frozen=True, tag="submit"):

@@ -15,16 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core import tasks
-from packnet_core.checkpoint import find
-from packnet_core.commands import Command, summary
-from packnet_core.engine import journal
-from packnet_core.engine.journal import Journal
-from packnet_core.engine.places import Places
 from packnet_core.engine.protocol import Address, Leave, Reply, Request, Status, Stop, Submit, encode, request_decoder
 from packnet_core.errors import PacknetError, RequestError
-from packnet_core.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
+from packnet_core.jobs import journal, rules
+from packnet_core.jobs.journal import Journal
+from packnet_core.packfile.checkpoint_header import find
 from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Command, summary
+from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
 
 IDLE_SECONDS = 120.0  # how long an engine stays with nothing to do and nobody connected
 
@@ -47,7 +46,7 @@ class Queue:
         with self._changed:
             if self.running is None and not self._waiting:  # else what waits may change what is possible
                 document = read_header(self._places.file).document
-                tasks.check(document, command, find(self._places.checkpoint, document) is not None)
+                rules.check(document, command, find(self._places.checkpoint, document) is not None)
             job, self._next = self._next, self._next + 1
             self._writer.write(JobQueued(command=command), job)
             self._waiting.append((job, command))
@@ -170,8 +169,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def _work(self) -> None:
         # torch is imported and the network loaded here, while the socket answers already
-        from packnet_core.jobs import perform
-        from packnet_core.workspace import Workspace
+        from packnet_core.jobs.run_job import perform
+        from packnet_core.jobs.session import Workspace
 
         workspace = None
         try:

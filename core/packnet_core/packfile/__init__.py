@@ -1,1 +1,4 @@
-"""The pack file: its header, reading, writing."""
+"""The pack file and the files beside it: header, tensors, checkpoint, paths and lock; create, verify, export.
+
+Never here: what a job does next.
+"""

@@ -1,40 +1,26 @@
 """Pack files read into networks and written from them: whole or not at all, sealed tasks to the bit."""
 
-import math
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from packnet_core import architectures, layers, owners
-from packnet_core.blockwise import on_threads
 from packnet_core.errors import FileError, WorkError
-from packnet_core.network import PackedNetwork
-from packnet_core.packfile.header import HEAD, OWNER, REST, Header, TensorInfo, encode_document, read_header
-from packnet_core.records import Architecture, Document, dense_layers, planes
+from packnet_core.files.safetensors_writer import ALIGNED, write_safetensors
+from packnet_core.network import architectures, layers, owners
+from packnet_core.network.blockwise import on_threads
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.packfile.header import HEAD, OWNER, REST, Header, encode_document, read_header
+from packnet_core.schema.document import Architecture, Document, dense_layers, planes
 
 Layer = tuple[NDArray[np.float32], owners.Bytes]  # weights, owners
-ALIGNED = 64  # bytes: where torch's allocator puts a tensor, and its libraries expect one
 MAPPED = 1 << 18  # weights from which on a layer stays mapped
-DTYPES = {
-    torch.float32: "F32",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
 
 
 @dataclass(frozen=True)
@@ -126,64 +112,10 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
             tensors[OWNER + name] = Planes(owner, count)
     metadata = {"format": "pt", "packnet": encode_document(document)}
     if not path.exists():
-        return write_atomically(path, tensors, metadata)
+        return write_safetensors(path, tensors, metadata)
     with ThreadPoolExecutor(1, "sealed") as pool:  # while the disk is busy
         checked = pool.submit(check_sealed, path, network, document)
-        return write_atomically(path, tensors, metadata, checked.result)
-
-
-def write_atomically(
-    path: Path,
-    tensors: Mapping[str, Tensor | Planes],
-    metadata: dict[str, str],
-    check: Callable[[], None] = lambda: None,
-) -> int:
-    """Write a safetensors file so that power off at any instant leaves the old file or the new one. Returns its size.
-
-    A new file in the same folder, fsync, rename, fsync of the folder. Raises WorkError where the disk refuses, and
-    what `check` raises, which is called before the old file is let go.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(handle, "wb") as file:
-                _write(file, tensors, metadata)
-                os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-                file.flush()
-                os.fsync(handle)
-                size = file.tell()
-            check()
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise WorkError(f"{path} could not be written and is as it was: {error}") from None
-    return size
-
-
-def _write(file: BinaryIO, tensors: Mapping[str, Tensor | Planes], metadata: dict[str, str]) -> None:
-    """Write a safetensors file tensor by tensor. The same content gives the same bytes, unlike the library's writer."""
-    header: dict[str, object] = {"__metadata__": metadata}
-    sizes = {name: math.prod(tensor.shape) * tensor.dtype.itemsize for name, tensor in tensors.items()}
-    # what fills whole lines first, so that layers lie as they may stay (`_stays`); then all so that no number straddles
-    ordered = sorted(tensors, key=lambda name: (sizes[name] % ALIGNED != 0, -tensors[name].dtype.itemsize))
-    end = 0
-    for name in ordered:
-        begin, end = end, end + sizes[name]
-        header[name] = TensorInfo(DTYPES[tensors[name].dtype], tuple(tensors[name].shape), (begin, end))
-    text = msgspec.json.encode(header)
-    text += b" " * (-(8 + len(text)) % ALIGNED)
-    file.write(len(text).to_bytes(8, "little") + text)
-    for name in ordered:
-        tensor = tensors[name]
-        array = tensor.array() if isinstance(tensor, Planes) else tensor.detach().cpu().numpy()
-        file.write(np.ascontiguousarray(array).data)
+        return write_safetensors(path, tensors, metadata, checked.result)
 
 
 def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
@@ -278,9 +210,3 @@ def _check_like(target: Tensor, source: Tensor, name: str, path: Path) -> None:
 def _same_bits(a: Tensor, b: Tensor) -> bool:
     x, y = a.contiguous().numpy(), b.detach().cpu().contiguous().numpy()
     return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

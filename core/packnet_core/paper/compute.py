@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from packnet_core import baselines, create, jobs
+from packnet_core import baselines
 from packnet_core.baselines import Shared, TaskOf, filters
-from packnet_core.commands import Add, Changes, Command, Evaluate, Prune, Train
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
-from packnet_core.events import Epoch, Evaluated, Event, JobFinished, Pruned
+from packnet_core.jobs import run_job
+from packnet_core.packfile import create
 from packnet_core.packfile.header import read_header
 from packnet_core.paper.plan import (
     Alone,
@@ -28,7 +28,9 @@ from packnet_core.paper.plan import (
     key,
     parent,
 )
-from packnet_core.records import Document, Recipe
+from packnet_core.schema.commands import Add, Changes, Command, Evaluate, Prune, Train
+from packnet_core.schema.document import Document, Recipe
+from packnet_core.schema.events import Epoch, Evaluated, Event, JobFinished, Pruned
 
 Numbers = dict[str, Any]
 
@@ -198,7 +200,7 @@ class Bench:
 
     def _do(self, path: Path, command: Command) -> Numbers:
         """Do a command on a file. Raises WorkError where it failed."""
-        entries = list(jobs.run(path, command))
+        entries = list(run_job.run(path, command))
         ended = entries[-1].event
         assert isinstance(ended, JobFinished)
         if ended.outcome != "done":

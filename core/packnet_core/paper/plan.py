@@ -8,9 +8,9 @@ from typing import Any, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from packnet_core.commands import Changes
-from packnet_core.recipes import BEST
-from packnet_core.records import Own, Positive, Recipe, Share
+from packnet_core.schema.commands import Changes
+from packnet_core.schema.document import Own, Positive, Recipe, Share
+from packnet_core.schema.recipes import BEST
 
 Name = str  # of a task
 

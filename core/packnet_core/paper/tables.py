@@ -29,7 +29,7 @@ from packnet_core.paper.plan import (
     Way,
 )
 from packnet_core.paper.runner import Results
-from packnet_core.sizes import sizes
+from packnet_core.planning.sizes import sizes
 
 THREE_QUARTERS = Way(name="three-quarters", first=0.75)
 OWN_BIASES = Way(name="own-biases", own=("biases",))

@@ -1,0 +1,124 @@
+"""What `--data` takes, opened: folders, .npz files, and what has a name in front. Needs no torch.
+
+source = open_source("pictures")        # raises RequestError where that can't be data
+source.problem()                        # the first thing wrong with its classes or labels, or None
+summarise("pictures")                       # the same, and counts, for a screen
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packnet_core.data import npz
+from packnet_core.data.kinds import AUTHORED, KINDS, resolve
+from packnet_core.data.pixels import ArrayPixels
+from packnet_core.data.split import Ints, allot, choose
+from packnet_core.data.types import Part, Source, Summary, mirrors_mean_the_same
+from packnet_core.errors import RequestError
+from packnet_core.schema.text import has_control_characters
+
+
+def summarise(source: str) -> Summary:
+    """Counts of what `--data` would take, and the first problem found. Quick; reads no pixels, raises nothing."""
+    if source.startswith("torchvision:"):
+        from packnet_core.data import downloads
+
+        try:
+            known = downloads.find(source)
+        except RequestError as error:
+            return Summary(source=source, problem=str(error))
+        return Summary(source=source, images=known.images, flip=known.flip, crop=known.crop)
+    try:
+        opened = open_source(source, pixels=False)
+    except (RequestError, OSError) as error:  # what the system refuses it names itself: no permission, gone meanwhile
+        return Summary(source=source, problem=str(error))
+    classes = len(opened.classes)
+    images, problem = "", opened.problem()
+    try:
+        opened.test.pixels.describe()
+        images = opened.train.pixels.describe()
+    except (RequestError, OSError) as error:
+        problem = problem or str(error)
+    return Summary(
+        source=resolve(source),
+        classes=opened.classes,
+        train=tuple(opened.train.counts(classes).tolist()),
+        test=tuple(opened.test.counts(classes).tolist()),
+        images=images,
+        flip=opened.flip,
+        crop=opened.crop,
+        extent=opened.extent,
+        problem=problem,
+    )
+
+
+def open_source(source: str, pixels: bool = True) -> Source:
+    """Open data; files are only listed, and without `pixels` the images of an .npz file are left out (see `npz.read`).
+
+    Raises RequestError, naming what is wrong, where the source can't be data.
+    """
+    if has_control_characters(source):
+        raise RequestError(f"the data source {source!r} has characters that can't be shown; rename it")
+    if source.startswith("torchvision:"):
+        from packnet_core.data import downloads
+
+        return downloads.open_torchvision(source)
+    if source.startswith("sklearn:"):
+        return _open_digits(source)
+    if source.startswith(AUTHORED):
+        from packnet_core.data import authors
+
+        return authors.open_authored(resolve(source))
+    path = Path(resolve(source))
+    if path.is_dir():
+        from packnet_core.data import folders
+
+        return folders.open_folder(path)
+    if path.is_file():
+        return _open_npz(path, pixels)
+    if re.match(r"[a-z0-9]+:", source):
+        raise RequestError(f"{source!r} is no kind of data packnet knows; give {KINDS}")
+    raise RequestError(f"there is no {path}; give {KINDS}")
+
+
+# -- arrays -----------------------------------------------------------------------------------------------------
+
+
+def _open_npz(path: Path, pixels: bool) -> Source:
+    arrays = npz.read(path, pixels)
+    classes = arrays.classes
+    train = Part(arrays.train_labels, ArrayPixels(arrays.train_images, f"train_images in {path}"))
+    test = Part(arrays.test_labels, ArrayPixels(arrays.test_images, f"test_images in {path}"))
+    return Source(str(path), classes, train, test, mirrors_mean_the_same(classes))
+
+
+def _open_digits(source: str) -> Source:
+    """scikit-learn's handwritten digits, 8×8 grey; a fifth of them, stratified, is the test set."""
+    first, last = _digit_range(source)
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise RequestError(f'{source} needs scikit-learn: pip install "packnet-tui[demo]"') from None
+    digits = load_digits()
+    wanted = (digits.target >= first) & (digits.target <= last)
+    images: NDArray[np.uint8] = np.rint(digits.images[wanted] * (255 / 16)).astype(np.uint8)
+    labels: Ints = digits.target[wanted].astype(np.int64) - first
+    counts = np.bincount(labels).astype(np.int64)
+    test = choose(labels, allot(counts, round(0.2 * len(labels))), seed=0)
+    parts = [Part(labels[mask], ArrayPixels(images[mask], source)) for mask in (~test, test)]
+    return Source(source, tuple(str(digit) for digit in range(first, last + 1)), parts[0], parts[1], flip=False)
+
+
+def _digit_range(source: str) -> tuple[int, int]:
+    match source.split(":")[1:]:
+        case ["digits"]:
+            return 0, 9
+        case ["digits", text]:
+            first, _, last = text.partition("-")
+            if len(first) == len(last) == 1 and (first + last).isdecimal() and first < last:
+                return int(first), int(last)
+    raise RequestError(
+        f"{source!r} is not data packnet knows; give sklearn:digits, or some of them as sklearn:digits:0-3"
+    )

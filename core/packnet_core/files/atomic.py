@@ -1,0 +1,45 @@
+"""Replace a file atomically: after a power cut at any instant, the old file or the new one is there, whole."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from packnet_core.errors import WorkError
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object], check: Callable[[], object] = lambda: None) -> int:
+    """Replace `path` by what `write` writes to the open binary file that it is given. Returns the size in bytes.
+
+    A new file in the same folder, fsync, rename, fsync of the folder. The file keeps its permissions. Raises WorkError
+    where the disk refuses, and whatever `check` raises; `check` runs before the rename, so the old file is still there.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(handle, "wb") as file:
+                write(file)
+                os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+                file.flush()
+                os.fsync(handle)
+                size = file.tell()
+            check()
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise WorkError(f"{path} could not be written and is as it was: {error}") from None
+    return size
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

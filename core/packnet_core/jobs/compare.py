@@ -1,0 +1,99 @@
+"""Tasks of a pack file by another way of adding them (§4, Baselines): what they would have, beside what they have."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from packnet_core import baselines
+from packnet_core.baselines import Shared, TaskOf, filter_file, filters
+from packnet_core.data.loading import TaskData
+from packnet_core.errors import RequestError
+from packnet_core.network import architectures
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Baseline, Compare
+from packnet_core.schema.document import Document, Task
+from packnet_core.schema.events import Compared, Evaluated, Event, Note, PhaseStarted, Progress, TrainStep
+
+LoadData = Callable[[Task, str | None], TaskData]
+
+
+def compare(
+    path: Path, document: Document, command: Compare, data_of: LoadData, device: torch.device
+) -> Iterator[Event]:
+    """A baseline on tasks of a file, with the data and the recipe that each was added with; the file is only read.
+
+    Yields a Compared for every test error. Raises RequestError for weights that do not fit.
+    """
+    named = command.tasks or tuple(task.name for task in document.tasks[1:])
+    alone = command.baseline in ("classifier", "individual", "filters")
+    last = max(document.index(name) for name in named)
+    chosen = [t for t in document.tasks[1:last] if not alone or t.name in named]
+    first = data_of(document.tasks[0], None)
+    start = baselines.first_network(path, first.test, device)
+    if command.weights is not None:
+        _begin_with(start, command.weights, document)
+    tasks = [TaskOf(t.name, data_of(t, None), t.recipe.changed(command.recipe)) for t in chosen]
+    match command.baseline:
+        case "classifier" | "individual" as kind:
+            method = baselines.classifier_only if kind == "classifier" else baselines.individual
+            for task in tasks:
+                yield from _told(kind, method(start, task), [task])
+        case "lwf":
+            yield from _told("lwf", baselines.lwf(start, tasks), tasks)
+        case "ewc":
+            yield from _told("ewc", baselines.ewc(start, tasks, first.train), tasks)
+        case "joint":
+            yield from _told("joint", baselines.joint(start, first, tasks, tasks[-1].recipe), tasks)
+        case "filters":
+            yield from _by_filters(document, start, first, tasks[0], Places(path).folder)
+
+
+def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf, folder: Path) -> Iterator[Event]:
+    """One task added in pruned filters; the network that comes of it lies beside the pack file."""
+    experiment = filters.begin(document.architecture, document.input, start.model)
+    pruned = filters.prune(experiment, document.tasks[0].name, first, task.recipe)
+    yield from _told("filters", pruned, [task])
+    yield from _told("filters", filters.add(experiment, task.name, task.data, task.recipe), [task])
+    path = folder / f"filters-{document.index(task.name)}.safetensors"
+    filter_file.save(path, experiment)
+    yield Note(text=f"both tasks' network, its filters pruned, is in {path}")
+
+
+def _begin_with(start: Shared, weights: str, document: Document) -> None:
+    """Other weights for the network, its head among them."""
+    state = architectures.load_weights(weights, document.architecture.name)
+    if not architectures.fit_weights(start.model, state, start.head):
+        raise RequestError(f"{weights} has no head {start.head!r}, which the first task's errors are measured with")
+    head = start.model.get_submodule(start.head)
+    assert isinstance(head, nn.Linear)
+    if head.out_features != len(document.tasks[0].classes):
+        raise RequestError(
+            f"the head in {weights} has {head.out_features} classes, and the first task has "
+            f"{len(document.tasks[0].classes)}; give the weights that the file was made from"
+        )
+    start.heads[0] = head.to(start.device)
+
+
+def _told(baseline: Baseline, events: Iterator[Event], tasks: list[TaskOf]) -> Iterator[Event]:
+    """A baseline's events as a comparison tells them: not as training of the file's own tasks, which they are not."""
+    names = [task.name for task in tasks]
+    together = baseline in ("lwf", "ewc")
+    newest = 0  # of the tasks that have been added, by a method that measures after each
+    shown = ""
+    for event in events:
+        match event:
+            case TrainStep(task=name, step=step, steps=steps):
+                if name != shown:
+                    yield PhaseStarted(phase="compare", task=name, epochs=0, images=steps)
+                    shown = name
+                yield Progress(task=name, done=step, images=steps)
+            case Evaluated(task=name, error=error):
+                yield Compared(task=name, baseline=baseline, error=error, after=names[newest] if together else None)
+                if name == names[newest] and newest + 1 < len(names):
+                    newest += 1
+            case Progress():
+                yield event
+            case _:
+                pass

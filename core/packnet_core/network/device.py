@@ -1,0 +1,16 @@
+"""The device that work is done on."""
+
+import torch
+
+from packnet_core.errors import RequestError
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device of that name, or a GPU if there is one. Raises RequestError where it can't be used."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError(f"device {name!r} can't be used here: {reason}") from None
+    return device

@@ -1,0 +1,296 @@
+"""PackedNetwork: one network, who owns each of its weights, and a head for every task; one task at a time (§3).
+
+network = PackedNetwork(model, head="fc")
+network.open_task(classes=10)                    # task 1 owns everything
+...train the parameters of network.model...
+network.prune({"conv1.weight": 0.5, ...})        # half of its weights become free
+network.end_phase()
+network.open_task(classes=3)                     # task 2 takes all that is free; task 1 is sealed
+with network.viewing(1) as model: model(images)  # task 1, exactly as it was
+"""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from packnet_core.errors import Diverged, RequestError
+from packnet_core.network import digests, layers, owners, pruning
+from packnet_core.network.blockwise import blocks
+from packnet_core.network.task_views import Views
+from packnet_core.schema.document import MOST_TASKS, Own
+
+
+class PackedNetwork:
+    """A network with its owners and heads.
+
+    `model` holds all tasks' weights in place, and the newest task's head, so that it can be trained as it is.
+    `head` names the module that tasks' heads take the place of. `weights` are the prunable parameters by name,
+    `owners` their owners (uint8, same shape: 0 free, k task k), `rest` the shared rest, `own` what each task has
+    instead of a tensor of it, `heads` one linear layer a task, `open` the index of the open task (0: none).
+
+    Raises RequestError for a network that can't be packed (see `layers.sort`).
+    """
+
+    def __init__(self, model: nn.Module, head: str):
+        given = model.get_submodule(head)
+        if not isinstance(given, nn.Linear):
+            raise RequestError(f"the head {head!r} is a {type(given).__name__}, and should be a linear layer")
+        found = layers.sort(model, head)
+        self.model = model
+        self.head = head
+        self.features = given.in_features
+        self.weights = found.weights
+        self._live = found.rest  # the model's own tensors; what they hold is the rest of the task that is shown
+        self.rest = {name: tensor.data for name, tensor in found.rest.items()}
+        self.own: list[dict[str, Tensor]] = []
+        # NumPy's zeros take no memory until they are written to, and a file's owners take their place
+        self.owners = {
+            name: torch.from_numpy(np.zeros(w.shape, np.uint8)).to(w.device) for name, w in self.weights.items()
+        }
+        self.heads: list[nn.Linear] = []
+        self.open = 0
+        self._views = Views()
+
+    @property
+    def tasks(self) -> int:
+        return len(self.heads)
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.weights.values())).device
+
+    @property
+    def ready_bytes(self) -> int:
+        """Memory that earlier tasks' weights may take to be ready for their next use: 4 bytes a weight and task."""
+        return self._views.budget
+
+    @ready_bytes.setter
+    def ready_bytes(self, budget: int) -> None:
+        self._views.budget = budget
+        self._views.forget()
+
+    def to(self, device: torch.device | str) -> None:
+        """Move everything; owners too."""
+        if torch.device(device) != self.device:
+            self._views.forget()
+        self.model.to(device)
+        for head in self.heads:
+            head.to(device)
+        self.owners = {name: owner.to(device) for name, owner in self.owners.items()}
+        self.rest = {name: tensor.to(device) for name, tensor in self.rest.items()}
+        self.own = [{name: tensor.to(device) for name, tensor in own.items()} for own in self.own]
+        # parameters move in place, but buffers are replaced by their moved copies
+        self._live = layers.sort(self.model, self.head).rest
+        self.restore_view()
+
+    # -- the life of a task -------------------------------------------------------------------------------------
+
+    def open_task(
+        self,
+        classes: int,
+        *,
+        head: nn.Linear | None = None,
+        own: Iterable[Own] = (),
+        only: Container[str] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> int:
+        """Add a task that owns every weight no other task owns; its predecessor is sealed by that. Returns its index.
+
+        The head is new, uniform in ±1/sqrt(features), unless one is given. A later task may have its `own` biases
+        (§5.3) or normalisation (§4), which begin as the shared ones, and take free weights of some layers `only`
+        (§5.4). Raises RequestError for the 255th task.
+        """
+        if self.tasks >= MOST_TASKS:
+            raise RequestError(f"there can be {MOST_TASKS} tasks; task {self.tasks + 1} would be one more")
+        if head is None:
+            head = nn.Linear(self.features, classes)
+            with torch.no_grad():
+                for parameter in head.parameters():
+                    parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
+        self.heads.append(head.to(self.device))
+        self.own.append({name: self.rest[name].clone() for name in layers.own(self.model, self.rest, own)})
+        self.open = self.tasks
+        for name, owner in self.owners.items():
+            if only is None or self.open == 1 or name in only:
+                owner[owner == 0] = self.open
+        self.restore_view()
+        return self.open
+
+    def prune(self, ratios: dict[str, float]) -> int:
+        """Free a share of the open task's weights in each layer named, smallest magnitude first. Returns how many.
+
+        Every layer is looked at before the first is changed. Raises Diverged where a weight is NaN or infinite.
+        """
+        cuts = {
+            name: pruning.find_cut(self.weights[name].data, self.owners[name], self.open, ratio, name)
+            for name, ratio in ratios.items()
+        }
+        return sum(pruning.cut(self.weights[name].data, self.owners[name], self.open, at) for name, at in cuts.items())
+
+    def end_phase(self, dense: bool = False) -> None:
+        """Settle the open task's values: -0.0 becomes 0.0 everywhere, and, unless it stays `dense`, its zeros free.
+
+        Raises Diverged where a value is NaN or infinite.
+        """
+        self.check_finite()
+        for name, weight in self.weights.items():
+            weight.data.add_(0.0)  # -0.0 + 0.0 is 0.0; everything else stays as it is, to the bit
+            if not dense:
+                owner = self.owners[name]
+                owner[(weight.data == 0) & (owner == self.open)] = 0
+        for tensor in (*self.rest.values(), *self.own[-1].values(), *self.heads[-1].state_dict().values()):
+            if tensor.is_floating_point():
+                tensor.data.add_(0.0)
+
+    def drop_newest(self) -> None:
+        """Take the newest task out: its weights become 0.0 and free, its head goes, and no task is open."""
+        for name, owner in self.owners.items():
+            own = owner == self.tasks
+            self.weights[name].data[own] = 0.0
+            owner[own] = 0
+        self.heads.pop()
+        self.own.pop()
+        self.open = 0
+        self._views.forget(since=self.tasks)
+        self.restore_view()
+
+    def check_finite(self) -> None:
+        """Raises Diverged, naming the tensor, where a weight, a head or the rest has NaN or infinity."""
+        head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
+        for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
+                if bool(torch.isfinite(tensor.detach()).all()):
+                    continue  # only the sum is too large
+                raise Diverged(f"{name} has values that are NaN or infinite")
+
+    # -- one task at a time -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def viewing(self, task: int) -> Iterator[nn.Module]:
+        """The model as task `task` sees it, in evaluation mode; afterwards all is as it was (§3).
+
+        Nothing is copied for the newest task, which uses every weight that is not free; an earlier one gets masked
+        copies for as long as the context lasts, or longer, where `ready_bytes` allows.
+        """
+        size = sum(weight.nbytes for weight in self.weights.values())
+        values = self._views.of(task, size, lambda: self._masked(task)) if task < self.tasks else ()
+        with self._holding(values, task) as model:
+            yield model
+
+    def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
+        """Every layer's weights as a task sees them."""
+        for name, weight in self.weights.items():
+            yield name, owners.masked(weight.data, self.owners[name], task)
+
+    @torch.inference_mode()
+    def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:
+        """What each of some images is answered by its own task: the logits, one float32 tensor [classes] an image.
+
+        `images` is N×C×S×S as the network takes them, `tasks` the N indices of their tasks, from 1. Images are grouped
+        by task, so that each task's view is made once. Raises RequestError for an index that is no task's.
+        """
+        wanted = torch.as_tensor(tasks)
+        if wanted.shape != images.shape[:1] or not bool(((wanted >= 1) & (wanted <= self.tasks)).all()):
+            raise RequestError(f"each of the {len(images)} images needs a task from 1 to {self.tasks}, and has {tasks}")
+        answers: list[Tensor] = [images] * len(images)  # all to be replaced
+        for task in wanted.unique().tolist():
+            rows = (wanted == task).nonzero().flatten()
+            with self.viewing(task) as model:
+                for row, logits in zip(rows.tolist(), model(images[rows.to(images.device)]), strict=True):
+                    answers[row] = logits
+        return answers
+
+    @contextmanager
+    def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
+        """The model as the open task would see it right after `prune(ratios)`, likewise; on a copy of the weights.
+
+        Raises Diverged where a weight is NaN or infinite.
+        """
+        with self._holding(((n, self._pruned(n, r)) for n, r in ratios.items()), self.tasks) as model:
+            yield model
+
+    def _pruned(self, name: str, ratio: float) -> Tensor:
+        """A layer's weights as pruning would leave them."""
+        weight, owner = self.weights[name].data.clone(), self.owners[name].clone()
+        pruning.cut(weight, owner, self.open, pruning.find_cut(weight, owner, self.open, ratio, name))
+        return weight
+
+    @contextmanager
+    def _holding(self, values: Iterable[tuple[str, Tensor]], task: int) -> Iterator[nn.Module]:
+        """The model in evaluation mode with other weights and a task's rest and head, while the context lasts."""
+        kept = {name: parameter.data for name, parameter in self.weights.items()}
+        modes = {module: module.training for module in self.model.modules()}
+        try:
+            for name, value in values:
+                self.weights[name].data = value
+            self._show(task)
+            self.model.eval()
+            yield self.model
+        finally:
+            for name, parameter in self.weights.items():
+                parameter.data = kept[name]
+            self.restore_view()
+            for module, mode in modes.items():
+                module.training = mode
+
+    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
+        """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
+
+        These are its head; for the first task the shared rest, unless `only` some layers are to be trained (§5.4);
+        for later ones what they have of their own of it. All else is frozen, running statistics too (§3), and so are
+        layers that have none of its weights: they get no gradient. Dropout stays as the network has it.
+        """
+        self.model.train()
+        self.model.requires_grad_(False)
+        rest = self.trained_rest(only)
+        trained = list(self.heads[self.open - 1].parameters())
+        trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
+        layers.freeze_statistics(self.model, rest)
+        chosen = (
+            weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
+        )
+        for parameter in (*trained, *chosen):
+            parameter.requires_grad_(True)
+        return trained
+
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
+        """What of the rest changes while the open task is trained, by name: parameters and running statistics."""
+        return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
+
+    def _owns(self, name: str) -> bool:
+        """Whether the open task owns a weight of a layer."""
+        flat = self.owners[name].view(-1)
+        return any(owners.count(flat[block], self.open) for block in blocks(flat.numel(), flat.device))
+
+    def restore_view(self) -> None:
+        """Put the newest task's rest and head in their places in the model."""
+        self._show(self.tasks)
+
+    def rest_of(self, task: int) -> dict[str, Tensor]:
+        """The rest as a task has it: the shared one, with its own tensors in their places."""
+        return {**self.rest, **self.own[task - 1]} if task else self.rest
+
+    def _show(self, task: int) -> None:
+        for name, tensor in self.rest_of(task).items():
+            self._live[name].data = tensor
+        head = self.heads[task - 1] if task else nn.Linear(self.features, 1).to(self.device)
+        self.model.set_submodule(self.head, head)
+
+    # -- facts --------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, list[int]]:
+        """For every layer, how many weights each task owns."""
+        return {name: owners.counts(owner, self.tasks) for name, owner in self.owners.items()}
+
+    def weights_digest(self, task: int) -> str:
+        """Hex digest of the weights that `task` owns."""
+        return digests.weights_digest(((n, w.data, self.owners[n]) for n, w in self.weights.items()), task)
+
+    def task_digest(self, task: int, weights_digests: list[str]) -> str:
+        """Digest of all that `task` uses, from the digests of the weights of tasks 1..task."""
+        rest = digests.tensors_digest(self.rest_of(task))
+        head = digests.tensors_digest(self.heads[task - 1].state_dict())
+        return digests.task_digest(weights_digests[:task], rest, head)

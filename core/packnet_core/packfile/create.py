@@ -1,0 +1,161 @@
+"""A new pack file from an architecture, with given weights or without, and perhaps with a task it knows already."""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from msgspec.structs import replace
+from torch import nn
+
+from packnet_core.data.loading import TaskData, load
+from packnet_core.errors import RequestError
+from packnet_core.network import architectures
+from packnet_core.network.device import pick_device
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.packfile import storage
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Recipe, Step, Task
+from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
+from packnet_core.training import memory
+from packnet_core.training.run import evaluate
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # their averages
+
+
+def new(
+    path: str | Path,
+    arch: str,
+    *,
+    weights: str = "none",
+    input_size: int | None = None,
+    channels: int = 3,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    task: str | None = None,
+    data_source: str | None = None,
+    flip: bool | None = None,
+    crop: bool | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Iterator[Event]:
+    """Make a pack file. Without `task` every weight is free and keeps its value; the first task starts from those.
+
+    With `task`, the given weights' head becomes that task's, which is then open, to be pruned and retrained: the
+    paper's ImageNet network (§3). Yields its evaluation on the test set of `data_source`, and Saved at the end.
+
+    Raises RequestError where the file exists, the architecture is unknown or can't be packed, the weights do not fit,
+    or the head's classes are not the data's.
+    """
+    places = Places(path)
+    if places.file.exists():
+        raise RequestError(f"{path} exists already; choose another name, or remove it first")
+    if not places.file.parent.is_dir():
+        raise RequestError(f"there is no folder {places.file.parent}")
+    if task is not None and (data_source is None or weights.lower() == "none"):
+        raise RequestError("--task keeps a trained network's head as that task's: it needs --weights and --data")
+    if task is None and data_source is not None:
+        raise RequestError("--data needs --task, the name of the task that the weights' head was trained for")
+    given = _input(arch, input_size, channels, mean, std)
+    torch.manual_seed(seed)
+    model = architectures.build(arch, channels=channels)
+    head = architectures.find_head(model)
+    has_head = False
+    if weights.lower() != "none":
+        has_head = architectures.fit_weights(model, architectures.load_weights(weights, arch), head)
+    network = PackedNetwork(model, head)
+    given_head = model.get_submodule(head)
+    assert isinstance(given_head, nn.Linear)
+    _try(network, given)
+    network.to(pick_device(device))
+    document = Document(
+        version=FORMAT_VERSION,
+        architecture=Architecture(name=arch, head=head, features=network.features),
+        input=given,
+        tasks=(),
+        layers=tuple(Layer(name=name, shape=tuple(w.shape), owned=()) for name, w in network.weights.items()),
+        history=(Step(at=time.time(), task=task, what=f"new {arch}, weights {weights}"),),
+    )
+    if task is not None and data_source is not None:
+        if not has_head:
+            raise RequestError(f"the weights have no head {head!r} to keep for task {task!r}")
+        task_data = load(data_source, given, flip=flip, crop=crop, limit=limit, seed=seed)
+        document = yield from _given_task(network, document, given_head, task, task_data, seed)
+    elif any(not bool(torch.isfinite(t).all()) for t in network.weights.values()):
+        raise RequestError(f"the weights in {weights} have NaN or infinity")
+    else:
+        for tensor in network.weights.values():
+            tensor.data.add_(0.0)  # -0.0 is written as 0.0
+    with places.locked():
+        places.retire_journal()
+        yield Saved(bytes=storage.save(places.file, network, document))
+
+
+def _given_task(
+    network: PackedNetwork, document: Document, head: nn.Linear, task: str, task_data: TaskData, seed: int
+) -> Generator[Event, None, Document]:
+    """Open a first task with the head that came with the weights, measured on its test set."""
+    if head.out_features != len(task_data.classes):
+        raise RequestError(
+            f"the weights' head has {head.out_features} classes, and the data has {len(task_data.classes)}; give the "
+            "data that the network was trained on, or leave --task out and add the task to the bare network"
+        )
+    network.open_task(head.out_features, head=head)
+    network.end_phase(dense=True)
+    error = None
+    yield PhaseStarted(phase="eval", task=task, epochs=0, images=len(task_data.test))
+    with memory.kept():
+        for event in evaluate(network, 1, task, task_data.test):
+            if isinstance(event, Evaluated):
+                error = event.error
+            yield event
+    own = network.weights_digest(1)
+    record = Task(
+        name=task,
+        phase="trained",
+        classes=task_data.classes,
+        data=task_data.record,
+        recipe=Recipe(seed=seed),
+        prune_ratio=None,
+        error=error,
+        chance=task_data.chance,
+        weights_digest=own,
+        digest=network.task_digest(1, [own]),
+    )
+    counts = network.counts()
+    layers = tuple(replace(layer, owned=tuple(counts[layer.name])) for layer in document.layers)
+    return replace(document, tasks=(record,), layers=layers)
+
+
+def _input(
+    arch: str, size: int | None, channels: int, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> Input:
+    size = architectures.default_input_size(arch) if size is None else size
+    if size < 1 or channels < 1:
+        raise RequestError(f"an input of {channels} channels and size {size} can't be; both are at least 1")
+    colour = channels == 3
+    mean = tuple(mean or (IMAGENET_MEAN if colour else GREY_MEAN * channels))
+    std = tuple(std or (IMAGENET_STD if colour else GREY_STD * channels))
+    if not len(mean) == len(std) == channels or min(std) <= 0:
+        raise RequestError(f"--mean and --std need {channels} values each, one a channel, and std above 0")
+    return Input(channels=channels, size=size, mean=mean, std=std)
+
+
+def _try(network: PackedNetwork, given: Input) -> None:
+    """Run one image through the network, so that an input size it can't take is found now."""
+    network.model.eval()
+    try:
+        with torch.inference_mode():
+            out = network.model(torch.zeros(1, given.channels, given.size, given.size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RequestError(
+            f"the network can't take images of {given.channels}×{given.size}×{given.size} ({reason}); see --input-size"
+        ) from None
+    head = network.model.get_submodule(network.head)
+    if not isinstance(out, torch.Tensor) or out.shape != (1, head.out_features):
+        raise RequestError(
+            f"the network does not end in its last linear layer, {network.head!r}, so no head can take its place"
+        )

@@ -1,0 +1,27 @@
+"""One task out of a pack file, as a plain dense state dict: the masked network and its head, for anybody to load."""
+
+from pathlib import Path
+
+from packnet_core.errors import RequestError
+from packnet_core.files.safetensors_writer import write_safetensors
+from packnet_core.network import owners
+from packnet_core.packfile import storage
+
+
+def export(path: str | Path, task: str, out: str | Path) -> int:
+    """Write a task's network as safetensors under the architecture's own names, its head in the head's place.
+
+    Loads with `load_state_dict` into the same architecture with that task's number of classes. The pack file stays as
+    it is. Returns the bytes written. Raises RequestError where there is no such task, or OUT exists.
+    """
+    out = Path(out)
+    if out.exists():
+        raise RequestError(f"{out} exists already; choose another name, or remove it first")
+    if not out.resolve().parent.is_dir():
+        raise RequestError(f"there is no folder {out.resolve().parent}")
+    network, document = storage.load(path)
+    index = document.index(task)
+    tensors = {name: owners.masked(w.data, network.owners[name], index) for name, w in network.weights.items()}
+    tensors |= network.rest_of(index)
+    tensors |= {f"{network.head}.{part}": t for part, t in network.heads[index - 1].state_dict().items()}
+    return write_safetensors(out, tensors, {"format": "pt"})

@@ -1,0 +1,114 @@
+"""Where things lie beside a pack file, and the lock that says whether somebody works on it. Needs no torch."""
+
+import fcntl
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from packnet_core.errors import RequestError
+
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
+
+
+class Places:
+    """The fixed places of one pack file: `model.safetensors` has its folder `model.packnet/` beside it.
+
+    Symbolic links are followed first, so that all names of a file share one lock and one journal.
+    """
+
+    def __init__(self, path: str | Path):
+        self.file = Path(path).expanduser().resolve()
+        stem = self.file.stem if self.file.suffix == ".safetensors" else self.file.name
+        self.folder = self.file.with_name(stem + ".packnet")
+        self.journal = self.folder / "journal.jsonl"
+        self.lock = self.folder / "lock"
+        self.address = self.folder / "engine.json"  # where the running engine listens
+        self.log = self.folder / "engine.log"  # what the engine process printed
+        self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
+        self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
+
+    def epoch(self, phase: str, trial: int, step: int) -> Path:
+        """The best epoch so far of a phase, by its place in a pruning: a checkpoint may still need an earlier one's."""
+        return self.folder / f"epoch-{phase}-{trial}-{step}.safetensors"
+
+    def give_up(self) -> None:
+        """Remove what an interrupted job left to go on from."""
+        self.checkpoint.unlink(missing_ok=True)
+        self.best.unlink(missing_ok=True)
+        self.forget_epochs()
+
+    def forget_epochs(self, but: Path | None = None) -> None:
+        """Remove the best epochs of phases, `but` that which is still needed."""
+        for path in self.folder.glob("epoch-*.safetensors"):
+            if path != but:
+                path.unlink(missing_ok=True)
+
+    def retire_journal(self) -> None:
+        """Put what is left beside a file that is gone out of the way of a new file of the same name."""
+        if self.journal.exists():
+            self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+        self.give_up()
+
+    def socket_folder(self) -> Path:
+        """A folder of this user alone whose socket paths are short enough to bind.
+
+        Beside the file if its path is short, else in the user's runtime folder, else a fresh one in /tmp.
+        """
+        from platformdirs import user_runtime_path
+
+        with warnings.catch_warnings():  # where there is no XDG_RUNTIME_DIR; the engine's log is for its last words
+            warnings.simplefilter("ignore")
+            runtime = user_runtime_path("packnet")
+        room = SOCKET_PATH_LIMIT - len("/engine-1234567890.sock")
+        for folder in (self.folder, runtime):
+            if len(os.fsencode(folder)) <= room:
+                try:
+                    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                except OSError:
+                    continue
+                if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                    return folder
+        return Path(tempfile.mkdtemp(prefix="packnet-", dir="/tmp"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the file's lock: the right to change it. Raises RequestError where somebody else holds it.
+
+        The kernel drops the lock when its process ends, however it ends.
+        """
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(exist_ok=True)
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than anybody's look at it
+        except Timeout:
+            raise RequestError(
+                f"another packnet process is working on {self.file.name}; "
+                f"see what it does with: packnet watch {self.file}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether some process holds the lock now. Only a look, that needs no right to write here."""
+        try:
+            with open(self.lock, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go when the file is closed, at once
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass  # nobody has worked here yet
+        return False
+
+
+def signature(path: Path) -> tuple[int, int, int]:
+    """Inode, time of change in nanoseconds and size: another one where the file was replaced or written to."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size

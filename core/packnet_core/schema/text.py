@@ -1,0 +1,15 @@
+"""Text from outside, made safe to show: a name in a file never steers a terminal."""
+
+import unicodedata
+
+
+def printable(text: str) -> str:
+    """`text` with every character that is not printable written as its escape, such as `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether `text` has control characters, surrogates, or separators of lines or paragraphs."""
+    return any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text)

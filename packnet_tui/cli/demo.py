@@ -1,0 +1,69 @@
+"""A small real example, offline: three tasks of real handwritten digits packed into one file."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from packnet_core.errors import RequestError
+from packnet_core.schema.commands import Add
+from packnet_core.schema.document import Recipe
+from packnet_tui.cli.shell import typed
+
+ARCHITECTURE, INPUT_SIZE = "digits_net", 8
+TASKS = {
+    "zero-to-three": "sklearn:digits:0-3",
+    "four-to-six": "sklearn:digits:4-6",
+    "seven-to-nine": "sklearn:digits:7-9",
+}
+RECIPE = Recipe(lr=0.02, epochs=30, retrain_epochs=15)  # long enough to be watched
+PRUNE = 0.6
+
+
+def commands() -> list[Add]:
+    """What the demo does with its new file."""
+    return [Add(task=task, data=data, recipe=RECIPE, prune=PRUNE) for task, data in TASKS.items()]
+
+
+def check(file: Path) -> None:
+    """Raises RequestError where the demo can't begin."""
+    if find_spec("sklearn") is None:
+        raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
+    if file.exists():
+        raise RequestError(
+            f"{file} exists already; open it with: packnet-tui open {typed(file)}, or name another file for the demo"
+        )
+
+
+def make(file: Path) -> None:
+    """A new file for the demo, with no task in it yet."""
+    from packnet_core.packfile.create import new
+
+    for _ in new(file, ARCHITECTURE, input_size=INPUT_SIZE, channels=1):
+        pass
+
+
+def run(file: Path) -> int:
+    """The demo as plain lines. Returns the exit status."""
+    from packnet_tui.cli.execute import do_here
+    from packnet_tui.cli.output.inspect_report import inspect
+
+    check(file)
+    print(f"three tasks of real handwritten digits, packed into {file}", flush=True)
+    make(file)
+    for command in commands():
+        if status := do_here(file, command):
+            return status
+    print()
+    inspect(file)
+    print(f"\nlook around in it with: packnet-tui open {typed(file)}")
+    return 0
+
+
+if __name__ == "__main__":  # only the file, for the workbench
+    from packnet_tui.cli.shell import report_errors
+
+    def _make() -> int:
+        make(Path(sys.argv[1]))
+        return 0
+
+    sys.exit(report_errors(_make))

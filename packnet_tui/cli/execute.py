@@ -1,0 +1,103 @@
+"""A command done on a file: by the file's engine where one runs, else in this process."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from packnet_core.engine.client import Engine, connect
+from packnet_core.jobs import rules
+from packnet_core.packfile import checkpoint_header
+from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Command, Drop
+from packnet_core.schema.document import Document
+from packnet_tui.cli.follow import show, submit
+from packnet_tui.cli.output.progress import Display
+from packnet_tui.cli.request import Order
+from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
+
+STOPPING = b"\npacknet: stopping after this step; Ctrl-C once more ends at once and keeps nothing of it\n"
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+def carry_out(order: Order) -> int:
+    """Have an order done, after a question where it takes something away. Returns the exit status."""
+    file, command = order.file, order.command
+    if isinstance(command, Drop) and not command.yes:
+        document = check_idle(file, command)
+        owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
+        question = f"Drop {command.task!r} and its {owned}? It can't be undone."
+        if not confirm(question, "drop asks first; say --yes to do it"):
+            complain("nothing was dropped")
+            return 1
+    return do(file, command, order.json)
+
+
+def do(file: Path, command: Command, json: bool = False) -> int:
+    """Have a command done and show it. Returns the job's exit status.
+
+    Raises RequestError where the file's header says already that it can't be done.
+    """
+    engine = connect(file)
+    if engine is None:
+        check(file, command)
+        return do_here(file, command, json)
+    with engine:  # it checks by itself, knowing what is in its queue
+        return submit(engine, command, json)
+
+
+def check(file: Path, command: Command) -> Document:
+    """What the file says of itself. Raises RequestError where the command can't be done on it as it stands."""
+    document = read_header(file).document
+    interrupted = checkpoint_header.find(Places(file).checkpoint, document)
+    rules.check(document, command, interrupted is not None)
+    return document
+
+
+def check_idle(file: Path, command: Command) -> Document:
+    """The same, before a question is asked; where jobs run or wait, only the engine can tell."""
+    engine: Engine | None = connect(file)
+    if engine is not None:
+        with engine:
+            status = engine.status()
+        if status.job is not None or status.waiting:
+            return read_header(file).document
+    return check(file, command)
+
+
+def do_here(file: Path, command: Command, json: bool = False) -> int:
+    """Do a command in this process, under the file's lock."""
+    from packnet_core.jobs.run_job import run
+
+    stop = threading.Event()
+    entries = run(file, command, stop)
+    first = next(entries)  # until the job has begun, Ctrl-C simply ends
+    with stopping(stop):
+        return show(chain([first], entries), Display(json))
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not touch it (law 7)."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            if os.isatty(1):
+                os.write(1, SHOW_CURSOR)
+            os._exit(INTERRUPTED)
+        stop.set()
+        os.write(2, STOPPING)  # print may be in the middle of a line of its own
+
+    before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,240 @@
+"""The commands of `packnet`: what each one takes and says in its help. The work is done elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from packnet_core.planning.forecast import LEAST
+from packnet_core.schema.document import LARGEST_SEED, MOST_TASKS
+from packnet_tui.cli import job_commands, paper_command
+from packnet_tui.cli import options as o
+from packnet_tui.cli.request import examples, given
+
+app = typer.Typer(
+    help="Pack many tasks into one network, in one file, without changing old tasks by one bit.",
+    epilog="Exit status: 0 done, 1 the work failed or was stopped, 2 the request or the file is wrong. "
+    "The workbench in the terminal: packnet-tui open FILE",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version as installed
+
+        print("packnet-tui", installed("packnet-tui"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog=examples(
+        "packnet new model.safetensors --arch resnet18 --weights DEFAULT",
+        "packnet new small.safetensors --arch cifar_resnet20 --weights resnet20.safetensors --input-size 32",
+        "packnet new model.safetensors --arch vgg16 --weights DEFAULT --task imagenet --data ~/imagenet",
+    )
+)
+def new(
+    file: o.File,
+    arch: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="A torchvision classification model, cifar_resnet20, cifar_resnet56, cifar_vgg, or module:function.",
+            autocompletion=o.complete_architectures,
+            show_default=False,
+        ),
+    ],
+    weights: Annotated[
+        str, typer.Option(metavar="PATH|DEFAULT|none", help="A state dict, torchvision's own weights, or none.")
+    ] = "none",
+    input_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Width and height of the images (default: the model's own).")
+    ] = None,
+    channels: Annotated[int, typer.Option(metavar="C", min=1, help="3 for colour, 1 for grey.")] = 3,
+    mean: Annotated[
+        str | None, typer.Option(metavar="X,X,X", help="Means of the channels in 0..1 (default: ImageNet's).")
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option(metavar="X,X,X", help="Their standard deviations (default: ImageNet's).")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Keep the weights' head, as the first task, under this name.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help=f"That task's data. {o.DATA}", autocompletion=o.complete_data),
+    ] = None,
+    flip: o.Flip = None,
+    crop: o.Crop = None,
+    limit: o.Limit = None,
+    device: o.Device = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of untrained weights.")] = 0,
+) -> int:
+    """Make a pack file from a network.
+
+    Without --task the given head is left out: all weights are free, and the first task added starts from them.
+    """
+    from packnet_tui.cli.file_work import new
+
+    return new(file, arch, task=task, data_source=data, weights=weights, input_size=input_size, channels=channels,
+               mean=o.numbers(mean), std=o.numbers(std), flip=flip, crop=crop, limit=limit, device=device,
+               seed=seed)  # fmt: skip
+
+
+@app.command(
+    epilog=examples("packnet inspect model.safetensors", "packnet inspect model.safetensors --json | jq .totals")
+)
+def inspect(file: o.File, json: o.Json = False) -> int:
+    """Show tasks, layers, owners and free weights.
+
+    From the header alone, so at once. Errors are in percent, on the test set, when the task was last changed; `now`
+    is the newest evaluation in the journal. --json prints one object."""
+    from packnet_tui.cli.output.inspect_report import inspect
+
+    return inspect(file, json)
+
+
+@app.command(epilog=examples("packnet verify model.safetensors", "packnet verify model.safetensors --json"))
+def verify(file: o.File, json: o.Json = False) -> int:
+    """Recompute every digest and every count.
+
+    Exit status 2 where one does not fit."""
+    from packnet_tui.cli.file_work import verify
+
+    return verify(file, json)
+
+
+@app.command(epilog=examples("packnet export model.safetensors cubs cubs.safetensors"))
+def export(
+    file: o.File,
+    task: o.OldTask,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new .safetensors file.", show_default=False)],
+) -> int:
+    """Write one task as a plain state dict.
+
+    Dense: the network as the task uses it, with its head in the head's place, for load_state_dict."""
+    from packnet_tui.cli.file_work import export
+
+    return export(file, task, out)
+
+
+@app.command(epilog=examples("packnet watch model.safetensors", "packnet watch model.safetensors --json"))
+def watch(file: o.File, json: o.JsonLines = False) -> int:
+    """Show the running job's progress as lines.
+
+    From the job's start until it ends; exits with its status, or 0 where no job runs."""
+    from packnet_tui.cli.follow import watch
+
+    return watch(file, json)
+
+
+@app.command(epilog=examples("packnet stop model.safetensors"))
+def stop(file: o.File, yes: o.Yes = False) -> int:
+    """End the file's engine.
+
+    Asks first while a job runs; it stops after its step, and packnet train goes on with it."""
+    from packnet_tui.cli.follow import stop
+
+    return stop(file, yes)
+
+
+@app.command(
+    epilog=examples(
+        "packnet sizes vgg16", "packnet sizes resnet50 --classes 1000,365", "packnet sizes vit_b_16 --tasks 10 --json"
+    )
+)
+def sizes(
+    arch: Annotated[
+        str,
+        typer.Argument(metavar="ARCH", help="As for new.", autocompletion=o.complete_architectures, show_default=False),
+    ],
+    tasks: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=MOST_TASKS, help="How many (default: as many as classes).")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C,C,…", help="Classes of each task, the last for all that follow (default: 1000,200,196,102)."
+        ),
+    ] = None,
+    json: o.Json = False,
+) -> int:
+    """Tell how large a network with its tasks would be.
+
+    By arithmetic, as in the paper's Tables 2 to 4: one network with a head a task (classifier only), the same with
+    the owners of its weights (packed), and one network a task. Counted are 4 bytes a value, biases and running
+    statistics of normalisation among them, the heads, and ceil(log2 N) bits of owner a weight; in MB of 10^6 bytes."""
+    from packnet_tui.cli.output.sizes_report import sizes
+
+    return sizes(arch, tasks, classes, json)
+
+
+@app.command(
+    epilog=examples(
+        "packnet forecast model.safetensors",
+        "packnet forecast model.safetensors 0.5 0.75 --least 0.1 --json",
+        "packnet forecast model.safetensors --order birds=~/birds cars=cars:~/cars --epochs 5",
+    )
+)
+def forecast(
+    file: o.File,
+    ratios: Annotated[
+        list[str] | None, typer.Argument(metavar="R", help="Pruning ratios, 0 to 1 (default: 0.5 0.75 0.9).")
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=DATA", help="Tasks that could be added: tells which first; several may follow."),
+    ] = None,
+    least: Annotated[
+        float, typer.Option(metavar="X", min=0, max=1, help="A task fits while it owns such a share of the weights.")
+    ] = LEAST,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="Whose features (default: the newest's).", autocompletion=o.complete_tasks),
+    ] = None,
+    epochs: o.Epochs = job_commands.PAPER.epochs,
+    lr: o.Rate = job_commands.PAPER.lr,
+    batch_size: o.BatchSize = job_commands.PAPER.batch_size,
+    limit: o.Limit = None,
+    device: o.Device = None,
+    seed: o.Seed = 0,
+    json: o.Json = False,
+) -> int:
+    """Tell how many more tasks fit, and which to add first.
+
+    From the header alone: each further task takes all that is free and keeps 1 - R of it, and fits while that is 5 %
+    of the weights (--least; the paper's tasks still did well with so many). With --order, a head is trained for each
+    task on features that stay as they are; the hardest should be added first (section 5.1). The file stays as it is."""
+    from packnet_tui.cli.output.forecast_report import forecast
+
+    recipe = job_commands.PAPER.changed(given(epochs=epochs, lr=lr, batch_size=batch_size, seed=seed))
+    return forecast(file, ratios or [], order or [], least, recipe, json,
+                    features=features, limit=limit, device=device)  # fmt: skip
+
+
+@app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))
+def demo(
+    file: o.DemoFile = o.DEMO,
+) -> int:
+    """Pack three small real tasks, offline.
+
+    Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute."""
+    from packnet_tui.cli.demo import run
+
+    return run(file)
+
+
+app.registered_commands[1:1] = job_commands.app.registered_commands
+app.registered_commands += paper_command.app.registered_commands

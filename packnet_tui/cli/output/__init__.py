@@ -1,0 +1,4 @@
+"""What commands print: tables, progress, reports, JSON.
+
+Never here: arguments, and decisions.
+"""

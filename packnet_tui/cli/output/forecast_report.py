@@ -1,0 +1,150 @@
+"""`packnet forecast`: how many more tasks fit, and which to add first."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from packnet_core.errors import RequestError
+from packnet_core.packfile.header import read_header
+from packnet_core.planning import forecast as core
+from packnet_core.planning.forecast import Room
+from packnet_core.schema.document import Document, Recipe
+from packnet_core.schema.events import Entry
+from packnet_core.schema.text import printable
+from packnet_tui.cli.output.progress import Display
+from packnet_tui.cli.output.text_tables import aligned
+from packnet_tui.state.format import MISSING, percent, share, two_digits
+
+if TYPE_CHECKING:
+    from packnet_core.jobs.hardness import Hardness
+
+REPORT_FORMAT = 1  # of the JSON below
+
+
+def forecast(
+    file: Path,
+    arguments: Sequence[str],
+    order: Sequence[str],
+    least: float,
+    recipe: Recipe,
+    json: bool,
+    **choices: Any,
+) -> int:
+    """Print what fits at each ratio, the order that is advised for `NAME=DATA`, or both. Returns the exit status."""
+    document = read_header(file).document
+    data = _named([*order, *(text for text in arguments if "=" in text)])
+    ratios = _ratios([text for text in arguments if "=" not in text])
+    if not ratios and not data:
+        ratios = list(core.RATIOS)
+    rooms = [core.rooms(document, ratio, least) for ratio in ratios]
+    found: list[Hardness] = []
+    if data:
+        document.index(choices["features"]) if choices["features"] else None  # before torch is imported
+        found = _measured(file, data, recipe, json, **choices)
+    if json:
+        facts: dict[str, object] = {"format": REPORT_FORMAT}
+        if ratios:
+            facts |= {"least": least, "forecasts": _facts(ratios, rooms)}
+        if found:
+            facts |= {"order": [hardness.name for hardness in found], "hardness": found}
+        sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
+        return 0
+    blocks = [_room_lines(document, ratios, rooms, least)] if ratios else []
+    blocks += [_order_lines(found)] if found else []
+    print("\n\n".join("\n".join(block) for block in blocks))
+    return 0
+
+
+def _ratios(texts: Sequence[str]) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise RequestError(f"a pruning ratio is a share from 0 to 1: {error}") from None
+
+
+def _named(texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=DATA` options as data by name."""
+    data: dict[str, str] = {}
+    for text in texts:
+        name, _, source = text.partition("=")
+        if not name or not source:
+            raise RequestError(f"--order takes NAME=DATA, a name and where its images are, and {text!r} is not that")
+        if name in data:
+            raise RequestError(f"--order has {name!r} twice")
+        data[name] = source
+    return data
+
+
+def _measured(
+    file: Path, data: dict[str, str], recipe: Recipe, json: bool, *, device: str | None, **choices: Any
+) -> "list[Hardness]":
+    """What a new head makes of each, the hardest first, with the work shown meanwhile."""
+    from packnet_core.jobs.hardness import Hardness, hardest_first, measure
+    from packnet_core.network.device import pick_device
+
+    found = []
+    with Display() as display:
+        for event in measure(file, data, recipe, device=pick_device(device), **choices):
+            if isinstance(event, Hardness):
+                found.append(event)
+            elif not json:
+                display.show(Entry(at=time.time(), job=0, event=event))
+    return hardest_first(found)
+
+
+def _facts(ratios: Sequence[float], rooms: Sequence[Sequence[Room]]) -> list[dict[str, object]]:
+    return [
+        {"ratio": ratio, "tasks": total.tasks, "owns": total.owns, "free": total.free,
+         "layers": [{**msgspec.structs.asdict(room), "tasks": room.tasks} for room in layers]}
+        for ratio, (*layers, total) in zip(ratios, rooms, strict=True)
+    ]  # fmt: skip
+
+
+def _room_lines(
+    document: Document, ratios: Sequence[float], rooms: Sequence[Sequence[Room]], least: float
+) -> list[str]:
+    """A line a layer: how many more tasks fit there at each ratio; then what each of them would own of all weights."""
+    newest = document.open_task
+    lines = [f"Tasks that still fit: each takes what is free, is pruned, and owns at least {least:.3g} of the weights."]
+    if newest and core.waits_for_pruning(document):
+        lines.append(printable(f"{newest.name}, which is not pruned yet, is pruned at the same ratio first."))
+    table = [["layer", "weights", "free %", *(f"at {ratio:g}" for ratio in ratios)]]
+    free = [*(layer.free for layer in document.layers), document.free]
+    for now, *row in zip(free, *rooms, strict=True):
+        name = printable(row[0].name.removesuffix(".weight"))
+        counts = [str(room.tasks) for room in row]
+        table.append([name, f"{row[0].weights:,}", share(now, row[0].weights), *counts])
+    width = shutil.get_terminal_size((80, 24)).columns
+    lines += ["", *aligned(table, width, left={"layer"}, flexible=0), ""]
+    for ratio, (*_, total) in zip(ratios, rooms, strict=True):
+        shares = [percent(count, total.weights) for count in total.owns]
+        shown = ", ".join(shares if len(shares) < 9 else [*shares[:7], "…", shares[-1]])
+        count = f"{total.tasks} more task{'' if total.tasks == 1 else 's'}"
+        lines.append(f"at {ratio:g}: {count}" + (f", owning {shown} of all weights" if shares else ""))
+    return lines
+
+
+def _order_lines(found: "Sequence[Hardness]") -> list[str]:
+    """What was measured, the hardest first."""
+    rows = [["task", "classes", "validation", "test", "top-5", "chance"]]
+    for hardness in found:
+        error = hardness.error
+        rows.append(
+            [printable(hardness.name), str(hardness.classes), two_digits(hardness.validation_error),
+             two_digits(error.top1), two_digits(error.top5), two_digits(hardness.chance)]
+        )  # fmt: skip
+    shown = [i for i, name in enumerate(rows[0]) if name != "top-5" or any(row[i] != MISSING for row in rows[1:])]
+    table = [[row[i] for i in shown] for row in rows]
+    names = ", ".join(hardness.name for hardness in found)
+    return [
+        "Errors in percent of a new head alone, on features that stay as they are:",
+        "",
+        *aligned(table, 80, left={"task"}, flexible=0),
+        "",
+        printable(f"The hardest first (§5.1): {names}"),
+    ]

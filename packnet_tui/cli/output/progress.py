@@ -1,0 +1,139 @@
+"""Progress of a job: bars and permanent lines on a terminal, plain lines elsewhere, or JSON lines."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import msgspec
+
+from packnet_core.schema.events import Entry, JobFinished, PhaseStarted, Progress, TrainStep
+from packnet_core.schema.text import printable
+from packnet_tui.cli.shell import is_terminal
+from packnet_tui.state.event_lines import DOING, line
+from packnet_tui.state.format import cut_middle
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+REDRAW = 0.2  # seconds between two states of the bar
+
+
+class Show(Protocol):
+    def __call__(self, entry: Entry) -> None: ...
+
+
+class Display:
+    """Shows entries as they come; enter it before, leave it after.
+
+    A terminal that hangs up or a pipe that closes ends the showing, never the work (law 7).
+    """
+
+    def __init__(self, json: bool = False, bars: bool = True):
+        self.json = json
+        self._bars: Bars | None = None
+        if json:
+            self._show: Show = _json
+        elif bars and is_terminal():
+            self._bars = Bars()
+            self._show = self._bars.show
+        else:
+            self._show = _plain
+
+    def show(self, entry: Entry) -> None:
+        try:
+            self._show(entry)
+        except OSError:
+            self._show = _nothing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if self._bars:
+            with suppress(OSError):
+                self._bars.close()
+
+
+class Bars:
+    """A bar for the phase under way, redrawn in place, below one permanent line for all that is done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        console = Console(highlight=False, markup=False, emoji=False)
+        self._print: Callable[..., None] = console.print
+        self._width = console.width
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=max(6, min(40, console.width - 80))),
+            TextColumn("{task.fields[detail]}", markup=False, style="dim"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._bar: TaskID | None = None
+        self._doing = ("", "")
+        self._epochs = 0
+        self._drawn = 0.0
+
+    def show(self, entry: Entry) -> None:
+        match entry.event:
+            case PhaseStarted(phase=phase, task=task, epochs=epochs):
+                self._epochs = epochs
+                self._begin(phase, task)
+            case TrainStep() as step:
+                detail = (
+                    f"{step.epoch}/{self._epochs} loss {step.loss:.3f} error {step.error:.1f} % "
+                    f"{step.images_per_second:.0f} img/s ETA {_clock(step.seconds_left)}"
+                )
+                self._move(step.step, step.steps, detail)
+            case Progress(task=task, done=done, images=images):
+                comparing = self._doing == ("compare", task)
+                if not comparing and self._doing != ("eval", task):  # after a phase it has no start of its own
+                    self._begin("eval", task)
+                self._move(done, images, f"{done:,} of {images:,}{' steps' if comparing else ' images'}")
+            case JobFinished():
+                self.close()
+        if text := line(entry):
+            self._print(text, soft_wrap=True)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+    def _begin(self, phase: str, task: str) -> None:
+        if self._bar is not None:
+            self._progress.remove_task(self._bar)
+        self._doing = (phase, task)
+        name = cut_middle(printable(task), max(8, self._width - 68))
+        self._bar = self._progress.add_task(f"{DOING[phase]} {name}", total=1, detail="")
+        self._progress.start()
+
+    def _move(self, done: int, of: int, detail: str) -> None:
+        if self._bar is not None and (time.monotonic() - self._drawn > REDRAW or done == of):
+            self._drawn = time.monotonic()
+            self._progress.update(self._bar, completed=done, total=of, detail=detail)
+            self._progress.refresh()
+
+
+def _plain(entry: Entry) -> None:
+    if text := line(entry):
+        print(text, flush=True)
+
+
+def _json(entry: Entry) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _nothing(entry: Entry) -> None:
+    pass
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,126 @@
+"""The tables of `packnet inspect`: plain text, aligned, the same in a pipe as on a terminal."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.cells import cell_len
+
+from packnet_core.packfile.header import Header
+from packnet_core.schema.commands import Baseline
+from packnet_core.schema.document import Document
+from packnet_core.schema.events import Compared, Entry, Evaluated
+from packnet_core.schema.text import printable
+from packnet_tui.state.format import MISSING, cut_middle, file_size, gap_closed, long, share, two_digits, whole_percent
+
+GAP = "  "
+NARROWEST_NAME = 8
+
+
+def summary_lines(path: Path, header: Header) -> list[str]:
+    """The file in three lines: what it is, how full, how big."""
+    document, sizes = header.document, header.bytes_by_kind()
+    given, tasks = document.input, len(document.tasks)
+    parts = ", ".join(f"{kind} {file_size(sizes[kind])}" for kind in ("network", "owners", "heads", "rest"))
+    return [
+        printable(
+            f"{path.name}: {document.architecture.name}, input {given.channels}×{given.size}×{given.size}, "
+            f"{tasks} {'task' if tasks == 1 else 'tasks'}"
+        ),
+        f"{document.weights:,} weights, {document.free:,} free ({share(document.free, document.weights)} %)",
+        f"{file_size(sizes['file'])}: {parts}",
+    ]
+
+
+def task_table(document: Document, evaluations: dict[str, Entry], width: int) -> list[str]:
+    """One line a task; the errors are those on the test set when the task was last changed, in percent."""
+    headings = ["#", "task", "phase", "classes", "owns", "prune", "error", "top-5", "now", "digest"]
+    rows = []
+    for index, (task, owned) in enumerate(zip(document.tasks, document.owned, strict=True), 1):
+        newest = evaluations.get(task.name)
+        rows.append(
+            [
+                str(index),
+                printable(task.name),
+                task.phase,
+                str(len(task.classes)),
+                long(owned),
+                two_digits(task.prune_ratio),
+                two_digits(task.error.top1 if task.error else None),
+                two_digits(task.error.top5 if task.error else None),
+                two_digits(newest.event.error.top1 if newest and isinstance(newest.event, Evaluated) else None),
+                task.digest.removeprefix("sha256:")[:7],
+            ]
+        )
+    shown = [
+        i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != MISSING for row in rows)
+    ]
+    table = [[row[i] for i in shown] for row in (headings, *rows)]
+    return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
+
+
+def comparison_table(document: Document, comparisons: dict[tuple[str, str], Entry], width: int) -> list[str]:
+    """One line a task that was compared: its error, those by the baselines, and how much of the gap it closes."""
+    used = [name for name in get_args(Baseline) if any(baseline == name for _, baseline in comparisons)]
+    rows = []
+    for task in document.tasks:
+        found = {
+            baseline: entry.event.error.top1
+            for (name, baseline), entry in comparisons.items()
+            if name == task.name and isinstance(entry.event, Compared)
+        }
+        own = task.error.top1 if task.error else None
+        closes = gap_closed(own, found.get("classifier"), found.get("individual"))
+        if found:
+            errors = (own, *map(found.get, used))
+            rows.append([printable(task.name), *map(two_digits, errors), whole_percent(closes)])
+    return aligned([["task", "error", *used, "closes"], *rows], width, left={"task"}, flexible=0)
+
+
+def layer_table(document: Document, width: int) -> list[str]:
+    """One line a layer: what of it is free and what each task owns, in percent, one column a task.
+
+    Where not all tasks fit, the oldest share a column.
+    """
+    tasks = len(document.tasks)
+    rows = [
+        (
+            printable(layer.name.removesuffix(".weight")),
+            "×".join(map(str, layer.shape)),
+            layer.weights,
+            layer.free,
+            layer.owned,
+        )
+        for layer in document.layers
+    ]
+    rows.append(("total", "", document.weights, document.free, tuple(document.owned)))
+    taken = 16 + sum(len(GAP) + n for n in (max(len(r[1]) for r in rows), len(f"{document.weights:,}"), len("free %")))
+    room = max(1, (width - taken) // len(GAP + "100.0"))
+    merged = max(0, tasks - room) and tasks - room + 1  # the oldest tasks that share the first column
+    headings = [f"1–{merged}"] if merged else []
+    headings += [str(index) for index in range(merged + 1, tasks + 1)]
+    table = [["layer", "shape", "weights", "free %", *headings]]
+    for name, shape, weights, free, owned in rows:
+        counts = [sum(owned[:merged])] if merged else []
+        counts += owned[merged:]
+        table.append([name, shape, f"{weights:,}", *(share(count, weights) for count in (free, *counts))])
+    return aligned(table, width, left={"layer", "shape"}, flexible=0)
+
+
+def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], flexible: int) -> list[str]:
+    """Rows as lines, the first being the headings: `left` columns flush left, the `flexible` one cut to fit."""
+    widths = [max(cell_len(row[i]) for row in table) for i in range(len(table[0]))]
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    if excess > 0:
+        widths[flexible] = max(NARROWEST_NAME, widths[flexible] - excess)
+    flush_left = [heading in left for heading in table[0]]
+    return [
+        GAP.join(_cell(text, w, at_left) for text, w, at_left in zip(row, widths, flush_left, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def _cell(text: str, width: int, at_left: bool) -> str:
+    text = cut_middle(text, width)
+    space = " " * (width - cell_len(text))
+    return text + space if at_left else space + text

@@ -1,0 +1,80 @@
+"""How a command talks to the shell it was called from: one-line errors, exit statuses, questions."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from packnet_core.errors import PacknetError, RequestError
+from packnet_core.schema.text import printable
+
+INTERRUPTED = 130  # what shells call an end by Ctrl-C
+
+
+class Interrupted(PacknetError):
+    """Ctrl-C ended the command; the message says what became of the work."""
+
+    status = INTERRUPTED
+
+
+def complain(message: str) -> None:
+    """One line on stderr, if that is still open."""
+    with suppress(OSError):
+        print("packnet:", printable(" ".join(message.split())), file=sys.stderr, flush=True)
+
+
+def report_errors(work: Callable[[], int]) -> int:
+    """Do a command's work. Returns its exit status; what goes wrong is one line on stderr, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks × or … still gets its line
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except PacknetError as error:
+        complain(str(error))
+        return error.status
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough; Python's own flush at exit must find an open stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or error}")
+        return 1
+
+
+def confirm(question: str, without_terminal: str) -> bool:
+    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise RequestError(without_terminal)
+    print(printable(question), "[y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal that can redraw a line."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def has_terminal() -> bool:
+    """Whether somebody can see a screen and press keys. Textual draws on stderr."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and is_terminal()
+
+
+def require_terminal(file: Path) -> None:
+    """Raises RequestError, naming what works without one, where there is no terminal for a screen."""
+    if not has_terminal():
+        raise RequestError(
+            f"the workbench needs a terminal; without one: packnet inspect {typed(file)}, packnet watch {typed(file)}"
+        )
+
+
+def typed(path: Path) -> str:
+    """A path as one would type it in a shell."""
+    return shlex.quote(str(path))

@@ -1,1 +1,0 @@
-"""What opens over the workbench: forms, questions, help."""

@@ -1,0 +1,88 @@
+"""Events as plain lines: what the command line prints, what `packnet watch` shows, what a log can keep."""
+
+from packnet_core.schema.commands import summary
+from packnet_core.schema.events import (
+    Checked,
+    Compared,
+    EngineLeft,
+    EngineStarted,
+    Entry,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    Note,
+    PhaseStarted,
+    Previewed,
+    Pruned,
+    Saved,
+)
+from packnet_core.schema.text import printable
+from packnet_tui.state.format import duration, file_size
+
+DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating", "compare": "comparing"}
+BASELINES = {
+    "classifier": "Classifier Only",
+    "individual": "an Individual Network",
+    "lwf": "Learning without Forgetting",
+    "ewc": "Elastic Weight Consolidation",
+    "joint": "Joint Training",
+    "filters": "filter pruning",
+}
+
+
+def line(entry: Entry) -> str | None:
+    """One event as a line without control codes; None for what comes too often to be lines (steps, occupancy)."""
+    text = _text(entry)
+    return None if text is None else printable(text)
+
+
+def _text(entry: Entry) -> str | None:
+    match entry.event:
+        case EngineStarted(pid=pid):
+            return f"engine {pid} started"
+        case EngineLeft(pid=pid, reason=reason):
+            return f"engine {pid} left: {reason}"
+        case JobQueued(command=command):
+            return f"job {entry.job} is queued: {summary(command)}"
+        case JobStarted(command=command, device=device):
+            return f"{summary(command)}: job {entry.job} on {device}"
+        case PhaseStarted(phase="train" | "retrain" as phase) as event:
+            epochs = "epoch" if event.epochs == 1 else "epochs"
+            start = f", from epoch {event.epoch}" if event.epoch > 1 else ""
+            return f"{DOING[phase]} {event.task}: {event.epochs} {epochs} of {event.images:,} images{start}"
+        case Epoch() as event:
+            return _epoch(event)
+        case Pruned() as event:
+            around = ""
+            if event.before is not None and event.after is not None:
+                around = f"; validation error {event.before:.2f} % → {event.after:.2f} %"
+            return f"pruned {event.task} at {event.ratio:g}: {event.freed:,} weights freed, {event.kept:,} kept{around}"
+        case Previewed() as event:
+            return f"{event.task}, pruned at {event.ratio:g}, would have {event.error:.2f} % of {event.images:,} wrong"
+        case Checked(task=task, ok=False):  # as it should be is not worth a line
+            return f"{task}: what it uses does not fit its digest"
+        case Evaluated(task=task, error=error):
+            top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"
+            return f"{task}: test error {error.top1:.2f} %{top5} of {error.images:,} images"
+        case Compared(task=task, baseline=baseline, error=error, after=after):
+            when = f", after {after}" if after else ""
+            return f"{task}: test error {error.top1:.2f} % by {BASELINES[baseline]}{when}"
+        case Saved(bytes=size):
+            return f"saved, {file_size(size)}"
+        case Note(text=text, level=level):
+            return f"warning: {text}" if level == "warning" else text
+        case JobFinished(message=message, outcome=outcome, seconds=seconds):
+            return f"{message} in {duration(seconds)}" if outcome == "done" else message
+        case _:
+            return None
+
+
+def _epoch(event: Epoch) -> str:
+    digits = len(str(event.epochs))
+    validation = "" if event.validation_error is None else f"  validation {event.validation_error:6.2f} %"
+    return (
+        f"{event.phase} {event.task} {event.epoch:{digits}}/{event.epochs}  loss {event.loss:.4f}"
+        f"  error {event.error:6.2f} %{validation}  {duration(event.seconds)}"
+    )

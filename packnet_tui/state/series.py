@@ -1,0 +1,176 @@
+"""The course of one task's training, folded from the journal: what the curves show. Needs neither Textual nor torch.
+
+The x of every point counts epochs since the task was added, over all its phases.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from packnet_core.schema.events import Epoch, PhaseStarted, Pruned, TrainStep
+
+MOST_SAMPLES = 1024  # kept of a line; more than any terminal has columns
+MOST_POINTS = 2048  # kept of what is measured once an epoch
+SMOOTHED = 1 / 20  # share of a line's samples that a running mean looks back on
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A stretch of a line: from x on, between these two values."""
+
+    x: float
+    low: float
+    high: float
+
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn of one task. Errors in percent."""
+
+    task: str
+    loss: tuple[Sample, ...] = ()
+    validation_loss: tuple[Point, ...] = ()
+    validation_error: tuple[Point, ...] = ()
+    pruned: tuple[Point, ...] = ()  # where, and at which ratio
+    before: Point | None = None  # from where on, and the error before pruning: the line to get back to
+    end: float = 1.0  # where the phases known so far end
+
+    def thinner(self, most: int) -> "Curve":
+        """The same in at most so many samples and points a line, the lowest and the highest kept."""
+        if len(self.loss) <= most and len(self.validation_loss) <= most and len(self.validation_error) <= most:
+            return self
+        return replace(
+            self,
+            loss=tuple(replace(s, x=(s.x + 0.5) * self.end / most) for s in thinned(self.loss, self.end, most)),
+            validation_loss=tuple(fewer(self.validation_loss, most)),
+            validation_error=tuple(fewer(self.validation_error, most)),
+        )
+
+
+@dataclass
+class Course:
+    """A curve in the making: it takes the events of a task, in their order."""
+
+    task: str
+    loss: list[Sample] = field(default_factory=list)
+    validation_loss: list[Point] = field(default_factory=list)
+    validation_error: list[Point] = field(default_factory=list)
+    pruned: list[Point] = field(default_factory=list)
+    before: Point | None = None
+    end: float = 0.0
+    _start: float = 0.0  # x where the phase under way began
+    _phase: str = ""
+    _last: float = 0.0
+    _grain: float = 0.0  # no two samples are closer than this
+    _curve: Curve | None = None  # as it was when last asked for, if nothing happened since
+
+    def begin(self, event: PhaseStarted) -> None:
+        """A phase begins, or, from a later epoch on, goes on where it was interrupted."""
+        self._curve = None
+        ended = self._last >= self.end - 1e-9  # else the phase was stopped, perhaps in its first epoch
+        if event.phase != self._phase or (event.epoch == 1 and ended):
+            self._start, self._phase = self._last, event.phase
+            self.before = None
+        if event.before is not None:
+            self.before = (self._start, event.before)
+        self.end = self._start + max(event.epochs, 1)
+
+    def step(self, event: TrainStep) -> None:
+        x = self._start + (self.end - self._start) * event.step / max(event.steps, 1)
+        self._back_to(x)
+        if self.loss and x - self.loss[-1].x < self._grain:
+            last = self.loss.pop()
+            self.loss.append(Sample(last.x, min(last.low, event.loss), max(last.high, event.loss)))
+        else:
+            self.loss.append(Sample(x, event.loss, event.loss))
+        if len(self.loss) > MOST_SAMPLES:
+            pairs = zip(self.loss[::2], self.loss[1::2], strict=False)
+            rest = self.loss[-1:] if len(self.loss) % 2 else []
+            self.loss = [Sample(a.x, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs] + rest
+            self._grain = 1.5 * (x - self.loss[0].x) / MOST_SAMPLES
+
+    def epoch(self, event: Epoch) -> None:
+        x = self._start + event.epoch
+        self._back_to(x)
+        if event.validation_loss is not None:
+            self.validation_loss.append((x, event.validation_loss))
+        if event.validation_error is not None:
+            self.validation_error.append((x, event.validation_error))
+        if len(self.validation_error) > MOST_POINTS:
+            self.validation_loss = fewer(self.validation_loss, MOST_POINTS // 2)
+            self.validation_error = fewer(self.validation_error, MOST_POINTS // 2)
+
+    def prune(self, event: Pruned) -> None:
+        self._curve = None
+        self.pruned.append((self._last, event.ratio))
+        if event.after is not None:
+            self.validation_error.append((self._last, event.after))
+
+    def curve(self) -> Curve:
+        """As it stands now; the very same object until something happens."""
+        if self._curve is None:
+            self._curve = Curve(
+                task=self.task,
+                loss=tuple(self.loss),
+                validation_loss=tuple(self.validation_loss),
+                validation_error=tuple(self.validation_error),
+                pruned=tuple(self.pruned),
+                before=self.before,
+                end=max(self.end, self._last, 1.0),
+            )
+        return self._curve
+
+    def _back_to(self, x: float) -> None:
+        """A resumed job repeats the steps after its checkpoint: what was drawn of them gives way."""
+        self._curve = None
+        if x < self._last - 1e-9:
+            self.loss = [sample for sample in self.loss if sample.x < x]
+            self.validation_loss = [point for point in self.validation_loss if point[0] < x]
+            self.validation_error = [point for point in self.validation_error if point[0] < x]
+        self._last = x
+
+
+def thinned(samples: Iterable[Sample], end: float, columns: int) -> list[Sample]:
+    """One sample a column at most, its x the column's number from 0, with the lowest and the highest of it kept.
+
+    Values that are no finite numbers are left out.
+    """
+    kept: dict[int, Sample] = {}
+    for sample in samples:
+        if not (math.isfinite(sample.low) and math.isfinite(sample.high)):
+            continue
+        column = min(max(int(sample.x / end * columns), 0), columns - 1)
+        if before := kept.get(column):
+            kept[column] = Sample(column, min(before.low, sample.low), max(before.high, sample.high))
+        else:
+            kept[column] = Sample(column, sample.low, sample.high)
+    return [kept[column] for column in sorted(kept)]
+
+
+def fewer(points: Sequence[Point], most: int) -> list[Point]:
+    """At most so many points (four at least): the lowest and the highest of every stretch, and the newest."""
+    if len(points) <= most:
+        return list(points)
+    *rest, newest = points
+    stretch = -(-len(rest) // ((most - 1) // 2))
+    kept = []
+    for start in range(0, len(rest), stretch):
+        some = rest[start : start + stretch]
+        kept += sorted({min(some, key=lambda point: point[1]), max(some, key=lambda point: point[1])})
+    return [*kept, newest]
+
+
+def smoothed(samples: Sequence[Sample]) -> list[Sample]:
+    """A line's exponential running mean: every value the mean of those before, the newer ones weighing more."""
+    weight = 2 / (max(5.0, SMOOTHED * len(samples)) + 1)
+    mean: float | None = None
+    line = []
+    for sample in samples:
+        middle = (sample.low + sample.high) / 2
+        if math.isfinite(middle):
+            mean = middle if mean is None else mean + weight * (middle - mean)
+            line.append(Sample(sample.x, mean, mean))
+    return line

@@ -1,0 +1,141 @@
+"""Everything a person can do here, in one list: keys, footer, help and palette are all made from it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+from packnet_core.schema.commands import summary
+from packnet_tui.state.picture import Picture
+
+Group = Literal["work", "look", "move", "program"]
+GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "program": "Program"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do. `name` is the method `action_NAME` of the workbench, with its argument if it takes one."""
+
+    name: str
+    keys: tuple[str, ...]  # as Textual calls them
+    shown: str  # how the keys are written in footer and help
+    label: str  # a word or two for the footer; empty: not there
+    help: str
+    group: Group
+    works: bool = False  # needs the engine, so not to be had with --readonly
+    pane: int = 0  # the one whose keys these are, while it has the focus; 0: they are the screen's
+
+    @property
+    def id(self) -> str:
+        """Its name where it stands alone: `move('down')` is move-down."""
+        return re.sub(r"\W+", "-", self.name).strip("-")
+
+    @property
+    def method(self) -> str:
+        return self.name.partition("(")[0]
+
+
+ACTIONS = (
+    Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
+    Action("prune", ("p",), "p", "prune", "prune the open task, then retrain it", "work", works=True),
+    Action("train", ("t",), "t", "train", "train on, or go on with a stopped job", "work", works=True),
+    Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
+    Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
+    Action("compare", ("b",), "b", "compare", "compare the task with another way to add it", "work", works=True),
+    Action("stop", ("x",), "x", "stop", "stop the job that runs, or one that waits", "work", works=True),
+    Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
+    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
+    Action("unzoom", ("escape",), "esc", "", "out again, back to all panes", "look"),
+    Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
+    Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
+    Action("match('previous')", ("N", "shift+n"), "N", "", "to the match before", "look"),
+    Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
+    Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
+    Action("copy", ("y",), "y", "", "copy what is selected, through SSH too", "look"),
+    Action("runs", ("enter",), "enter", "", "pane 2: past runs of the selected task", "look", pane=2),
+    Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
+    Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),
+    Action("follow", ("f",), "f", "", "pane 3: follow the task in training", "look", pane=3),
+    Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
+    Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
+    Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
+    Action("move('last')", ("G", "shift+g", "end"), "G", "", "to the last", "move"),
+    Action("move('half_down')", ("ctrl+d", "pagedown"), "^d", "", "half a page down", "move"),
+    Action("move('half_up')", ("ctrl+u", "pageup"), "^u", "", "half a page up", "move"),
+    Action("pane('left')", ("h", "left"), "h ←", "", "to the pane on the left", "move"),
+    Action("pane('right')", ("l", "right"), "l →", "", "to the pane on the right", "move"),
+    Action("pane('1')", ("1",), "1", "", "pane 1: occupancy, who owns each layer", "move"),
+    Action("pane('2')", ("2",), "2", "", "pane 2: tasks, their errors and their drift", "move"),
+    Action("pane('3')", ("3",), "3", "", "pane 3: curves of the task in training", "move"),
+    Action("pane('4')", ("4",), "4", "", "pane 4: the selected layer", "move"),
+    Action("pane('5')", ("5",), "5", "", "pane 5: the job log", "move"),
+    Action("pane('next')", ("tab",), "tab", "", "next pane", "move"),
+    Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
+    Action("command", ("colon",), ":", "command", "a command, as in the shell: prune 0.75", "program"),
+    Action("help", ("question_mark", "f1"), "?", "help", "this help", "program"),
+    Action("palette", ("ctrl+p",), "^p", "palette", "search all of this by name", "program"),
+    Action("theme", (), "", "", "choose colours: dark, light, the terminal's own", "program"),
+    Action("suspend", ("ctrl+z",), "^z", "", "suspend, as in any shell", "program"),
+    Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job goes on", "program"),
+)  # fmt: skip
+
+
+def bindings(pane: int = 0) -> list[BindingType]:
+    """The keys, for Textual: those of the screen, or those that one pane has of its own."""
+    where = "screen." if pane else ""
+    mine = (action for action in ACTIONS if action.keys and action.pane == pane)
+    return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
+
+
+def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
+    """What the footer names, in its order."""
+    return [action for action in actions if action.label and not (readonly and action.works)]
+
+
+def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
+    """Why an action makes no sense now, with what to do instead; None where it does."""
+    if readonly and action.works:
+        return "this screen only watches (--readonly)"
+    match action.method:
+        case "add":
+            return _blocked_add(picture)
+        case "prune" | "drop" if picture.working:
+            return f"wait until {_running(picture)} is done, or stop it with x"
+        case "prune":
+            return None if picture.open_task else _no_open_task(picture)
+        case "train" if picture.working:
+            return f"{_running(picture)} is not done yet"
+        case "train":
+            return None if picture.open_task or picture.interrupted else _no_open_task(picture)
+        case "evaluate" | "evaluate_all" if not picture.document.tasks:
+            return "there is no task yet; a adds one"
+        case "compare" if len(picture.tasks) < 2:
+            return "there is nothing to compare yet: the first task is what the others begin with; a adds one"
+        case "stop" if not picture.busy:
+            return "no job runs"
+        case "drop" if len(picture.document.tasks) < 2:
+            return "there is no task yet" if not picture.document.tasks else "the first task stays: all others use it"
+    return None
+
+
+def _blocked_add(picture: Picture) -> str | None:
+    if picture.working:  # it waits in the queue, and what runs changes what is possible: the engine will know
+        return None
+    newest = picture.open_task
+    if newest and newest.phase == "trained":
+        return f"prune {newest.name} first (p): it owns every weight that is not sealed"
+    if picture.document.tasks and picture.free == 0:
+        return "no weight is free" + ("; prune the open task to free some (p)" if newest else "")
+    return None
+
+
+def _no_open_task(picture: Picture) -> str:
+    if not picture.tasks:
+        return "there is no task yet; a adds one"
+    return f"{picture.tasks[-1].name} is sealed, and no task is open; a adds one"
+
+
+def _running(picture: Picture) -> str:
+    return summary(picture.job.command if picture.job else picture.queue[0][1])

@@ -1,0 +1,190 @@
+"""The workbench's application: it watches file and journal, and holds the line to the engine. Never imports torch."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from textual.app import SystemCommand
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.screen import Screen
+
+from packnet_core.schema.commands import Command, Evaluate, summary
+from packnet_core.schema.text import printable
+from packnet_tui.cli.shell import typed
+from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
+from packnet_tui.state.picture import Picture
+from packnet_tui.state.watch import Watch
+from packnet_tui.workbench import keys
+from packnet_tui.workbench.engine_link import EngineLine
+from packnet_tui.workbench.key_queue import KeysInTurn
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.widgets.ascii_filter import AsciiAlone
+
+POLL = 0.2  # seconds between two looks at journal and file
+PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
+USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
+
+
+class PacknetApp(KeysInTurn):
+    """One file in the workbench."""
+
+    TITLE = "packnet"
+    CSS_PATH = Path(__file__).with_name("screens") / "workbench.tcss"
+    ENABLE_COMMAND_PALETTE = True
+
+    class Said(Message):
+        """A line from the engine's thread."""
+
+        def __init__(self, text: str):
+            super().__init__()
+            self.text = text
+
+    def __init__(self, path: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()):
+        super().__init__()
+        self.path, self.readonly = path, readonly
+        self.held = False
+        self.ratio = USUAL_RATIO  # the pruning ratio in hand
+        self.actions, self._wrong_keys = keys.load(keys.place())
+        self.set_keymap(keys.keymap(self.actions))
+        self.marks = Marks()
+        self._ascii = AsciiAlone(enabled=ascii)
+        self._watch = Watch(path)
+        self.picture: Picture = self._watch.picture
+        self._said: list[tuple[str, str]] = []
+        self._first = list(submit)
+        self._engine = EngineLine(path, self._hear)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return Workbench()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._ascii] if self._ascii.enabled else super().get_line_filters()
+
+    def on_mount(self) -> None:
+        # with sixteen colours, the terminal's own are the readable ones
+        if self.console.color_system == "standard" and not self.is_headless and "TEXTUAL_THEME" not in os.environ:
+            self.theme = "ansi-dark"
+        self.theme_changed_signal.subscribe(self, lambda _: self._colours())
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over all of it
+        self._colours()
+        self._loop = asyncio.get_running_loop()
+        for line in self._wrong_keys:
+            self._said.append((line, "warning"))
+            self.notify(line, severity="warning", markup=False)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first paint: read the journal, then see to the engine."""
+        self.run_worker(self._follow(), name="watch", exit_on_error=True)
+
+    async def _follow(self) -> None:
+        await self._look()  # before the engine is started: it would look as if nobody had died
+        if not self.readonly:
+            self._engine.start()
+            for command in self._first:
+                self._engine.submit(command)
+        while True:
+            await asyncio.sleep(POLL)
+            await self._look()
+
+    async def _look(self) -> None:
+        said, self._said = self._said, []
+        if await asyncio.to_thread(self._watch.look, said) and not self.held:
+            self.show()
+
+    def show(self) -> None:
+        """Draw what is known now."""
+        self.picture = self._watch.picture
+        for screen in self.screen_stack:
+            if callable(redraw := getattr(screen, "redraw", None)):
+                redraw()
+
+    def hold(self, held: bool) -> None:
+        """Stop drawing what happens, or go on with it."""
+        self.held = held
+        self.show()
+
+    def submit(self, command: Command) -> None:
+        """Have the engine do a command; a preview gives way to it."""
+        if not isinstance(command, Evaluate):
+            self.stop_previews()
+        self._engine.submit(command)
+
+    def stop_previews(self) -> None:
+        for job in self._watch.picture.previewing:
+            self._engine.stop(job)
+
+    def stop_job(self, job: int) -> None:
+        self._engine.stop(job)
+
+    def _hear(self, text: str) -> None:
+        self.post_message(self.Said(text))  # from the engine's thread
+
+    def on_packnet_app_said(self, message: Said) -> None:
+        self._said.append((message.text, "warning"))
+        self.notify(message.text, severity="warning", markup=False)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the actions, each by its help."""
+        bench = next((s for s in self.screen_stack if isinstance(s, Workbench)), None)
+        if bench is None:
+            return
+        for action in self.actions:
+            if action.group != "move" and action.name != "palette":
+                keys = f"key: {action.shown}" if action.shown else ""
+                yield SystemCommand(action.help, keys, partial(bench.run_action, action.name))
+
+    def leave_now(self, number: int = signal.SIGHUP) -> None:
+        """Leave because of a signal, from its handler or another thread, and within seconds whatever happens.
+
+        Where the terminal has hung up, Textual's writer has died of it, and the event loop may wait for it for ever.
+        """
+        status = 128 + number  # as shells count
+        timer = threading.Timer(PATIENCE, os._exit, [status])
+        timer.daemon = True
+        timer.start()
+        if self._loop:
+            self._loop.call_soon_threadsafe(lambda: self.exit(return_code=status))
+
+    def on_unmount(self) -> None:
+        self._engine.close()
+
+    def _colours(self) -> None:
+        theme = self.current_theme
+        colours = TERMINAL if self.native_ansi_color else DARK if theme.dark else LIGHT
+        self.marks = Marks(colours)
+        self.show()
+
+
+def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
+    """Open a pack file in the workbench. Returns the exit status.
+
+    There has to be a terminal (`shell.require_terminal`). Raises FileError where the file is no pack file.
+    """
+    app = PacknetApp(path, readonly, ascii, submit)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: app.leave_now(number))
+    threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()
+    app.run()
+    if app.picture.busy:
+        job = app.picture.job
+        what = summary(job.command if job else app.picture.queue[0][1])
+        with suppress(OSError):  # there may be no terminal any more
+            print(printable(f"{what} goes on without this screen; come back with: packnet-tui open {typed(path)}"))
+    return app.return_code or 0
+
+
+def _leave_with_terminal(app: PacknetApp) -> None:
+    """A terminal that hangs up does not always say so by a signal."""
+    while os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
+        time.sleep(1)
+    app.leave_now()

@@ -1,0 +1,70 @@
+"""The screen's line to the engine: a thread that starts it, holds the connection, and passes requests on.
+
+The engine takes a while to come up and may be slow to answer; the screen never waits for it.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from packnet_core.engine import client
+from packnet_core.errors import PacknetError, WorkError
+from packnet_core.schema.commands import Command
+
+
+class EngineLine:
+    """Everything here returns at once. `say` is called from the thread, with a line for the person."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]):
+        self._path, self._say = path, say
+        self._requests: queue.Queue[Callable[[client.Engine], object] | None] = queue.Queue()
+        # a daemon: an engine that takes long to come up must not keep the screen's process alive
+        self._thread = threading.Thread(target=self._serve, name="engine line", daemon=True)
+
+    def start(self) -> None:
+        """Start the engine, or find it running."""
+        self._thread.start()
+
+    def submit(self, command: Command) -> None:
+        self._requests.put(lambda engine: engine.submit(command))
+
+    def stop(self, job: int) -> None:
+        self._requests.put(lambda engine: engine.stop(job))
+
+    def close(self) -> None:
+        """Let the engine go; it stays as long as it has work."""
+        self._requests.put(None)
+
+    def _serve(self) -> None:
+        engine = self._connected(None)
+        while (request := self._requests.get()) is not None:
+            engine = self._ask(engine, request)
+        if engine:
+            engine.close()
+
+    def _ask(self, engine: client.Engine | None, request: Callable[[client.Engine], object]) -> client.Engine | None:
+        """Pass one request on; an engine that went away is started again. Returns the engine, if there is one now."""
+        for last in (False, True):
+            engine = self._connected(engine)
+            if engine is None:
+                return None
+            try:
+                request(engine)
+                return engine
+            except WorkError as error:  # it does not answer any more
+                engine.close()
+                engine = None
+                if last:
+                    self._say(str(error))
+            except PacknetError as error:
+                self._say(str(error))
+                return engine
+        return None
+
+    def _connected(self, engine: client.Engine | None) -> client.Engine | None:
+        try:
+            return engine or client.start(self._path)
+        except (PacknetError, OSError) as error:
+            self._say(str(error))
+            return None

@@ -1,0 +1,87 @@
+"""Keys of one's own: a TOML file gives actions other keys.
+
+    [keys]
+    add = "c"
+    prune = ["p", "f5"]
+
+Actions go by their names (`Action.id`), keys by Textual's: a character, `space`, `f5`, `ctrl+r`.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from platformdirs import user_config_path
+from textual.keys import key_to_character
+
+from packnet_tui.workbench.actions import ACTIONS, Action
+
+UNSENT = frozenset({"ctrl+s", "ctrl+j", "ctrl+o", "ctrl+a", "ctrl+b"})  # belong to terminals and multiplexers
+
+
+def place() -> Path:
+    """Where the file of one's own keys is looked for."""
+    return user_config_path("packnet") / "keys.toml"
+
+
+def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
+    """All actions with the keys that a file gives them, and what is wrong with it, a line each; no file, no change."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return ACTIONS, []
+    except (OSError, ValueError) as error:
+        return ACTIONS, [f"{path} can't be read, so all keys are the usual ones: {error}"]
+    given = table.get("keys", {})
+    if not isinstance(given, Mapping) or set(table) - {"keys"}:
+        return ACTIONS, [f"{path} gives keys in a table [keys], and nothing else"]
+    actions, wrong = remapped(given)
+    return actions, [f"{path}: {line}" for line in wrong]
+
+
+def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]]:
+    """All actions, those given with their new keys. What makes no sense is left out, and said."""
+    wrong = []
+    known = {action.id: action for action in ACTIONS}
+    new: dict[str, Action] = {}
+    for name, value in given.items():
+        keys = [value] if isinstance(value, str) else value
+        if name not in known:
+            wrong.append(f"there is no action {name!r}; there are {', '.join(known)}")
+        elif not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key.strip() for key in keys):
+            wrong.append(f"{name} takes a key or a list of keys, and {value!r} is neither")
+        elif taken := UNSENT & set(keys):
+            wrong.append(f"{name} can't have {', '.join(sorted(taken))}: terminals and multiplexers keep it")
+        else:
+            new[name] = replace(known[name], keys=tuple(key.strip() for key in keys), shown=_shown(keys[0].strip()))
+    while clash := _clash([new.get(name, action) for name, action in known.items()], new):
+        key, ours, other = clash
+        wrong.append(f"{_shown(key)} would be both {ours} and {other}; {ours} keeps its usual key")
+        del new[ours]
+    return tuple(new.get(name, action) for name, action in known.items()), wrong
+
+
+def keymap(actions: Iterable[Action]) -> dict[str, str]:
+    """For `App.set_keymap`: keys that are not the usual ones, by their binding's id; it is applied at every key."""
+    return {action.id: ",".join(action.keys) for action in actions if action.keys and action not in ACTIONS}
+
+
+def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, str, str] | None:
+    """A key that two actions share, the one of them that was given it, and the other."""
+    owner: dict[tuple[int, str], str] = {}
+    for action in sorted(actions, key=lambda action: action.id in new):
+        for key in action.keys:
+            if (other := owner.setdefault((action.pane, _one(key)), action.id)) != action.id:
+                return key, action.id, other
+    return None
+
+
+def _one(key: str) -> str:
+    """A key under one name: Textual's `question_mark` is `?`."""
+    return key_to_character(key) or key
+
+
+def _shown(key: str) -> str:
+    """A key as footer and help write it."""
+    return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else _one(key)

@@ -1,0 +1,128 @@
+"""The form of a new task: its data looked at while it is typed, the paper's recipe filled in, what follows in words."""
+
+from contextlib import suppress
+
+from msgspec.structs import replace
+from textual import on, work
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from packnet_core.errors import RequestError
+from packnet_core.jobs import rules
+from packnet_core.schema.commands import Add
+from packnet_core.schema.document import chosen_layers
+from packnet_tui.state.picture import Picture
+from packnet_tui.workbench.screens import recipe_fields, recipe_words
+from packnet_tui.workbench.screens.data_preview import Sight, in_words, look_at
+from packnet_tui.workbench.screens.debounce import Newest
+from packnet_tui.workbench.screens.field_input import DataSuggester
+from packnet_tui.workbench.screens.field_values import Wrong
+from packnet_tui.workbench.screens.form import Field, Form
+
+PATIENCE = 0.2  # seconds that nothing is typed before data is looked at
+LOOKING = "looking at the data …; enter again starts without that"
+
+
+class AddForm(Form[Add]):
+    """Asks for a task; gives the command that adds it."""
+
+    KEYS = "enter starts   tab next   → or end completes   esc cancels"
+
+    def __init__(self, picture: Picture):
+        fields = [
+            Field("task", "name", hint="what to call the task", wide=True),
+            Field("data", "data", hint="where its images are", wide=True, below=3, suggester=DataSuggester()),
+            *recipe_fields.fields(first=not picture.tasks),
+        ]
+        super().__init__("Add a task", fields)
+        self._picture = picture
+        self._looks = Newest(look_at, PATIENCE)
+        self._sight = Sight("")
+        self._filled: dict[str, str] = {}  # by the recipe that is named
+        self._waiting: Add | None = None  # Enter was pressed before the data was seen
+
+    def result(self, values: dict[str, str]) -> Add:
+        command = recipe_fields.add_command(values)
+        if any(task.name == command.task for task in self._picture.document.tasks):
+            raise Wrong("name", f"there is a task {command.task!r} already; choose another")
+        if not self._picture.busy:  # else what runs first may change what is possible, and the engine will tell
+            rules.check(self._picture.document, replace(command, yes=True))  # chance is asked about afterwards
+        return command
+
+    def plan(self, values: dict[str, str]) -> str:
+        document = self._picture.document
+        chosen = recipe_fields.words(values["layers"])
+        only = chosen_layers(document, chosen) if document.tasks else None  # the first owns all
+        recipe, ratio = recipe_fields.recipe(values), recipe_fields.prune_ratio(values)
+        text = recipe_words.adding(recipe, ratio, self._picture.layers, only)
+        newest = self._picture.open_task
+        return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
+
+    def on_mount(self) -> None:
+        self._show_sight()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._waiting = None
+        for name, hint in recipe_fields.hints(self.values()).items():
+            self.entry(name).placeholder = hint
+        if event.input.id in ("data", "recipe"):
+            self._fill_in()
+        if event.input.id == "data":
+            self._look(self._data)
+
+    def _fill_in(self) -> None:
+        """Put what a named recipe says into the fields, where it says something new: what is typed then stays."""
+        with suppress(RequestError):
+            filled = recipe_fields.filled(self.values(), first=not self._picture.tasks)
+            if filled != self._filled:
+                self._filled = filled
+                for name, text in filled.items():
+                    self.entry(name).value = text
+
+    @property
+    def _data(self) -> str:
+        return self.values()["data"]
+
+    @work(exclusive=True, group="look")
+    async def _look(self, text: str) -> None:
+        sight = await self._looks.ask(text)
+        if sight is None:
+            return
+        self._sight = sight
+        self._show_sight()
+        if self._waiting:
+            self.accept(self._waiting)
+
+    def _show_sight(self) -> None:
+        problem, words = in_words(self._sight, self._picture.document.input.channels)
+        self._below(words, problem)
+        seen = self._sight.summary
+        suggests = (": on" if seen.flip else ": off") if seen and seen.images else ""
+        self.entry("flip").placeholder = f"by the data{suggests}"
+
+    def _below(self, words: str, problem: str = "") -> None:
+        """Say something below the data."""
+        alarm = [(f"{problem}\n", "$text-warning")] if problem else []
+        self.query_one("#data-below", Static).update(Content.assemble(*alarm, words))
+
+    def accept(self, result: Add) -> None:
+        """Start, once the data was seen; a second Enter does not wait for that."""
+        if self._sight.text != self._data and result != self._waiting:
+            self._waiting = result
+            self._below(LOOKING)
+        elif problem := self._objection(result):
+            self.say(problem)
+        else:
+            self.dismiss(result)
+
+    def _objection(self, command: Add) -> RequestError | None:
+        """What is wrong with the command, as far as its data was seen."""
+        if self._sight.text != self._data:
+            return None
+        if problem := self._sight.problem(self._picture.document.input.channels):
+            return Wrong("data", problem)
+        classes = len(self._sight.summary.classes) if self._sight.summary else 0
+        if command.limit is not None and command.limit < classes:
+            return Wrong("limit", f"{command.limit} is less than one training image for each of {classes} classes")
+        return None

@@ -1,0 +1,45 @@
+"""Which other way of adding a task (§4, Baselines) to compare it with, what each is, and what it costs."""
+
+from typing import ClassVar, cast
+
+from textual.binding import Binding, BindingType
+
+from packnet_core.schema.commands import Add, Baseline
+from packnet_tui.state.format import cut, duration
+from packnet_tui.state.picture import Picture, TaskRow
+from packnet_tui.state.runs import of_task
+from packnet_tui.workbench.screens.choice import Choice
+
+WAYS: dict[Baseline, str] = {  # the one that Enter takes first
+    "individual": "a network of its own; as long as training the task",
+    "classifier": "only a new head on the first network; the quickest",
+    "lwf": "Learning without Forgetting; trains all tasks up to it",
+    "ewc": "Elastic Weight Consolidation; trains all tasks up to it",
+    "joint": "all tasks up to it at once; as long as all of them",
+    "filters": "whole filters pruned for it; chains such as VGG alone",
+}
+
+
+class Comparison(Choice[Baseline]):
+    """Gives the baseline chosen, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
+
+    def __init__(self, task: TaskRow, picture: Picture):
+        text = "On a copy, with the data and the recipe it was added with: the file is not changed."
+        if (seconds := seconds_to_add(task.name, picture)) is not None:
+            text += f" Adding it took {duration(seconds)}."
+        lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
+        keys = "enter measures it   j k choose   esc closes"
+        super().__init__(f"Compare {cut(task.name, 40)} with", lines, keys, text)
+
+    def chosen(self, name: str) -> Baseline:
+        return cast(Baseline, name)
+
+
+def seconds_to_add(task: str, picture: Picture) -> float | None:
+    """How long adding a task took, where the journal tells of it."""
+    for run, former in of_task(picture.runs, task):
+        if isinstance(run.command, Add) and run.outcome == "done" and not former:
+            return run.seconds
+    return None

@@ -1,0 +1,51 @@
+"""One field of a form: what is pasted is cleaned, what is proposed behind the cursor is taken by → or End."""
+
+from textual import events
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+from packnet_tui.cli.completion import completions
+from packnet_tui.workbench.screens.debounce import Newest
+
+PATIENCE = 0.05  # seconds
+
+
+class Entry(Input):
+    """A line to type in."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self.replace(unquoted(event.text), *self.selection)
+
+    def action_paste(self) -> None:
+        self.replace(unquoted(self.app.clipboard), *self.selection)
+
+    def action_end(self, select: bool = False) -> None:
+        if self.cursor_at_end and not select:
+            self.action_cursor_right()  # takes what is proposed
+        else:
+            super().action_end(select)
+
+
+class DataSuggester(Suggester):
+    """Proposes the first thing that data being typed may go on with; a slow disk holds nothing up."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._newest = Newest(proposal, PATIENCE)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return await self._newest.ask(value)
+
+
+def proposal(text: str) -> str | None:
+    """What a text may go on with; nothing inside of a folder that is data already."""
+    found = completions(text)
+    return None if not found or f"{text}train/" in found else found[0]
+
+
+def unquoted(text: str) -> str:
+    """The first line of what was pasted, without space around it or the quotes that shells put around paths."""
+    line = next(iter(text.strip().splitlines()), "").strip()
+    return line[1:-1] if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"" else line

@@ -1,0 +1,227 @@
+"""What the keys that work do: ask where something is taken away, then send a command to the engine."""
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
+from textual import work
+from textual.screen import Screen
+
+from packnet_core.errors import RequestError
+from packnet_core.jobs import rules
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_tui.workbench.actions import blocked
+from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.widgets.tasks_pane import Tasks
+
+if TYPE_CHECKING:
+    from packnet_tui.workbench.app import PacknetApp
+
+
+Answer = TypeVar("Answer")
+
+
+def opening(action: "Callable[[Work], Coroutine[None, None, None]]") -> "Callable[[Work], None]":
+    """An action that goes on while the screen it opens is there."""
+
+    def start(self: "Work") -> None:
+        self.app.hold_keys()
+        self.run_worker(done(self), exclusive=True, group="work")
+
+    async def done(self: "Work") -> None:
+        try:
+            await action(self)
+        finally:
+            self.app.release_keys()
+
+    return start
+
+
+class Work(Screen[None]):
+    """The part of the workbench that changes something. Nothing here waits for the engine.
+
+    Keys that are typed while a screen is being opened wait for it (`hold_keys`).
+    """
+
+    app: "PacknetApp"
+
+    @opening
+    async def action_add(self) -> None:
+        from packnet_tui.workbench.screens.add_form import AddForm
+
+        if self._refused("add"):
+            return
+        command = await self._ask_for(AddForm(self.app.picture))
+        if command:
+            await self._submit(command)
+
+    @opening
+    async def action_prune(self) -> None:
+        from packnet_tui.workbench.screens.prune_screen import PruneScreen
+
+        picture = self.app.picture
+        task = picture.open_task
+        if self._refused("prune") or task is None:
+            return
+        if await self._confirm_again() and (command := await self._ask_for(PruneScreen(picture, task))):
+            await self._submit(command)
+
+    @opening
+    async def action_train(self) -> None:
+        from packnet_tui.workbench.screens.train_form import TrainForm
+
+        if self._refused("train"):
+            return
+        picture = self.app.picture
+        if picture.interrupted:
+            self.app.submit(Train())
+        elif picture.document.open_task and (command := await self._ask_for(TrainForm(picture.document.open_task))):
+            await self._submit(command)
+
+    def action_evaluate(self) -> None:
+        task = self.query_one(Tasks).selected
+        if self._refused("evaluate") or task is None:
+            return
+        self.app.submit(Evaluate(tasks=(task.called,)))  # one being added is not in the file yet, and this waits for it
+
+    def action_evaluate_all(self) -> None:
+        if not self._refused("evaluate_all"):
+            self.app.submit(Evaluate())
+
+    @opening
+    async def action_compare(self) -> None:
+        from packnet_tui.workbench.screens.baseline_choice import Comparison
+
+        task = self.query_one(Tasks).selected
+        if self._refused("compare") or task is None:
+            return
+        if task.index == 1:
+            text = f"{task.name} is what the others begin with; choose one that was added (2, then j)"
+            self.app.notify(text, severity="warning", markup=False)
+        elif baseline := await self._ask_for(Comparison(task, self.app.picture)):
+            self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
+
+    @opening
+    async def action_stop(self) -> None:
+        if self._refused("stop"):
+            return
+        picture = self.app.picture
+        waiting = dict(picture.queue)
+        number = picture.job.number if picture.job else next(iter(waiting))
+        if len(waiting) + (picture.job is not None) > 1:
+            from packnet_tui.workbench.screens.job_choice import Jobs
+
+            chosen = await self._ask_for(Jobs(picture))
+            if chosen is None:
+                return
+            number = chosen
+        if number in waiting:  # nothing of it is lost
+            self.app.stop_job(number)
+            return
+        assert picture.job is not None
+        command = picture.job.command
+        resumable = not isinstance(command, Evaluate | Preview | Compare | Drop)
+        what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
+        if await self._ask_for(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
+            self.app.stop_job(number)
+
+    @opening
+    async def action_drop(self) -> None:
+        if not self._refused("drop"):
+            await self._typed(Drop(task=self.app.picture.document.tasks[-1].name))
+
+    @work(exclusive=True, group="work")
+    async def do(self, command: Command) -> None:
+        """A command that was typed: what its key would ask is asked, the rest is for the engine to judge."""
+        try:
+            await self._typed(command)
+        finally:
+            self.app.release_keys()
+
+    async def _typed(self, command: Command) -> None:
+        picture = self.app.picture
+        if self.app.readonly:
+            self.app.notify("this screen only watches (--readonly)", severity="warning", markup=False)
+            return
+        if not picture.working:  # else what runs may change what is possible
+            try:
+                changes = not isinstance(command, Evaluate | Preview | Compare)
+                rules.check(picture.document, replace(command, yes=True) if changes else command)
+            except RequestError as error:
+                self.app.notify(str(error), severity="warning", markup=False)
+                return
+        match command:
+            case Evaluate() | Preview() | Compare():
+                self.app.submit(command)
+                return
+            case Prune(yes=False) if not await self._confirm_again():
+                return
+            case Drop(yes=False) if not await self._confirm_drop(command):
+                return
+        await self._submit(command)
+
+    # -- questions --------------------------------------------------------------------------------------------------
+
+    async def _confirm_seal(self, command: Add) -> Add | None:
+        """The command, once it is clear that what it seals for good is wanted."""
+        newest = self.app.picture.document.open_task
+        if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
+            return command
+        question = Ask(
+            f"{newest.name} is no better than chance. Seal it for good?",
+            f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
+            "Later tasks use its weights and suffer from them. Train it on (t) or drop it (d) instead.",
+            yes="seal it",
+        )
+        return replace(command, yes=True) if await self._ask_for(question) else None
+
+    async def _confirm_again(self) -> bool:
+        """Whether a task that was pruned already is to be pruned again."""
+        task = self.app.picture.open_task
+        if task is None or task.phase == "trained":
+            return True
+        again = f"{task.name} was pruned already. Prune it again?"
+        question = Ask(again, "The ratio is a share of what it owns now.", yes="prune again")
+        return await self._ask_for(question) is True
+
+    async def _confirm_drop(self, command: Drop) -> bool:
+        document = self.app.picture.document
+        owned = document.owned[document.index(command.task) - 1]
+        text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
+        return await self._ask_for(Ask(f"Drop {command.task}?", text, yes="drop it")) is True
+
+    async def _submit(self, command: Add | Prune | Train | Drop) -> None:
+        """Have it done, once it is clear that what it seals, and a stopped job that it gives up, are not wanted."""
+        said_yes = command.yes
+        if isinstance(command, Add) and not said_yes:
+            confirmed = await self._confirm_seal(command)
+            if confirmed is None:
+                return
+            command = confirmed
+        stopped = self.app.picture.interrupted
+        if stopped is None or said_yes or (isinstance(command, Train) and command.resumes):
+            self.app.submit(command)
+            return
+        question = Ask(
+            f"Give up {summary(stopped)}?",
+            f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
+            yes="give it up",
+        )
+        if await self._ask_for(question):
+            self.app.submit(replace(command, yes=True))
+
+    async def _ask_for(self, screen: Screen[Answer]) -> Answer | None:
+        answer = self.app.push_screen(screen, wait_for_dismiss=True)
+        screen.call_after_refresh(self.app.release_keys)
+        try:
+            return await answer
+        finally:
+            self.app.hold_keys()  # until the next screen is there, or there is none
+
+    def _refused(self, method: str) -> bool:
+        """Whether an action makes no sense now; if so, says why."""
+        action = next(action for action in self.app.actions if action.method == method)
+        why = blocked(action, self.app.picture, self.app.readonly)
+        if why:
+            self.app.notify(why, severity="warning", markup=False)
+        return why is not None

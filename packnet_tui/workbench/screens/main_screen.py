@@ -1,0 +1,237 @@
+"""The one screen: five panes, a status line, the keys; where one is, and what one looks at."""
+
+from collections.abc import Iterable
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widgets import Static
+
+from packnet_core.errors import RequestError
+from packnet_tui.workbench.actions import bindings
+from packnet_tui.workbench.command_line import COMMANDS, parse
+from packnet_tui.workbench.screens.job_actions import Work
+from packnet_tui.workbench.widgets.curves_pane import Curves
+from packnet_tui.workbench.widgets.footer import Footer
+from packnet_tui.workbench.widgets.layer_pane import LayerDetail
+from packnet_tui.workbench.widgets.log_pane import Log
+from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
+from packnet_tui.workbench.widgets.pane import Lines, Pane
+from packnet_tui.workbench.widgets.prompt import Prompt
+from packnet_tui.workbench.widgets.status_line import StatusLine
+from packnet_tui.workbench.widgets.tasks_pane import Tasks
+
+WIDE, SMALL = (110, 30), (80, 24)  # from which sizes on all five panes, and the usual ones, have room
+LOW = 14  # lines below which there is room for the tasks alone
+
+
+class Workbench(Work):
+    """A function of the app's picture."""
+
+    BINDINGS = bindings()
+
+    def compose(self) -> ComposeResult:
+        occupancy, tasks = Occupancy(id="occupancy"), Tasks(id="tasks")
+        yield StatusLine()
+        yield Static(id="too-small")
+        with Container(id="panes"):
+            with Container(id="left"):
+                yield occupancy
+                yield LayerDetail(occupancy, id="layer")
+            with Container(id="right"):
+                yield tasks
+                yield Curves(tasks, id="curves")
+                yield Log(id="log")
+        yield Footer()
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        self._asking: Pane = self.query_one(Occupancy)
+        self.set_focus(self._asking)
+
+    def redraw(self) -> None:
+        """Bring every line up to date with the app's picture."""
+        if not self.is_mounted:
+            return
+        tasks = self.query_one(Tasks)
+        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line a task, titles, feet
+        fixed = self.has_class("wide") and not self.has_class("zoomed")
+        tasks.styles.height = max(wanted, 7) if fixed else None
+        for lines in self.query(Lines):
+            lines.redraw()
+
+    @on(Pane.Moved, "#occupancy")
+    def _layer_chosen(self) -> None:
+        self.query_one(LayerDetail).redraw()
+
+    @on(Pane.Moved, "#tasks")
+    def _task_chosen(self) -> None:
+        self.query_one(Curves).redraw()
+
+    # -- the room there is ------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        wide = event.size.width >= WIDE[0] and event.size.height >= WIDE[1]
+        tiny = event.size.width < SMALL[0] or event.size.height < SMALL[1]
+        self.set_class(wide, "wide")
+        self.set_class(tiny, "tiny")
+        self.set_class(event.size.height < LOW, "low")
+        self.set_class(not wide and not tiny, "small")
+        if tiny:
+            here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL))
+            text = f" this terminal is {here}; the panes need {wanted}"
+            text = text if len(text) <= event.size.width else f" small: needs {wanted}"
+            self.query_one("#too-small", Static).update(text)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        if isinstance(self.focused, Pane) and not self.focused.region:  # there is no room for it any more
+            self.set_focus(self.query_one(Tasks))
+        self.redraw()
+
+    @property
+    def panes(self) -> list[Pane]:
+        return sorted(self.query(Pane), key=lambda pane: pane.number)
+
+    def zoom(self, pane: Pane | None) -> None:
+        """Let one pane have the whole screen; or none."""
+        self.set_class(pane is not None, "zoomed")
+        for other in self.panes:
+            other.set_class(other is pane, "alone")
+        for side in self.query("#left, #right"):
+            side.set_class(pane is not None and pane in side.walk_children(Pane), "alone")
+        self.call_after_refresh(self.redraw)
+
+    # -- actions: looking and moving --------------------------------------------------------------------------------
+
+    def action_move(self, how: str) -> None:
+        if isinstance(self.focused, Pane):
+            self.focused.move(how)
+
+    def action_pane(self, which: str) -> None:
+        panes = self.panes
+        shown = [pane for pane in panes if pane.display and pane.region] or panes
+        here = self.focused if isinstance(self.focused, Pane) else panes[0]
+        if which.isdigit():
+            pane = panes[int(which) - 1]
+            if self.has_class("zoomed") or pane not in shown:  # a pane without a place is shown alone
+                self.zoom(pane)
+        elif which in ("next", "previous"):
+            order = panes if self.has_class("zoomed") else shown
+            pane = order[(order.index(here) + (1 if which == "next" else -1)) % len(order)]
+            if self.has_class("zoomed"):
+                self.zoom(pane)
+        else:
+            pane = _beside(here, shown, which)
+        self.set_focus(pane)
+
+    def action_zoom(self) -> None:
+        self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
+
+    def action_enter(self) -> None:
+        self.action_pane("4")
+
+    def action_unzoom(self) -> None:
+        focused = self.focused
+        if isinstance(focused, Pane) and focused.needle:
+            focused.filter("")
+            return
+        self.zoom(None)
+        if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
+            self.set_focus(self.query_one(Occupancy))
+
+    def action_log_scale(self) -> None:
+        curves = self.query_one(Curves)
+        curves.log_scale = not curves.log_scale
+        curves.redraw()
+
+    def action_smooth(self) -> None:
+        curves = self.query_one(Curves)
+        curves.smooth = not curves.smooth
+        curves.redraw()
+
+    def action_follow(self) -> None:
+        curves = self.query_one(Curves)
+        curves.follow = not curves.follow
+        curves.redraw()
+
+    def action_runs(self) -> None:
+        from packnet_tui.workbench.screens.runs_screen import RunsScreen
+
+        selected = self.query_one(Tasks).selected
+        if selected:
+            self.app.push_screen(RunsScreen(selected))
+
+    def action_hold(self) -> None:
+        self.app.hold(not self.app.held)
+
+    def action_copy(self) -> None:
+        if isinstance(self.focused, Pane) and (text := self.focused.copied()):
+            self.app.copy_to_clipboard(text)
+            first, *more = text.splitlines()
+            self.app.notify(f"copied: {first}" + (f" and {len(more)} lines more" if more else ""), markup=False)
+
+    def action_match(self, which: str) -> None:
+        if isinstance(self.focused, Pane):
+            self.focused.match(which)
+
+    def action_filter(self) -> None:
+        if isinstance(self.focused, Pane):
+            self._asking = self.focused
+            self._ask("/", self._asking.needle)
+
+    def action_command(self) -> None:
+        self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(Occupancy)
+        self._ask(":", known=[*COMMANDS, *(action.id for action in self.app.actions)])
+
+    def _ask(self, sign: str, text: str = "", known: Iterable[str] = ()) -> None:
+        self.query_one(Footer).display = False
+        self.query_one(Prompt).ask(sign, text, list(known))
+
+    @on(Prompt.Typed)
+    async def _line_typed(self, message: Prompt.Typed) -> None:
+        if message.sign == "/":
+            self._asking.filter(message.text if message.kept else "")
+        if message.done:
+            self.query_one(Footer).display = True
+            self.set_focus(self._asking)
+            if message.sign == ":" and message.kept and message.text.strip():
+                await self._obey(message.text.strip())
+
+    async def _obey(self, line: str) -> None:
+        """A line typed after `:`: a command as in the shell, or the name or key of an action."""
+        action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
+        try:
+            if action:
+                await self.run_action(action.name)
+            else:
+                self.do(parse(line, self.app.path))
+        except RequestError as error:
+            self.app.notify(str(error), severity="warning", markup=False)
+
+    def action_help(self) -> None:
+        from packnet_tui.workbench.screens.help_screen import Help
+
+        self.app.push_screen(Help(self.app.actions))
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def action_theme(self) -> None:
+        self.app.search_themes()
+
+    def action_suspend(self) -> None:
+        self.app.action_suspend_process()
+
+    def action_leave(self) -> None:
+        self.app.exit()
+
+
+def _beside(here: Pane, panes: Iterable[Pane], which: str) -> Pane:
+    """The pane to the left or right of one, the nearest in height; itself where there is none."""
+    side = [
+        pane
+        for pane in panes
+        if (pane.region.right <= here.region.x if which == "left" else pane.region.x >= here.region.right)
+    ]
+    return min(side, key=lambda pane: abs(pane.region.y - here.region.y), default=here)

@@ -1,0 +1,226 @@
+"""The runs of one task: what was asked, what came of it, how it went; the selected one below in full."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec.structs import asdict
+from rich.cells import cell_len
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from packnet_core.schema.commands import summary
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.text import printable
+from packnet_tui.state import baseline_words, format
+from packnet_tui.state.format import cut, duration, pad
+from packnet_tui.state.picture import TaskRow
+from packnet_tui.state.runs import Run, of_task
+from packnet_tui.workbench.widgets.curves_pane import CurveView
+from packnet_tui.workbench.widgets.pane import Lines, Pane
+
+if TYPE_CHECKING:
+    from packnet_tui.workbench.app import PacknetApp
+
+STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
+RIGHT = 31  # cells of a row's columns on the right
+WORDS = {
+    "optimizer": "optimizer", "lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay",
+    "batch_size": "batch size", "epochs": "epochs", "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining",
+    "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
+    "clip": "gradients clipped at", "retrain_decay_epoch": "its rate / 10 after",
+}  # fmt: skip
+BEYOND_THE_PAPER = {
+    "schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick", "retrain_decay_epoch",
+}  # fmt: skip
+PAPER = Recipe()
+
+
+class RunsScreen(Screen[None]):
+    """j and k choose a run; esc goes back."""
+
+    DEFAULT_CSS = """
+    RunsScreen { background: $background; }
+    RunsScreen Recipe { height: auto; }
+    RunsScreen CurveView { margin: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,left,h", "dismiss"),
+        Binding("ctrl+c", "app.quit"),
+        *(
+            Binding(keys, f"move('{how}')")
+            for keys, how in (
+                ("j,down", "down"), ("k,up", "up"), ("g,home", "first"), ("G,shift+g,end", "last"),
+                ("ctrl+d,pagedown", "half_down"), ("ctrl+u,pageup", "half_up"),
+            )
+        ),
+        Binding("l", "switch('log_scale')"),
+        Binding("s", "switch('smooth')"),
+    ]  # fmt: skip
+    app: "PacknetApp"
+
+    def __init__(self, task: TaskRow):
+        super().__init__()
+        self._whose = task
+
+    def compose(self) -> ComposeResult:
+        runs = RunList(self._whose)
+        yield runs
+        yield Asked(runs)
+        yield CurveView()
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(RunList))
+        self.call_after_refresh(self.redraw)
+
+    @on(Pane.Moved)
+    def redraw(self) -> None:
+        """Bring all up to date with the app's picture."""
+        if not self.is_mounted:
+            return
+        runs = self.query_one(RunList)
+        wanted = max(runs.count(), 3) + 3 + len(runs.foot(runs.content_size.width))
+        runs.styles.height = min(wanted, max(6, self.size.height // 3))
+        for lines in self.query(Lines):
+            lines.redraw()
+        run = runs.selected
+        self.query_one(CurveView).show(run.curve if run else None, self.app.marks.colour(self._whose.index))
+
+    def action_move(self, how: str) -> None:
+        self.query_one(RunList).move(how)
+
+    def action_switch(self, what: str) -> None:
+        view = self.query_one(CurveView)
+        setattr(view, what, not getattr(view, what))
+        self.redraw()
+
+
+class RunList(Pane):
+    """One row a run, the newest first; the cursor stays with its run while new ones come."""
+
+    title = "Runs"
+    selectable = True
+
+    def __init__(self, task: TaskRow):
+        super().__init__()
+        self._whose = task
+        self._rows: list[tuple[Run, bool]] = []
+
+    @property
+    def selected(self) -> Run | None:
+        return self._rows[min(self.cursor, len(self._rows) - 1)][0] if self._rows else None
+
+    def caption(self) -> str:
+        return f"{cut(self._whose.name, max(0, self.size.width - 60))}   j k choose · l log · s smooth · esc goes back"
+
+    def count(self) -> int:
+        return len(self._rows)
+
+    def head(self, width: int) -> list[Text]:
+        chosen = self.selected
+        self._rows = of_task(self.picture.runs, self._whose.name)
+        if chosen and self.cursor:
+            self.cursor = next((i for i, (run, _) in enumerate(self._rows) if run.job == chosen.job), self.cursor)
+        if not self._rows:
+            return [Text("  the journal tells of none", "dim")]
+        return [
+            Text(f"  job  when          {pad('what', max(0, width - 19 - RIGHT))} outcome      took   error", "dim")
+        ]
+
+    def foot(self, width: int) -> list[Text]:
+        """What the task is compared with."""
+        task = next((task for task in self.picture.tasks if task.called == self._whose.called), self._whose)
+        if not (words := baseline_words.in_words(task)):
+            return []
+        own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
+        return [Text(f"  {line}") for line in baseline_words.wrapped([own, *words], width - 2)]
+
+    def row(self, index: int, width: int) -> Text:
+        run, former = self._rows[index]
+        chosen = index == self.cursor
+        line = Text("> " if chosen else "  ", "bold" if chosen else "")
+        what = summary(run.command)
+        if former:
+            what += f"  (a former {self._whose.name})"
+        when = time.strftime("%d %b %H:%M", time.localtime(run.at))
+        what = pad(printable(what), max(0, width - 19 - RIGHT))
+        line.append(f"{run.job:>3}  {when}  {what} ", "dim" if former else "")
+        line.append(f"{run.outcome or 'runs':8}", "dim" if former else STYLES.get(run.outcome, ""))
+        line.append(f"{took(run):>9} {error(run, self._whose.name):>7}", "dim" if former else "")
+        return line
+
+
+class Asked(Lines):
+    """The selected run in words: its recipe, its data, its end."""
+
+    def __init__(self, runs: RunList):
+        super().__init__()
+        self._runs = runs
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        run = self._runs.selected
+        lines = in_words(run, width - 2) if run else []
+        self.styles.height = max(1, len(lines))
+        return [Text(" ").append_text(line) for line in lines]
+
+
+def took(run: Run) -> str:
+    """How long a run took; short, for a column."""
+    if run.seconds is None:
+        return format.MISSING
+    return f"{run.seconds:.1f} s" if run.seconds < 60 else format.clock(run.seconds)
+
+
+def error(run: Run, task: str) -> str:
+    """A task's error at the end of a run, in percent; ~ before one on the validation images alone."""
+    measured = run.error(task)
+    if measured is None and run.validation is not None:
+        return f"~{run.validation:.2f}"
+    return format.two_digits(measured)
+
+
+def in_words(run: Run, width: int) -> list[Text]:
+    """All that a run was asked, and what came of it."""
+    device = f" on {run.device}" if run.device else ""
+    lines = [Text.assemble((f"job {run.job}", "bold"), f": {printable(summary(run.command))}{device}")]
+    if run.seconds is not None:
+        lines[0].append(f", {duration(run.seconds)}", "dim")
+    if run.message and run.outcome != "done":
+        lines.append(Text(cut(run.message, width), STYLES.get(run.outcome, "")))
+    if run.data:
+        lines.append(Text(cut(f"data {printable(run.data)}", width)))
+    facts = recipe_in_words(run.recipe) if run.recipe else []
+    if run.ratio is not None:
+        facts.insert(0, f"prune ratio {run.ratio:g}")
+    line = ""
+    for fact in facts:
+        if line and cell_len(f"{line} · {fact}") > width:
+            lines.append(Text(line, "dim"))
+            line = fact
+        else:
+            line = f"{line} · {fact}" if line else fact
+    return [*lines, Text(line, "dim")] if line else lines
+
+
+def recipe_in_words(recipe: Recipe) -> list[str]:
+    """Every field of the paper's recipe, what it stands for where it was left open, and what was asked beyond it."""
+    open_ = {
+        "decay_epoch": f"{recipe.decays_after} epochs",
+        "retrain_epochs": f"{recipe.retraining_epochs} epochs",
+        "retrain_lr": f"{recipe.retraining_lr:g}",
+    }
+    facts = []
+    for name, value in asdict(recipe).items():
+        word = WORDS.get(name, name.replace("_", " "))
+        if name in BEYOND_THE_PAPER and value == getattr(PAPER, name):
+            continue
+        if name == "decay_epoch" and recipe.schedule != "step":
+            continue
+        if value is True:
+            facts.append(word)
+        else:
+            facts.append(f"{word} {open_.get(name) or (f'{value:g}' if isinstance(value, int | float) else value)}")
+    return facts

@@ -1,0 +1,38 @@
+"""The last line: the keys, from the list of actions; what can't be done now is dim."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from packnet_tui.workbench import actions
+from packnet_tui.workbench.widgets.pane import Lines
+
+FIRST_TO_GO = (
+    "compare",
+    "palette",
+    "filter",
+    "zoom",
+    "hold",
+    "evaluate_all",
+    "drop",
+    "train",
+)  # where there is no room
+
+
+class Footer(Lines):
+    DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        shown = actions.footer(self.app.actions, self.app.readonly)
+        for name in FIRST_TO_GO:
+            if sum(len(a.shown) + 1 + len(a.label) + 2 for a in shown) <= width:
+                break
+            shown = [action for action in shown if action.name != name]
+        line = Text(" ")
+        for action in shown:
+            if len(line) + len(action.shown) + 1 + len(action.label) > width:
+                break
+            off = actions.blocked(action, self.picture, self.app.readonly) is not None
+            line.append(action.shown, "dim" if off else "bold")
+            line.append(f" {action.label}  ", "dim" if off else "")
+        return [line]

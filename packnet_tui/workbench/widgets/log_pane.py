@@ -1,0 +1,79 @@
+"""Pane 5: what happened, newest at the bottom; it follows, unless one has scrolled up."""
+
+import re
+import textwrap
+import time
+
+from rich.text import Text
+
+from packnet_core.schema.commands import summary
+from packnet_core.schema.text import printable
+from packnet_tui.state.format import cut
+from packnet_tui.state.picture import LogLine
+from packnet_tui.workbench.widgets.pane import Pane
+
+STYLES = {"info": "", "good": "green", "warning": "yellow", "error": "bold red"}
+TIME = len("00:00:00 ")
+
+
+class Log(Pane):
+    """The journal in words."""
+
+    number = 5
+    title = "Job log"
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self._following = True
+        self._made: tuple[tuple[LogLine, ...], int] = ((), 0)
+        self._lines: list[Text] = []
+
+    def head(self, width: int) -> list[Text]:
+        made = (self.picture.log, width)
+        if made != self._made:
+            self._made = made
+            self._lines = [piece for line, day in _with_days(made[0]) for piece in _pieces(line, day, width)]
+        if self._following:
+            self.top = len(self._lines)  # as far down as there is something
+        return []
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def row(self, index: int, width: int) -> Text:
+        return self._lines[index]
+
+    def name_of(self, index: int) -> str:
+        return self._lines[index].plain
+
+    def foot(self, width: int) -> list[Text]:
+        """What waits for its turn."""
+        waiting = [summary(command) for _, command in self.picture.queue]
+        if not waiting or self.needle:
+            return []
+        more = f"  (+{len(waiting) - 1} more, x lists them)" if len(waiting) > 1 else ""
+        return [Text(cut(f"{'next':{TIME}}{printable(waiting[0])}{more}", width), "dim")]
+
+    def move(self, how: str) -> None:
+        self._following = False
+        super().move(how)
+        self._following = self.top >= len(self.rows) - self._room
+
+
+def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
+    """Each line with the day that begins with it, if one does."""
+    days = [time.strftime("%A, %d %B %Y", time.localtime(line.at)) for line in log]
+    return [
+        (line, "" if i == 0 or days[i - 1] == day else day) for i, (line, day) in enumerate(zip(log, days, strict=True))
+    ]
+
+
+def _pieces(line: LogLine, day: str, width: int) -> list[Text]:
+    """A log line on as many lines as it takes, its text under its text."""
+    lines = [Text(f"{'':{TIME}}{day}", "dim")] if day else []
+    tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # what belongs together stays together
+    texts = textwrap.wrap(tied, max(12, width - TIME)) or [""]
+    for i, text in enumerate(text.replace("\u00a0", " ") for text in texts):
+        stamp = time.strftime("%H:%M:%S ", time.localtime(line.at)) if i == 0 else " " * TIME
+        lines.append(Text.assemble((stamp, "dim"), (text, STYLES[line.level])))
+    return lines

@@ -1,0 +1,236 @@
+"""A pane: a bordered list of lines, drawn line by line so that only what changed is sent to the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from packnet_tui.state.marks import Marks
+from packnet_tui.state.picture import Picture
+
+if TYPE_CHECKING:
+    from packnet_tui.workbench.app import PacknetApp
+
+
+class Lines(Widget):
+    """A widget that is a list of lines. `build` says what they are; `redraw` sends those that changed."""
+
+    DEFAULT_CSS = "Lines { height: 1; }"
+
+    app: "PacknetApp"
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id=id)
+        self._drawn: list[Text] = []
+
+    @property
+    def picture(self) -> Picture:
+        return self.app.picture
+
+    @property
+    def marks(self) -> Marks:
+        return self.app.marks
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        """The lines, at most `height` of them; longer ones than `width` are cut."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Bring the screen up to date."""
+        width, height = self.content_size
+        if not (width and height):
+            return
+        lines = list(self.build(width, height))[:height]
+        before, self._drawn = self._drawn, lines
+        if len(before) != len(lines):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new or old.spans != new.spans:
+                self.refresh(Region(0, y, width, 1))
+
+    def on_resize(self) -> None:
+        self.redraw()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width, style = self.content_size.width, self.rich_style
+        if y >= len(self._drawn):
+            return Strip.blank(width, style)
+        return Strip(self._drawn[y].render(self.app.console)).apply_style(style).adjust_cell_length(width, style)
+
+
+class Pane(Lines, can_focus=True):
+    """A titled pane: lines pinned at its top and bottom, and rows between them that scroll.
+
+    Where rows are `selectable`, one of them is under the cursor; else moving scrolls. A `needle` hides the rows whose
+    name does not have it.
+    """
+
+    DEFAULT_CSS = """
+    Pane {
+        height: 1fr;
+        border: round $foreground 30%;
+        border-title-color: $text;
+        border-title-style: none;
+        border-subtitle-color: $text-muted;
+        &:focus { border: heavy $foreground 80%; border-title-style: bold; }
+    }
+    """
+
+    number = 0
+    title = ""
+    selectable = False
+
+    class Moved(Message):
+        """Another row came under the cursor."""
+
+        def __init__(self, control: "Pane"):
+            super().__init__()
+            self.pane = control
+
+        @property
+        def control(self) -> "Pane":
+            return self.pane
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self.needle = ""
+        self.rows: Sequence[int] = ()  # the rows that are not hidden; the cursor and the top count in these
+        self.cursor = 0
+        self.top = 0
+        self._room = 0  # rows that fit
+        self._titled = ("", "")
+
+    # -- what a pane says of itself -------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return 0
+
+    def row(self, index: int, width: int) -> Text:
+        raise NotImplementedError
+
+    def name_of(self, index: int) -> str:
+        """What a row is found by; where there is none, the pane has nothing to filter."""
+        return ""
+
+    def copied(self) -> str:
+        """What there is to copy: all that is shown."""
+        return "\n".join(line.plain.strip() for line in self._drawn).strip()
+
+    def head(self, width: int) -> list[Text]:
+        return []
+
+    def foot(self, width: int) -> list[Text]:
+        return []
+
+    def caption(self) -> str:
+        """What stands beside the title."""
+        return ""
+
+    # -- drawing --------------------------------------------------------------------------------------------------
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        head, foot = self.head(width), self.foot(width)
+        if self.count() and len(head) + len(foot) >= height:  # rows are what one wants to see
+            head, foot = [], foot if len(foot) < height else []
+        self._room = max(0, height - len(head) - len(foot))
+        self.rows = self._matching()
+        self._clamp()
+        rows = [self.row(i, width) for i in self.rows[self.top : self.top + self._room]]
+        if self.needle and not rows:
+            rows = [Text(f"  nothing here has {self.needle!r}; esc shows all", "dim")][: self._room]
+        space = [Text("")] * (self._room - len(rows)) if foot else []
+        self._titles()
+        return [*head, *rows, *space, *foot]
+
+    def _titles(self) -> None:
+        """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
+        caption = f"/{self.needle}" if self.needle else self.caption()
+        number = f"{self.number} " if self.number else ""
+        title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
+        hidden = len(self.rows) > self._room > 0
+        place = f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" if hidden else ""
+        if (title, place) != self._titled:
+            self._titled = (title, place)
+            self.border_title = Content(title)
+            self.border_subtitle = Content(place)
+
+    def _clamp(self) -> None:
+        self.cursor = min(max(self.cursor, 0), max(0, len(self.rows) - 1))
+        if self.selectable:
+            self.top = min(self.top, self.cursor)
+            self.top = max(self.top, self.cursor - self._room + 1)
+        self.top = min(max(self.top, 0), max(0, len(self.rows) - self._room))
+
+    # -- moving ---------------------------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> int | None:
+        """The row under the cursor."""
+        rows = self.rows or self._matching()  # a pane without a place on the screen was never built
+        return rows[min(self.cursor, len(rows) - 1)] if rows else None
+
+    def _matching(self) -> list[int]:
+        needle = self.needle.casefold()
+        return [i for i in range(self.count()) if not needle or needle in self.name_of(i).casefold()]
+
+    def filter(self, needle: str) -> None:
+        """Show only the rows that have a text in their name, in any case; an empty one shows all."""
+        kept = self.chosen
+        self.needle = needle
+        self.redraw()
+        if kept in self.rows:
+            self.cursor = self.rows.index(kept)
+            self.redraw()
+        self.post_message(self.Moved(self))
+
+    def match(self, which: str) -> None:
+        """To the next or previous of the rows shown, from the last one to the first again."""
+        step = 1 if which == "next" else -1
+        self.cursor = (self.cursor + step) % max(1, len(self.rows))
+        self.move("stay")
+
+    def move(self, how: str) -> None:
+        """Down, up, first, last, half_down, half_up."""
+        half = max(1, self._room // 2)
+        all = len(self.rows)
+        by = {"down": 1, "up": -1, "half_down": half, "half_up": -half, "first": -all, "last": all, "stay": 0}
+        if self.selectable:
+            self.cursor += by[how]
+        else:
+            self.top += by[how]
+        self.redraw()
+        if self.selectable:
+            self.post_message(self.Moved(self))
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.move("down")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.move("up")
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if not (self.selectable and offset):
+            return
+        index = self.top + offset.y - len(self.head(self.content_size.width))
+        if 0 <= index < len(self.rows):
+            self.cursor = index
+            self.redraw()
+            self.post_message(self.Moved(self))

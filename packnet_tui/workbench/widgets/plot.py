@@ -1,0 +1,182 @@
+"""A chart drawn by textual-plot. Brings numpy along, so it is imported when there is something to draw."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Grid
+from textual.geometry import Region
+from textual.strip import Strip
+from textual_hires_canvas import Canvas
+from textual_plot import HiResMode, PlotWidget
+from textual_plot.axis_formatter import AxisFormatter
+from textual_plot.plot_widget import Legend
+
+from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart
+
+if TYPE_CHECKING:
+    from packnet_tui.workbench.app import PacknetApp
+
+LEFT, BELOW = LABEL + 1, 1  # cells beside and below the box, for the labels of the axes
+AXIS = "dim"
+THIN = str.maketrans("━┃┏┓┗┛┳┻┣┫╋", "─│┌┐└┘┬┴├┤┼")  # the library's box is heavy
+
+
+class Paper(Canvas):
+    """A canvas that sends to the terminal only those of its lines that changed, in the signs the terminal has."""
+
+    app: "PacknetApp"
+    quiet = False  # while it is drawn on
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        if not self.quiet:
+            super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
+
+    def lines(self) -> list[tuple[list[str], list[str]]]:
+        """Characters and styles, line by line."""
+        return [(list(a), list(b)) for a, b in zip(self._buffer, self._styles, strict=True)]
+
+    def settle(self, before: Sequence[object]) -> None:
+        """Have what differs from before drawn."""
+        after = self.lines()
+        if len(after) != len(before):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        style = self.rich_style
+        if y >= len(self._buffer):  # laid out, and not drawn yet
+            return Strip.blank(self.size.width, style)
+        return Strip([Segment(s.text.translate(THIN), s.style or style) for s in super().render_line(y)])
+
+
+class Labels(AxisFormatter):
+    """Ticks with labels of our own."""
+
+    def __init__(self) -> None:
+        self.of: dict[float, str] = {}
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        return list(self.of)
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        return [self.of[tick] for tick in ticks]
+
+
+class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
+    """Shows the chart it is given. Keys and the mouse go to the pane it is in."""
+
+    DEFAULT_CSS = """
+    Plot {
+        height: 1fr;
+        & > .plot--axis, & > .plot--tick { color: $foreground; text-style: dim; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(allow_pan_and_zoom=False)
+        self.chart: Chart | None = None
+        self._quiet = False
+        self._across, self._up = Labels(), Labels()
+        self.set_x_formatter(self._across)
+        self.set_y_formatter(self._up)
+
+    def compose(self) -> ComposeResult:
+        with Grid():
+            for name in ("margin-top", "margin-left", "plot", "margin-bottom"):
+                yield Paper(1, 1, id=name)
+        yield Legend(id="legend")
+
+    def on_mount(self) -> None:
+        self.margin_top, self.margin_bottom, self.margin_left = 0, BELOW, LEFT
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        if self._quiet:
+            return self
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Columns and rows of cells inside the box, as it was laid out; (0, 0) before."""
+        if not self.is_mounted:
+            return 0, 0
+        width, height = self.query_one("#plot", Paper).size
+        return max(0, width - 2), max(0, height - 2)
+
+    def draw(self, chart: Chart) -> None:
+        """Show a chart of as many cells as there is room for; one that shows already costs nothing."""
+        if chart == self.chart:
+            return
+        self.chart = chart
+        papers = list(self.query(Paper))
+        before = [paper.lines() for paper in papers]
+        self._quiet = True
+        for paper in papers:
+            paper.quiet = True
+        self._describe(chart)
+        self._needs_canvas_resize = True
+        self.render()
+        self._quiet = False
+        for paper, lines in zip(papers, before, strict=True):
+            paper.quiet = False
+            paper.settle(lines)
+
+    def render(self) -> Any:
+        if self.chart is None:  # the library would draw an empty box
+            return ""
+        anew = self._needs_rerender
+        blank = super().render()
+        if anew and self.room == (self.chart.columns, self.chart.rows):
+            self._write(self.chart)
+        return blank
+
+    def _describe(self, chart: Chart) -> None:
+        """The chart in the library's words: dots are its coordinates, and every dot has its middle."""
+        self.clear()
+        self.set_xlimits(0, chart.columns * ACROSS)
+        self.set_ylimits(0, chart.rows * DOWN)
+        self._across.of, self._up.of = dict(chart.x_ticks), dict(chart.y_ticks)
+        for column, _ in chart.marks:  # the library's own vertical lines would hide the curve
+            self.scatter(*_middles([(column, DOWN * row) for row in range(chart.rows)]), "┆", "dim")
+        if chart.level:
+            self.scatter(*_middles(chart.level), "╌", "dim")
+        for line, style in chart.lines:
+            if line:
+                self.plot(*_middles(line), line_style=style, hires_mode=HiResMode.BRAILLE)
+        if chart.points:
+            self.scatter(*_middles(chart.points), chart.sign, "bold")
+
+    def _write(self, chart: Chart) -> None:
+        """What the library has no words for: the legend in place of the box's top, and names beside the marks."""
+        paper = self.query_one("#plot", Paper)
+        right, bottom = chart.columns + 1, chart.rows + 1
+        paper.set_pixels([*((x, 0) for x in range(1, right)), *((right, y) for y in range(bottom + 1))], " ", "")
+        paper.set_pixels([(0, bottom)], "└", AXIS)
+        paper.set_pixels([(0, 0)], "┤", AXIS)
+        if chart.legend:
+            paper.write_text(2, 0, Text.assemble(*chart.legend).markup)
+        for column, name in chart.marks:
+            if name:
+                self._beside(paper, 1 + column // ACROSS, name, chart)
+
+    @staticmethod
+    def _beside(paper: Paper, column: int, name: str, chart: Chart) -> None:
+        """Write where there is nothing yet: to the right of a mark or to its left, as high up as can be."""
+        for row in range(1, chart.rows + 1):
+            for start in (column + 2, column - len(name) - 1):
+                cells = range(start - 1, start + len(name))
+                if start < 2 or cells[-1] > chart.columns:
+                    continue
+                if all(paper.get_pixel(x, row)[0] in " ┆" for x in cells):
+                    paper.write_text(start, row, f"[dim]{name}[/]")
+                    return
+
+
+def _middles(dots: Sequence[tuple[int, int]]) -> tuple[list[float], list[float]]:
+    return [x + 0.5 for x, _ in dots], [y + 0.5 for _, y in dots]

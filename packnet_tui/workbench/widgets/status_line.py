@@ -1,0 +1,91 @@
+"""The first line: which file, how full, and what is going on."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from packnet_core.schema.commands import Compare, Preview, summary
+from packnet_tui.state.format import clock, cut, percent
+from packnet_tui.state.picture import Job, Picture
+from packnet_tui.workbench.widgets.pane import Lines
+
+DOING = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
+
+
+class StatusLine(Lines):
+    """File and work, as much of both as fits."""
+
+    DEFAULT_CSS = "StatusLine { height: 1; background: $surface; color: $text; }"
+
+    def build(self, width: int, height: int) -> Sequence[Text]:
+        held, readonly = self.app.held, self.app.readonly
+        work = work_in_words(self.picture)
+        if self.picture.usage:
+            work = [f"{work[0]}  {self.picture.usage}", *work]
+        if held:
+            work = [f"HELD  {text}" for text in work]
+        if readonly:
+            work = [*(f"{text}  read only" for text in work), *work]
+        here = file_in_words(self.app.path.name, self.picture)
+        pairs = [(i * i + 2 * j * j, left, right) for i, left in enumerate(here) for j, right in enumerate(work)]
+        for _, left, right in sorted(pairs):  # both give way, word by word, the file sooner
+            if cell_len(left) + cell_len(right) + 4 <= width:
+                return [self._line(left, right, width)]
+        return [self._line(cut(here[-1], max(0, width - cell_len(work[-1]) - 4)), cut(work[-1], width - 2), width)]
+
+    def _line(self, left: str, right: str, width: int) -> Text:
+        space = " " * max(1, width - 2 - cell_len(left) - cell_len(right))
+        style = "bold"
+        if self.picture.died:
+            style = "bold red"
+        elif self.picture.job:
+            style = "bold green"
+        elif not self.app.held:
+            style = "dim"
+        return Text.assemble(" ", left, space, (right, style), " ")
+
+
+def file_in_words(name: str, picture: Picture) -> list[str]:
+    """The file, from all its facts to its name alone."""
+    count = len(picture.tasks)
+    tasks = f"{count} task" if count == 1 else f"{count} tasks"
+    free = f"free {percent(picture.free, picture.weights).rstrip('%')} %"
+    architecture = picture.document.architecture.name
+    return [
+        f"packnet  {name}   {architecture} · {tasks} · {free}",
+        f"{name}   {architecture} · {tasks} · {free}",
+        f"{name}   {tasks} · {free}",
+        f"{name}   {free}",
+        name,
+    ]
+
+
+def work_in_words(picture: Picture) -> list[str]:
+    """What is going on, from all there is to say to the least."""
+    if picture.died:
+        return [f"✗ {picture.died.partition(';')[0]}"]
+    waiting = f"  +{len(picture.queue)} waiting" if picture.queue else ""
+    if picture.job:
+        return _job(picture.job, waiting)
+    if picture.queue:
+        return [f"● {summary(picture.queue[0][1])}: getting ready", f"● {len(picture.queue)} waiting"]
+    if picture.interrupted:
+        return [f"○ idle · {summary(picture.interrupted)} is unfinished, t goes on", "○ idle · t goes on"]
+    return ["○ idle"]
+
+
+def _job(job: Job, waiting: str) -> list[str]:
+    if job.phase == "eval":
+        word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
+        done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
+        return [done + waiting, f"● {word} {job.task}"]
+    if isinstance(job.command, Compare) and job.phase:
+        done = f"● COMPARE {job.task}  {job.command.baseline} {percent(job.done, job.images)}"
+        return [done + waiting, done, f"● COMPARE {job.task}"]
+    if not job.phase:
+        return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
+    base = f"● {DOING[job.phase]} {job.task} {job.epoch}/{job.epochs}"
+    left = "" if job.seconds_left is None else f"  ETA {clock(job.seconds_left)}"
+    speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
+    return [base + left + speed + waiting, base + left + waiting, base + left, base]

@@ -1,0 +1,79 @@
+"""The error right after pruning at a row of ratios, as it is measured: a chart, or one line where there is no room."""
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import Static
+
+from packnet_tui.state.chart import preview_chart
+from packnet_tui.state.series import Point
+
+if TYPE_CHECKING:
+    from packnet_tui.workbench.app import PacknetApp
+
+
+class Stars(Widget):
+    """Figure 4 of the paper, of the task that is to be pruned."""
+
+    DEFAULT_CSS = """
+    Stars { height: auto; }
+    Stars Plot { height: 10; }
+    """
+
+    app: "PacknetApp"
+
+    def __init__(self, colour: str, id: str | None = None):
+        super().__init__(id=id)
+        self._colour = colour
+        self._previews: tuple[Point, ...] = ()
+        self._ratio = 0.0
+        self.roomy = False
+
+    def compose(self) -> ComposeResult:
+        yield Static()
+
+    def show(self, previews: tuple[Point, ...], ratio: float, waiting: bool) -> None:
+        """Show what is measured so far, and the ratio in hand; `waiting` while more is to come."""
+        self._previews, self._ratio = previews, ratio
+        charted = self.roomy and len(previews) > 1
+        line = self.query_one(Static)
+        line.display = not charted
+        line.update(self._line(waiting))
+        for plot in self.query("Plot"):
+            plot.display = charted
+        if charted:
+            self._draw()
+
+    def on_canvas_resize(self) -> None:
+        """The plot has its place now."""
+        self._draw()
+
+    def _draw(self) -> None:
+        from packnet_tui.workbench.widgets.plot import Plot  # numpy comes with it
+
+        plots = self.query(Plot)
+        if not plots:
+            self.mount(Plot())
+            return
+        plot: Plot = plots.first()
+        columns, rows = plot.room
+        if plot.display and columns > 0 and rows > 0 and self._previews:
+            plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
+
+    def _line(self, waiting: bool) -> Text:
+        """A ratio and its error stay together, on as many lines as it takes."""
+        if not (self._previews or waiting):
+            return Text("")
+        words = [Text("% wrong right after pruning ", "dim")]
+        for ratio, error in self._previews:
+            words.append(Text(f" {ratio:g} ★{error:.1f} ", "bold reverse" if ratio == self._ratio else ""))
+        if waiting:
+            words.append(Text(" …", "dim"))
+        lines, width = [Text()], self.size.width or 74
+        for word in words:
+            if lines[-1].cell_len + word.cell_len > width:
+                lines.append(Text())
+            lines[-1].append_text(word)
+        return Text("\n").join(lines)

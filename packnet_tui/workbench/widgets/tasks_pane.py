@@ -1,0 +1,151 @@
+"""Pane 2: the tasks, their errors then and now, and whether any of them changed: that must read exactly 0.00."""
+
+from rich.text import Text
+
+from packnet_core.schema.commands import Add
+from packnet_tui.state import format
+from packnet_tui.state.baseline_words import ENDS, in_words, wrapped
+from packnet_tui.state.capacity import more_tasks, preview, total
+from packnet_tui.state.format import pad
+from packnet_tui.state.marks import glyph
+from packnet_tui.state.picture import Picture, TaskRow
+from packnet_tui.workbench.actions import bindings
+from packnet_tui.workbench.widgets.pane import Pane
+
+FULL = 56  # columns from which on all of them fit
+BESIDE = 29  # columns more, for what a task is compared with
+
+
+class Tasks(Pane):
+    """One row a task, and what is free for more."""
+
+    number = 2
+    title = "Tasks"
+    selectable = True
+    BINDINGS = bindings(pane=2)
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id)
+        self._tasks = 0
+
+    @property
+    def selected(self) -> TaskRow | None:
+        """The task under the cursor."""
+        tasks = self.picture.tasks
+        return tasks[self.chosen] if self.chosen is not None and self.chosen < len(tasks) else None
+
+    def name_of(self, index: int) -> str:
+        return self.picture.tasks[index].name
+
+    def copied(self) -> str:
+        return self.selected.name if self.selected else ""
+
+    def count(self) -> int:
+        return len(self.picture.tasks)
+
+    def head(self, width: int) -> list[Text]:
+        if len(self.picture.tasks) != self._tasks:  # a new task is what one wants to look at
+            self._tasks = len(self.picture.tasks)
+            self.cursor = self._tasks - 1
+        if not self.picture.tasks:
+            return [Text("  no task yet: a adds the first one", "dim")]
+        if width < FULL:
+            return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
+        line = Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")
+        if self._beside(width):
+            line.pad_right(width - BESIDE - line.cell_len)
+            line.append(" classifier individual closes")
+        return [line]
+
+    def row(self, index: int, width: int) -> Text:
+        task, picture = self.picture.tasks[index], self.picture
+        chosen = index == self.chosen
+        line = Text("> " if chosen else "  ", "bold" if chosen else "")
+        line.append("*" if task.open else " ")
+        line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
+        line.append(" " + pad(task.name, self._name_width(width)))
+        owns = format.percent(task.owned, picture.weights)
+        if width < FULL:
+            line.append(f" {owns:>6} {self._now(task):>7} ")
+            line.append_text(_sign(task, short=True))
+        else:
+            ratio = format.two_digits(task.prune_ratio)
+            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} {self._now(task):>7} ")
+            line.append_text(_sign(task, short=False))
+            if self._beside(width):
+                line.pad_right(width - BESIDE - line.cell_len)
+                for name in ("classifier", "individual"):
+                    line.append(f" {format.two_digits(task.compared.get(name)):>10}")
+                line.append(f" {format.whole_percent(task.closed):>6}")
+        return line
+
+    def foot(self, width: int) -> list[Text]:
+        picture = self.picture
+        share, free = format.percent(picture.free, picture.weights), format.long(picture.free)
+        line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
+        spare, below = self.content_size.height - self.count() - 2, []
+        if width >= FULL:
+            line.append(f"   {room}", "not bold")
+        elif room and spare > 0:
+            below = [Text(f"   {room}")]
+        return [*self.compared()[: max(0, spare - len(below))], line, *below]
+
+    def compared(self) -> list[Text]:
+        """What the selected task is compared with, where the columns do not say it: empty where no task is."""
+        task, width = self.selected, self.content_size.width
+        without = ENDS if self._beside(width) else ()
+        if task is None or not any(in_words(row, without) for row in self.picture.tasks):
+            return []
+        lines = [Text(f"     {line}") for line in wrapped(in_words(task, without), width - 5)]
+        if not lines:
+            return [Text("")]  # nothing moves with the cursor
+        first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
+        return [first, *lines[1:]]
+
+    def _beside(self, width: int) -> bool:
+        """Whether there are columns for the two ends that a task lies between."""
+        return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+
+    def _name_width(self, width: int) -> int:
+        if self._beside(width):
+            width -= BESIDE
+        return max(4, width - (45 if width >= FULL else 22))
+
+    @staticmethod
+    def _now(task: TaskRow) -> str:
+        if task.validation is not None:
+            return f"~{task.validation:.2f}"
+        return format.two_digits(task.now)
+
+
+def room_for(picture: Picture, ratio: float) -> str:
+    """How many more tasks fit that own as much as the newest one does; as it will at a ratio, until it is pruned."""
+    if not picture.tasks:
+        return ""
+    newest, then = picture.tasks[-1], ""
+    free, like = picture.free, newest.owned
+    if newest.phase == "trained":
+        doing = picture.job.command if picture.job else None
+        if isinstance(doing, Add) and doing.prune is not None:
+            ratio = doing.prune
+        after = total(preview(picture.layers, ratio))
+        free, like, then = after.free + after.freed, after.kept, f"at {ratio:g} "
+    more = more_tasks(free, like)
+    return "" if more is None else f"{then}room for {more} more like task {glyph(newest.index)}"
+
+
+def _sign(task: TaskRow, short: bool) -> Text:
+    """What the last column says: what is done with the task, its phase while it is open, else its drift."""
+    if task.working:
+        return Text("~" if short else f"{task.working:>9}", "italic")
+    if task.open and not short:
+        return Text(f"{task.phase:>9}", "dim")
+    if task.drift is None:
+        return Text("" if short else f"{'–':>6}", "dim")
+    change, same = format.drift(task.drift), task.drift == 0
+    sign = "=" if same else "!"
+    if task.checked is False:
+        return Text("✗" if short else f"{'digest':>6} ✗", "bold red")
+    if not short and task.checked:
+        sign += "✓"
+    return Text(sign if short else f"{change:>6} {sign}", "green" if same else "bold red")

@@ -1,0 +1,117 @@
+import pytest
+from msgspec.structs import replace
+
+from packnet_core.errors import RequestError
+from packnet_core.jobs.rules import check, layer_ratios
+from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
+from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+
+
+def task(name="cars", phase="retrained", top1=10.0):
+    return Task(
+        name=name,
+        phase=phase,
+        classes=("a", "b"),
+        data=Data(source="/x", flip=True, limit=None, train=9, validation=1, test=5),
+        recipe=Recipe(),
+        prune_ratio=0.5,
+        error=Error(top1=top1, top5=None, images=5),
+        chance=50.0,
+        weights_digest="",
+        digest="",
+    )
+
+
+def document(*tasks, owned=5):
+    counts = tuple(owned for _ in tasks)
+    return Document(
+        version=1,
+        architecture=Architecture(name="x", head="fc", features=4),
+        input=Input(channels=1, size=8, mean=(0.5,), std=(0.5,)),
+        tasks=tasks,
+        layers=(
+            Layer(name="features.0.weight", shape=(4, 5), owned=counts),
+            Layer(name="classifier.0.weight", shape=(4, 5), owned=counts),
+        ),
+        history=(),
+    )
+
+
+ADD = Add(task="birds", data="/y")
+SEALED = task("old", "sealed")
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "says"),
+    [
+        (document(task()), replace(ADD, task="cars"), "already"),
+        (document(), replace(ADD, task="a\nb"), "name"),
+        (document(), replace(ADD, task="  "), "name"),
+        (document(), replace(ADD, prune=1.5), "0 to 1"),
+        (document(), replace(ADD, limit=0), "--limit"),
+        (document(task(phase="trained"), owned=20), ADD, "prune it first"),
+        (document(task(), owned=20), ADD, "no weight is free"),
+        (document(task(top1=50.0)), ADD, "chance"),
+        (document(*(task(f"t{i}", "sealed") for i in range(254)), owned=0), ADD, "254"),
+        (document(), Prune(ratio=0.5), "no task"),
+        (document(SEALED), Prune(ratio=0.5), "sealed"),
+        (document(task()), Prune(ratio=-0.1), "0 to 1"),
+        (document(task()), Prune(ratio=0.5, layers={"nothing*": 0.1}), "nothing"),
+        (document(task()), Prune(ratio=0.5, recipe={"retrain_epochs": -1}), "retrain_epochs"),
+        (document(SEALED), Train(), "sealed"),
+        (document(task()), Train(recipe={"lr": "fast"}), "lr"),
+        (document(task()), Evaluate(tasks=("boats",)), "boats"),
+        (document(), Evaluate(), "no task"),
+        (document(SEALED, task()), Evaluate(data="/z"), "one task"),
+        (document(task()), Drop(task="cars"), "first task"),
+        (document(SEALED, task()), Drop(task="old"), "newest"),
+        (document(SEALED, task()), Drop(task="boats"), "boats"),
+    ],
+)
+def test_out_of_order_is_refused_with_a_reason(given, command, says):
+    with pytest.raises(RequestError, match=says):
+        check(given, command)
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [
+        (document(), ADD),
+        (document(task(phase="pruned")), ADD),
+        (document(task(top1=50.0)), replace(ADD, yes=True)),
+        (document(SEALED), ADD),
+        (document(task(phase="trained"), owned=20), Prune(ratio=1)),
+        (document(task()), Prune(ratio=0)),
+        (document(SEALED, task()), Drop(task="cars")),
+        (document(SEALED, task("b", "sealed")), Drop(task="b")),
+    ],
+)
+def test_in_order_is_let_through(given, command):
+    check(given, command)
+
+
+def test_an_interrupted_job_can_be_gone_on_with_whatever_the_file_holds():
+    check(document(), Train(), interrupted=True)
+    check(document(task()), Evaluate(), interrupted=True)
+
+
+@pytest.mark.parametrize(
+    "command", [ADD, Prune(ratio=0.5), Train(recipe={"lr": 0.1}), Drop(task="cars")], ids=lambda c: type(c).__name__
+)
+def test_an_interrupted_job_is_not_given_up_unasked(command):
+    given = document(SEALED, task())
+    with pytest.raises(RequestError, match="interrupted"):
+        check(given, command, interrupted=True)
+    check(given, replace(command, yes=True), interrupted=True)
+
+
+def test_ratios_by_layer_and_pattern_later_ones_win():
+    prune = Prune(ratio=0.5, layers={"features.*": 0.1, "classifier.0": 0.9})
+    assert layer_ratios(document(task()), prune) == {"features.0.weight": 0.1, "classifier.0.weight": 0.9}
+
+
+def test_recipe_defaults_are_the_papers():
+    recipe = Recipe()
+    assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 1e-3, 0.9, 0.0)
+    assert (recipe.batch_size, recipe.epochs, recipe.decays_after) == (32, 20, 10)
+    assert (recipe.retraining_epochs, recipe.retraining_lr) == (10, pytest.approx(1e-4))

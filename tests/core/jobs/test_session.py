@@ -1,0 +1,312 @@
+"""Commands on a file, in this process: what they change, what they leave, and how they fail."""
+
+import os
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+from packnet_core.errors import WorkError
+from packnet_core.jobs import journal, run_job
+from packnet_core.jobs.session import Workspace
+from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.packfile.verify import verify
+from packnet_core.schema.commands import Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.events import (
+    Checked,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    Note,
+    Occupancy,
+    PhaseStarted,
+    Previewed,
+    Progress,
+    Pruned,
+    TrainStep,
+)
+from tests.worlds import QUICK, add, images, pack_file, work
+
+
+@pytest.fixture
+def data(tmp_path):
+    return images(tmp_path / "data.npz")
+
+
+@pytest.fixture
+def path(tmp_path, data):
+    """A file with one task, pruned by half."""
+    path = pack_file(tmp_path / "net.safetensors")
+    work(path, add("one", data))
+    return path
+
+
+def fail(path, command):
+    entries = list(run_job.run(path, command))
+    assert entries[-1].event.outcome == "failed"
+    return entries[-1].event
+
+
+def test_training_yields_typed_events_in_order(path, data):
+    entries = work(path, add("two", data))
+    kinds = [type(entry.event) for entry in entries]
+    assert kinds.count(TrainStep) == 3 * 4  # two epochs and one of retraining, 54 images in batches of 16
+    assert kinds.count(Epoch) == 3
+    assert [e.event.phase for e in entries if isinstance(e.event, PhaseStarted)] == ["train", "retrain"]
+    steps = [e.event for e in entries if isinstance(e.event, TrainStep)]
+    assert [s.step for s in steps] == [*range(1, 9), *range(1, 5)]
+    assert [s.lr for s in steps] == [pytest.approx(lr) for lr in [0.05] * 4 + [0.005] * 4 + [0.005] * 4]
+    assert steps[-1].seconds_left == 0
+    assert all(s.images_per_second > 0 for s in steps)
+    pruned = next(e.event for e in entries if isinstance(e.event, Pruned))
+    assert pruned.freed + pruned.kept == sum(round(0.5 * n.weights) for n in read_header(path).document.layers)
+    assert isinstance(entries[-1].event, JobFinished)
+
+
+def test_pruning_frees_exactly_the_share_asked_for_in_every_layer(path, data):
+    work(path, add("two", data, prune=None))
+    before = read_header(path).document
+    work(path, Prune(ratio=0.3, layers={"hidden": 0.9}, recipe={"retrain_epochs": 0}))
+    after = read_header(path).document
+    assert after.tasks[-1].phase == "pruned"
+    for old, new in zip(before.layers, after.layers, strict=True):
+        ratio = 0.9 if old.name == "hidden.weight" else 0.3
+        assert new.owned[0] == old.owned[0]
+        assert new.owned[1] == old.owned[1] - round(ratio * old.owned[1])
+
+
+def test_a_diverged_training_is_never_kept(path, data):
+    before = path.read_bytes()
+    failed = fail(path, add("two", data, recipe=replace(QUICK, lr=1e30, epochs=5)))
+    assert failed.status == 1
+    assert "at step" in failed.message
+    assert "smaller learning rate" in failed.message
+    assert path.read_bytes() == before
+    assert not Places(path).checkpoint.exists()
+
+
+def test_a_diverged_retraining_leaves_the_trained_task(path, data):
+    work(path, add("two", data, prune=None))
+    before = path.read_bytes()
+    fail(path, Prune(ratio=0.5, recipe={"retrain_lr": 1e30, "retrain_epochs": 5}))
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
+    """Whatever it holds now: what the job made belongs to what was there when it began."""
+    job = Workspace(path).run(add("two", data))
+    next(job)
+    os.utime(path, ns=(0, 0))  # as if another program had written it
+    with pytest.raises(WorkError, match="was changed by something else while this job ran"):
+        list(job)
+    assert [task.name for task in read_header(path).document.tasks] == ["one"]
+    assert all(checked.ok for checked in verify(path))
+
+
+def test_evaluating_changes_nothing_and_goes_to_the_journal(path):
+    before = path.read_bytes()
+    work(path, Evaluate())
+    assert path.read_bytes() == before
+    last = [e.event for e in journal.read(Places(path).journal) if isinstance(e.event, Evaluated)][-1]
+    assert last.error == read_header(path).document.tasks[0].error
+
+
+def test_dropping_frees_the_newest_and_the_older_stay_sealed(path, data):
+    before = read_header(path).document
+    work(path, add("two", data))
+    work(path, Drop(task="two"))
+    after = read_header(path).document
+    assert [(task.name, task.phase) for task in after.tasks] == [("one", "sealed")]
+    assert after.tasks[0].digest == before.tasks[0].digest
+    assert after.free == before.free
+    assert all(checked.ok for checked in verify(path))
+    assert fail(path, Prune(ratio=0.5)).status == 2
+    work(path, add("three", data))
+
+
+def test_training_on_keeps_the_phase(path):
+    work(path, Train(recipe={"epochs": 1}))
+    document = read_header(path).document
+    assert document.tasks[0].phase == "retrained"
+    assert [step.what for step in document.history][-1] == "train"
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path, data):
+    digests = set()
+    for name in ("a", "b"):
+        path = pack_file(tmp_path / f"{name}.safetensors")
+        work(path, add("one", data))
+        digests.add(read_header(path).document.tasks[0].digest)
+    assert len(digests) == 1
+
+
+def test_a_damaged_file_is_not_trained_on(path, data):
+    header = read_header(path)
+    name = header.document.layers[0].name
+    raw = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(raw[:8], "little") + header.tensors[name].data_offsets[0]
+    at = next(i for i in range(start, len(raw), 4) if any(raw[i : i + 4]))
+    raw[at] ^= 1
+    path.write_bytes(raw)
+    assert "digest" in fail(path, add("two", data)).message
+
+
+def test_a_file_replaced_between_two_jobs_is_read_again(path, data, tmp_path):
+    workspace = Workspace(path)
+    other = pack_file(tmp_path / "other.safetensors")
+    work(other, add("another", data))
+    path.write_bytes(other.read_bytes())
+    events = list(workspace.run(Evaluate()))
+    assert [e.task for e in events if isinstance(e, Evaluated)] == ["another"]
+
+
+def test_missing_data_names_the_path_and_other_data_may_be_given(path, data, tmp_path):
+    moved = tmp_path / "moved.npz"
+    data.rename(moved)
+    assert "data.npz" in fail(path, Evaluate()).message
+    work(path, Evaluate(data=str(moved)))
+
+
+def test_data_with_other_classes_is_refused(path, tmp_path):
+    other = images(tmp_path / "other.npz", classes=4)
+    assert "classes" in fail(path, Evaluate(data=str(other))).message
+
+
+def test_occupancy_is_told_when_it_changes(path, data):
+    entries = work(path, add("two", data))
+    told = [e.event for e in entries if isinstance(e.event, Occupancy)]
+    assert [o.phase for o in told] == ["trained", "trained", "pruned", "retrained"]
+    document = read_header(path).document
+    assert told[-1].layers == {layer.name: list(layer.owned) for layer in document.layers}
+
+
+def test_giving_up_an_interrupted_job_is_said(path, data):
+    stop = run_job.threading.Event()
+    for entry in run_job.run(path, add("two", data), stop):
+        if isinstance(entry.event, TrainStep):
+            stop.set()
+    entries = work(path, Prune(ratio=0.1, yes=True))
+    assert any(isinstance(e.event, Note) and "given up" in e.event.text for e in entries)
+    assert not Places(path).checkpoint.exists()
+
+
+def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupted_job(path, data):
+    for command, told in ((add("two", data), "packnet train"), (Evaluate(), "nothing changed")):
+        stop = run_job.threading.Event()
+        stop.set()
+        finished = list(run_job.run(path, command, stop))[-1].event
+        assert finished.outcome == "stopped"
+        assert told in finished.message
+
+
+def stopped(workspace, command):
+    """Do a command up to its first step, and stop it there."""
+    events = workspace.run(command)
+    while not isinstance(next(events), TrainStep):
+        pass
+    events.close()
+
+
+def test_training_on_that_is_stopped_can_be_gone_on_with(path):
+    workspace = Workspace(path)
+    stopped(workspace, Train(recipe={"epochs": 1}))
+    assert workspace.places.checkpoint.exists()
+    for _ in workspace.run(Train()):
+        pass
+    assert read_header(path).document.history[-1].what == "train"
+    assert not workspace.places.checkpoint.exists()
+
+
+def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
+    workspace = Workspace(path)
+    first = [e.error for e in workspace.run(Evaluate()) if isinstance(e, Evaluated)]
+    stopped(workspace, Train(recipe={"epochs": 1, "lr": 1.0}))
+    again = list(workspace.run(Evaluate()))
+    assert [e.error for e in again if isinstance(e, Evaluated)] == first
+    assert all(e.ok for e in again if isinstance(e, Checked))
+    for _ in workspace.run(add("two", data, yes=True)):
+        pass
+    assert all(checked.ok for checked in verify(path))
+
+
+def everything(path) -> list[bytes]:
+    """All that a file and its network are: the file's bytes, and those in memory."""
+    return [path.read_bytes(), *(file.read_bytes() for file in sorted(path.parent.glob("*.packnet/checkpoint*")))]
+
+
+def test_a_preview_measures_what_pruning_would_and_changes_nothing(path, data):
+    work(path, add("two", data, prune=None))
+    before = everything(path)
+    entries = work(path, Preview(ratios=(0.75, 0.0, 1.0)))
+    seen = {e.event.ratio: e.event for e in entries if isinstance(e.event, Previewed)}
+    assert everything(path) == before
+    assert list(seen) == [0.75, 0.0, 1.0]
+    assert {event.images for event in seen.values()} == {6}  # a tenth of the training images
+    pruned = {}
+    for ratio in seen:
+        path.write_bytes(before[0])
+        entries = work(path, Prune(ratio=ratio, recipe={"retrain_epochs": 0}))
+        pruned[ratio] = next(e.event.after for e in entries if isinstance(e.event, Pruned))
+    assert {ratio: event.error for ratio, event in seen.items()} == pruned
+
+
+def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
+    workspace = Workspace(path)
+    weights = {name: weight.detach().clone() for name, weight in workspace.network.weights.items()}
+    owners = {name: owner.clone() for name, owner in workspace.network.owners.items()}
+    events = workspace.run(Preview(ratios=(0.9, 0.5)))
+    assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
+    assert any(not torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
+    events.close()
+    assert all(torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
+    assert all(torch.equal(owners[n], o) for n, o in workspace.network.owners.items())
+
+
+def test_a_preview_needs_an_open_task_and_leaves_a_stopped_job_alone(tmp_path, path, data):
+    empty = pack_file(tmp_path / "empty.safetensors")
+    assert "there is no task to be pruned yet" in fail(empty, Preview()).message
+    events = Workspace(path).run(add("two", data))
+    while not isinstance(next(events), TrainStep):
+        pass
+    events.close()
+    kept = everything(path)
+    assert len(kept) == 2
+    work(path, Preview(ratios=(0.5,)))
+    assert everything(path) == kept
+
+
+def test_evaluating_checks_the_digest_of_each_task_evaluated_after_its_results(path, data):
+    work(path, add("two", data))
+    entries = work(path, Evaluate(tasks=("two",)))
+    assert [e.event for e in entries if isinstance(e.event, Checked)] == [Checked(task="two", ok=True)]
+    kinds = [type(e.event) for e in entries]
+    assert kinds.index(Evaluated) < kinds.index(Checked)
+
+
+def test_training_checks_the_digest_of_every_task_first(path, data):
+    entries = work(path, add("two", data))
+    kinds = [type(e.event) for e in entries]
+    assert [e.event for e in entries if isinstance(e.event, Checked)] == [Checked(task="one", ok=True)]
+    assert kinds.index(Checked) < kinds.index(TrainStep)
+
+
+def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
+    workspace = Workspace(path)
+    weight = next(iter(workspace.network.weights.values()))
+    weight.data.view(-1)[weight.data.view(-1) != 0] *= 2
+    events = list(workspace.run(Evaluate()))
+    assert Checked(task="one", ok=False) in events
+    assert any(isinstance(e, Note) and e.level == "warning" and "packnet verify" in e.text for e in events)
+
+
+def test_a_warm_workspace_does_not_read_the_same_data_twice_unless_it_changed(path, data, tmp_path):
+    workspace = Workspace(path)
+    list(workspace.run(Evaluate()))
+    first = workspace._loaded
+    kept = {read: loaded for read, (_, loaded) in first.items()}
+    list(workspace.run(Evaluate()))
+    assert {read: loaded for read, (_, loaded) in workspace._loaded.items()} == kept
+    images(data, seed=1)
+    list(workspace.run(Evaluate()))
+    assert all(loaded is not kept[read] for read, (_, loaded) in workspace._loaded.items())

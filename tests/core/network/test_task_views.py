@@ -1,0 +1,91 @@
+"""Earlier tasks kept ready, within a budget of memory."""
+
+import pytest
+import torch
+
+from packnet_core.network.packed import PackedNetwork
+from tests.core.toy import network as toy
+
+TASKS = 4
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = PackedNetwork(toy(), "6")
+    for _ in range(TASKS):
+        add_task(network)
+    return network
+
+
+def add_task(network):
+    index = network.open_task(3)
+    for name, weight in network.weights.items():
+        own = network.owners[name] == index
+        weight.data[own] = torch.randn(int(own.sum()))
+    network.prune(dict.fromkeys(network.weights, 0.5))
+    network.end_phase()
+
+
+def size(network):
+    return sum(weight.nbytes for weight in network.weights.values())
+
+
+def weights_of(network, task):
+    """The memory and the values of what a task sees."""
+    with network.viewing(task):
+        weight = next(iter(network.weights.values())).data
+        return weight.data_ptr(), weight.clone()
+
+
+def test_a_ready_task_is_not_made_again_and_is_the_same(network):
+    plain = weights_of(network, 2)[1]
+    network.ready_bytes = size(network)
+    pointer, values = weights_of(network, 2)
+    spare = [torch.empty_like(values) for _ in range(8)]  # so that the allocator does not give the same memory again
+    again, same = weights_of(network, 2)
+    assert again == pointer
+    assert torch.equal(values, plain)
+    assert torch.equal(same, plain)
+    del spare
+
+
+def test_no_more_is_kept_than_the_budget_and_what_was_not_used_for_longest_goes_first(network):
+    network.ready_bytes = 2 * size(network) + 1
+    for task in (1, 2, 1, 3):
+        weights_of(network, task)
+    assert list(network._views._kept) == [1, 3]
+    network.ready_bytes = size(network) - 1
+    weights_of(network, 1)
+    assert list(network._views._kept) == []
+
+
+def test_what_was_ready_of_a_dropped_task_is_not_shown_for_its_successor(network):
+    """Tasks 3 and 4 are dropped, others take their places, and a fifth seals them."""
+    network.ready_bytes = TASKS * size(network)
+    before = weights_of(network, 3)[1]
+    for _ in range(2):
+        network.drop_newest()
+    for _ in range(2):
+        add_task(network)
+    shown = weights_of(network, 3)[1]
+    assert not torch.equal(shown, before)
+    network.ready_bytes = 0
+    assert torch.equal(shown, weights_of(network, 3)[1])
+
+
+def test_mixed_images_are_answered_alike(network):
+    images, tasks = torch.randn(12, 3, 8, 8), [1, 2, 3, 4] * 3
+    plain = network.answer(images, tasks)
+    network.ready_bytes = 2 * size(network)
+    for _ in range(2):
+        assert all(torch.equal(a, b) for a, b in zip(network.answer(images, tasks), plain, strict=True))
+
+
+def test_what_answering_made_ready_can_be_used_where_gradients_are_wanted(network):
+    network.ready_bytes = TASKS * size(network)
+    images = torch.randn(2, 3, 8, 8, requires_grad=True)
+    network.answer(images.detach(), [1, 1])
+    with network.viewing(1) as model:
+        model(images).sum().backward()
+    assert images.grad is not None

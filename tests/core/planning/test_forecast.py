@@ -1,0 +1,91 @@
+"""How many more tasks fit, against the paper's own arithmetic and against files that are filled for real."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from packnet_core.errors import RequestError
+from packnet_core.packfile.header import read_header
+from packnet_core.planning.forecast import rooms
+from packnet_core.schema.commands import Prune
+from packnet_core.schema.document import MOST_TASKS, Layer
+from tests.core.jobs.test_rules import document, task
+from tests.worlds import QUICK, add, images, pack_file, work
+
+HALF = 67_000_000
+
+
+def with_layers(given, *layers):
+    return replace(given, layers=tuple(layers))
+
+
+def test_the_papers_arithmetic_of_vgg16():
+    """§5.1: of 134 M weights 67 M are free; at 0.75 Task II uses 16.75 M and leaves 50.25 M, Task III about 13 M."""
+    vgg = with_layers(document(task()), Layer(name="all", shape=(2 * HALF,), owned=(HALF,)))
+    *_, total = rooms(vgg, 0.75, least=0.0)
+    assert (total.free, total.owns[0], total.free - total.owns[0]) == (HALF, 16_750_000, 50_250_000)
+    assert total.owns[1] == 12_562_500
+    assert total.free - sum(total.owns[:2]) == pytest.approx(37e6, rel=0.02)
+
+
+def test_tasks_fit_while_they_own_the_least_that_is_asked_for():
+    half = with_layers(document(task()), Layer(name="all", shape=(1000,), owned=(500,)))
+    assert [count / 1000 for count in rooms(half, 0.75)[-1].owns] == [0.125, 0.094, 0.07, 0.053]
+    assert rooms(half, 0.75, least=0.1)[-1].tasks == 1
+    assert rooms(half, 0.75, least=0.094)[-1].tasks == 2
+    assert rooms(half, 0.75, least=0.2)[-1].tasks == 0
+    assert rooms(half, 0.9)[-1].tasks == 1  # a tenth of the half: "5% of the total" (§5.2)
+    odd = [Layer(name=str(n), shape=(n,), owned=(n - n // 2,)) for n in (403, 405, 407, 409, 411)]
+    assert rooms(with_layers(document(task()), *odd), 0.9)[-1].tasks == 1  # rounding does not count against it
+
+
+def test_ratios_at_the_ends():
+    half = with_layers(document(task()), Layer(name="all", shape=(1000,), owned=(500,)))
+    assert rooms(half, 0.0, least=0.0)[-1].owns == (500,)  # which leaves nothing
+    assert rooms(half, 1.0, least=0.0)[-1].owns == ()  # nothing to work with
+    for ratio, least in ((1.5, 0.1), (-0.1, 0.1), (float("nan"), 0.1), (0.5, 2)):
+        with pytest.raises(RequestError, match="a share from 0 to 1"):
+            rooms(half, ratio, least)
+
+
+def test_layers_are_counted_each_by_itself():
+    layers = Layer(name="full", shape=(10, 10), owned=(100,)), Layer(name="half", shape=(100,), owned=(50,))
+    full, half, total = rooms(with_layers(document(task()), *layers), 0.5)
+    assert (full.tasks, half.owns, total.owns) == (0, (25, 13, 6), (25, 13))  # round(12.5) is 12, as law 3 has it
+    assert (total.weights, total.free) == (200, 50)
+
+
+def test_an_open_task_that_is_not_pruned_is_pruned_first():
+    layer = Layer(name="all", shape=(1000,), owned=(200, 800))
+    dense = with_layers(document(task("old", "sealed"), task(phase="trained")), layer)
+    assert rooms(dense, 0.5)[-1].free == 400
+    assert rooms(replace(dense, tasks=(dense.tasks[0], task(phase="pruned"))), 0.5)[-1].free == 0
+
+
+def test_no_more_tasks_than_there_are_owners():
+    full = [task(f"t{index}", "sealed") for index in range(MOST_TASKS - 2)]
+    given = with_layers(document(*full), Layer(name="all", shape=(100_000,), owned=(0,) * len(full)))
+    assert rooms(given, 0.99, least=0.0)[-1].tasks == 2
+    empty = with_layers(document(), Layer(name="all", shape=(100_000,), owned=()))
+    assert rooms(empty, 0.5)[-1].owns[0] == 50_000
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=4), st.floats(0, 1), st.floats(0, 1))
+def test_what_they_own_never_is_more_than_was_free(free, ratio, least):
+    layers = [Layer(name=str(i), shape=(count + 7,), owned=(7,)) for i, count in enumerate(free)]
+    for room in rooms(with_layers(document(task()), *layers), ratio, least):
+        assert sum(room.owns) <= room.free
+        assert all(a >= b > 0 for a, b in zip(room.owns, room.owns[1:], strict=False))
+
+
+def test_a_file_fills_as_foretold(tmp_path):
+    path = pack_file(tmp_path / "net.safetensors")
+    work(path, add("one", images(tmp_path / "one.npz"), prune=None))
+    foretold = rooms(read_header(path).document, 0.6)
+    work(path, Prune(ratio=0.6))
+    for seed in (1, 2):
+        data = images(tmp_path / f"{seed}.npz", seed=seed)
+        work(path, add(f"task {seed}", data, prune=0.6, recipe=replace(QUICK, epochs=1), yes=True))
+    for layer, room in zip(read_header(path).document.layers, foretold, strict=False):
+        assert layer.owned[1:] == room.owns[:2]

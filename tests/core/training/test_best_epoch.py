@@ -1,0 +1,295 @@
+"""Epochs picked on the validation split: which one, that it is put back to the bit, also by a job that was stopped."""
+
+import gc
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from msgspec.structs import replace
+
+from packnet_core.data.loading import load
+from packnet_core.errors import FileError
+from packnet_core.files.safetensors_header import read_safetensors_header
+from packnet_core.jobs import run_job
+from packnet_core.jobs.session import Workspace
+from packnet_core.packfile import storage
+from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Places
+from packnet_core.packfile.verify import verify
+from packnet_core.schema.commands import Prune, Train
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import Epoch, Note, TrainStep
+from packnet_core.training.best_epoch import BestEpoch, Measured
+from packnet_core.training.run import Run
+from tests.core.jobs.test_variants import same, stop_after, used
+from tests.worlds import add, images, pack_file, work
+
+RECIPE = Recipe(lr=0.05, momentum=0, epochs=4, decay_epoch=4, retrain_epochs=4, retrain_lr=0.05, batch_size=16)
+
+LAST = replace(RECIPE, pick="last")
+
+
+def measured(epoch, error=1.0, loss=1.0):
+    return Measured(epoch=epoch, error=error, loss=loss)
+
+
+def test_the_lower_error_wins_then_the_lower_loss_then_the_later_epoch():
+    assert measured(1).better_than(None)
+    assert measured(1, error=1, loss=9).better_than(measured(2, error=2, loss=0))
+    assert measured(1, loss=0.5).better_than(measured(2, loss=0.6))
+    assert measured(2).better_than(measured(1))
+    assert not measured(1).better_than(measured(2))
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_an_epoch_whose_loss_is_no_number_is_the_last_to_be_taken_and_can_be_kept(tmp_path, loss):
+    best = BestEpoch({"a": torch.zeros(2)}, tmp_path / "best.safetensors")
+    best.offer(measured(1, loss=loss), last=False)
+    best.restore(best.found, epochs=3)
+    assert best.put_back(3) == 1
+    best.offer(measured(2, loss=9.0), last=False)
+    best.offer(measured(3, loss=loss), last=True)
+    assert best.put_back(3) == 2
+
+
+@pytest.fixture
+def data(tmp_path):
+    return images(tmp_path / "data.npz", size=16, channels=3)
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """Images whose labels mean nothing, so that validation goes up and down."""
+    path = images(tmp_path / "noise.npz", size=16, channels=3, train=120, seed=3)
+    arrays = dict(np.load(path))
+    arrays["train_labels"] = np.random.default_rng(0).permutation(arrays["train_labels"])
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture
+def path(tmp_path, data):
+    path = pack_file(tmp_path / "net.safetensors", "tests.core.variant_network:build", size=16, channels=3)
+    work(path, add("one", data))
+    return path
+
+
+# -- a run ----------------------------------------------------------------------------------------------------------
+
+
+def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, validation=True, **options) -> Run:
+    """A run whose validation loss and error are the lowest after epoch `good`: from then on its gradient is turned."""
+    if first:
+        path = pack_file(path.with_name("new.safetensors"), "tests.core.variant_network:build", size=16, channels=3)
+    network, document = storage.load(path)
+    network.open_task(3, own=own, only=only, generator=torch.Generator().manual_seed(0))
+    loaded = load(str(data), input=document.input, flip=None, crop=None, limit=None, seed=0, classes=None)
+
+    def objective(pictures, labels):
+        logits = network.model(pictures)
+        return F.cross_entropy(logits, labels) * (1.0 if run.epoch <= good else -2.0), logits
+
+    left = loaded.validation if validation else loaded.validation.sample(0, seed=0)
+    run = Run(network, "x", "train", recipe, loaded.train, left, only, objective=objective, **options)
+    return run
+
+
+def everything(network) -> dict[str, torch.Tensor]:
+    tensors = {**network.weights, **network.rest, **network.heads[-1].state_dict(prefix="head.")}
+    tensors |= {f"own.{name}": tensor for name, tensor in network.own[-1].items()}
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["at a path", "temporary"])
+@pytest.mark.parametrize(
+    "how",
+    [{"first": True}, {}, {"own": ("biases", "norms")}, {"only": frozenset({"conv.weight"})}, {"only": frozenset()}],
+    ids=str,
+)
+def test_a_run_ends_as_it_was_after_its_best_epoch(tmp_path, path, data, how, kept):
+    run = a_run(path, data, keep=tmp_path / "best.safetensors" if kept else None, **how)
+    after = {}
+    for event in run.events():
+        if isinstance(event, Epoch):
+            after[event.epoch] = everything(run.network), (event.validation_error, event.validation_loss)
+        last = event
+    assert min(after, key=lambda epoch: after[epoch][1]) == 2
+    assert run.picked == 2
+    assert isinstance(last, Note)
+    assert "epoch 2 of 4 is taken" in last.text
+    assert not same(after[2][0], after[4][0])
+    assert same(everything(run.network), after[2][0])
+    assert (tmp_path / "best.safetensors").exists() == kept
+    place = run.best.path.parent
+    run = None
+    gc.collect()
+    assert place.exists() == kept  # a temporary file goes with its run
+
+
+def test_other_heads_that_a_run_trains_are_put_back_too(path, data):
+    extra = torch.nn.Parameter(torch.zeros(3))
+    run = a_run(path, data, extra=[extra])
+    cross_entropy = run.objective
+
+    def objective(pictures, labels):
+        loss, logits = cross_entropy(pictures, labels)
+        return loss + extra.sum(), logits
+
+    run.objective = objective
+    then = {e.epoch: extra.detach().clone() for e in run.events() if isinstance(e, Epoch)}
+    assert not torch.equal(then[2], then[4])
+    assert torch.equal(extra, then[2])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"recipe": LAST}, {"validation": False}, {"good": 4}, {"recipe": replace(RECIPE, epochs=1)}],
+    ids=["asked for", "no validation", "the best", "the only one"],
+)
+def test_where_the_last_epoch_counts_it_does(path, data, how):
+    run = a_run(path, data, **how)
+    events = list(run.events())
+    epochs = [event for event in events if isinstance(event, Epoch)]
+    assert run.picked == run.epochs == len(epochs)
+    assert not any(isinstance(event, Note) for event in events)
+
+
+def test_the_only_epoch_and_the_last_one_are_not_written(tmp_path, path, data):
+    keep = tmp_path / "best.safetensors"
+    list(a_run(path, data, recipe=replace(RECIPE, epochs=1), keep=keep).events())
+    assert not keep.exists()
+    run = a_run(path, data, good=4, keep=keep)
+    for event in run.events():
+        if isinstance(event, Epoch) and event.epoch == 3:
+            written = keep.stat().st_mtime_ns
+    assert run.picked == 4
+    assert keep.stat().st_mtime_ns == written
+
+
+def test_without_epochs_nothing_happens(path, data):
+    run = a_run(path, data, recipe=replace(RECIPE, epochs=0))
+    before = everything(run.network)
+    assert list(run.events()) == []
+    assert run.picked == 0
+    assert same(before, everything(run.network))
+
+
+def test_only_what_is_trained_is_kept(tmp_path, path, data):
+    keep = tmp_path / "best.safetensors"
+    list(a_run(path, data, only=frozenset({"conv.weight"}), own=("norms",), keep=keep).events())
+    _, tensors, _ = read_safetensors_header(keep)
+    heads = {"packnet.head.weight", "packnet.head.bias"}
+    norms = {f"bn.{part}" for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+    assert set(tensors) == {"conv.weight", *norms, *heads}
+
+
+def test_a_file_that_holds_another_epoch_is_refused(tmp_path):
+    tensors = {"a": torch.zeros(2)}
+    best = BestEpoch(tensors, tmp_path / "best.safetensors")
+    best.offer(measured(1), last=False)
+    best.restore(measured(2, error=9), epochs=5)
+    assert best.found == measured(1)  # written after that checkpoint
+    with pytest.raises(FileError, match="epoch 3, the best so far, is gone"):
+        best.restore(measured(3, error=0), epochs=5)
+    (tmp_path / "best.safetensors").unlink()
+    best.restore(measured(5), epochs=5)  # the last needs none
+    with pytest.raises(FileError):
+        best.restore(measured(3), epochs=5)
+
+
+# -- a job ----------------------------------------------------------------------------------------------------------
+
+
+def copy(path, name):
+    target = path.with_name(name)
+    target.write_bytes(path.read_bytes())
+    return target
+
+
+def notes(events) -> list[str]:
+    return [e.text for e in events if isinstance(e, Note) and "is taken" in e.text]
+
+
+STEEP = replace(RECIPE, lr=0.2, retrain_lr=0.2, momentum=0.5)
+
+
+def test_a_job_keeps_the_best_epoch_of_each_phase_and_removes_its_file(path, noise):
+    last = copy(path, "last.safetensors")
+    entries = work(path, add("two", noise, recipe=STEEP))
+    taken = notes(entry.event for entry in entries)
+    assert len(taken) == 2  # else this test has to find other noise
+    work(last, add("two", noise, recipe=replace(STEEP, pick="last")))
+    assert not same(used(path, 2), used(last, 2))
+    assert read_header(last).document.tasks[-1].recipe.pick == "last"
+    assert not list(Places(path).folder.glob("epoch-*"))
+
+
+@pytest.mark.parametrize("command", [
+    {"prune": 0.5}, {"prune": 0.5, "steps": 2, "own": ("norms",)}
+], ids=["at once", "in steps"])  # fmt: skip
+def test_a_job_stopped_anywhere_goes_on_to_the_same_best_epochs(path, noise, command):
+    whole = copy(path, "whole.safetensors")
+    order = add("two", noise, recipe=STEEP, **command)
+    entries = work(whole, order)
+    assert len(notes(e.event for e in entries)) >= 2  # else this test has to find other noise
+    one, steps = used(path, 1), sum(isinstance(e.event, (TrainStep, Epoch)) for e in entries)
+    for count in range(3, steps + 1, 7):
+        trial = copy(path, "trial.safetensors")
+        shutil.rmtree(Places(trial).folder, ignore_errors=True)
+        Places(trial).folder.mkdir()
+        stop_after(Workspace(trial).run(order), (TrainStep, Epoch), count)
+        work(trial, Train())
+        assert same(used(whole, 2), used(trial, 2)), count
+        assert same(one, used(trial, 1))
+        assert not list(Places(trial).folder.glob("epoch-*"))
+    assert all(check.ok for check in verify(whole))
+
+
+def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, noise):
+    """As after a power cut: the checkpoint is of the first retraining, and the second has begun since."""
+    whole, folder = copy(path, "whole.safetensors"), Places(path).folder
+    order = add("two", noise, recipe=replace(STEEP, epochs=2, retrain_epochs=4), steps=2)
+    entries = work(whole, order)
+    for old, new in ((11, 13), (20, 34), (40, 60), (40, 69)):  # of 7 an epoch: 2 epochs, then twice 4
+        trial = copy(path, "trial.safetensors")
+        places = Places(trial)
+        shutil.rmtree(places.folder, ignore_errors=True)
+        places.folder.mkdir()
+        workspace = Workspace(trial, checkpoint_seconds=1e9)
+        done, events = 0, workspace.run(order)
+        for event in events:
+            done += isinstance(event, TrainStep)
+            workspace.checkpoint_seconds = -1.0 if done == old else 1e9
+            if done == new:
+                break
+        kept = {file.name: file.read_bytes() for file in places.folder.iterdir()}
+        events.close()  # writes a checkpoint, which a power cut does not
+        for file in places.folder.iterdir():
+            file.unlink()
+        for name, content in kept.items():
+            (places.folder / name).write_bytes(content)
+        work(trial, Train())
+        assert same(used(whole, 2), used(trial, 2)), (old, new)
+    assert folder.exists()
+    assert notes(e.event for e in entries)
+
+
+def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path, noise):
+    order = add("two", noise, recipe=STEEP)
+    stop_after(Workspace(path).run(order), Epoch, 3)
+    (kept,) = Places(path).folder.glob("epoch-*")
+    kept.unlink()
+    finished = list(run_job.run(path, Train()))[-1].event
+    assert finished.outcome == "failed"
+    assert "the best so far, is gone" in finished.message
+    assert "--yes" in finished.message
+    work(path, replace(order, yes=True))
+
+
+def test_an_interrupted_job_that_is_given_up_takes_its_best_epoch_with_it(path, noise):
+    stop_after(Workspace(path).run(add("two", noise, recipe=STEEP)), Epoch, 3)
+    assert list(Places(path).folder.glob("epoch-*"))
+    work(path, Prune(ratio=0.1, recipe={"retrain_epochs": 0}, yes=True))
+    assert not list(Places(path).folder.glob("epoch-*"))

@@ -1,0 +1,63 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packnet_core.network import pruning
+from packnet_core.schema.document import Layer
+from packnet_tui.state.capacity import more_tasks, next_owns, preview, total
+from tests.tui.made_up import owned
+
+ratios = st.one_of(st.floats(0, 1), st.integers(0, 100).map(lambda n: n / 100))
+layers = st.lists(
+    st.tuples(st.integers(1, 5000), st.lists(st.integers(0, 1000), min_size=2, max_size=2)).map(
+        lambda given: Layer(name="x", shape=(given[0] + sum(given[1]),), owned=tuple(given[1]))
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(st.integers(0, 3000), ratios)
+def test_the_preview_is_what_pruning_does(own, ratio):
+    weight = torch.arange(1, own + 6, dtype=torch.float32)
+    owner = torch.tensor([2] * own + [1] * 5, dtype=torch.uint8)
+    freed = pruning.cut(weight, owner, 2, pruning.find_cut(weight, owner, 2, ratio))
+    (cut,) = preview([Layer(name="x", shape=(own + 5,), owned=(5, own))], ratio)
+    assert (cut.freed, cut.kept, cut.sealed) == (freed, own - freed, (5,))
+
+
+def test_halves_are_rounded_as_python_rounds_them():
+    freed = [preview([Layer(name="x", shape=(n,), owned=(n,))], 0.5)[0].freed for n in (1, 3, 5, 7)]
+    assert freed == [0, 2, 2, 4]
+
+
+@given(layers, ratios)
+def test_a_layer_is_whole_after_the_cut_as_before(layers, ratio):
+    for layer, cut in zip(layers, preview(layers, ratio), strict=True):
+        assert sum(cut.sealed) + cut.kept + cut.freed + cut.free == cut.weights == layer.weights
+        assert (cut.name, cut.free) == (layer.name, layer.free)
+
+
+@given(layers, ratios)
+def test_the_total_adds_up(layers, ratio):
+    cuts = preview(layers, ratio)
+    whole = total(cuts)
+    assert whole.weights == sum(layer.weights for layer in layers)
+    assert whole.freed + whole.kept == sum(layer.owned[-1] for layer in layers)
+    assert sum(whole.sealed) + whole.kept + whole.freed + whole.free == whole.weights
+
+
+@given(layers, ratios)
+def test_the_next_task_owns_what_pruning_will_leave_it(layers, ratio):
+    cuts = preview(layers, ratio)
+    assert next_owns(cuts, ratio) == sum(owned(cut.free + cut.freed, [ratio])[0] for cut in cuts)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**6))
+def test_so_many_more_tasks_fit_and_not_one_more(free, like):
+    more = more_tasks(free, like)
+    assert more * like <= free < (more + 1) * like
+
+
+def test_a_task_that_owns_nothing_says_nothing_about_others():
+    assert more_tasks(100, 0) is None

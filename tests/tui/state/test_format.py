@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from packnet_tui.state.format import clock, cut, cut_middle, drift, long, pad, percent, short, two_digits
+
+UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+counts = st.one_of(st.integers(0, 2000), st.integers(0, 10**12), st.sampled_from([9_949, 9_950, 999_499, 999_500]))
+texts = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Mn", "Me", "Mc")), max_size=40)
+names = st.one_of(texts, st.text("日本語ab.", max_size=30))
+
+
+def value(text: str) -> float:
+    return float(text[:-1]) * UNITS[text[-1]] if text[-1] in UNITS else float(text)
+
+
+@given(counts)
+def test_a_short_count_takes_four_cells_at_most(count):
+    assert len(short(count)) <= 4
+    assert abs(value(short(count)) - count) <= count / 3
+
+
+@given(counts)
+def test_a_long_count_has_three_digits_that_count(count):
+    assert len(long(count)) <= 5
+    assert abs(value(long(count)) - count) <= 0.005 * count + 1e-9
+
+
+def test_counts_read_as_a_person_writes_them():
+    assert [short(n) for n in (0, 864, 1728, 73_728, 102_760_448, 1_200_000_000)] == [
+        "0", "864", "2k", "74k", "103M", "1.2G",
+    ]  # fmt: skip
+    assert [long(n) for n in (864, 73_400, 73_400_000, 999_999)] == ["864", "73.4k", "73.4M", "1.00M"]
+
+
+@given(st.integers(1, 10**9), st.data())
+def test_only_nothing_reads_0_percent_and_only_all_reads_100(of, data):
+    count = data.draw(st.one_of(st.integers(0, of), st.sampled_from([0, 1, of - 1, of])))
+    text = percent(count, of)
+    assert (text == "0.0%") == (count == 0)
+    assert (text == "100.0%") == (count == of)
+    assert len(text) <= 6
+
+
+@given(st.floats(-100, 100))
+def test_only_an_error_that_did_not_move_at_all_reads_0(change):
+    assert (drift(change) == "0.00") == (change == 0)
+    assert change == 0 or drift(change)[0] == ("+" if change > 0 else "-")
+    assert change == 0 or float(drift(change)) != 0
+
+
+@given(st.integers(0, 10**6))
+def test_a_clock_tells_the_seconds(seconds):
+    total = 0
+    for part in clock(seconds).split(":"):
+        total = 60 * total + int(part)
+    assert total == seconds
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0.0, "0.00"), (28.4159, "28.42")])
+def test_an_error_has_two_digits(value, shown):
+    assert two_digits(value) == shown
+
+
+@given(names, st.integers(0, 50), st.booleans())
+def test_a_padded_text_is_exactly_as_wide_as_asked(text, width, right):
+    padded = pad(text, width, right)
+    assert cell_len(padded) == width
+    if cell_len(text) <= width:
+        assert padded == (" " * (width - cell_len(text)) + text if right else text + " " * (width - cell_len(text)))
+
+
+@pytest.mark.parametrize("shortened", [cut, cut_middle])
+@given(text=names, width=st.integers(0, 50))
+def test_a_cut_text_fits_and_says_that_it_was_cut(shortened, text, width):
+    made = shortened(text, width)
+    assert cell_len(made) <= width
+    assert made == text if cell_len(text) <= width else width == 0 or "…" in made
+
+
+def test_the_end_of_a_layers_name_is_kept_for_it_tells_layers_apart():
+    assert cut_middle("encoder.layers.11.self_attention.out_proj", 20) == "encoder.l…n.out_proj"

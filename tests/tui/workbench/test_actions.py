@@ -1,0 +1,136 @@
+"""The one list of actions: keys, footer, help and palette come from it, and it says what makes no sense now."""
+
+import pytest
+
+from packnet_core.schema.commands import Add, Evaluate
+from packnet_core.schema.events import JobQueued, JobStarted
+from packnet_tui.state.story import Story
+from packnet_tui.workbench.actions import ACTIONS, GROUPS, bindings, blocked, footer
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.widgets.curves_pane import Curves
+from packnet_tui.workbench.widgets.footer import FIRST_TO_GO
+from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from tests.tui.made_up import SEALED, TINY, document, entries, task
+from tests.tui.still import opened, sealed
+
+OPEN = task("cars", 0.75, 18.36, "retrained")
+DENSE = task("cars", None, 17.1, "trained")
+FULL = task("cars", 0.0, 17.1, "pruned")
+TAKEN_BY_TERMINALS = {"ctrl+s", "ctrl+q", "ctrl+j", "ctrl+m", "ctrl+i", "ctrl+o", "ctrl+a", "ctrl+b", "ctrl+h"}
+
+
+def picture(*tasks, interrupted=None, events=()):
+    story = Story()
+    story.read(entries(events))
+    return story.picture(document(tasks, TINY), interrupted)
+
+
+def action(method):
+    return next(action for action in ACTIONS if action.method == method)
+
+
+def test_each_action_is_a_method_of_the_workbench():
+    for each in ACTIONS:
+        assert callable(getattr(Workbench, f"action_{each.method}", None)), each.name
+        assert each.group in GROUPS
+        assert each.help
+
+
+@pytest.mark.parametrize("pane", [0, 2, 3])
+def test_a_key_does_one_thing(pane):
+    keys = [key for each in ACTIONS if each.pane == pane for key in each.keys]
+    assert len(keys) == len(set(keys)) > 0
+    assert len({each.name for each in ACTIONS}) == len(ACTIONS)
+    assert not TAKEN_BY_TERMINALS & set(keys)
+
+
+def test_the_screen_binds_these_keys_and_no_others():
+    bound = {key: each.name for each in ACTIONS if not each.pane for key in each.keys}
+    assert {key: b.action for b in bindings() for key in b.key.split(",")} == bound
+    assert bindings() == Workbench.BINDINGS
+
+
+@pytest.mark.parametrize("pane", [Tasks, Curves])
+def test_a_pane_binds_its_own_keys_to_what_the_screen_does(pane):
+    bound = {key: f"screen.{each.name}" for each in ACTIONS if each.pane == pane.number for key in each.keys}
+    assert {key: b.action for b in pane.BINDINGS for key in b.key.split(",")} == bound
+
+
+def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
+    assert footer(ACTIONS, False) == [each for each in ACTIONS if each.label]
+    assert footer(ACTIONS, True) == [each for each in footer(ACTIONS, False) if not each.works]
+    assert set(FIRST_TO_GO) <= {each.name for each in footer(ACTIONS, False)}
+
+
+def test_all_that_changes_something_needs_the_engine():
+    assert {each.name for each in ACTIONS if each.works} == {
+        "add", "prune", "train", "evaluate", "evaluate_all", "compare", "stop", "drop",
+    }  # fmt: skip
+
+
+async def test_help_and_palette_name_every_action(tmp_path):
+    async with opened(sealed(tmp_path / "model.safetensors"), size=(120, 60)) as desk:
+        palette = [command.title for command in desk.app.get_system_commands(desk.app.screen)]
+        assert palette == [a.help for a in ACTIONS if a.group != "move" and a.name != "palette"]
+        await desk.press("question_mark")
+        for each in ACTIONS:
+            assert not each.keys or each.help in desk.text(), each.name
+
+
+@pytest.mark.parametrize(
+    ("method", "shown", "says"),
+    [
+        ("add", picture(*SEALED, DENSE), "prune cars first (p)"),
+        ("add", picture(*SEALED, FULL), "no weight is free; prune the open task to free some (p)"),
+        ("add", picture(task("all", 0.0, 1.0, "sealed")), "no weight is free"),
+        ("prune", picture(), "there is no task yet; a adds one"),
+        ("prune", picture(*SEALED), "cubs is sealed, and no task is open; a adds one"),
+        ("prune", picture(OPEN, events=[JobQueued(command=Evaluate())]), "wait until eval is done, or stop it with x"),
+        ("train", picture(), "there is no task yet; a adds one"),
+        ("train", picture(*SEALED), "cubs is sealed"),
+        ("train", picture(OPEN, events=[JobStarted(command=Evaluate(), pid=1, device="cpu")]), "eval is not done yet"),
+        ("evaluate", picture(), "there is no task yet; a adds one"),
+        ("evaluate_all", picture(), "there is no task yet; a adds one"),
+        ("compare", picture(), "there is nothing to compare yet"),
+        ("compare", picture(OPEN), "the first task is what the others begin with; a adds one"),
+        ("stop", picture(OPEN), "no job runs"),
+        ("drop", picture(), "there is no task yet"),
+        ("drop", picture(OPEN), "the first task stays"),
+        ("drop", picture(*SEALED, events=[JobQueued(command=Evaluate())]), "wait until eval is done"),
+    ],
+)
+def test_what_makes_no_sense_now_is_said_with_what_to_do(method, shown, says):
+    assert says in blocked(action(method), shown)
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [
+        ("add", picture()),
+        ("add", picture(*SEALED)),
+        ("add", picture(OPEN)),
+        ("add", picture(*SEALED, DENSE, events=[JobQueued(command=Evaluate())])),
+        ("prune", picture(DENSE)),
+        ("prune", picture(OPEN)),
+        ("train", picture(DENSE)),
+        ("train", picture(interrupted=Add(task="cars", data="/data/cars"))),
+        ("evaluate", picture(*SEALED)),
+        ("evaluate_all", picture(*SEALED)),
+        ("compare", picture(*SEALED)),
+        ("stop", picture(events=[JobQueued(command=Evaluate())])),
+        ("drop", picture(*SEALED)),
+    ],
+)
+def test_what_makes_sense_is_not_in_the_way(method, shown):
+    assert blocked(action(method), shown) is None
+
+
+def test_a_screen_that_only_watches_refuses_all_work_and_nothing_else():
+    for each in ACTIONS:
+        assert (blocked(each, picture(*SEALED), readonly=True) is not None) == each.works
+
+
+def test_the_footer_shows_the_key_that_does_it():
+    assert [each.keys[0] for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1] == [
+        each.shown for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1
+    ]

@@ -1,0 +1,253 @@
+"""A task compared with other ways of adding it: folded from the journal, asked for by a key, shown beside its error."""
+
+from typing import get_args
+
+import pytest
+
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Add, Baseline, Compare, Drop, Evaluate, Preview
+from packnet_core.schema.document import Error
+from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
+from packnet_tui.state.baseline_words import ORDER, wrapped
+from packnet_tui.state.format import gap_closed
+from packnet_tui.state.runs import fold, of_task
+from packnet_tui.state.story import Story
+from packnet_tui.workbench.screens.baseline_choice import WAYS, Comparison
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.screens.runs_screen import RunsScreen
+from packnet_tui.workbench.widgets.status_line import work_in_words
+from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from tests.tui.made_up import NOON, SEALED, TINY, append, at_rest, document, entries, evaluated, task, training
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened, sealed
+
+CARS = document((*SEALED, task("cars", 0.75, 18.36, "retrained")), TINY)
+ADD = Add(task="cars", data="/data/cars", prune=0.75)
+INDIVIDUAL = Compare(baseline="individual", tasks=("cars",))
+DONE = JobFinished(outcome="done", message="done", seconds=1, status=0)
+
+
+def started(command):
+    return JobStarted(command=command, pid=7, device="cpu")
+
+
+def compared(name, baseline, error, after=None):
+    return Compared(task=name, baseline=baseline, error=Error(top1=error, top5=None, images=5794), after=after)
+
+
+BOTH = [started(INDIVIDUAL), compared("cars", "individual", 14.3), compared("cars", "classifier", 34.4), DONE]
+RUNS = [
+    started(INDIVIDUAL),
+    PhaseStarted(phase="compare", task="cars", epochs=0, images=1600),
+    Progress(task="cars", done=400, images=1600),
+]
+
+
+def told(*events, shown=CARS):
+    story = Story()
+    story.read(entries(events))
+    return story.picture(shown)
+
+
+def measured(path):
+    """A file at rest whose third task was compared."""
+    at_rest(path)
+    append(path, entries([*BOTH, compared("cubs", "lwf", 40.4, "cars")], job=5, at=NOON + 700))
+    return path
+
+
+# -- what the journal tells ------------------------------------------------------------------------------------------
+
+
+def test_the_newest_error_by_each_baseline_stands_beside_the_tasks():
+    picture = told(*BOTH, compared("cubs", "lwf", 30.0, "cubs"), compared("cubs", "lwf", 40.4, "cars"))
+    assert [dict(row.compared) for row in picture.tasks] == [
+        {},
+        {"lwf": 40.4},
+        {"individual": 14.3, "classifier": 34.4},
+    ]
+    assert picture.tasks[2].closed == pytest.approx(100 * (34.4 - 18.36) / (34.4 - 14.3))
+    assert [row.now for row in picture.tasks] == [None] * 3  # an error of a copy proves no drift
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [started(Drop(task="cars")), DONE],
+        [started(ADD), PhaseStarted(phase="train", task="cars", epochs=9, images=54)],
+    ],
+    ids=["dropped", "added anew"],
+)
+def test_a_namesakes_comparisons_are_forgotten(later):
+    assert told(*BOTH).tasks[-1].compared
+    assert not told(*BOTH, *later).tasks[-1].compared
+
+
+def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
+    before = [started(Preview()), Previewed(task="cars", ratio=0.5, error=20.0, images=100), DONE]
+    picture = told(*before, *RUNS)
+    job = picture.job
+    assert (job.phase, job.task, job.done, job.images) == ("compare", "cars", 400, 1600)
+    assert picture.tasks[2].working == "compare"
+    assert (picture.curve, picture.curves) == (None, {})
+    assert picture.previews == ((0.5, 20.0),)
+    assert work_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
+
+
+def test_training_goes_on_with_its_own_curve_after_a_comparison():
+    first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), DONE]
+    assert told(*first, *RUNS, DONE).curve == told(*first).curve
+
+
+def test_the_log_has_a_line_of_it():
+    texts = [line.text for line in told(*RUNS, compared("cars", "individual", 14.3), DONE).log]
+    assert texts[1] == "individual cars  error 14.30 %"
+    assert told(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
+
+
+def test_it_is_one_of_the_tasks_runs_with_the_error_it_found():
+    (run,) = fold(entries([*RUNS, compared("cars", "individual", 14.3), DONE]))
+    assert (run.tasks, run.error("cars"), run.curve) == (("cars",), 14.3, None)
+    together = [
+        started(Compare(baseline="joint")),
+        PhaseStarted(phase="compare", task="all", epochs=0, images=9),
+        compared("cubs", "joint", 20.0),
+    ]
+    runs = fold(entries(together))
+    assert [len(of_task(runs, name)) for name in ("all", "cubs", "cars")] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("own", "classifier", "individual", "closed"),
+    [(18.0, 34.0, 14.0, 80.0), (12.0, 34.0, 14.0, 110.0), (40.0, 34.0, 14.0, -30.0), (14.0, 14.0, 14.0, None),
+     (18.0, 34.0, None, None), (None, 34.0, 14.0, None), (18.0, 14.0, 34.0, None)],
+)  # fmt: skip
+def test_how_much_of_the_gap_is_closed(own, classifier, individual, closed):
+    assert gap_closed(own, classifier, individual) == (closed if closed is None else pytest.approx(closed))
+
+
+def test_parts_are_never_torn():
+    assert wrapped(["one two", "three", "four"], 15) == ["one two · three", "four"]
+    assert wrapped([], 15) == []
+
+
+def test_every_baseline_can_be_asked_for_and_shown():
+    assert set(WAYS) == set(ORDER) == set(get_args(Baseline))
+
+
+# -- the key ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "baseline"), [(["enter"], "individual"), (["j", "enter"], "classifier"), (["down", "j", "b"], "lwf")]
+)
+async def test_b_asks_which_and_has_it_done(tmp_path, keys, baseline):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("2", "k", "b")
+        await desk.sees(Comparison)
+        assert "not changed" in desk.text()
+        await desk.press(*keys)
+        await desk.sees(Workbench)
+        assert desk.asked == [Compare(baseline=baseline, tasks=("cubs",))]
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=str)
+async def test_it_says_what_each_is_in_a_line_and_how_long_adding_the_task_took(tmp_path, size):
+    async with opened(at_rest(tmp_path / "model.safetensors"), size) as desk:
+        await desk.press("b")
+        await desk.sees(Comparison)
+        lines = desk.text().splitlines()
+        for name, what in WAYS.items():
+            assert any(f"{name:12}{what} " in line for line in lines), name
+        assert "Adding it took 6 min 30 s." in desk.text()
+        await desk.press("escape")
+        await desk.sees(Workbench)
+        assert desk.asked == []
+
+
+async def test_the_first_task_is_what_the_others_begin_with(tmp_path):
+    async with opened(sealed(tmp_path / "model.safetensors")) as desk:
+        await desk.press("2", "g", "b")
+        assert desk.app.said == ["imagenet is what the others begin with; choose one that was added (2, then j)"]
+        assert isinstance(desk.app.screen, Workbench)
+        assert desk.asked == []
+
+
+async def test_it_is_typed_as_in_the_shell(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("colon")
+        await desk.write("baseline classifier cubs cars")
+        await desk.press("enter")
+        await desk.until(lambda: desk.asked)
+        assert desk.asked == [Compare(baseline="classifier", tasks=("cubs", "cars"))]
+
+
+async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path):
+    path = at_rest(tmp_path / "model.safetensors")
+    append(path, entries(RUNS, job=5, at=NOON + 700))
+    with Places(path).locked():
+        async with opened(path) as desk:
+            assert "COMPARE cars  individual 25.0%" in desk.text()
+            await desk.press("x")
+            await desk.sees(Ask)
+            assert "Stop baseline individual cars?" in desk.text()
+            assert "t goes on" not in desk.text()
+
+
+# -- where it is shown -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "lines"),
+    [
+        (WIDE, ["individual 14.30 · classifier 34.40 · closes 80 %"]),
+        (SMALL, ["individual 14.30", "classifier 34.40", "closes 80 %"]),
+        ((190, 40), ["34.40      14.30   80 %"]),
+    ],
+    ids=str,
+)
+async def test_it_stands_below_the_tasks_or_in_columns_of_its_own(tmp_path, size, lines):
+    async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
+        pane = desk.bench.query_one(Tasks)
+        await desk.until(lambda: all(line in desk.text(pane) for line in lines), lines)
+        for name in ("imagenet", "cubs", "cars", "free"):  # nothing gives way for it
+            assert name in desk.text(pane)
+        height = pane.size.height
+        await desk.press("2", "k")
+        await desk.until(lambda: "lwf 40.40" in desk.text(pane))
+        await desk.press("k")
+        assert "lwf" not in desk.text(pane)
+        assert pane.size.height == height
+
+
+async def test_tasks_come_before_what_they_are_compared_with(tmp_path):
+    async with opened(measured(tmp_path / "model.safetensors"), TOO_SMALL) as desk:
+        text = desk.text(desk.bench.query_one(Tasks))
+        assert all(name in text for name in ("imagenet", "cubs", "cars", "free"))
+        assert "closes" not in text
+
+
+async def test_columns_come_where_the_pane_is_zoomed(tmp_path):
+    async with opened(measured(tmp_path / "model.safetensors")) as desk:
+        await desk.press("2", "z")
+        await desk.until(lambda: "classifier individual closes" in desk.text())
+        (row,) = [line for line in desk.text().splitlines() if "3 cars" in line]
+        assert row.split()[-4:-1] == ["34.40", "14.30", "80"]
+
+
+async def test_what_was_never_compared_looks_as_ever(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors"), (190, 40)) as desk:
+        assert "closes" not in desk.text()
+        append(desk.app.path, entries([started(Evaluate()), evaluated("cars", 18.36), DONE], job=5, at=NOON + 700))
+        append(desk.app.path, entries(BOTH, job=6, at=NOON + 800))
+        await desk.until(lambda: "closes" in desk.text())
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=str)
+async def test_the_runs_of_a_task_name_all_of_them(tmp_path, size):
+    async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
+        await desk.press("2", "enter")
+        await desk.sees(RunsScreen)
+        await desk.until(lambda: "cars 18.36 · individual 14.30 · classifier 34.40 · closes 80 %" in desk.text())
+        assert "baseline individual cars" in desk.text()
+        assert "add cars --prune 0.75" in desk.text()

@@ -1,0 +1,273 @@
+"""Pane 3: charts as values, whose curve is shown, and the keys that change how."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual import events
+
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Add, Evaluate
+from packnet_core.schema.events import JobFinished, JobStarted, PhaseStarted
+from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart, Scale, error_chart, label, loss_chart, nice, x_ticks
+from packnet_tui.state.series import Curve, Sample
+from packnet_tui.workbench.widgets.curves_pane import Curves, CurveView
+from packnet_tui.workbench.widgets.plot import Plot
+from tests.tui.made_up import NOON, SEALED, append, at_rest, document, entries, running, task, training, write
+from tests.tui.still import SMALL, WIDE, Desk, opened
+
+positive = st.floats(1e-6, 1e6)
+curves = st.builds(
+    lambda loss, validation, end: Curve(
+        task="cars",
+        loss=tuple(Sample(end * i / len(loss), min(pair), max(pair)) for i, pair in enumerate(loss)),
+        validation_loss=tuple((end * i / len(validation), value) for i, value in enumerate(validation)),
+        validation_error=tuple((end * i / len(validation), min(value, 100.0)) for i, value in enumerate(validation)),
+        pruned=((end / 2, 0.75),),
+        before=(end / 2, 20.0),
+        end=end,
+    ),
+    st.lists(st.tuples(positive, positive), max_size=80),
+    st.lists(positive, max_size=80),
+    st.integers(1, 500).map(float),
+)
+sizes = {"columns": st.integers(12, 120), "rows": st.integers(2, 30)}
+
+
+def dots(chart: Chart) -> list[tuple[int, int]]:
+    return [*chart.points, *chart.level, *(dot for line, _ in chart.lines for dot in line)]
+
+
+@given(curve=curves, **sizes, log=st.booleans(), smooth=st.booleans())
+def test_all_of_a_chart_is_inside_it(curve, columns, rows, log, smooth):
+    for chart in (loss_chart(curve, columns, rows, "", log, smooth), error_chart(curve, columns, rows, "")):
+        assert all(0 <= x < ACROSS * columns and 0 <= y < DOWN * rows for x, y in dots(chart))
+        assert all(0 <= tick <= ACROSS * columns for tick, _ in chart.x_ticks)
+        assert all(0 <= tick <= DOWN * rows and len(text) <= LABEL for tick, text in chart.y_ticks)
+        assert sum(len(text) for text, _ in chart.legend) <= columns
+        places = sorted(tick for tick, _ in chart.y_ticks)
+        assert (places[0], places[-1]) == (0, DOWN * rows)
+
+
+@given(st.floats(1, 1e5).map(round).map(float), st.integers(12, 200))
+def test_labels_of_epochs_do_not_touch(end, columns):
+    ticks = x_ticks(end, columns)
+    assert ticks[0] == (0, "0")
+    assert ticks[-1][1].split()[0] == f"{end:g}"
+    right = columns - len(ticks[-1][1])
+    ends = [(tick / ACROSS - len(text) / 2, tick / ACROSS + len(text) / 2) for tick, text in ticks[:-1]]
+    assert all(a[1] < b[0] for a, b in pairwise([*ends, (right, columns)]) if a[0] >= 0)
+
+
+@given(positive)
+def test_the_top_of_an_axis_is_round_and_not_far_above(value):
+    assert value * (1 - 1e-9) <= nice(value) <= 2 * value
+    assert len(label(nice(value))) <= LABEL
+
+
+@pytest.mark.parametrize("value", [0.001, 0.3, 3, 6, 100, 1e5])
+def test_a_round_number_is_its_own_top(value):
+    assert nice(value) == pytest.approx(value)
+
+
+@given(st.lists(positive, min_size=2, max_size=2, unique=True).map(sorted), st.integers(2, 30), st.booleans())
+def test_what_is_higher_is_drawn_no_lower(values, rows, log):
+    scale = Scale(1e-7, 1e7, log)
+    low, high = (scale.dot(value, rows) for value in values)
+    assert 0 <= low <= high < DOWN * rows
+
+
+def test_on_a_log_scale_decades_are_equally_high():
+    line = tuple(Sample(i, 10.0**-i, 10.0**-i) for i in range(4))
+    chart = loss_chart(Curve(task="cars", loss=line, end=4.0), 40, 9, "", log=True)
+    assert [text for _, text in sorted(chart.y_ticks)] == ["0.001", "0.01", "0.1", "1"]
+    assert [tick for tick, _ in sorted(chart.y_ticks)] == pytest.approx([0, 12, 24, 36])
+
+
+def test_a_loss_of_nothing_has_no_logarithm_and_is_drawn_all_the_same():
+    chart = loss_chart(Curve(task="cars", loss=(Sample(0, 0, 0), Sample(1, 0, 0))), 40, 9, "", log=True)
+    assert {y for _, y in chart.lines[0][0]} == {0}
+
+
+def test_the_error_before_pruning_is_a_level_from_there_on():
+    curve = Curve(task="cars", validation_error=((1.0, 40.0), (2.0, 20.0)), before=(2.0, 20.0), end=4.0)
+    chart = error_chart(curve, 40, 9, "green")
+    assert {y for _, y in chart.level} == {18}
+    assert (chart.level[0][0], chart.level[-1][0]) == (42, 78)
+    assert chart.points == ((20, 35), (40, 18))
+
+
+@pytest.mark.parametrize(("columns", "words"), [(60, "before pruning 17.50"), (40, "before 17.50"), (12, "error %")])
+def test_a_legend_gives_way_word_by_word(columns, words):
+    curve = Curve(task="cars", validation_error=((1.0, 18.0),), before=(1.0, 17.5), end=4.0)
+    assert "".join(text for text, _ in error_chart(curve, columns, 9, "").legend).endswith(words)
+
+
+def test_more_points_than_columns_become_a_line():
+    many = Curve(task="cars", validation_loss=tuple((i / 10, 1.0) for i in range(100)), end=10.0)
+    chart = loss_chart(many, 40, 9, "")
+    assert (chart.points, len(chart.lines)) == ((), 2)
+
+
+# -- whose curve it is ------------------------------------------------------------------------------------------------
+
+
+def pane(desk: Desk) -> str:
+    return desk.text(desk.bench.query_one(Curves))
+
+
+def title(desk: Desk) -> str:
+    return str(desk.bench.query_one(Curves).border_title)
+
+
+def plots(desk: Desk) -> list[Plot]:
+    return [plot for plot in desk.bench.query_one(CurveView).plots if plot.region]
+
+
+def two_trained(path):
+    """Both tasks were trained, the second one is open; nothing runs."""
+    write(path, document((SEALED[0], task("cubs", 0.75, 22.1, "retrained"))))
+    for job, (name, best) in enumerate((("imagenet", 28.0), ("cubs", 22.0)), 1):
+        add = Add(task=name, data=f"/data/{name}")
+        begun = JobStarted(command=add, pid=1, device="cpu")
+        end = JobFinished(outcome="done", message=f"add {name}: done", seconds=60.0, status=0)
+        append(path, entries([begun, *training(name, 10, 10, 96.0, best), end], job=job, at=NOON + 1000 * job))
+    return path
+
+
+async def test_at_rest_the_selected_tasks_curve_is_shown(tmp_path):
+    async with opened(two_trained(tmp_path / "model.safetensors")) as desk:
+        assert title(desk) == "3 Curves  cubs"
+        await desk.press("2", "k")
+        assert title(desk) == "3 Curves  imagenet"
+        assert "validation 28.00" in pane(desk)
+        await desk.press("j")
+        assert "validation 22.00" in pane(desk)
+
+
+async def test_a_task_that_was_not_trained_here_says_so(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        assert len(plots(desk)) == 2
+        await desk.press("2", "k")
+        assert "the journal tells of no training of cubs" in pane(desk)
+        assert plots(desk) == []
+        await desk.press("j")
+        assert len(plots(desk)) == 2
+
+
+async def test_the_task_in_training_is_followed_until_one_says_otherwise(tmp_path):
+    path = two_trained(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            begun = JobStarted(command=Add(task="cars", data="/data/cars"), pid=1, device="cpu")
+            append(path, entries([begun, *training("cars", 10, 2, 96.0, 17.5)], job=3, at=NOON + 9000))
+            await desk.until(lambda: title(desk) == "3 Curves  cars", "the curve of cars")
+            await desk.press("2", "g")
+            assert title(desk) == "3 Curves  cars"
+            await desk.press("3", "f")
+            assert title(desk) == "3 Curves  imagenet no follow"
+            await desk.press("f")
+            assert title(desk) == "3 Curves  cars"
+
+
+async def test_while_something_else_is_done_the_selected_task_stays(tmp_path):
+    path = two_trained(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press("2", "k")
+            phase = PhaseStarted(phase="eval", task="cubs", epochs=0, images=5794)
+            append(path, entries([JobStarted(command=Evaluate(), pid=1, device="cpu"), phase], job=3, at=NOON + 9000))
+            await desk.until(lambda: desk.app.picture.job, "the job")
+            assert title(desk) == "3 Curves  imagenet"
+
+
+# -- keys -------------------------------------------------------------------------------------------------------------
+
+
+async def test_l_and_s_change_how_the_loss_looks_and_say_so_in_the_title(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("3")
+        plain = pane(desk)
+        await desk.press("l")
+        assert title(desk) == "3 Curves  cars log"
+        logarithmic = pane(desk)
+        await desk.press("s")
+        assert title(desk) == "3 Curves  cars log smooth"
+        smooth = pane(desk)
+        assert len({plain, logarithmic, smooth}) == 3
+        await desk.press("l", "s")
+        assert pane(desk) == plain
+
+
+@pytest.mark.parametrize("keys", [["l", "s", "f"], ["2", "s", "f"]], ids=str)
+async def test_elsewhere_these_keys_are_not_the_curves(tmp_path, keys):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press(*keys)
+        assert title(desk) == "3 Curves  cars"
+
+
+@pytest.mark.parametrize(("key", "lands"), [("h", 1), ("left", 1), ("right", 3), ("tab", 4), ("2", 2), ("j", 3)])
+async def test_the_plots_take_no_key_away(tmp_path, key, lands):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("3", key)
+        assert desk.bench.focused.number == lands
+
+
+async def test_the_mouse_wheel_leaves_the_plots_alone_and_a_click_goes_to_the_pane(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        before = pane(desk)
+        plot = plots(desk)[0]
+        x, y = plot.region.center
+        wheel = {"x": 5, "y": 3, "delta_x": 0, "delta_y": 1, "button": 0, "screen_x": int(x), "screen_y": int(y)}
+        keys = {"shift": False, "meta": False, "ctrl": False}
+        for kind in (events.MouseScrollDown, events.MouseScrollUp, events.MouseScrollDown):
+            plot.query_one("#plot").post_message(kind(plot, **wheel, **keys))
+            await desk.pilot.pause()
+        assert pane(desk) == before
+        await desk.pilot.click(plot)
+        assert desk.bench.focused.number == 3
+
+
+# -- the room there is ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "charts"), [(WIDE, 2), (SMALL, 1), ((80, 20), 0)], ids=str)
+async def test_as_many_charts_as_there_is_room_for(tmp_path, size, charts):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path, size) as desk:
+            assert len(plots(desk)) == charts
+            if charts:
+                assert "pruned 0.75" in pane(desk)
+                assert "15 epochs" in pane(desk)
+
+
+async def test_a_resize_draws_it_anew(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        wide = pane(desk)
+        for size, charts in ((SMALL, 1), ((150, 50), 2), (WIDE, 2)):
+            await desk.pilot.resize_terminal(*size)
+            await desk.until(lambda charts=charts: len(plots(desk)) == charts, f"{charts} charts")
+            await desk.until(lambda: all(p.room == (p.chart.columns, p.chart.rows) for p in plots(desk)))
+            await desk.pilot.pause()
+            assert "15 epochs" in pane(desk)
+        await desk.until(lambda: pane(desk) == wide, "the picture of before")
+
+
+async def test_nothing_is_imported_where_nothing_is_drawn(tmp_path):
+    async with opened(write(tmp_path / "model.safetensors", document(()))) as desk:
+        assert "nothing was trained yet" in pane(desk)
+        assert desk.bench.query_one(CurveView).plots == []
+
+
+async def test_what_came_too_soon_after_a_picture_is_drawn_a_moment_later(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    last = list(training("cars", 5, 5, 61.0, 17.8, retrain=True, before=17.5))
+    with Places(path).locked():
+        async with opened(path) as desk:
+            for event in last[44:]:
+                append(path, entries([event], job=3, at=NOON + 1000))
+                await desk.pilot.pause()
+            await desk.until(lambda: "validation 18.33" in pane(desk), "the last epoch")
+            assert title(desk) == "3 Curves  cars"

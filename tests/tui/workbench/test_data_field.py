@@ -1,0 +1,193 @@
+"""The data field of the add form: what is proposed, what is seen while one types, what Enter makes of it."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from textual import events
+
+from packnet_core.schema.commands import Add
+from packnet_tui.workbench.screens.add_form import AddForm
+from packnet_tui.workbench.screens.data_preview import in_words, look_at
+from packnet_tui.workbench.screens.debounce import Newest
+from packnet_tui.workbench.screens.main_screen import Workbench
+from tests.tui.still import Desk, opened, sealed
+from tests.worlds import images
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return sealed(tmp_path / "model.safetensors")
+
+
+def folder(root, grey=False):
+    for part, count in (("train", 3), ("test", 1)):
+        for name in ("finch", "wren"):
+            (root / part / name).mkdir(parents=True)
+            for index in range(count):
+                Image.new("L" if grey else "RGB", (9, 6)).save(root / part / name / f"{index}.png")
+    return root
+
+
+def below(desk: Desk) -> str:
+    """What stands below the data, in one line."""
+    return " ".join(desk.text(desk.app.screen.query_one("#data-below")).split())
+
+
+async def at_data(desk: Desk) -> AddForm:
+    """The form, named, the cursor in its data field."""
+    await desk.press("a")
+    form = await desk.sees(AddForm)
+    await desk.fill(task="birds")
+    await desk.press("tab")
+    return form
+
+
+@pytest.mark.parametrize("key", ["right", "end", "ctrl+e"])
+async def test_what_is_proposed_is_taken_by_a_key(path, tmp_path, key):
+    folder(tmp_path / "birds")
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.write("bi")
+        await desk.until(lambda: "birds/" in desk.text(form.entry("data")), "the proposal")
+        await desk.press(key)
+        assert form.entry("data").value == "birds/"
+        await desk.press("tab")
+        await desk.until(lambda: form.focused.id == "epochs")
+        assert form.entry("data").value == "birds/"
+
+
+async def test_data_is_seen_as_it_is_typed(path, tmp_path):
+    images(tmp_path / "birds.npz", classes=12, train=100, test=24, size=8, channels=3)
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        assert "a folder with train/CLASS/" in below(desk)
+        await desk.write("bir")
+        await desk.until(lambda: "no such file yet; there is birds.npz" in below(desk))
+        await desk.write("ds.npz")
+        await desk.until(lambda: "12 classes: class 0, class 1, class 2 and 9 more" in below(desk))
+        assert "train 8 to 9 a class, 100 images; test 2, 24 images 8×8 colour, flips on" in below(desk)
+        assert form.entry("flip").placeholder == "by the data: on"
+
+
+async def test_named_data_is_seen_without_being_downloaded(path):
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.write("torchvision:MN")
+        await desk.until(lambda: "no such data yet; there is MNIST" in below(desk))
+        await desk.write("IST")
+        await desk.until(lambda: "28×28 grey, flips off its classes are known once it is downloaded" in below(desk))
+        await desk.fill(data="torchvision:mnist")
+        await desk.until(lambda: "did you mean torchvision:MNIST?" in below(desk))
+        assert form.entry("flip").placeholder == "by the data"
+
+
+async def test_enter_makes_an_alarm_of_what_is_missing(path):
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.write("nowhere.npz")
+        await desk.press("shift+tab", "enter")
+        await desk.until(desk.error)
+        assert desk.error().startswith("data: there is no ")
+        await desk.until(lambda: form.focused.id == "data")
+        assert (form.values()["task"], form.values()["data"], desk.asked) == ("birds", "nowhere.npz", [])
+
+
+async def test_channels_that_do_not_fit_are_said_and_refused(path, tmp_path):
+    images(tmp_path / "four.npz", channels=4)
+    async with opened(path) as desk:
+        await at_data(desk)
+        await desk.write("four.npz")
+        await desk.until(lambda: "its images have 4 channels; the network takes 3, or grey ones" in below(desk))
+        await desk.press("enter")
+        assert desk.error() == "data: its images have 4 channels; the network takes 3, or grey ones"
+        assert desk.asked == []
+
+
+async def test_a_limit_below_one_image_a_class_is_refused(path, tmp_path):
+    images(tmp_path / "birds.npz", classes=3)
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.fill(data="birds.npz", limit="2")
+        await desk.press("enter")
+        await desk.until(desk.error)
+        assert desk.error() == "limit: 2 is less than one training image for each of 3 classes"
+        await desk.until(lambda: form.focused.id == "limit")
+
+
+@pytest.mark.parametrize("pasted", ["'{}'\n", '"{}"', "\n {}\r\n"])
+async def test_a_pasted_path_is_cleaned(path, tmp_path, pasted):
+    data = images(tmp_path / "red birds.npz")
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        form.entry("data").post_message(events.Paste(pasted.format(data)))
+        await desk.until(lambda: "3 classes" in below(desk))
+        assert form.entry("data").value == str(data)
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Add(task="birds", data=str(data), prune=0.75)]
+
+
+async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # whoever opens it waits for somebody to write
+    hung = threading.Event()
+
+    def look(text):
+        if text.startswith("pipe"):
+            hung.set()
+            open(tmp_path / "pipe", "rb").close()
+        return look_at(text)
+
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        form._looks = Newest(look, 0)
+        await desk.write("pipe")
+        await desk.until(hung.is_set)
+        await desk.press("enter")
+        assert "looking at the data" in below(desk)
+        await desk.fill(data="torchvision:MNIST")
+        await desk.until(lambda: "28×28 grey" in below(desk))
+        await desk.fill(data="pipe")
+        await desk.press("enter")
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Add(task="birds", data=str(tmp_path / "pipe"), prune=0.75)]
+    with open(tmp_path / "pipe", "wb"):  # let those that wait go
+        pass
+
+
+@pytest.mark.parametrize(
+    ("grey", "channels", "problem"),
+    [
+        (True, 1, ""),
+        (True, 3, ""),
+        (False, 3, ""),
+        (False, 1, "its images have 3 channels; the network takes grey ones alone"),
+    ],
+)
+def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
+    said, words = in_words(look_at(str(folder(tmp_path / "birds", grey))), channels)
+    assert said == problem
+    assert words.startswith("2 classes: finch, wren\ntrain 3 a class, 6 images; test 1, 2 images\n9×6 ")
+
+
+def test_folders_on_the_way_to_data_are_no_alarm(tmp_path):
+    folder(tmp_path / "data" / "birds")
+    assert in_words(look_at(f"{tmp_path}/data"), 3)[0] == ""
+    assert in_words(look_at(f"{tmp_path}/data/"), 3)[1] == "a folder without a folder train in it; there is birds/"
+    (tmp_path / "data" / "train").mkdir()
+    assert in_words(look_at(f"{tmp_path}/data"), 3)[0].endswith("put the images to measure errors with in test/CLASS/")
+
+
+@pytest.mark.parametrize("strange", ["~nobody/x", "a" * 5000, "a\0b", "\ud800", "/root/../dev/null", "sklearn:x"])
+def test_nothing_that_is_typed_takes_the_screen_down(strange):
+    problem, words = in_words(look_at(strange), 3)
+    assert problem or words
+
+
+def test_a_strange_file_is_a_problem_and_no_more(tmp_path):
+    np.savez(tmp_path / "a.npz", train_images=np.array([object()], dtype=object))
+    assert "has no train_labels" in in_words(look_at(f"{tmp_path}/a.npz"), 3)[0]

@@ -1,0 +1,241 @@
+"""The form of a new task: what is typed becomes the command, and what is wrong is said in the form."""
+
+import re
+
+import pytest
+from textual.widgets import Input
+
+from packnet_core.errors import RequestError
+from packnet_core.schema import recipes
+from packnet_core.schema.commands import Add
+from packnet_core.schema.document import Recipe
+from packnet_tui.state.watch import Watch
+from packnet_tui.workbench.screens import recipe_fields
+from packnet_tui.workbench.screens.add_form import AddForm
+from packnet_tui.workbench.screens.main_screen import Workbench
+from tests.tui.made_up import SEALED, document, task, write
+from tests.tui.still import SMALL, WIDE, empty, opened, sealed, told
+from tests.worlds import images
+
+
+@pytest.fixture
+def path(tmp_path):
+    return sealed(tmp_path / "model.safetensors")
+
+
+async def test_add_with_the_papers_recipe_needs_a_name_and_data_alone(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.write("cars")
+        await desk.press("tab")
+        await desk.write("sklearn:digits")
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Add(task="cars", data="sklearn:digits", recipe=Recipe(), prune=0.75)]
+
+
+async def test_every_field_arrives_in_the_command(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.fill(
+            task="red cars", data="sklearn:digits", epochs="30", lr="0.02", batch_size="64", optimizer="AdamW",
+            prune="0.6", retrain_epochs="0", limit="1000", decay_epoch="25", retrain_lr="1e-3", momentum="0.8",
+            weight_decay="5e-4", flip="Off", seed="7", device="cuda:1", layers="conv, fc",
+            own="norms biases",
+        )  # fmt: skip
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        typed = Recipe(
+            optimizer="adamw", lr=0.02, epochs=30, batch_size=64, retrain_epochs=0, decay_epoch=25, retrain_lr=0.001,
+            momentum=0.8, weight_decay=0.0005, seed=7,
+        )  # fmt: skip
+        data = {"data": "sklearn:digits", "limit": 1000, "flip": False, "device": "cuda:1"}
+        data |= {"layers": ("conv", "fc"), "own": ("biases", "norms")}
+        assert desk.asked == [Add(task="red cars", recipe=typed, prune=0.6, **data)]
+
+
+async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_then_stays(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        await desk.fill(task="places", recipe="Paper")
+        assert form.values()["epochs"] == "20"
+        await desk.fill(data="places365:/data")
+        assert (form.values()["epochs"], form.values()["decay_epoch"]) == ("10", "5")
+        await desk.fill(epochs="2", data="places365:/data/places")
+        assert form.values()["epochs"] == "2"
+        places = recipes.named("paper", "places365:").changed({"epochs": 2})
+        assert form.result(form.values()).recipe == places
+        await desk.fill(data="imagenet:/data")
+        assert form.result(form.values()).recipe == recipes.named("paper", "imagenet:")  # its last rate has no field
+
+
+def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
+    values = {field.name: field.value for field in recipe_fields.fields(first=False)} | {"task": "x", "data": "d.npz"}
+    values |= {"recipe": "ours"}
+    assert recipe_fields.filled(values) == {"own": "norms"}
+    assert recipe_fields.filled(values, first=True) == {}
+    command = recipe_fields.add_command(values | recipe_fields.filled(values))
+    assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
+
+
+@pytest.mark.parametrize("typed", ["cars.npz", "~/cars.npz", "'cars.npz'"])
+async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_path, monkeypatch, typed):
+    images(tmp_path / "cars.npz")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.fill(task="cars", data=typed, prune="")
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Add(task="cars", data=str(tmp_path / "cars.npz"), prune=None)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"task": ""}, "name: the task needs one"),
+        ({"data": ""}, "data: where are its images?"),
+        ({"epochs": "many"}, "epochs: 'many' is not a whole number"),
+        ({"epochs": "-1"}, "epochs: it is 0 at least, and -1 is less"),
+        ({"lr": "fast"}, "learning rate: 'fast' is not a number"),
+        ({"lr": "0"}, "learning rate: 0 is not above 0"),
+        ({"lr": "nan"}, "learning rate: nan is not above 0"),
+        ({"batch_size": "0"}, "batch size: it is 1 at least, and 0 is less"),
+        ({"optimizer": "lion"}, "optimizer: 'lion' is neither sgd nor adamw"),
+        ({"prune": "75"}, "prune ratio: a share from 0 to 1, and 75 is not"),
+        ({"prune": "half"}, "prune ratio: 'half' is not a number"),
+        ({"retrain_epochs": "x"}, "retrain epochs: 'x' is not a whole number"),
+        ({"limit": "0"}, "limit: it is 1 at least, and 0 is less"),
+        ({"decay_epoch": "1.5"}, "decay epoch: '1.5' is not a whole number"),
+        ({"retrain_lr": "inf"}, "retrain rate: inf is not above 0"),
+        ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
+        ({"weight_decay": "-1"}, "weight decay: -1 is not 0 or a number above it"),
+        ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
+        ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
+        ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
+        ({"recipe": "papre"}, "recipe: there is none called 'papre'; there is paper"),
+        ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
+        ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
+        ({"seed": "4294967296"}, "seed: it is 4,294,967,295 at most"),
+        ({"task": "cubs"}, "name: there is a task 'cubs' already"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
+    right = {field.name: field.value for field in recipe_fields.fields(first=False)} | {
+        "task": "cars",
+        "data": "cars.npz",
+    }
+    form = AddForm(Watch(path).picture)
+    assert form.result(right).task == "cars"
+    with pytest.raises(RequestError, match=f"^{re.escape(says)}"):
+        form.result(right | fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "says"), [("lr", "fast", "learning rate: "), ("task", "cubs", "name: "), ("seed", "", "seed: ")]
+)
+async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, wrong, says):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        await desk.fill(**({"task": "cars", "data": "torchvision:MNIST"} | {field: wrong}))
+        await desk.press("enter")
+        assert desk.error().startswith(says)
+        assert says in desk.text()
+        assert desk.asked == []
+        assert form.focused.id == field
+        assert form.values()["data"] == "torchvision:MNIST"
+        await desk.fill(**{field: {"lr": "0.001", "task": "cars", "seed": "0"}[field]})
+        assert desk.error() == ""
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)]
+
+
+async def test_enter_starts_from_any_field(path):
+    async with opened(path) as desk:
+        for field in recipe_fields.fields(first=False):
+            await desk.press("a")
+            form = await desk.sees(AddForm)
+            await desk.fill(task="cars", data="torchvision:MNIST")
+            form.entry(field.name).focus()
+            await desk.press("enter")
+            await desk.sees(Workbench)
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
+            recipe_fields.fields(first=False)
+        )
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, (60, 12)])
+async def test_every_field_can_be_reached_and_is_seen_when_it_is(path, size):
+    async with opened(path, size) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        for _ in range(20):
+            entry = form.focused
+            await desk.until(lambda entry=entry: form.can_view_entire(entry), entry.id)
+            assert entry.region.height == 1
+            await desk.press("tab")
+
+
+async def test_down_and_up_keep_to_their_column(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        form.entry("lr").focus()
+        for key, fields in (
+            ("down", ["decay_epoch", "retrain_lr"]),
+            ("up", ["decay_epoch", "lr", "data", "task", "task"]),
+        ):
+            for field in fields:
+                await desk.press(key)
+                assert form.focused.id == field
+
+
+async def test_what_would_be_done_is_told_while_one_types(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in told(desk)
+        await desk.fill(epochs="8", prune="")
+        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all that is free, 37.5%" in told(desk)
+        assert "half of them: 4" in desk.text()
+        await desk.fill(prune="7")
+        assert "prune ratio: a share from 0 to 1" in told(desk)
+        assert desk.error() == ""
+
+
+async def test_escape_asks_for_nothing(path):
+    async with opened(path) as desk:
+        for key in ("a", "escape", "a", "ctrl+c"):
+            await desk.press(key)
+        await desk.sees(Workbench)
+        assert desk.asked == []
+
+
+async def test_letters_in_a_field_are_letters_not_keys(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        await desk.write("quiz?")
+        assert form.query_one("#task", Input).value == "quiz?"
+
+
+async def test_the_ratio_proposed_is_the_papers_and_what_is_sealed_is_said(tmp_path):
+    async with opened(empty(tmp_path / "model.safetensors")) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        assert form.query_one("#prune", Input).value == "0.5"
+        assert "Seals" not in desk.text()
+    newest = task("cars", 0.75, 18.0, "retrained")
+    async with opened(write(tmp_path / "other.safetensors", document((*SEALED, newest)))) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        assert form.query_one("#prune", Input).value == "0.75"
+        assert "Seals cars, for good." in told(desk)

@@ -1,0 +1,120 @@
+"""Keys that ask the engine for something, and keys that refuse with a word."""
+
+import pytest
+
+from packnet_core.packfile.paths import Places
+from packnet_core.schema.commands import Add, Evaluate, Train
+from packnet_core.schema.events import Note
+from packnet_tui.workbench.screens.main_screen import Workbench
+from tests.tui import made_up
+from tests.tui.made_up import append, at_rest, entries, running
+from tests.tui.still import dense, empty, opened, sealed
+
+ALL = ("a", "p", "t", "e", "E", "b", "x", "d")
+
+
+@pytest.mark.parametrize(("keys", "name"), [(["e"], "cars"), (["2", "k", "e"], "cubs"), (["2", "g", "e"], "imagenet")])
+async def test_evaluate_the_chosen_task(tmp_path, keys, name):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press(*keys)
+        assert desk.asked == [Evaluate(tasks=(name,))]
+
+
+async def test_a_task_that_is_being_added_is_evaluated_afterwards(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press("e")
+            assert desk.asked == [Evaluate(tasks=("cars",))]
+
+
+async def test_a_task_is_asked_for_by_the_name_in_the_file(tmp_path):
+    odd = made_up.task("a\x1b[2Jb", 0.5, 1.0)
+    async with opened(made_up.write(tmp_path / "model.safetensors", made_up.document((odd,)))) as desk:
+        await desk.press("e")
+        assert desk.asked == [Evaluate(tasks=("a\x1b[2Jb",))]
+
+
+async def test_evaluate_all_of_them(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("E")
+        assert desk.asked == [Evaluate()]
+
+
+async def test_commands_given_at_the_start_are_asked_for_first(tmp_path):
+    first = [Add(task="cars", data="sklearn:digits"), Evaluate()]
+    async with opened(sealed(tmp_path / "model.safetensors"), submit=first) as desk:
+        await desk.until(lambda: desk.app.engine.started)
+        assert desk.asked == first
+
+
+@pytest.mark.parametrize("key", ALL)
+async def test_readonly_refuses_with_a_word_and_starts_no_engine(tmp_path, key):
+    async with opened(at_rest(tmp_path / "model.safetensors"), readonly=True) as desk:
+        await desk.press(key)
+        await desk.until(lambda: desk.app.said)
+        assert desk.app.said == ["this screen only watches (--readonly)"]
+        assert "read only" in desk.text()
+        assert isinstance(desk.app.screen, Workbench)
+        assert (desk.asked, desk.app.engine.started) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "says"),
+    [
+        (empty, "p", "there is no task yet; a adds one"),
+        (empty, "t", "there is no task yet; a adds one"),
+        (empty, "e", "there is no task yet; a adds one"),
+        (empty, "E", "there is no task yet; a adds one"),
+        (empty, "b", "there is nothing to compare yet: the first task is what the others begin with; a adds one"),
+        (empty, "x", "no job runs"),
+        (empty, "d", "there is no task yet"),
+        (sealed, "p", "cubs is sealed, and no task is open; a adds one"),
+        (dense, "a", "prune cars first (p): it owns every weight that is not sealed"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_a_word(tmp_path, state, key, says):
+    async with opened(state(tmp_path / "model.safetensors")) as desk:
+        await desk.press(key)
+        await desk.until(lambda: desk.app.said)
+        assert desk.app.said == [says]
+        assert desk.asked == []
+
+
+@pytest.mark.parametrize("key", ["p", "t", "d"])
+async def test_while_a_job_runs_it_names_the_job(tmp_path, key):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press(key)
+            await desk.until(lambda: desk.app.said)
+            assert "add cars --prune 0.75" in desk.app.said[0]
+            assert desk.asked == []
+
+
+async def test_the_next_task_can_be_put_in_the_queue_while_a_job_runs(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Places(path).locked():
+        async with opened(path) as desk:
+            await desk.press("a")
+            await desk.fill(task="birds", data="torchvision:MNIST")
+            await desk.press("enter")
+            await desk.sees(Workbench)
+            assert desk.asked == [Add(task="birds", data="torchvision:MNIST", prune=0.75)]
+
+
+async def test_what_the_engine_answers_is_shown_and_kept_in_the_log(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        desk.app._hear("the engine would not start: no space left")
+        await desk.until(lambda: desk.app.said)
+        append(desk.app.path, entries([Note(text="later")]))
+        await desk.until(lambda: "later" in desk.text())
+        assert "no space left" in desk.text()
+        assert [line.text for line in desk.app.picture.log if line.level == "warning"] == desk.app.said
+
+
+async def test_training_on_needs_an_open_task_alone(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("t", "enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Train()]

@@ -1,0 +1,149 @@
+"""`/` filters what a pane lists, `:` takes a command as the shell would."""
+
+import pytest
+from msgspec.structs import replace
+
+from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
+from packnet_core.schema.document import Recipe
+from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.prune_screen import PruneScreen
+from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.widgets.log_pane import Log
+from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
+from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from tests.tui.made_up import at_rest
+from tests.tui.still import dense, opened
+
+
+async def typed(desk, line):
+    await desk.press("colon")
+    await desk.write(line)
+    await desk.press("enter")
+
+
+async def test_a_filter_hides_the_other_layers_as_it_is_typed_and_esc_shows_all(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        pane = desk.bench.query_one(Occupancy)
+        await desk.press("slash", *"ssifier")
+        assert "classifier.0" in desk.text(pane)
+        assert "features" not in desk.text(pane)
+        assert "total" in desk.text(pane)
+        await desk.press("enter")
+        assert desk.bench.focused is pane
+        assert "/ssifier" in str(pane.border_title)
+        assert pane.selected.name == "classifier.0.weight"
+        await desk.press("n")
+        assert pane.selected.name == "classifier.3.weight"
+        await desk.press("n")
+        assert pane.selected.name == "classifier.0.weight"
+        await desk.press("N")
+        assert pane.selected.name == "classifier.3.weight"
+        await desk.press("escape")
+        assert "features.0" in desk.text(pane)
+        assert pane.selected.name == "classifier.3.weight"
+
+
+async def test_a_filter_given_up_while_typing_shows_all(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("slash", *"zzz")
+        assert "nothing here has 'zzz'" in desk.text()
+        await desk.press("escape")
+        assert "features.0" in desk.text()
+        assert "q leave" in desk.text()
+
+
+async def test_tasks_and_the_log_are_filtered_too(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("2", "slash", *"CUB", "enter")
+        pane = desk.bench.query_one(Tasks)
+        assert "cubs" in desk.text(pane)
+        assert "imagenet" not in desk.text(pane)
+        await desk.press("e")
+        assert desk.asked == [Evaluate(tasks=("cubs",))]
+        await desk.press("5", "slash", *"saved", "enter")
+        assert "train cars" not in desk.text(desk.bench.query_one(Log))
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("prune 0.6 --retrain-epochs 3", Prune(ratio=0.6, recipe={"retrain_epochs": 3})),
+        ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01})),
+        ("eval cubs imagenet", Evaluate(tasks=("cubs", "imagenet"))),
+        ("eval", Evaluate()),
+    ],
+)
+async def test_a_command_is_what_it_is_in_the_shell(tmp_path, line, command):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, line)
+        await desk.until(lambda: desk.asked)
+        assert desk.asked == [command]
+
+
+async def test_data_is_found_from_where_the_screen_was_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, "add 'blue birds' --data birds --epochs 3")
+        await desk.until(lambda: desk.asked)
+        recipe = Recipe(epochs=3)
+        assert desk.asked == [Add(task="blue birds", data=str(tmp_path / "birds"), recipe=recipe)]
+
+
+async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, "drop cars")
+        await desk.sees(Ask)
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == []
+        await typed(desk, "drop cars --yes")
+        await desk.until(lambda: desk.asked)
+        assert desk.asked == [replace(Drop(task="cars"), yes=True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("prune 1.5", "is a share from 0 to 1"),
+        ("prune", "give a ratio, such as 0.75"),
+        ("drop cubs", "only the newest task"),
+        ("fly", "there is no 'fly'"),
+        ("add --help", "packnet add --help, in a shell"),
+        ("add 'birds", "No closing quotation"),
+    ],
+)
+async def test_a_command_that_makes_no_sense_says_why(tmp_path, line, said):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        if line != "prune":  # alone it is the key's action
+            await typed(desk, line)
+        else:
+            await typed(desk, "prune --limit 3")
+        await desk.until(lambda: any(said in text for text in desk.app.said), said)
+        assert desk.asked == []
+
+
+async def test_actions_go_by_their_names_too(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, "help")
+        await desk.sees(Help)
+        await desk.press("escape")
+        await typed(desk, "prune")
+        await desk.sees(PruneScreen)
+
+
+async def test_readonly_takes_no_command(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors"), readonly=True) as desk:
+        await typed(desk, "prune 0.5")
+        await desk.until(lambda: any("only watches" in text for text in desk.app.said))
+        assert desk.asked == []
+
+
+async def test_copying_says_what_was_copied(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("j", "y")
+        assert desk.app.clipboard == "features.2.weight"
+        await desk.press("2", "k", "y")
+        assert desk.app.clipboard == "cubs"
+        await desk.press("5", "y")
+        assert "eval: done in 9.0 s" in desk.app.clipboard

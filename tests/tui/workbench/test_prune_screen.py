@@ -1,0 +1,122 @@
+"""The screen that shows a pruning before it is done."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.widgets import Static
+
+from packnet_core.schema.commands import Prune
+from packnet_tui.state.capacity import preview, total
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.prune_screen import Cuts, PruneScreen, typed_ratio
+from packnet_tui.workbench.screens.question import Ask
+from tests.tui.made_up import at_rest
+from tests.tui.still import SMALL, Desk, dense, opened
+
+
+@pytest.fixture
+def path(tmp_path):
+    return dense(tmp_path / "model.safetensors")
+
+
+async def asked_for(desk: Desk, *keys: str) -> PruneScreen:
+    await desk.press("p")
+    screen = await desk.sees(PruneScreen)
+    await desk.press(*keys)
+    return screen
+
+
+@pytest.mark.parametrize(
+    ("keys", "ratio"),
+    [
+        ([], 0.75),
+        (["right"], 0.8),
+        (["left", "h", "minus"], 0.6),
+        (["right"] * 9, 1.0),
+        (["plus", "l"], 0.85),
+        (["left"] * 17, 0.0),
+        (["6"], 0.6),
+        (["6", "2", "5"], 0.625),
+        (["0", "full_stop", "3"], 0.3),
+        (["1", "full_stop"], 1.0),
+        (["1", "full_stop", "5"], 1.0),
+        (["9", "right"], 0.95),
+        (["6", "2", "backspace"], 0.6),
+        (["6", "right", "5"], 0.5),
+    ],
+)
+async def test_arrows_and_digits_set_the_ratio_and_enter_prunes_at_it(path, keys, ratio):
+    async with opened(path) as desk:
+        screen = await asked_for(desk, *keys)
+        assert screen.ratio == ratio
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Prune(ratio=ratio)]
+
+
+@pytest.mark.parametrize(("keys", "ratio"), [(["6"], 0.6), (["6", "right"], 0.65), (["1", "full_stop"], 1.0)])
+async def test_what_is_kept_and_freed_is_shown_at_once_layer_by_layer_and_in_total(path, keys, ratio):
+    async with opened(path) as desk:
+        screen = await asked_for(desk, *keys)
+        cuts = preview(desk.app.picture.layers, ratio)
+        whole = total(cuts)
+        rows = [line.split() for line in desk.text(screen.query_one(Cuts)).splitlines()]
+        shown = {name: numbers for name, _, *numbers in rows[1:]}
+        for cut in (*cuts, whole):
+            assert shown[cut.name.removesuffix(".weight")][:2] == [f"{cut.kept:,}", f"{cut.freed:,}"]
+        said = str(screen.query_one(".ratio", Static).content)
+        assert f"{ratio:.2f}" in said
+        assert f"frees {whole.freed:,} of {whole.freed + whole.kept:,} weights, keeps {whole.kept:,}" in said
+
+
+async def test_what_follows_is_said(path):
+    async with opened(path) as desk:
+        screen = await asked_for(desk)
+        text = str(screen.query_one(".room", Static).content)
+        assert "free then: 28.1%" in text
+        assert "room for 3 more of this size" in text
+        assert "retrained then: 5 epochs, learning rate 0.0001" in text
+
+
+async def test_layers_scroll_where_they_do_not_fit_and_the_total_stays(path):
+    async with opened(path, SMALL) as desk:
+        await asked_for(desk)
+        assert "classifier.3" not in desk.text()
+        assert "enter prunes" in desk.text()
+        await desk.press("G")
+        assert "classifier.3" in desk.text()
+        assert " total " in desk.text()
+        await desk.press("g", "j")
+        assert "features.0 " not in desk.text()
+
+
+@pytest.mark.parametrize("key", ["escape", "q", "ctrl+c"])
+async def test_leaving_it_prunes_nothing(path, key):
+    async with opened(path) as desk:
+        await asked_for(desk, "6", key)
+        await desk.sees(Workbench)
+        assert desk.asked == []
+
+
+async def test_pruning_a_second_time_is_asked_about(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("p")
+        await desk.sees(Ask)
+        assert "cars was pruned already" in desk.text()
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        await desk.press("p")
+        await desk.sees(Ask)
+        await desk.press("y")
+        await desk.sees(PruneScreen)
+        await desk.press("5", "enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Prune(ratio=0.5)]
+
+
+@given(st.text("0123456789.", max_size=10))
+def test_what_is_typed_is_a_share_or_nothing(text):
+    ratio = typed_ratio(text)
+    assert ratio is None or 0 <= ratio <= 1
+    if text.isdigit() and len(text) <= 8:
+        assert ratio == float(f"0.{text}")

@@ -1,0 +1,61 @@
+"""What a job would do, in words; and what fields that are empty would mean."""
+
+import pytest
+
+from packnet_core.schema import recipes
+from packnet_core.schema.document import Layer, Recipe
+from packnet_tui.workbench.screens import recipe_fields, recipe_words
+
+LAYERS = (Layer(name="a", shape=(10, 60), owned=(300, 75)), Layer(name="b", shape=(400,), owned=(200, 50)))
+
+
+def test_a_task_is_told_from_its_first_epoch_to_what_it_leaves():
+    assert recipe_words.adding(Recipe(), 0.75, LAYERS) == (
+        "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%, frees 28.1% for later tasks; "
+        "then 10 epochs at 0.0001"
+    )
+
+
+def test_without_a_ratio_it_keeps_what_is_free():
+    assert recipe_words.adding(Recipe(), None, LAYERS).endswith("; not pruned yet: owns all that is free, 37.5%")
+
+
+def test_in_chosen_layers_it_takes_what_is_free_there_alone():
+    layers = [Layer(name=name, shape=(100,), owned=(50,)) for name in ("a", "b")]
+    assert "owns 12.5%, frees 12.5% for later tasks" in recipe_words.adding(Recipe(), 0.5, layers, {"a"})
+    assert "owns 25.0%, frees 25.0% for later tasks" in recipe_words.adding(Recipe(), 0.5, layers)
+
+
+def test_the_first_task_has_everything():
+    told = recipe_words.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
+    assert told == "1 epoch at 0.0001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then no retraining"
+
+
+def test_where_nothing_is_free_yet_no_shares_are_made_up():
+    assert ": owns" not in recipe_words.adding(Recipe(), 0.5, [Layer(name="a", shape=(4,), owned=(4,))])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "not trained"),
+        ({"epochs": 4, "decay_epoch": 0}, "4 epochs at 0.0001"),
+        ({"epochs": 4, "decay_epoch": 4}, "4 epochs at 0.001"),
+        ({"epochs": 4, "decay_epoch": 9}, "4 epochs at 0.001"),
+        ({"epochs": 4, "decay_epoch": 3, "lr": 0.02}, "4 epochs at 0.02, 0.002 from epoch 4"),
+    ],
+)
+def test_the_rate_falls_where_training_has_it_fall(changes, words):
+    assert recipe_words.trained(Recipe(**changes)) == words
+
+
+def test_the_rate_of_retraining_falls_where_a_recipe_says_so():
+    assert recipe_words.retrained(recipes.named("paper", "imagenet:/data")) == "10 epochs at 0.001, 0.0001 from epoch 6"
+    assert recipe_words.retrained(Recipe(epochs=4)) == "2 epochs at 0.0001"
+
+
+def test_empty_fields_say_what_they_would_be():
+    assert recipe_fields.hints({"epochs": "9", "lr": "0.02"}) == {
+        "decay_epoch": "half of them: 4", "retrain_epochs": "half of them: 4", "retrain_lr": "a tenth: 0.002",
+    }  # fmt: skip
+    assert set(recipe_fields.hints({"epochs": "many", "lr": "0.02"}).values()) == {""}

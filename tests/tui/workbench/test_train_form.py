@@ -1,0 +1,53 @@
+"""The form of going on with the open task."""
+
+import pytest
+from msgspec.structs import replace
+from textual.widgets import Input
+
+from packnet_core.schema.commands import Train
+from packnet_core.schema.document import Recipe
+from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.train_form import TrainForm
+from tests.tui.made_up import SEALED, document, task, write
+from tests.tui.still import dense, opened, told
+
+
+async def test_train_as_it_was_changes_nothing(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("t")
+        await desk.sees(TrainForm)
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Train()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes"),
+    [
+        ({"epochs": "3"}, {"epochs": 3}),
+        ({"lr": "1e-2"}, {"lr": 0.01}),
+        ({"epochs": "10", "lr": "0.0010"}, {}),
+        ({"batch_size": "64", "weight_decay": "5e-4"}, {"batch_size": 64, "weight_decay": 0.0005}),
+    ],
+)
+async def test_train_says_only_what_is_other_than_before(tmp_path, fields, changes):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("t")
+        await desk.sees(TrainForm)
+        await desk.fill(**fields)
+        await desk.press("enter")
+        await desk.sees(Workbench)
+        assert desk.asked == [Train(recipe=changes)]
+
+
+async def test_retraining_proposes_what_retraining_had(tmp_path):
+    pruned = replace(task("cars", 0.75, 40.0, "pruned"), recipe=Recipe(epochs=10, lr=0.01))
+    async with opened(write(tmp_path / "model.safetensors", document((*SEALED, pruned)))) as desk:
+        await desk.press("t")
+        form = await desk.sees(TrainForm)
+        assert [form.query_one(f"#{name}", Input).value for name in ("epochs", "lr")] == ["5", "0.001"]
+        assert "Retrain cars" in desk.text()
+        assert told(desk).startswith("5 epochs at 0.001, with the data it had. cars keeps the weights it owns")
+        await desk.fill(epochs="0")
+        await desk.press("enter")
+        assert "it is 1 at least" in desk.error()
