@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from packnet_core.engine import client
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_tui.cli import demo as demonstration
 from packnet_tui.workbench.app import PacknetApp
 from tests.tui.made_up import at_rest, running
@@ -88,7 +88,7 @@ def main(folder: Path, *names: str) -> None:
             size, state, keys = PICTURES[name]
             (Path(made) / name).mkdir()
             file = state(Path(made) / name / "model.safetensors")
-            with Places(file).locked():  # as if somebody worked on it
+            with Paths(file).locked():  # as if somebody worked on it
                 asyncio.run(picture(file, folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from packnet_core.jobs.journal import Reader
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Entry
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ def until(condition: Callable[[], T | None], what: str) -> T:
 
 def until_event(path, kind: type, job: int | None = None, count: int = 1, after: float = 0) -> Entry:
     """The count-th journal entry of a kind (of one job, later than `after`)."""
-    reader, found = Reader(Places(path).journal), []
+    reader, found = Reader(Paths(path).journal), []
 
     def look() -> Entry | None:
         for entry in reader.poll():

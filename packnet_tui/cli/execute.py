@@ -14,21 +14,21 @@ from packnet_core.engine.client import Engine, connect
 from packnet_core.jobs import rules
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, Drop
 from packnet_core.schema.document import Document
 from packnet_tui.cli.follow import show, submit
 from packnet_tui.cli.output.progress import Display
-from packnet_tui.cli.request import Order
+from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
 
 STOPPING = b"\npacknet: stopping after this step; Ctrl-C once more ends at once and keeps nothing of it\n"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
-def carry_out(order: Order) -> int:
+def carry_out(request: Request) -> int:
     """Have an order done, after a question where it takes something away. Returns the exit status."""
-    file, command = order.file, order.command
+    file, command = request.file, request.command
     if isinstance(command, Drop) and not command.yes:
         document = check_idle(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
@@ -36,7 +36,7 @@ def carry_out(order: Order) -> int:
         if not confirm(question, "drop asks first; say --yes to do it"):
             complain("nothing was dropped")
             return 1
-    return do(file, command, order.json)
+    return do(file, command, request.json)
 
 
 def do(file: Path, command: Command, json: bool = False) -> int:
@@ -55,7 +55,7 @@ def do(file: Path, command: Command, json: bool = False) -> int:
 def check(file: Path, command: Command) -> Document:
     """What the file says of itself. Raises RequestError where the command can't be done on it as it stands."""
     document = read_header(file).document
-    interrupted = checkpoint_header.find(Places(file).checkpoint, document)
+    interrupted = checkpoint_header.find(Paths(file).checkpoint, document)
     rules.check(document, command, interrupted is not None)
     return document
 

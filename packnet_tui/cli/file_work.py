@@ -9,7 +9,7 @@ import msgspec
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Entry, Saved
 from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
@@ -59,7 +59,7 @@ def verify(file: Path, json: bool) -> int:
 def export(file: Path, task: str, out: Path) -> int:
     """Write one task as a plain state dict."""
     read_header(file).document.index(task)  # before torch is imported
-    if Places(out).file == Places(file).file:
+    if Paths(out).file == Paths(file).file:
         raise RequestError("OUT is the pack file itself; choose another name")
     from packnet_core.packfile.export import export
 

@@ -9,7 +9,7 @@ from packnet_core.engine.client import Engine, connect, last_words
 from packnet_core.errors import RequestError, WorkError
 from packnet_core.jobs.journal import Reader
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, JobFinished, JobQueued, JobStarted
 from packnet_tui.cli.output.progress import Display
@@ -21,14 +21,14 @@ POLL = 0.1  # seconds between two looks at the journal
 
 def submit(engine: Engine, command: Command, json: bool) -> int:
     """Have a running engine do a command, and follow it to its end. Returns the job's exit status."""
-    places = Places(engine.file)
-    reader = Reader(places.journal)
+    paths = Paths(engine.file)
+    reader = Reader(paths.journal)
     reader.poll()  # what was before is not ours
     job = engine.submit(command)
     try:
-        return show(follow(reader, job, alive=lambda: _answers(engine), places=places), Display(json))
+        return show(follow(reader, job, alive=lambda: _answers(engine), paths=paths), Display(json))
     except KeyboardInterrupt:
-        file = typed(places.file)
+        file = typed(paths.file)
         raise Interrupted(
             f"job {job} goes on without this terminal; see it with: packnet watch {file}; end it with: "
             f"packnet stop {file}"
@@ -37,32 +37,32 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
 
 def watch(file: Path, json: bool = False) -> int:
     """Show the running job from its start to its end. Returns its exit status, or 0 where none runs."""
-    places = Places(file)
-    if not places.file.exists():
+    paths = Paths(file)
+    if not paths.file.exists():
         read_header(file)  # says what to do
-    reader = Reader(places.journal)
+    reader = Reader(paths.journal)
     entries = reader.poll()
     jobs = unfinished(entries)
-    if not jobs or not places.is_locked():
-        complain(f"no job runs on {places.file.name}; {_last(entries, bool(jobs), places)}")
+    if not jobs or not paths.is_locked():
+        complain(f"no job runs on {paths.file.name}; {_last(entries, bool(jobs), paths)}")
         return 0
     job = next(iter(jobs))
     ours = [entry for entry in entries if entry.job == job]
-    return show(follow(reader, job, alive=places.is_locked, places=places, seen=ours), Display(json, bars=False))
+    return show(follow(reader, job, alive=paths.is_locked, paths=paths, seen=ours), Display(json, bars=False))
 
 
 def stop(file: Path, yes: bool = False) -> int:
     """End the engine of a file. Asks first while a job runs. Returns the exit status."""
-    places = Places(file)
+    paths = Paths(file)
     engine = connect(file)
-    entries = Reader(places.journal).poll()
+    entries = Reader(paths.journal).poll()
     if engine is None:
-        if not places.is_locked():
-            print(f"no engine runs for {places.file.name}")
+        if not paths.is_locked():
+            print(f"no engine runs for {paths.file.name}")
             return 0
         pid = next((entry.event.pid for entry in reversed(entries) if isinstance(entry.event, JobStarted)), 0)
         raise RequestError(
-            f"no engine runs for {places.file.name}: the work on it is done by a command of its own, process {pid}; "
+            f"no engine runs for {paths.file.name}: the work on it is done by a command of its own, process {pid}; "
             f"end that with Ctrl-C in its terminal, or with: kill {pid}"
         )
     with engine:
@@ -79,14 +79,14 @@ def stop(file: Path, yes: bool = False) -> int:
         while _answers(engine):
             time.sleep(POLL)
     kept = ""
-    if status.job is not None and places.checkpoint.exists():
-        kept = f"; {what} can be gone on with: packnet train {typed(places.file)}"
-    print(f"the engine of {places.file.name} has ended{kept}")
+    if status.job is not None and paths.checkpoint.exists():
+        kept = f"; {what} can be gone on with: packnet train {typed(paths.file)}"
+    print(f"the engine of {paths.file.name} has ended{kept}")
     return 0
 
 
 def follow(
-    reader: Reader, job: int, alive: Callable[[], bool], places: Places, seen: Sequence[Entry] = ()
+    reader: Reader, job: int, alive: Callable[[], bool], paths: Paths, seen: Sequence[Entry] = ()
 ) -> Iterator[Entry]:
     """The entries of one job as they are written, up to its JobFinished. `seen` are those read before.
 
@@ -102,9 +102,9 @@ def follow(
                 if isinstance(entry.event, JobFinished):
                     return
             elif isinstance(entry.event, EngineStarted) or (started and isinstance(entry.event, JobStarted)):
-                raise _cut_off(places, in_engine)
+                raise _cut_off(paths, in_engine)
         if not was_alive:
-            raise _cut_off(places, in_engine)
+            raise _cut_off(paths, in_engine)
         was_alive = alive()  # before reading: what was written before the end is read then
         entries = reader.poll()
         if not entries and was_alive:
@@ -144,9 +144,9 @@ def show(entries: Iterable[Entry], display: Display) -> int:
     return finished.status
 
 
-def _last(entries: Sequence[Entry], cut_off: bool, places: Places) -> str:
+def _last(entries: Sequence[Entry], cut_off: bool, paths: Paths) -> str:
     if cut_off:
-        return f"the last one was cut off; go on with it: packnet train {typed(places.file)}"
+        return f"the last one was cut off; go on with it: packnet train {typed(paths.file)}"
     for entry in reversed(entries):
         if isinstance(entry.event, JobFinished):
             ago = duration(max(0.0, datetime.now(UTC).timestamp() - entry.at))
@@ -154,11 +154,11 @@ def _last(entries: Sequence[Entry], cut_off: bool, places: Places) -> str:
     return "none was done yet"
 
 
-def _cut_off(places: Places, in_engine: bool) -> WorkError:
-    who = f"the engine of {places.file.name} died, its last words: {last_words(places.log)}"
+def _cut_off(paths: Paths, in_engine: bool) -> WorkError:
+    who = f"the engine of {paths.file.name} died, its last words: {last_words(paths.log)}"
     if not in_engine:
-        who = f"the process that worked on {places.file.name} ended before its job was done"
-    kept = f"; go on from its checkpoint with: packnet train {typed(places.file)}" if places.checkpoint.exists() else ""
+        who = f"the process that worked on {paths.file.name} ended before its job was done"
+    kept = f"; go on from its checkpoint with: packnet train {typed(paths.file)}" if paths.checkpoint.exists() else ""
     return WorkError(who + kept)
 
 

@@ -15,7 +15,7 @@ from packnet_core.schema.commands import Add, Drop, Prune, Train
 from packnet_core.schema.document import Recipe
 from packnet_tui.cli import options as o
 from packnet_tui.cli import read_commands
-from packnet_tui.cli.request import Order, examples, of_recipe, resolved, typed
+from packnet_tui.cli.request import Request, examples, of_recipe, resolved, typed
 
 PAPER = Recipe()  # the defaults, from the paper
 LARGEST = 0.95  # ratio that is tried where none is given: the paper's (Figure 4)
@@ -72,7 +72,7 @@ def add(
         bool, typer.Option("--yes", "-y", help="Also seal a task no better than chance, or give up an interrupted job.")
     ] = False,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Train a new task on the free weights.
 
     The open task is sealed, for good; it must have been pruned before. With --prune the new one is pruned and
@@ -95,7 +95,7 @@ def add(
     )
     named = recipes.additions(recipe, source, first=not o.task_names(ctx))
     command = replace(command, **{name: value for name, value in named.items() if name not in said})
-    return Order(file, command, json)
+    return Request(file, command, json)
 
 
 @app.command(
@@ -155,7 +155,7 @@ def prune(
     device: o.Device = None,
     yes: o.GiveUp = False,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Set weights of the open task free, and retrain.
 
     A share of its own weights is set free in every layer, smallest magnitudes first, then what is left is retrained.
@@ -177,7 +177,7 @@ def prune(
         device=device,
         yes=yes,
     )
-    return Order(file, command, json)
+    return Request(file, command, json)
 
 
 @app.command(
@@ -206,14 +206,14 @@ def train(
     device: o.Device = None,
     yes: o.GiveUp = False,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Go on with an interrupted job or the open task.
 
     Trains the open task further, or retrains it once it is pruned. Without options, an interrupted job goes on where
     it was. What is not given stays as the task was trained.
     """
     changes = of_recipe(typed(ctx))
-    return Order(
+    return Request(
         file, Train(named=recipe, recipe=changes, data=resolved(data), limit=limit, device=device, yes=yes), json
     )
 
@@ -227,11 +227,11 @@ def drop(
     ],
     yes: o.Yes = False,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Take the newest task out again.
 
     Its weights become free. No older task changes. Asks first."""
-    return Order(file, Drop(task=task, yes=yes), json)
+    return Request(file, Drop(task=task, yes=yes), json)
 
 
 app.registered_commands[3:3] = read_commands.app.registered_commands

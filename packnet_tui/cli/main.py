@@ -32,10 +32,10 @@ def _packnet(arguments: list[str]) -> int:
 def run_app(app: "Typer", name: str, arguments: list[str]) -> int:
     """Parse the arguments of the program `name` and do what they ask. Returns the exit status."""
     from packnet_tui.cli.parsing import call
-    from packnet_tui.cli.request import Order
+    from packnet_tui.cli.request import Request
 
     result = call(app, name, arguments or ["--help"])
-    if isinstance(result, Order):
+    if isinstance(result, Request):
         from packnet_tui.cli.execute import carry_out
 
         return carry_out(result)

@@ -7,7 +7,7 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Compare, Evaluate, Preview
 from packnet_tui.cli import options as o
-from packnet_tui.cli.request import Order, examples, given, resolved, task_and_data
+from packnet_tui.cli.request import Request, examples, given, resolved, task_and_data
 
 app = typer.Typer()
 
@@ -41,7 +41,7 @@ def evaluate(
     ] = None,
     device: o.Device = None,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Measure the test error of tasks.
 
     Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Images are grouped by task:
@@ -54,7 +54,7 @@ def evaluate(
         mixed=resolved(mixed),
         device=device,
     )
-    return Order(file, command, json)
+    return Request(file, command, json)
 
 
 @app.command(
@@ -68,12 +68,12 @@ def preview(
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Images to measure with, at the most.")] = 1000,
     device: o.Device = None,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Measure the error right after pruning, at several ratios.
 
     On validation images, before any retraining; nothing is changed. What retraining brings back is not in it."""
     asked = {"ratios": tuple(ratios)} if ratios else {}
-    return Order(file, Preview(**asked, images=images, device=device), json)
+    return Request(file, Preview(**asked, images=images, device=device), json)
 
 
 @app.command(
@@ -111,7 +111,7 @@ def baseline(
     lr: o.Rate = None,
     device: o.Device = None,
     json: o.JsonLines = False,
-) -> Order:
+) -> Request:
     """Measure what tasks would have by another way of adding them.
 
     With their own data and recipes, in copies: the file stays as it is, the journal keeps the result, and the workbench
@@ -124,4 +124,4 @@ def baseline(
         recipe=given(epochs=epochs, lr=lr),
         device=device,
     )
-    return Order(file, command, json)
+    return Request(file, command, json)

@@ -13,7 +13,7 @@ from packnet_core.schema.document import Recipe
 
 
 @dataclass(frozen=True)
-class Order:
+class Request:
     """A command for a file, as it was typed."""
 
     file: Path

@@ -24,7 +24,7 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from packnet_core.schema.text import printable
-from packnet_tui.state.series import Course, Curve
+from packnet_tui.state.series import Curve, CurveBuilder
 
 MOST_RUNS = 500  # the oldest give way
 KEPT = 128  # samples and points kept of a line once its run is over
@@ -59,7 +59,7 @@ class Runs:
 
     done: list[Run] = field(default_factory=list)
     now: Run | None = None
-    _course: Course | None = None
+    _builder: CurveBuilder | None = None
     _open: str = ""  # the newest task
     _asked: dict[str, Add] = field(default_factory=dict)  # how each task was added
 
@@ -92,20 +92,20 @@ class Runs:
                 self._concerns(task)
                 if self.now and event.phase != "eval":
                     self._open = printable(task)
-                    self._course = self._course or Course(self._open)
-                    self._course.begin(event)
-            case TrainStep() as event if self._course:
-                self._course.step(event)
+                    self._builder = self._builder or CurveBuilder(self._open)
+                    self._builder.begin(event)
+            case TrainStep() as event if self._builder:
+                self._builder.step(event)
             case Epoch() as event:
-                if self._course:
-                    self._course.epoch(event)
+                if self._builder:
+                    self._builder.epoch(event)
                 if self.now and event.validation_error is not None:
                     self.now = replace(self.now, validation=event.validation_error)
             case Pruned(task=task) as event:
                 self._concerns(task)
                 if self.now:
-                    self._course = self._course or Course(printable(task))
-                    self._course.prune(event)
+                    self._builder = self._builder or CurveBuilder(printable(task))
+                    self._builder.prune(event)
                     self.now = replace(self.now, ratio=event.ratio, validation=event.after)
             case Evaluated(task=task, error=error) | Compared(task=task, error=error):
                 self._concerns(task)
@@ -155,13 +155,13 @@ class Runs:
                 self.now = self._with_recipe(self.now, name)
 
     def _as_it_stands(self, run: Run) -> Run:
-        return replace(run, curve=self._course.curve()) if self._course else run
+        return replace(run, curve=self._builder.curve()) if self._builder else run
 
     def _end(self, run: Run) -> None:
         run = self._as_it_stands(run)
         self.done.append(replace(run, curve=run.curve.thinner(KEPT)) if run.curve else run)
         del self.done[:-MOST_RUNS]
-        self.now = self._course = None
+        self.now = self._builder = None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Run, ...]:

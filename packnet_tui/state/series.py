@@ -51,7 +51,7 @@ class Curve:
 
 
 @dataclass
-class Course:
+class CurveBuilder:
     """A curve in the making: it takes the events of a task, in their order."""
 
     task: str

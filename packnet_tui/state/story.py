@@ -34,7 +34,7 @@ from packnet_tui.state.event_lines import line
 from packnet_tui.state.format import cut, long
 from packnet_tui.state.picture import Job, LogLine, Picture, TaskRow
 from packnet_tui.state.runs import Runs
-from packnet_tui.state.series import Course
+from packnet_tui.state.series import CurveBuilder
 
 LOG_LINES = 1000
 NAME = 24  # cells of a task's name in the log
@@ -53,7 +53,7 @@ class Story:
     checked: dict[str, bool] = field(default_factory=dict)  # whether a task's digest was found to be the file's
     evaluated: dict[str, float] = field(default_factory=dict)  # top-1 error by task
     compared: dict[str, dict[str, float]] = field(default_factory=dict)  # the same by task and baseline
-    courses: dict[str, Course] = field(default_factory=dict)
+    builders: dict[str, CurveBuilder] = field(default_factory=dict)
     runs: Runs = field(default_factory=Runs)
     shown: str = ""  # the task whose curve is shown: the one trained last
     log: list[LogLine] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Story:
         layers = document.layers
         if live:
             layers = tuple(replace_owned(layer, live.layers[layer.name]) for layer in layers)
-        curves = {name: course.curve() for name, course in self.courses.items()}
+        curves = {name: builder.curve() for name, builder in self.builders.items()}
         return Picture(
             document=document,
             layers=layers,
@@ -196,31 +196,31 @@ class Story:
             return
         name = printable(event.task)
         anew = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)
-        if anew or name not in self.courses:
-            self.courses[name] = Course(name)
+        if anew or name not in self.builders:
+            self.builders[name] = CurveBuilder(name)
             if anew:
                 self._forget(event.task)  # a dropped namesake
         self.shown = name
-        self.courses[name].begin(event)
+        self.builders[name].begin(event)
 
     def _train(self, event: TrainStep | Epoch | Pruned) -> None:
-        course = self.courses.get(printable(event.task))
+        builder = self.builders.get(printable(event.task))
         match event:
             case TrainStep():
                 if self.job:
                     speed, left = event.images_per_second, event.seconds_left
                     self.job = replace(self.job, epoch=event.epoch, images_per_second=speed, seconds_left=left)
-                if course:
-                    course.step(event)
+                if builder:
+                    builder.step(event)
             case Epoch():
                 if self.job:
                     self.job = replace(self.job, epoch=event.epoch, validation=event.validation_error)
-                if course:
-                    course.epoch(event)
+                if builder:
+                    builder.epoch(event)
             case Pruned():
                 self.ratio = event.ratio
-                if course:
-                    course.prune(event)
+                if builder:
+                    builder.prune(event)
 
     def _finish(self, job: int, event: JobFinished) -> None:
         self.queue.pop(job, None)
@@ -229,7 +229,7 @@ class Story:
         command = self.job.command
         if isinstance(command, Drop) and event.outcome == "done":
             self._forget(command.task)
-            self.courses.pop(printable(command.task), None)
+            self.builders.pop(printable(command.task), None)
         self.job = self.live = self.ratio = None
 
     def _forget(self, task: str) -> None:

@@ -9,7 +9,7 @@ from packnet_core.errors import FileError
 from packnet_core.jobs.journal import Reader
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import Entry
 from packnet_tui.state.picture import Picture
@@ -24,9 +24,9 @@ class Watch:
     """The files of one pack, looked at again and again; what they say, as a picture. Runs off the screen's thread."""
 
     def __init__(self, path: Path):
-        self.places = Places(path)
+        self.paths = Paths(path)
         self.story = Story()
-        self._reader, self._starts = Reader(self.places.journal), 0
+        self._reader, self._starts = Reader(self.paths.journal), 0
         self._unreadable = ""  # why the journal can't be read
         self._signature: object = None
         self._meter, self._usage, self._metered = Meter(), "", 0.0
@@ -40,7 +40,7 @@ class Watch:
         for text, level in held:
             self.story.say(time.time(), text, level)
         changed = bool(entries) or bool(held) or self._unreadable != unreadable
-        signature = _signature(self.places.file), _signature(self.places.checkpoint)
+        signature = _signature(self.paths.file), _signature(self.paths.checkpoint)
         if signature != self._signature:
             changed = True
             self._replaced()
@@ -78,12 +78,12 @@ class Watch:
         return entries
 
     def _picture(self) -> Picture:
-        interrupted = checkpoint_header.find(self.places.checkpoint, self._document)
+        interrupted = checkpoint_header.find(self.paths.checkpoint, self._document)
         return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
 
     def _read(self) -> Document:
-        self._signature = _signature(self.places.file), _signature(self.places.checkpoint)
-        document = read_header(self.places.file).document
+        self._signature = _signature(self.paths.file), _signature(self.paths.checkpoint)
+        document = read_header(self.paths.file).document
         self.story.begun = document.history[0].at if document.history else 0.0
         return document
 
@@ -96,16 +96,16 @@ class Watch:
             return
         self._document = document
         if document.history[:1] != before.history[:1]:
-            self._reader, self._starts = Reader(self.places.journal), 0
+            self._reader, self._starts = Reader(self.paths.journal), 0
             self._news()
 
     def _died(self) -> bool:
         """Whether whoever did the running job is gone."""
-        if self.places.is_locked():
+        if self.paths.is_locked():
             return False
         self._news()  # it may have finished just now
         running = self.story.job is not None
-        self.story.abandoned(time.time(), last_words(self.places.log))
+        self.story.abandoned(time.time(), last_words(self.paths.log))
         return running
 
 

@@ -23,17 +23,17 @@ from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench import keys
-from packnet_tui.workbench.engine_link import EngineLine
-from packnet_tui.workbench.key_queue import KeysInTurn
-from packnet_tui.workbench.screens.main_screen import Workbench
-from packnet_tui.workbench.widgets.ascii_filter import AsciiAlone
+from packnet_tui.workbench.engine_link import EngineLink
+from packnet_tui.workbench.key_queue import KeyQueue
+from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
 POLL = 0.2  # seconds between two looks at journal and file
 PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
 USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
 
 
-class PacknetApp(KeysInTurn):
+class PacknetApp(KeyQueue):
     """One file in the workbench."""
 
     TITLE = "packnet"
@@ -55,16 +55,16 @@ class PacknetApp(KeysInTurn):
         self.actions, self._wrong_keys = keys.load(keys.place())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
-        self._ascii = AsciiAlone(enabled=ascii)
+        self._ascii = AsciiFilter(enabled=ascii)
         self._watch = Watch(path)
         self.picture: Picture = self._watch.picture
         self._said: list[tuple[str, str]] = []
         self._first = list(submit)
-        self._engine = EngineLine(path, self._hear)
+        self._engine = EngineLink(path, self._hear)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return Workbench()
+        return MainScreen()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._ascii] if self._ascii.enabled else super().get_line_filters()
@@ -135,7 +135,7 @@ class PacknetApp(KeysInTurn):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions, each by its help."""
-        bench = next((s for s in self.screen_stack if isinstance(s, Workbench)), None)
+        bench = next((s for s in self.screen_stack if isinstance(s, MainScreen)), None)
         if bench is None:
             return
         for action in self.actions:

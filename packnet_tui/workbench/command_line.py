@@ -24,8 +24,8 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"for its options: packnet {word} --help, in a shell")
     from packnet_tui.cli.job_commands import app
     from packnet_tui.cli.parsing import call
-    from packnet_tui.cli.request import Order  # Typer comes with it
+    from packnet_tui.cli.request import Request  # Typer comes with it
 
     named = rest[:1] if word == "baseline" else []  # the one command whose file is not its first argument
-    order: Order = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
-    return order.command
+    request: Request = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
+    return request.command

@@ -13,7 +13,7 @@ from packnet_core.errors import PacknetError, WorkError
 from packnet_core.schema.commands import Command
 
 
-class EngineLine:
+class EngineLink:
     """Everything here returns at once. `say` is called from the thread, with a line for the person."""
 
     def __init__(self, path: Path, say: Callable[[str], None]):

@@ -15,7 +15,7 @@ from textual.app import App
 PATIENCE = 0.5  # seconds for a widget to deal with a key; it may be gone
 
 
-class KeysInTurn(App[None]):
+class KeyQueue(App[None]):
     """An app that takes one key, or one paste, after the other."""
 
     def __init__(self) -> None:

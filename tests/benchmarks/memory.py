@@ -12,7 +12,7 @@ from packnet_core.data.images import Images
 from packnet_core.network import architectures
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Input, Recipe
-from packnet_core.training.run import Run
+from packnet_core.training.run import TrainingRun
 from tests.benchmarks.machine import peak_bytes
 
 SIZE, BATCH, STEPS = 64, 4, 3
@@ -45,7 +45,7 @@ def packed(sealed: float) -> int:
     given = Input(channels=3, size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3)
     images, none = Images(pixels, rows, labels, given), Images(pixels, rows[:0], labels[:0], given)
     recipe = Recipe(batch_size=BATCH, epochs=1)
-    for _ in Run(network, "second", "train", recipe, images, none).events():
+    for _ in TrainingRun(network, "second", "train", recipe, images, none).events():
         pass
     return sum(weight.numel() for weight in network.weights.values())
 

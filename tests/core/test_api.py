@@ -14,7 +14,7 @@ import packnet_core as packnet
 from packnet_core.jobs import journal
 from packnet_core.network import architectures
 from packnet_core.packfile import storage
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Epoch, JobStarted
 from tests.worlds import images, pack_file
 
@@ -33,7 +33,7 @@ def file(tmp_path):
 
 
 def commands(file) -> list:
-    return [e.event.command for e in journal.read(Places(file.path).journal) if isinstance(e.event, JobStarted)]
+    return [e.event.command for e in journal.read(Paths(file.path).journal) if isinstance(e.event, JobStarted)]
 
 
 def used_network(pixels) -> dict[str, torch.Tensor]:

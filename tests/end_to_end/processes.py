@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from packnet_core.engine import client
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from tests.waiting import until
 
 
@@ -19,7 +19,7 @@ def end_engine(path) -> None:
 def kill_engine(path, engine: client.Engine) -> None:
     """End an engine as a machine that is out of memory does."""
     os.kill(engine.status().pid, signal.SIGKILL)
-    until(lambda: not Places(path).is_locked(), "the engine to end")
+    until(lambda: not Paths(path).is_locked(), "the engine to end")
 
 
 def screens(path) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 
 from packnet_core.engine import client
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import EngineStarted, JobFinished, Note, TrainStep
 from tests.end_to_end.processes import kill_engine
 from tests.end_to_end.test_screen import LONG
@@ -31,7 +31,7 @@ def test_an_engine_killed_in_a_job_is_told_of_and_the_next_action_starts_another
         job = engine.submit(add("birds", data, recipe=LONG))
         until_event(path, TrainStep, job)
         terminal.wait_for("TRAIN birds")
-        Places(path).log.write_text("torch: the last that was heard of it\n")
+        Paths(path).log.write_text("torch: the last that was heard of it\n")
         kill_engine(path, engine)
     terminal.wait_for("✗ engine died")
     terminal.wait_for("heard of it")
@@ -74,7 +74,7 @@ def test_a_file_taken_away_is_told_of_and_so_is_its_coming_back(quiet, tmp_path,
 
 
 def test_a_journal_cut_in_the_middle_of_a_line_is_read_as_far_as_it_goes(quiet, terminal):  # noqa: F811
-    journal = Places(quiet).journal
+    journal = Paths(quiet).journal
     terminal.type(f"packnet-tui open {quiet} --readonly; echo status $?")
     terminal.wait_for("eval: done")
     terminal.press("5", "z")  # the whole log
@@ -93,7 +93,7 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_read_as_far_as_it_goes(quiet, 
 
 
 def test_a_journal_that_cannot_be_read_is_told_of_and_read_later(quiet, terminal):  # noqa: F811
-    journal = Places(quiet).journal
+    journal = Paths(quiet).journal
     terminal.type(f"packnet-tui open {quiet} --readonly; echo status $?")
     terminal.wait_for("eval: done")
     journal.rename(journal.with_name("elsewhere"))

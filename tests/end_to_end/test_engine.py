@@ -18,7 +18,7 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import journal, run_job
 from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Evaluate, Train
 from packnet_core.schema.events import (
@@ -48,7 +48,7 @@ def path(tmp_path):
     yield path
     if engine := client.connect(path):
         os.kill(engine.status().pid, signal.SIGKILL)
-        until(lambda: not Places(path).is_locked(), "the engine to end")
+        until(lambda: not Paths(path).is_locked(), "the engine to end")
 
 
 def test_does_jobs_in_order_and_leaves_the_file_with_them(path, data):
@@ -65,7 +65,7 @@ def test_runs_in_a_session_of_its_own_and_only_its_user_reaches_it(path):
     with client.start(path) as engine:
         pid = engine.status().pid
         assert os.getsid(pid) == pid != os.getsid(0)
-        socket = Path(address_decoder.decode(Places(path).address.read_bytes()).socket)
+        socket = Path(address_decoder.decode(Paths(path).address.read_bytes()).socket)
         assert stat.S_IMODE(socket.stat().st_mode) & 0o077 == 0
         assert len(os.fsencode(socket)) < 100
 
@@ -75,7 +75,7 @@ def test_its_log_is_kept_for_its_last_words(path, monkeypatch):
     with client.start(path) as engine:
         engine.leave()
         until_event(path, EngineLeft)
-    assert Places(path).log.read_text() == ""
+    assert Paths(path).log.read_text() == ""
 
 
 def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
@@ -83,7 +83,7 @@ def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
     deep.mkdir(parents=True)
     path = pack_file(deep / "net.safetensors")
     with client.start(path) as engine:
-        assert len(os.fsencode(address_decoder.decode(Places(path).address.read_bytes()).socket)) < 100
+        assert len(os.fsencode(address_decoder.decode(Paths(path).address.read_bytes()).socket)) < 100
         engine.leave()
         until_event(path, EngineLeft)
 
@@ -95,7 +95,7 @@ def test_kill_9_in_the_middle_of_training_leaves_the_last_whole_file(path, data)
         job = engine.submit(add("two", data, recipe=LONG))
         until_event(path, TrainStep, job, count=3)
         os.kill(engine.status().pid, signal.SIGKILL)
-    until(lambda: not Places(path).is_locked(), "the lock to be let go")
+    until(lambda: not Paths(path).is_locked(), "the lock to be let go")
     assert client.connect(path) is None
     assert path.read_bytes() == before
     assert all(checked.ok for checked in verify(path))
@@ -149,7 +149,7 @@ def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_wi
         assert until_event(path, JobFinished, running).event.outcome == "stopped"
         with pytest.raises(RequestError, match="neither runs nor waits"):
             engine.stop(running)
-        stopped_at = max(e.event.step for e in journal.read(Places(path).journal) if isinstance(e.event, TrainStep))
+        stopped_at = max(e.event.step for e in journal.read(Paths(path).journal) if isinstance(e.event, TrainStep))
         again = engine.submit(Train())
         assert until_event(path, TrainStep, again).event.step > stopped_at
         engine.stop(again)
@@ -162,8 +162,8 @@ def test_sigterm_keeps_the_work_and_leaves(path, data):
         os.kill(engine.status().pid, signal.SIGTERM)
         assert until_event(path, JobFinished, job).event.outcome == "stopped"
         assert until_event(path, EngineLeft).event.reason == "SIGTERM"
-    assert Places(path).checkpoint.exists()
-    assert not Places(path).address.exists()
+    assert Paths(path).checkpoint.exists()
+    assert not Paths(path).address.exists()
 
 
 def test_leaves_when_idle_and_alone_but_not_before(path):
@@ -212,7 +212,7 @@ def test_a_job_gone_on_with_ends_as_if_it_had_never_stopped(tmp_path, data):
     for path in (straight, stopped):
         export(path, "one", path.with_suffix(".out"))
     assert straight.with_suffix(".out").read_bytes() == stopped.with_suffix(".out").read_bytes()
-    assert not Places(stopped).checkpoint.exists()
+    assert not Paths(stopped).checkpoint.exists()
 
 
 def test_the_file_is_saved_after_every_phase(path, data):

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import JobFinished, TrainStep
 from tests.end_to_end.processes import screens
 from tests.end_to_end.sshd import Server, needs_sshd, sshd  # noqa: F401
@@ -45,7 +45,7 @@ def test_a_lost_connection_ends_the_screen_and_not_the_job(path, data, sshd, ter
     until_event(path, TrainStep)
     lose(sshd, path)
     until(lambda: not screens(path), "the screen to end")
-    assert Places(path).is_locked()
+    assert Paths(path).is_locked()
     assert until_event(path, JobFinished).event.outcome == "done"
     another.type(f"{opens}; echo status $?")
     shown = another.wait_for("add cars --prune 0.5: done")

@@ -9,7 +9,7 @@ import msgspec
 
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import encode_document
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Prune, Train
 from packnet_core.schema.document import (
     Architecture,
@@ -128,9 +128,9 @@ def entries(events: Iterable[Event], job: int = 1, at: float = NOON, apart: floa
 
 def append(path: Path, lines: Iterable[Entry]) -> None:
     """Put entries at the end of a file's journal."""
-    places = Places(path)
-    places.folder.mkdir(exist_ok=True)
-    with open(places.journal, "ab") as file:
+    paths = Paths(path)
+    paths.folder.mkdir(exist_ok=True)
+    with open(paths.journal, "ab") as file:
         for entry in lines:
             file.write(msgspec.json.encode(entry) + b"\n")
 
@@ -141,9 +141,9 @@ def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
         base=checkpoint_header.base(base), command=command, phase="train", document=base, before=None, run={}
     )
     text = json.dumps({"__metadata__": {"checkpoint": msgspec.json.encode(left).decode()}}).encode()
-    places = Places(path)
-    places.folder.mkdir(exist_ok=True)
-    places.checkpoint.write_bytes(len(text).to_bytes(8, "little") + text)
+    paths = Paths(path)
+    paths.folder.mkdir(exist_ok=True)
+    paths.checkpoint.write_bytes(len(text).to_bytes(8, "little") + text)
 
 
 def training(

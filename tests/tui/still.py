@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from packnet_core.schema.commands import Command, Preview
 from packnet_tui.workbench.app import PacknetApp
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from tests.tui import made_up
 from tests.waiting import DEADLINE
@@ -75,8 +75,8 @@ class Desk:
         return [command for command in self.app.engine.asked if not isinstance(command, Preview)]
 
     @property
-    def bench(self) -> Workbench:
-        return next(screen for screen in self.app.screen_stack if isinstance(screen, Workbench))
+    def bench(self) -> MainScreen:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, MainScreen))
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -10,7 +10,7 @@ from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, Run, evaluate
+from packnet_core.training.run import Objective, TrainingRun, evaluate
 
 NOTHING: frozenset[str] = frozenset()  # of the network's layers
 
@@ -24,7 +24,7 @@ def classifier_only(start: Shared, task: TaskOf) -> Iterator[Event]:
     network = start.copy().open(task)
     recipe = constant(task)
     objective = on_fixed_features(network)
-    run = Run(network, task.name, "train", recipe, task.data.train, task.data.validation, NOTHING, objective)
+    run = TrainingRun(network, task.name, "train", recipe, task.data.train, task.data.validation, NOTHING, objective)
     yield from trained(run)
     yield from evaluate(network, 1, task.name, task.data.test)
 
@@ -35,7 +35,7 @@ def individual(start: Shared, task: TaskOf) -> Iterator[Event]:
     The paper's recipe (§4): 20 epochs at 1e-3, divided by ten after 10.
     """
     network = start.copy().open(task)
-    yield from trained(Run(network, task.name, "train", task.recipe, task.data.train, task.data.validation))
+    yield from trained(TrainingRun(network, task.name, "train", task.recipe, task.data.train, task.data.validation))
     yield from evaluate(network, 1, task.name, task.data.test)
 
 

@@ -14,7 +14,7 @@ from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.data.images import Images
 from packnet_core.network import layers
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, Run
+from packnet_core.training.run import Objective, TrainingRun
 
 STRENGTH = 100.0
 IMAGES = 500  # that the Fisher diagonal is estimated from, one label drawn for each
@@ -34,7 +34,9 @@ def ewc(
     for task in tasks:
         network = shared.open(task)
         objective = consolidating(shared, held, strength, task.recipe.label_smoothing)
-        run = Run(network, task.name, "train", task.recipe, task.data.train, task.data.validation, objective=objective)
+        run = TrainingRun(
+            network, task.name, "train", task.recipe, task.data.train, task.data.validation, objective=objective
+        )
         yield from trained(run)
         held.append(_anchored(shared, task.data.train, images))
         yield from shared.measure()

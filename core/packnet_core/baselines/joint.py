@@ -14,7 +14,7 @@ from packnet_core.data.loading import TaskData
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Run, validate
+from packnet_core.training.run import TrainingRun, validate
 
 
 def joint(start: Shared, first: TaskData, tasks: Sequence[TaskOf], recipe: Recipe) -> Iterator[Event]:
@@ -28,13 +28,13 @@ def joint(start: Shared, first: TaskData, tasks: Sequence[TaskOf], recipe: Recip
     for task in tasks:
         shared.open(task)
     data = [first, *(task.data for task in tasks)]
-    run = JointRun(shared, data, replace(recipe, batch_size=max(recipe.batch_size, len(data))))
+    run = JointTrainingRun(shared, data, replace(recipe, batch_size=max(recipe.batch_size, len(data))))
     yield from trained(run)
     run.divide()
     yield from shared.measure()
 
 
-class JointRun(Run):
+class JointTrainingRun(TrainingRun):
     """A run on several tasks: their heads are one layer, in which each image is answered by its own task's part."""
 
     def __init__(self, shared: Shared, data: Sequence[TaskData], recipe: Recipe):
@@ -103,7 +103,7 @@ class Mixed(Images):
         share = size // len(self.parts)
         generator = generator or torch.Generator().manual_seed(0)
         streams = [_endless(part, share, device, generator, augment) for part in self.parts]
-        whole, left = divmod(len(self), size)  # steps as `Run.steps_an_epoch` has them
+        whole, left = divmod(len(self), size)  # steps as `TrainingRun.steps_an_epoch` has them
         for batches in islice(zip(*streams, strict=True), start, max(whole + (left > 1), 1)):
             images = torch.cat([images for images, _ in batches])
             yield images, torch.cat([labels + at for (_, labels), at in zip(batches, self.offsets, strict=True)])

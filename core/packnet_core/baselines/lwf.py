@@ -15,7 +15,7 @@ from packnet_core.baselines.alone import NOTHING, constant, on_fixed_features
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.network import layers
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, Run
+from packnet_core.training.run import Objective, TrainingRun
 
 TEMPERATURE = 2.0
 HEAD_EPOCHS = 5  # that train the new head alone, before all is trained
@@ -48,13 +48,13 @@ def add(shared: Shared, task: TaskOf, balance: float, temperature: float, head_e
     warm = min(head_epochs, recipe.epochs)
     head_only = replace(constant(task), epochs=warm, decay_epoch=warm)
     fixed = on_fixed_features(network)
-    yield from trained(Run(network, task.name, "train", head_only, data.train, data.validation, NOTHING, fixed))
+    yield from trained(TrainingRun(network, task.name, "train", head_only, data.train, data.validation, NOTHING, fixed))
     rest = replace(recipe, epochs=recipe.epochs - warm, decay_epoch=max(recipe.decays_after - warm, 0))
     objective = distilling(shared, before, balance, temperature, recipe.label_smoothing)
     extra = [parameter for head in shared.heads[:-1] for parameter in head.parameters()]
     for parameter in extra:
         parameter.requires_grad_(True)
-    run = Run(network, task.name, "train", rest, data.train, data.validation, objective=objective, extra=extra)
+    run = TrainingRun(network, task.name, "train", rest, data.train, data.validation, objective=objective, extra=extra)
     yield from trained(run)
 
 

@@ -14,7 +14,7 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Run, evaluate
+from packnet_core.training.run import TrainingRun, evaluate
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def first_network(path: str | Path, tests: Images, device: torch.device | str = 
     return Shared(own, network.head, [document.tasks[0].name], [head], [tests])
 
 
-def trained(run: Run) -> Iterator[Event]:
+def trained(run: TrainingRun) -> Iterator[Event]:
     """A run's events, and its parameters as they are to be used afterwards."""
     yield from run.events()
     run.network.end_phase(dense=True)

@@ -11,8 +11,8 @@ import msgspec
 
 from packnet_core.engine.protocol import (
     Leave,
+    Message,
     Reply,
-    Request,
     Status,
     Stop,
     Submit,
@@ -21,7 +21,7 @@ from packnet_core.engine.protocol import (
     reply_decoder,
 )
 from packnet_core.errors import RequestError, WorkError
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
 
 STARTING = 2.0  # seconds from an engine's lock to its address, at the most
@@ -64,14 +64,14 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, request: Request) -> Reply:
+    def _ask(self, request: Message) -> Reply:
         try:
             self._socket.sendall(encode(request) + b"\n")
             line = self._lines.readline()
         except OSError as error:
             raise WorkError(f"the engine of {self.file.name} does not answer ({error})") from None
         if not line:
-            raise WorkError(f"the engine of {self.file.name} has gone; its log is {Places(self.file).log}")
+            raise WorkError(f"the engine of {self.file.name} has gone; its log is {Paths(self.file).log}")
         reply = reply_decoder.decode(line)
         if reply.error is not None:
             raise RequestError(reply.error)
@@ -80,15 +80,15 @@ class Engine:
 
 def connect(path: str | Path) -> Engine | None:
     """The running engine of a file, or None where there is none."""
-    places = Places(path)
+    paths = Paths(path)
     try:
-        address = address_decoder.decode(places.address.read_bytes())
+        address = address_decoder.decode(paths.address.read_bytes())
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(PATIENCE)
         connection.connect(address.socket)
     except (OSError, msgspec.DecodeError):
         return None
-    return Engine(connection, places.file)
+    return Engine(connection, paths.file)
 
 
 def start(path: str | Path) -> Engine:
@@ -96,21 +96,21 @@ def start(path: str | Path) -> Engine:
 
     Raises RequestError where another process works on the file, WorkError where the engine does not come up.
     """
-    places = Places(path)
+    paths = Paths(path)
     came_up = time.monotonic() + STARTING
     while True:
         if engine := connect(path):
             return engine
         if time.monotonic() > came_up:
-            with places.locked():  # raises, saying that another process works on the file; or it was let go just now
+            with paths.locked():  # raises, saying that another process works on the file; or it was let go just now
                 break
-        if not places.is_locked():
+        if not paths.is_locked():
             break
         time.sleep(0.05)  # the lock is held, so perhaps an engine is just coming up
-    places.folder.mkdir(exist_ok=True)
-    with open(places.log, "ab") as log:
+    paths.folder.mkdir(exist_ok=True)
+    with open(paths.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "packnet_core.engine", str(places.file)],
+            [sys.executable, "-m", "packnet_core.engine", str(paths.file)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -124,10 +124,10 @@ def start(path: str | Path) -> Engine:
         if process.poll() is not None:
             if engine := connect(path):  # another one came first
                 return engine
-            raise WorkError(f"the engine did not start: {last_words(places.log)}")
+            raise WorkError(f"the engine did not start: {last_words(paths.log)}")
         time.sleep(0.02)
     process.kill()
-    raise WorkError(f"the engine did not start within {PATIENCE:.0f} s; its log is {places.log}")
+    raise WorkError(f"the engine did not start within {PATIENCE:.0f} s; its log is {paths.log}")
 
 
 def last_words(log: Path) -> str:

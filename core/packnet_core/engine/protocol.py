@@ -26,7 +26,7 @@ class Leave(Struct, frozen=True, tag="leave"):
     """End the engine; a running job is stopped first and can be gone on with."""
 
 
-Request = Submit | Stop | Status | Leave
+Message = Submit | Stop | Status | Leave
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -46,6 +46,6 @@ class Address(Struct, frozen=True):
 
 
 encode = msgspec.json.Encoder().encode
-request_decoder = msgspec.json.Decoder(Request)
+message_decoder = msgspec.json.Decoder(Message)
 reply_decoder = msgspec.json.Decoder(Reply)
 address_decoder = msgspec.json.Decoder(Address)

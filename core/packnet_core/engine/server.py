@@ -15,13 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core.engine.protocol import Address, Leave, Reply, Request, Status, Stop, Submit, encode, request_decoder
+from packnet_core.engine.protocol import Address, Leave, Message, Reply, Status, Stop, Submit, encode, message_decoder
 from packnet_core.errors import PacknetError, RequestError
 from packnet_core.jobs import journal, rules
 from packnet_core.jobs.journal import Journal
 from packnet_core.packfile.checkpoint_header import find
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
 
@@ -31,12 +31,12 @@ IDLE_SECONDS = 120.0  # how long an engine stays with nothing to do and nobody c
 class Queue:
     """Jobs waiting, and the one that runs. Every change is written to the journal by whoever makes it."""
 
-    def __init__(self, places: Places, writer: Journal):
-        self._places = places
+    def __init__(self, paths: Paths, writer: Journal):
+        self._paths = paths
         self._writer = writer
         self._changed = threading.Condition()
         self._waiting: deque[tuple[int, Command]] = deque()
-        self._next = journal.next_job(journal.read(places.journal))
+        self._next = journal.next_job(journal.read(paths.journal))
         self._closed = False
         self.running: int | None = None
         self.stop_running = threading.Event()
@@ -45,8 +45,8 @@ class Queue:
         """Queue a command. Raises RequestError where it is plain already that it can't be done."""
         with self._changed:
             if self.running is None and not self._waiting:  # else what waits may change what is possible
-                document = read_header(self._places.file).document
-                rules.check(document, command, find(self._places.checkpoint, document) is not None)
+                document = read_header(self._paths.file).document
+                rules.check(document, command, find(self._paths.checkpoint, document) is not None)
             job, self._next = self._next, self._next + 1
             self._writer.write(JobQueued(command=command), job)
             self._waiting.append((job, command))
@@ -115,10 +115,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, places: Places, writer: Journal, socket_path: Path, idle_seconds: float):
-        self.queue = Queue(places, writer)
+    def __init__(self, paths: Paths, writer: Journal, socket_path: Path, idle_seconds: float):
+        self.queue = Queue(paths, writer)
         self.reason = ""  # to leave; empty while it stays
-        self._places, self._writer = places, writer
+        self._paths, self._writer = paths, writer
         self._idle_seconds = idle_seconds
         self._connections = 0
         self._count_lock = threading.Lock()
@@ -130,7 +130,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def answer(self, line: bytes) -> Reply:
         """The reply to one request."""
         try:
-            request: Request = request_decoder.decode(line)
+            request: Message = message_decoder.decode(line)
             job = None
             match request:
                 case Submit(command=command):
@@ -170,52 +170,52 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def _work(self) -> None:
         # torch is imported and the network loaded here, while the socket answers already
         from packnet_core.jobs.run_job import perform
-        from packnet_core.jobs.session import Workspace
+        from packnet_core.jobs.session import Session
 
-        workspace = None
+        session = None
         try:
-            workspace = Workspace(self._places.file)
+            session = Session(self._paths.file)
         except PacknetError as error:
             self._writer.write(Note(text=str(error), level="warning"))
         while taken := self.queue.take():
             job, command = taken
             try:
-                workspace = workspace or Workspace(self._places.file)
+                session = session or Session(self._paths.file)
             except PacknetError as error:
                 failed = JobFinished(outcome="failed", message=str(error), seconds=0, status=error.status)
                 self._writer.write(failed, job)
                 continue
-            for _ in perform(workspace, self._writer, job, command, self.queue.stop_running):
+            for _ in perform(session, self._writer, job, command, self.queue.stop_running):
                 pass
 
 
 def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
     """Be the engine of a file until it is time to leave. Raises RequestError where the file has an engine already."""
-    places = Places(path)
-    with places.locked():
+    paths = Paths(path)
+    with paths.locked():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        writer = Journal(places.journal)
-        socket_path = places.socket_folder() / f"engine-{os.getpid()}.sock"
+        writer = Journal(paths.journal)
+        socket_path = paths.socket_folder() / f"engine-{os.getpid()}.sock"
         socket_path.unlink(missing_ok=True)
         before = os.umask(0o077)  # nobody else may connect
-        server = Server(places, writer, socket_path, idle_seconds)
+        server = Server(paths, writer, socket_path, idle_seconds)
         os.umask(before)
 
         def leave(*_: object) -> None:
             server.reason = "SIGTERM"
 
         signal.signal(signal.SIGTERM, leave)
-        address = places.address.with_suffix(".new")
+        address = paths.address.with_suffix(".new")
         address.write_bytes(encode(Address(str(socket_path), os.getpid())))
-        address.replace(places.address)
+        address.replace(paths.address)
         writer.write(EngineStarted(pid=os.getpid()))  # who reads this can connect; what they ask is answered after it
         try:
             server.serve_forever()
         finally:
             server.queue.close()
             server.worker.join()
-            places.address.unlink(missing_ok=True)
+            paths.address.unlink(missing_ok=True)
             server.server_close()
             socket_path.unlink(missing_ok=True)
             writer.write(EngineLeft(pid=os.getpid(), reason=server.reason))

@@ -11,7 +11,7 @@ from packnet_core.baselines import Shared, TaskOf, filter_file, filters
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import RequestError
 from packnet_core.network import architectures
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Baseline, Compare
 from packnet_core.schema.document import Document, Task
 from packnet_core.schema.events import Compared, Evaluated, Event, Note, PhaseStarted, Progress, TrainStep
@@ -47,7 +47,7 @@ def compare(
         case "joint":
             yield from _told("joint", baselines.joint(start, first, tasks, tasks[-1].recipe), tasks)
         case "filters":
-            yield from _by_filters(document, start, first, tasks[0], Places(path).folder)
+            yield from _by_filters(document, start, first, tasks[0], Paths(path).folder)
 
 
 def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf, folder: Path) -> Iterator[Event]:

@@ -1,6 +1,6 @@
 """The phases of the open task, as generators of events: opened, trained or retrained, measured and saved (§3).
 
-A `Workspace` has a file behind them. The file changes at the end of a phase alone; a phase that is stopped leaves a
+A `Session` has a file behind them. The file changes at the end of a phase alone; a phase that is stopped leaves a
 checkpoint beside the file, to be gone on from.
 """
 
@@ -16,18 +16,18 @@ from packnet_core.data.loading import TaskData
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.document import Document, Phase, Recipe, Task, chosen_layers
 from packnet_core.schema.events import Evaluated, Event, Occupancy, PhaseStarted
-from packnet_core.training.run import Run, evaluate
+from packnet_core.training.run import TrainingRun, evaluate
 
 
 class Phases:
     """What is done to the open task. `network` and `document` go together; `_saved` is what the file holds."""
 
-    places: Places
+    paths: Paths
     network: PackedNetwork
     document: Document
     checkpoint_seconds: float
@@ -92,10 +92,10 @@ class Phases:
         only = frozenset(chosen_layers(self.document, task.layers)) if task.layers else None
         data = task_data
         state = begun or self._state(command, phase)
-        best = self.places.epoch(phase, len(state.trials), state.step)
+        best = self.paths.epoch(phase, len(state.trials), state.step)
         if tensors is None:
             best.unlink(missing_ok=True)  # left by an earlier attempt
-        run = Run(self.network, task.name, phase, recipe, data.train, data.validation, only, keep=best)
+        run = TrainingRun(self.network, task.name, phase, recipe, data.train, data.validation, only, keep=best)
         if isinstance(command, Add) and phase == "train" and command.prune is not None:
             run.later_steps = command.steps * recipe.retraining_epochs * run.steps_an_epoch
         if tensors is not None:
@@ -112,9 +112,9 @@ class Phases:
         def keep() -> None:
             numbers, now = run.state()
             checkpoint.write(
-                self.places.checkpoint, replace(state, document=self.document, run=numbers), self.network, now
+                self.paths.checkpoint, replace(state, document=self.document, run=numbers), self.network, now
             )
-            self.places.forget_epochs(but=best)
+            self.paths.forget_epochs(but=best)
 
         kept_at = time.monotonic()
         try:

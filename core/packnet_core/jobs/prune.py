@@ -101,11 +101,11 @@ class Prunings(Phases):
                 f"no ratio that was tried costs {prune.max_drop:g} points or less; the file is as it was. Allow more "
                 "points, more --trials, or more retraining"
             )
-        kept = replace(checkpoint_header.read(self.places.best), trials=tuple(trials))
-        self.network, _ = checkpoint.load(self.places.best, kept)
+        kept = replace(checkpoint_header.read(self.paths.best), trials=tuple(trials))
+        self.network, _ = checkpoint.load(self.paths.best, kept)
         self.network.to(self.device)
         self.document = kept.document
-        checkpoint.write(self.places.checkpoint, kept, self.network, {})  # the search need not be done again
+        checkpoint.write(self.paths.checkpoint, kept, self.network, {})  # the search need not be done again
         yield Note(text=f"{best[0]:g} is taken: {best[1]:.2f} % after retraining, {state.before:.2f} % before pruning")
         yield from self._pruned(state.command, recipe, task_data)
 
@@ -119,7 +119,7 @@ class Prunings(Phases):
         assert error is not None
         done = [*trials, (ratio, error)]
         if ratio_search.best(done, state.before + prune.max_drop) == (ratio, error):
-            checkpoint.write(self.places.best, replace(state, document=self.document), self.network, {})
+            checkpoint.write(self.paths.best, replace(state, document=self.document), self.network, {})
         cost = error - state.before
         fits = "fits" if cost <= prune.max_drop else "costs too much"
         yield Note(text=f"pruned at {ratio:g}: {error:.2f} % after retraining, {cost:+.2f} points: {fits}")
@@ -127,7 +127,7 @@ class Prunings(Phases):
 
     def _resume(self, interrupted: Checkpoint) -> Iterator[Event]:
         """Go on with an interrupted job, in the middle of its phase, to its end."""
-        self.network, tensors = checkpoint.load(self.places.checkpoint, interrupted)
+        self.network, tensors = checkpoint.load(self.paths.checkpoint, interrupted)
         self.network.to(self.device)
         self.document = interrupted.document
         task, command, phase = self.document.tasks[-1], interrupted.command, interrupted.phase

@@ -13,8 +13,8 @@ import torch
 from packnet_core.errors import PacknetError
 from packnet_core.jobs import journal
 from packnet_core.jobs.journal import Journal
-from packnet_core.jobs.session import Workspace
-from packnet_core.packfile.paths import Places
+from packnet_core.jobs.session import Session
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.events import Entry, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
@@ -28,20 +28,18 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     Setting `stop` ends the job after the step under way. Raises RequestError where another process has the lock,
     FileError where the file can't be used; what goes wrong later is in JobFinished.
     """
-    places = Places(path)
-    with places.locked():
-        workspace = Workspace(places.file)
-        with closing(Journal(places.journal)) as writer:
-            job = journal.next_job(journal.read(places.journal))
-            yield from perform(workspace, writer, job, command, stop or threading.Event())
+    paths = Paths(path)
+    with paths.locked():
+        session = Session(paths.file)
+        with closing(Journal(paths.journal)) as writer:
+            job = journal.next_job(journal.read(paths.journal))
+            yield from perform(session, writer, job, command, stop or threading.Event())
 
 
-def perform(
-    workspace: Workspace, writer: Journal, job: int, command: Command, stop: threading.Event
-) -> Iterator[Entry]:
+def perform(session: Session, writer: Journal, job: int, command: Command, stop: threading.Event) -> Iterator[Entry]:
     """Do one command on an open workspace. Yields every event and writes them down; the last is JobFinished."""
     begun = time.monotonic()
-    yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(workspace.device)), job)
+    yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), job)
 
     def finished(outcome: str, message: str, status: int) -> Entry:
         seconds = time.monotonic() - begun
@@ -52,7 +50,7 @@ def perform(
 
     written = 0.0
     try:
-        with memory.kept(), closing(workspace.run(command)) as events:  # type: ignore[type-var]
+        with memory.kept(), closing(session.run(command)) as events:  # type: ignore[type-var]
             for event in events:
                 sparse = isinstance(event, TrainStep | Progress)
                 if not sparse or time.monotonic() - written > STEP_SECONDS:
@@ -67,8 +65,8 @@ def perform(
                 yield finished("done", f"{summary(command)}: done", 0)
                 return
         kept = (
-            f"packnet train {workspace.path} goes on with it"
-            if isinstance(command, Add | Prune | Train) and workspace.places.checkpoint.exists()
+            f"packnet train {session.path} goes on with it"
+            if isinstance(command, Add | Prune | Train) and session.paths.checkpoint.exists()
             else "nothing changed"
         )
         yield finished("stopped", f"{summary(command)}: stopped; {kept}", 1)

@@ -17,7 +17,7 @@ from packnet_core.jobs.prune import Prunings
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint_header, storage
-from packnet_core.packfile.paths import Places, signature
+from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.schema.document import Data, Document, Step, Task
 from packnet_core.schema.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Saved
@@ -27,15 +27,15 @@ Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
 
 
-class Workspace(Prunings):
+class Session(Prunings):
     """A pack file opened to work on it, under the file's lock.
 
     `network` and `document` go together; between jobs they are what the file holds.
     """
 
     def __init__(self, path: str | Path, device: str | None = None, checkpoint_seconds: float = CHECKPOINT_SECONDS):
-        self.places = Places(path)
-        self.path = self.places.file
+        self.paths = Paths(path)
+        self.path = self.paths.file
         self.device = pick_device(device)
         self.checkpoint_seconds = checkpoint_seconds
         self._signature: tuple[int, int, int] | None = None  # of the file that memory agrees with
@@ -53,7 +53,7 @@ class Workspace(Prunings):
         """
         if self._signature != signature(self.path):  # replaced by hand, or left in the middle by the last command
             self._load()
-        interrupted = checkpoint_header.find(self.places.checkpoint, self.document)
+        interrupted = checkpoint_header.find(self.paths.checkpoint, self.document)
         rules.check(self.document, command, interrupted is not None)
         if not isinstance(command, Drop):
             self.device = pick_device(command.device)
@@ -68,10 +68,10 @@ class Workspace(Prunings):
             else:
                 if interrupted:
                     yield Note(text=f"the interrupted job, {summary(interrupted.command)}, is given up")
-                    self.places.give_up()
+                    self.paths.give_up()
                 yield from self._change(command)
         except Diverged as error:
-            self.places.give_up()
+            self.paths.give_up()
             raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None
         finally:
             if self.document is not self._saved:
@@ -182,7 +182,7 @@ class Workspace(Prunings):
         self.document = replace(self.document, history=(*self.document.history, step))
         size = storage.save(self.path, self.network, self.document)
         self._saved, self._signature = self.document, signature(self.path)
-        self.places.give_up()
+        self.paths.give_up()
         yield Saved(bytes=size)
 
     def _count(self) -> Occupancy:

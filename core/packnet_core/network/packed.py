@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import digests, layers, owners, pruning
 from packnet_core.network.blockwise import blocks
-from packnet_core.network.task_views import Views
+from packnet_core.network.task_views import TaskViews
 from packnet_core.schema.document import MOST_TASKS, Own
 
 
@@ -52,7 +52,7 @@ class PackedNetwork:
         }
         self.heads: list[nn.Linear] = []
         self.open = 0
-        self._views = Views()
+        self._views = TaskViews()
 
     @property
     def tasks(self) -> int:

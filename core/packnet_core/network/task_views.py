@@ -7,7 +7,7 @@ from torch import Tensor
 Weights = Iterable[tuple[str, Tensor]]
 
 
-class Views:
+class TaskViews:
     """Masked copies of weights by task. Those not used for longest go first; at a `budget` of 0 bytes none is kept.
 
     A sealed task's weights stay as they are, so a copy is good until its task is dropped or the network moved.

@@ -14,7 +14,7 @@ from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Recipe, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
 from packnet_core.training import memory
@@ -49,11 +49,11 @@ def new(
     Raises RequestError where the file exists, the architecture is unknown or can't be packed, the weights do not fit,
     or the head's classes are not the data's.
     """
-    places = Places(path)
-    if places.file.exists():
+    paths = Paths(path)
+    if paths.file.exists():
         raise RequestError(f"{path} exists already; choose another name, or remove it first")
-    if not places.file.parent.is_dir():
-        raise RequestError(f"there is no folder {places.file.parent}")
+    if not paths.file.parent.is_dir():
+        raise RequestError(f"there is no folder {paths.file.parent}")
     if task is not None and (data_source is None or weights.lower() == "none"):
         raise RequestError("--task keeps a trained network's head as that task's: it needs --weights and --data")
     if task is None and data_source is not None:
@@ -88,9 +88,9 @@ def new(
     else:
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0
-    with places.locked():
-        places.retire_journal()
-        yield Saved(bytes=storage.save(places.file, network, document))
+    with paths.locked():
+        paths.retire_journal()
+        yield Saved(bytes=storage.save(paths.file, network, document))
 
 
 def _given_task(

@@ -14,7 +14,7 @@ from packnet_core.errors import RequestError
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 
 
-class Places:
+class Paths:
     """The fixed places of one pack file: `model.safetensors` has its folder `model.packnet/` beside it.
 
     Symbolic links are followed first, so that all names of a file share one lock and one journal.

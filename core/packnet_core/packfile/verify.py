@@ -8,7 +8,7 @@ from msgspec import Struct
 from packnet_core.packfile import storage
 
 
-class Checked(Struct, frozen=True):
+class Finding(Struct, frozen=True):
     """One thing that was looked at."""
 
     what: str
@@ -16,20 +16,20 @@ class Checked(Struct, frozen=True):
     detail: str
 
 
-def verify(path: str | Path) -> Iterator[Checked]:
+def verify(path: str | Path) -> Iterator[Finding]:
     """Check a file: header and counts, finite values, then each task's digest.
 
     Raises FileError where header, tensors and counts contradict each other; a digest that does not fit is yielded.
     """
     network, document = storage.load(path)
     tensors = len(network.weights) + len(network.rest) + sum(map(len, network.own)) + 2 * network.tasks
-    yield Checked("header and tensors", True, f"{tensors} tensors, whole and of the right shapes")
-    yield Checked("layer counts", True, f"{document.weights:,} weights in {len(document.layers)} layers")
+    yield Finding("header and tensors", True, f"{tensors} tensors, whole and of the right shapes")
+    yield Finding("layer counts", True, f"{document.weights:,} weights in {len(document.layers)} layers")
     own = []
     for index, task in enumerate(document.tasks, 1):
         own.append(network.weights_digest(index))
         digest = network.task_digest(index, own)
         if digest == task.digest:
-            yield Checked(f"task {task.name}", True, digest)
+            yield Finding(f"task {task.name}", True, digest)
         else:
-            yield Checked(f"task {task.name}", False, f"is {digest}, and the header says {task.digest}")
+            yield Finding(f"task {task.name}", False, f"is {digest}, and the header says {task.digest}")

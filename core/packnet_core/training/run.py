@@ -1,7 +1,7 @@
 """Training and evaluation, as generators of events: whoever listens decides what to show, keep or stop.
 
-A `Run` is one phase (training, or retraining after pruning) of the open task; it can be stopped after any step, its
-state kept, and gone on with later as if nothing had happened.
+A `TrainingRun` is one phase (training, or retraining after pruning) of the open task. It can be stopped after any step,
+and resumed later from its state, to the same bits.
 """
 
 import math
@@ -75,7 +75,7 @@ class Sums:
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """One phase of training the open task. `events` does the work; the fields say how far it is."""
 
     network: Trainable

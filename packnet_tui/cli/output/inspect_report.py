@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from packnet_core.packfile.header import Header, read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import Compared, Entry, Evaluated, JobStarted
@@ -28,7 +28,7 @@ REPORT_FORMAT = 1  # of the JSON below
 def inspect(path: Path, json: bool = False) -> int:
     """Print what a pack file holds. Raises FileError where it can't be read."""
     header = read_header(path)
-    journal = Places(path).journal
+    journal = Paths(path).journal
     evaluations = last_evaluations(journal, header.document)
     comparisons = last_comparisons(journal, header.document)
     if json:

@@ -13,8 +13,8 @@ from packnet_core.schema.commands import Add
 from packnet_core.schema.document import chosen_layers
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
-from packnet_tui.workbench.screens.data_preview import Sight, in_words, look_at
-from packnet_tui.workbench.screens.debounce import Newest
+from packnet_tui.workbench.screens.data_preview import DataPreview, in_words, preview_data
+from packnet_tui.workbench.screens.debounce import Debounced
 from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_values import Wrong
 from packnet_tui.workbench.screens.form import Field, Form
@@ -36,8 +36,8 @@ class AddForm(Form[Add]):
         ]
         super().__init__("Add a task", fields)
         self._picture = picture
-        self._looks = Newest(look_at, PATIENCE)
-        self._sight = Sight("")
+        self._looks = Debounced(preview_data, PATIENCE)
+        self._preview = DataPreview("")
         self._filled: dict[str, str] = {}  # by the recipe that is named
         self._waiting: Add | None = None  # Enter was pressed before the data was seen
 
@@ -59,7 +59,7 @@ class AddForm(Form[Add]):
         return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
 
     def on_mount(self) -> None:
-        self._show_sight()
+        self._show_preview()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -86,18 +86,18 @@ class AddForm(Form[Add]):
 
     @work(exclusive=True, group="look")
     async def _look(self, text: str) -> None:
-        sight = await self._looks.ask(text)
-        if sight is None:
+        preview = await self._looks.ask(text)
+        if preview is None:
             return
-        self._sight = sight
-        self._show_sight()
+        self._preview = preview
+        self._show_preview()
         if self._waiting:
             self.accept(self._waiting)
 
-    def _show_sight(self) -> None:
-        problem, words = in_words(self._sight, self._picture.document.input.channels)
+    def _show_preview(self) -> None:
+        problem, words = in_words(self._preview, self._picture.document.input.channels)
         self._below(words, problem)
-        seen = self._sight.summary
+        seen = self._preview.summary
         suggests = (": on" if seen.flip else ": off") if seen and seen.images else ""
         self.entry("flip").placeholder = f"by the data{suggests}"
 
@@ -108,7 +108,7 @@ class AddForm(Form[Add]):
 
     def accept(self, result: Add) -> None:
         """Start, once the data was seen; a second Enter does not wait for that."""
-        if self._sight.text != self._data and result != self._waiting:
+        if self._preview.text != self._data and result != self._waiting:
             self._waiting = result
             self._below(LOOKING)
         elif problem := self._objection(result):
@@ -118,11 +118,11 @@ class AddForm(Form[Add]):
 
     def _objection(self, command: Add) -> RequestError | None:
         """What is wrong with the command, as far as its data was seen."""
-        if self._sight.text != self._data:
+        if self._preview.text != self._data:
             return None
-        if problem := self._sight.problem(self._picture.document.input.channels):
+        if problem := self._preview.problem(self._picture.document.input.channels):
             return Wrong("data", problem)
-        classes = len(self._sight.summary.classes) if self._sight.summary else 0
+        classes = len(self._preview.summary.classes) if self._preview.summary else 0
         if command.limit is not None and command.limit < classes:
             return Wrong("limit", f"{command.limit} is less than one training image for each of {classes} classes")
         return None

@@ -20,7 +20,7 @@ WAYS: dict[Baseline, str] = {  # the one that Enter takes first
 }
 
 
-class Comparison(Choice[Baseline]):
+class BaselineChoice(Choice[Baseline]):
     """Gives the baseline chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]

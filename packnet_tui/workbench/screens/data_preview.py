@@ -22,7 +22,7 @@ KINDS = (
 
 
 @dataclass(frozen=True)
-class Sight:
+class DataPreview:
     """What one look at what is typed showed."""
 
     text: str
@@ -41,7 +41,7 @@ class Sight:
         return f"its images have {have} channels; the network takes {takes}"
 
 
-def look_at(text: str) -> Sight:
+def preview_data(text: str) -> DataPreview:
     """Look at data that is being typed. Never raises: a strange file must not take the screen down."""
     from packnet_core.data.kinds import resolve
     from packnet_core.data.open import summarise
@@ -50,7 +50,7 @@ def look_at(text: str) -> Sight:
     near = tuple(completions(text))
     data = unquoted(text)
     if not data:
-        return Sight(text, near=near)
+        return DataPreview(text, near=near)
     try:
         summary = summarise(data)
     except Exception as error:
@@ -61,17 +61,17 @@ def look_at(text: str) -> Sight:
         missing = "" if os.path.isdir(os.path.join(path, "train")) else "a folder without a folder train in it"
     elif summary.problem and not os.path.exists(path) and (near or not re.match(r"[a-z0-9]+:", data)):
         missing = "no such data yet" if re.match(r"[a-z0-9]+:", data) else "no such file yet"
-    return Sight(text, summary, near, missing)
+    return DataPreview(text, summary, near, missing)
 
 
-def in_words(sight: Sight, channels: int) -> tuple[str, str]:
+def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
     """A sight in a few words: what is wrong, if anything, and what was seen or is missing yet."""
-    seen = sight.summary
+    seen = preview.summary
     if seen is None:
         return "", KINDS
-    if sight.missing:
-        return "", sight.missing + (f"; there is {_near(sight)}" if sight.near else "")
-    problem = sight.problem(channels) or ""
+    if preview.missing:
+        return "", preview.missing + (f"; there is {_near(preview)}" if preview.near else "")
+    problem = preview.problem(channels) or ""
     lines = []
     if seen.classes:
         lines.append(f"{len(seen.classes)} classes: {_listed(seen.classes, NAMES)}")
@@ -88,10 +88,10 @@ def in_words(sight: Sight, channels: int) -> tuple[str, str]:
     return printable(problem).replace(seen.source, cut_middle(seen.source, PATH)), "\n".join(lines)
 
 
-def _near(sight: Sight) -> str:
+def _near(preview: DataPreview) -> str:
     """Names that what is typed may go on with, without the folder they share."""
-    begin = max(sight.text.rfind("/"), sight.text.rfind(":")) + 1
-    return _listed([name[begin:] for name in sight.near], NEAR)
+    begin = max(preview.text.rfind("/"), preview.text.rfind(":")) + 1
+    return _listed([name[begin:] for name in preview.near], NEAR)
 
 
 def _listed(names: Sequence[str], most: int) -> str:

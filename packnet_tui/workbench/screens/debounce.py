@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 THREADS = 3  # for one kind of question; those of them that hang on a dead disk leave room for others
 
 
-class Newest(Generic[Answer]):
+class Debounced(Generic[Answer]):
     """Answers of a function to texts that are being typed.
 
     Its threads are its own, and daemons: one that hangs holds up neither the rest of the screen nor the end of it.

@@ -5,12 +5,12 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from packnet_tui.cli.completion import completions
-from packnet_tui.workbench.screens.debounce import Newest
+from packnet_tui.workbench.screens.debounce import Debounced
 
 PATIENCE = 0.05  # seconds
 
 
-class Entry(Input):
+class FieldInput(Input):
     """A line to type in."""
 
     def on_paste(self, event: events.Paste) -> None:
@@ -33,7 +33,7 @@ class DataSuggester(Suggester):
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._newest = Newest(proposal, PATIENCE)
+        self._newest = Debounced(proposal, PATIENCE)
 
     async def get_suggestion(self, value: str) -> str | None:
         return await self._newest.ask(value)

@@ -14,7 +14,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static
 
 from packnet_core.errors import RequestError
-from packnet_tui.workbench.screens.field_input import Entry
+from packnet_tui.workbench.screens.field_input import FieldInput
 from packnet_tui.workbench.screens.field_values import Wrong
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     def values(self) -> dict[str, str]:
         return {field.name: self.entry(field.name).value.strip() for field in self._fields}
 
-    def entry(self, name: str) -> Entry:
-        return self.query_one(f"#{name}", Entry)
+    def entry(self, name: str) -> FieldInput:
+        return self.query_one(f"#{name}", FieldInput)
 
     def say(self, error: RequestError) -> None:
         """Show what is wrong, in the place of what would be done, and go to the field that is."""
@@ -163,7 +163,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     def action_vertical(self, step: int) -> None:
         """To the field above or below, in the same column where there are two."""
         here = self.focused.region if self.focused else self.region
-        there = [entry for entry in self.query(Entry) if (entry.region.y - here.y) * step > 0]
+        there = [entry for entry in self.query(FieldInput) if (entry.region.y - here.y) * step > 0]
         nearest = min(there, key=lambda e: (abs(e.region.y - here.y), abs(e.region.x - here.x)), default=None)
         if nearest:
             nearest.focus()
@@ -173,5 +173,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
 
 
 def _line(field: Field) -> Horizontal:
-    entry = Entry(field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester)
+    entry = FieldInput(
+        field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester
+    )
     return Horizontal(Label(field.label, markup=False), entry)

@@ -11,8 +11,8 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_tui.workbench.actions import blocked
-from packnet_tui.workbench.screens.question import Ask
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.screens.question import Question
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 if TYPE_CHECKING:
     from packnet_tui.workbench.app import PacknetApp
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-def opening(action: "Callable[[Work], Coroutine[None, None, None]]") -> "Callable[[Work], None]":
+def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "Callable[[JobActions], None]":
     """An action that goes on while the screen it opens is there."""
 
-    def start(self: "Work") -> None:
+    def start(self: "JobActions") -> None:
         self.app.hold_keys()
         self.run_worker(done(self), exclusive=True, group="work")
 
-    async def done(self: "Work") -> None:
+    async def done(self: "JobActions") -> None:
         try:
             await action(self)
         finally:
@@ -37,7 +37,7 @@ def opening(action: "Callable[[Work], Coroutine[None, None, None]]") -> "Callabl
     return start
 
 
-class Work(Screen[None]):
+class JobActions(Screen[None]):
     """The part of the workbench that changes something. Nothing here waits for the engine.
 
     Keys that are typed while a screen is being opened wait for it (`hold_keys`).
@@ -79,7 +79,7 @@ class Work(Screen[None]):
             await self._submit(command)
 
     def action_evaluate(self) -> None:
-        task = self.query_one(Tasks).selected
+        task = self.query_one(TasksPane).selected
         if self._refused("evaluate") or task is None:
             return
         self.app.submit(Evaluate(tasks=(task.called,)))  # one being added is not in the file yet, and this waits for it
@@ -90,15 +90,15 @@ class Work(Screen[None]):
 
     @opening
     async def action_compare(self) -> None:
-        from packnet_tui.workbench.screens.baseline_choice import Comparison
+        from packnet_tui.workbench.screens.baseline_choice import BaselineChoice
 
-        task = self.query_one(Tasks).selected
+        task = self.query_one(TasksPane).selected
         if self._refused("compare") or task is None:
             return
         if task.index == 1:
             text = f"{task.name} is what the others begin with; choose one that was added (2, then j)"
             self.app.notify(text, severity="warning", markup=False)
-        elif baseline := await self._ask_for(Comparison(task, self.app.picture)):
+        elif baseline := await self._ask_for(BaselineChoice(task, self.app.picture)):
             self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
 
     @opening
@@ -122,7 +122,7 @@ class Work(Screen[None]):
         command = picture.job.command
         resumable = not isinstance(command, Evaluate | Preview | Compare | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
-        if await self._ask_for(Ask(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
+        if await self._ask_for(Question(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
 
     @opening
@@ -167,7 +167,7 @@ class Work(Screen[None]):
         newest = self.app.picture.document.open_task
         if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
             return command
-        question = Ask(
+        question = Question(
             f"{newest.name} is no better than chance. Seal it for good?",
             f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
             "Later tasks use its weights and suffer from them. Train it on (t) or drop it (d) instead.",
@@ -181,14 +181,14 @@ class Work(Screen[None]):
         if task is None or task.phase == "trained":
             return True
         again = f"{task.name} was pruned already. Prune it again?"
-        question = Ask(again, "The ratio is a share of what it owns now.", yes="prune again")
+        question = Question(again, "The ratio is a share of what it owns now.", yes="prune again")
         return await self._ask_for(question) is True
 
     async def _confirm_drop(self, command: Drop) -> bool:
         document = self.app.picture.document
         owned = document.owned[document.index(command.task) - 1]
         text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
-        return await self._ask_for(Ask(f"Drop {command.task}?", text, yes="drop it")) is True
+        return await self._ask_for(Question(f"Drop {command.task}?", text, yes="drop it")) is True
 
     async def _submit(self, command: Add | Prune | Train | Drop) -> None:
         """Have it done, once it is clear that what it seals, and a stopped job that it gives up, are not wanted."""
@@ -202,7 +202,7 @@ class Work(Screen[None]):
         if stopped is None or said_yes or (isinstance(command, Train) and command.resumes):
             self.app.submit(command)
             return
-        question = Ask(
+        question = Question(
             f"Give up {summary(stopped)}?",
             f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
             yes="give it up",

@@ -10,50 +10,50 @@ from textual.widgets import Static
 from packnet_core.errors import RequestError
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.command_line import COMMANDS, parse
-from packnet_tui.workbench.screens.job_actions import Work
-from packnet_tui.workbench.widgets.curves_pane import Curves
+from packnet_tui.workbench.screens.job_actions import JobActions
+from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import Footer
-from packnet_tui.workbench.widgets.layer_pane import LayerDetail
-from packnet_tui.workbench.widgets.log_pane import Log
-from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
+from packnet_tui.workbench.widgets.layer_pane import LayerPane
+from packnet_tui.workbench.widgets.log_pane import LogPane
+from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
 from packnet_tui.workbench.widgets.pane import Lines, Pane
 from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.status_line import StatusLine
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 WIDE, SMALL = (110, 30), (80, 24)  # from which sizes on all five panes, and the usual ones, have room
 LOW = 14  # lines below which there is room for the tasks alone
 
 
-class Workbench(Work):
+class MainScreen(JobActions):
     """A function of the app's picture."""
 
     BINDINGS = bindings()
 
     def compose(self) -> ComposeResult:
-        occupancy, tasks = Occupancy(id="occupancy"), Tasks(id="tasks")
+        occupancy, tasks = OccupancyPane(id="occupancy"), TasksPane(id="tasks")
         yield StatusLine()
         yield Static(id="too-small")
         with Container(id="panes"):
             with Container(id="left"):
                 yield occupancy
-                yield LayerDetail(occupancy, id="layer")
+                yield LayerPane(occupancy, id="layer")
             with Container(id="right"):
                 yield tasks
-                yield Curves(tasks, id="curves")
-                yield Log(id="log")
+                yield CurvesPane(tasks, id="curves")
+                yield LogPane(id="log")
         yield Footer()
         yield Prompt()
 
     def on_mount(self) -> None:
-        self._asking: Pane = self.query_one(Occupancy)
+        self._asking: Pane = self.query_one(OccupancyPane)
         self.set_focus(self._asking)
 
     def redraw(self) -> None:
         """Bring every line up to date with the app's picture."""
         if not self.is_mounted:
             return
-        tasks = self.query_one(Tasks)
+        tasks = self.query_one(TasksPane)
         wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line a task, titles, feet
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
@@ -62,11 +62,11 @@ class Workbench(Work):
 
     @on(Pane.Moved, "#occupancy")
     def _layer_chosen(self) -> None:
-        self.query_one(LayerDetail).redraw()
+        self.query_one(LayerPane).redraw()
 
     @on(Pane.Moved, "#tasks")
     def _task_chosen(self) -> None:
-        self.query_one(Curves).redraw()
+        self.query_one(CurvesPane).redraw()
 
     # -- the room there is ------------------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class Workbench(Work):
 
     def _resized(self) -> None:
         if isinstance(self.focused, Pane) and not self.focused.region:  # there is no room for it any more
-            self.set_focus(self.query_one(Tasks))
+            self.set_focus(self.query_one(TasksPane))
         self.redraw()
 
     @property
@@ -138,27 +138,27 @@ class Workbench(Work):
             return
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
-            self.set_focus(self.query_one(Occupancy))
+            self.set_focus(self.query_one(OccupancyPane))
 
     def action_log_scale(self) -> None:
-        curves = self.query_one(Curves)
+        curves = self.query_one(CurvesPane)
         curves.log_scale = not curves.log_scale
         curves.redraw()
 
     def action_smooth(self) -> None:
-        curves = self.query_one(Curves)
+        curves = self.query_one(CurvesPane)
         curves.smooth = not curves.smooth
         curves.redraw()
 
     def action_follow(self) -> None:
-        curves = self.query_one(Curves)
+        curves = self.query_one(CurvesPane)
         curves.follow = not curves.follow
         curves.redraw()
 
     def action_runs(self) -> None:
         from packnet_tui.workbench.screens.runs_screen import RunsScreen
 
-        selected = self.query_one(Tasks).selected
+        selected = self.query_one(TasksPane).selected
         if selected:
             self.app.push_screen(RunsScreen(selected))
 
@@ -181,7 +181,7 @@ class Workbench(Work):
             self._ask("/", self._asking.needle)
 
     def action_command(self) -> None:
-        self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(Occupancy)
+        self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
         self._ask(":", known=[*COMMANDS, *(action.id for action in self.app.actions)])
 
     def _ask(self, sign: str, text: str = "", known: Iterable[str] = ()) -> None:

@@ -19,7 +19,7 @@ from packnet_tui.state.format import pad, percent
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
 from packnet_tui.workbench.widgets.pane import Pane
-from packnet_tui.workbench.widgets.sweep_chart import Stars
+from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 
 if TYPE_CHECKING:
     from packnet_tui.workbench.app import PacknetApp
@@ -73,7 +73,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         with Vertical() as box:
             box.border_title = Content(f"Prune {self._row.name}")
             yield Static(classes="ratio")
-            yield Stars(self.app.marks.colour(self._row.index))
+            yield SweepChart(self.app.marks.colour(self._row.index))
             yield Cuts(self._picture, id="cuts")
             yield Static(classes="room")
             keys = "enter prunes   ← → or digits set the ratio   m costs ≤ 1, 2, 5   j k   esc"
@@ -89,14 +89,14 @@ class PruneScreen(ModalScreen[Prune | None]):
     def redraw(self) -> None:
         """Show what was measured since."""
         self._show_ratio()
-        self._show_stars()
+        self._show_sweep()
 
     def on_resize(self, event: events.Resize) -> None:
         roomy = event.size.height >= ROOMY
-        self.query_one(Stars).roomy = roomy
+        self.query_one(SweepChart).roomy = roomy
         around = 18 if roomy else 11  # lines
         self.query_one(Cuts).styles.max_height = max(3, event.size.height - around)
-        self._show_stars()
+        self._show_sweep()
 
     def action_change(self, by: float) -> None:
         self._typed = ""
@@ -149,7 +149,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         pane.redraw()
         self._show_ratio()
         self.query_one(".room", Static).update(self._room(cuts, total))
-        self._show_stars()
+        self._show_sweep()
 
     def _show_ratio(self) -> None:
         """The ratio in hand; below it, the largest ones that cost at most so many points."""
@@ -169,9 +169,9 @@ class PruneScreen(ModalScreen[Prune | None]):
             text.append("measuring what ratios cost …", "dim")
         self.query_one(".ratio", Static).update(text)
 
-    def _show_stars(self) -> None:
+    def _show_sweep(self) -> None:
         picture = self.app.picture
-        self.query_one(Stars).show(picture.previews, self._ratio, bool(picture.previewing))
+        self.query_one(SweepChart).show(picture.previews, self._ratio, bool(picture.previewing))
 
     def _room(self, cuts: list[Cut], total: Cut) -> Text:
         """What is left for others."""

@@ -11,16 +11,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 
-class Ask(ModalScreen[bool]):
+class Question(ModalScreen[bool]):
     """y says yes; Enter chooses what is marked, and that is no at first; everything else is no."""
 
     DEFAULT_CSS = """
-    Ask { align: center middle; }
-    Ask > Vertical {
+    Question { align: center middle; }
+    Question > Vertical {
         width: 64; max-width: 96%; height: auto; padding: 1 2;
         border: heavy $warning; background: $surface;
     }
-    Ask .answers { margin-top: 1; }
+    Question .answers { margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)"),

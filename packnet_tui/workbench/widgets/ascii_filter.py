@@ -7,7 +7,7 @@ from textual.filter import LineFilter
 from packnet_tui.state.marks import TO_ASCII
 
 
-class AsciiAlone(LineFilter):
+class AsciiFilter(LineFilter):
     """Every sign by the ASCII one that stands for it."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:

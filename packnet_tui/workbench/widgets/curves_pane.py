@@ -15,7 +15,7 @@ from packnet_tui.state.format import cut
 from packnet_tui.state.series import Curve
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -104,7 +104,7 @@ class CurveView(Widget):
         self.mount(Plot(), Plot())
 
 
-class Curves(Pane):
+class CurvesPane(Pane):
     """Training loss above, validation error below; the error alone where there is no room for both.
 
     It shows the task in training, if it is to follow, else the one selected in pane 2.
@@ -114,7 +114,7 @@ class Curves(Pane):
     title = "Curves"
     BINDINGS = bindings(pane=3)
 
-    def __init__(self, tasks: Tasks, id: str | None = None):
+    def __init__(self, tasks: TasksPane, id: str | None = None):
         super().__init__(id)
         self._tasks = tasks
         self.log_scale = self.smooth = False

@@ -7,17 +7,17 @@ from packnet_tui.state import format
 from packnet_tui.state.capacity import preview
 from packnet_tui.state.format import cut_middle, pad, percent
 from packnet_tui.state.marks import glyph
-from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
+from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
 from packnet_tui.workbench.widgets.pane import Pane
 
 
-class LayerDetail(Pane):
+class LayerPane(Pane):
     """The layer under the cursor of the occupancy pane."""
 
     number = 4
     title = "Layer"
 
-    def __init__(self, occupancy: Occupancy, id: str | None = None):
+    def __init__(self, occupancy: OccupancyPane, id: str | None = None):
         super().__init__(id)
         self._occupancy = occupancy
         self._lines: list[Text] = []

@@ -16,7 +16,7 @@ STYLES = {"info": "", "good": "green", "warning": "yellow", "error": "bold red"}
 TIME = len("00:00:00 ")
 
 
-class Log(Pane):
+class LogPane(Pane):
     """The journal in words."""
 
     number = 5

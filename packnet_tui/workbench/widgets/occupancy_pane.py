@@ -42,7 +42,7 @@ def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed:
     return bar
 
 
-class Occupancy(Pane):
+class OccupancyPane(Pane):
     """Layers with their owners; the total stays in sight."""
 
     number = 1

@@ -24,7 +24,7 @@ AXIS = "dim"
 THIN = str.maketrans("━┃┏┓┗┛┳┻┣┫╋", "─│┌┐└┘┬┴├┤┼")  # the library's box is heavy
 
 
-class Paper(Canvas):
+class PlotCanvas(Canvas):
     """A canvas that sends to the terminal only those of its lines that changed, in the signs the terminal has."""
 
     app: "PacknetApp"
@@ -90,7 +90,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
     def compose(self) -> ComposeResult:
         with Grid():
             for name in ("margin-top", "margin-left", "plot", "margin-bottom"):
-                yield Paper(1, 1, id=name)
+                yield PlotCanvas(1, 1, id=name)
         yield Legend(id="legend")
 
     def on_mount(self) -> None:
@@ -106,7 +106,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         """Columns and rows of cells inside the box, as it was laid out; (0, 0) before."""
         if not self.is_mounted:
             return 0, 0
-        width, height = self.query_one("#plot", Paper).size
+        width, height = self.query_one("#plot", PlotCanvas).size
         return max(0, width - 2), max(0, height - 2)
 
     def draw(self, chart: Chart) -> None:
@@ -114,18 +114,18 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         if chart == self.chart:
             return
         self.chart = chart
-        papers = list(self.query(Paper))
-        before = [paper.lines() for paper in papers]
+        canvases = list(self.query(PlotCanvas))
+        before = [canvas.lines() for canvas in canvases]
         self._quiet = True
-        for paper in papers:
-            paper.quiet = True
+        for canvas in canvases:
+            canvas.quiet = True
         self._describe(chart)
         self._needs_canvas_resize = True
         self.render()
         self._quiet = False
-        for paper, lines in zip(papers, before, strict=True):
-            paper.quiet = False
-            paper.settle(lines)
+        for canvas, lines in zip(canvases, before, strict=True):
+            canvas.quiet = False
+            canvas.settle(lines)
 
     def render(self) -> Any:
         if self.chart is None:  # the library would draw an empty box
@@ -154,27 +154,27 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     def _write(self, chart: Chart) -> None:
         """What the library has no words for: the legend in place of the box's top, and names beside the marks."""
-        paper = self.query_one("#plot", Paper)
+        canvas = self.query_one("#plot", PlotCanvas)
         right, bottom = chart.columns + 1, chart.rows + 1
-        paper.set_pixels([*((x, 0) for x in range(1, right)), *((right, y) for y in range(bottom + 1))], " ", "")
-        paper.set_pixels([(0, bottom)], "└", AXIS)
-        paper.set_pixels([(0, 0)], "┤", AXIS)
+        canvas.set_pixels([*((x, 0) for x in range(1, right)), *((right, y) for y in range(bottom + 1))], " ", "")
+        canvas.set_pixels([(0, bottom)], "└", AXIS)
+        canvas.set_pixels([(0, 0)], "┤", AXIS)
         if chart.legend:
-            paper.write_text(2, 0, Text.assemble(*chart.legend).markup)
+            canvas.write_text(2, 0, Text.assemble(*chart.legend).markup)
         for column, name in chart.marks:
             if name:
-                self._beside(paper, 1 + column // ACROSS, name, chart)
+                self._beside(canvas, 1 + column // ACROSS, name, chart)
 
     @staticmethod
-    def _beside(paper: Paper, column: int, name: str, chart: Chart) -> None:
+    def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> None:
         """Write where there is nothing yet: to the right of a mark or to its left, as high up as can be."""
         for row in range(1, chart.rows + 1):
             for start in (column + 2, column - len(name) - 1):
                 cells = range(start - 1, start + len(name))
                 if start < 2 or cells[-1] > chart.columns:
                     continue
-                if all(paper.get_pixel(x, row)[0] in " ┆" for x in cells):
-                    paper.write_text(start, row, f"[dim]{name}[/]")
+                if all(canvas.get_pixel(x, row)[0] in " ┆" for x in cells):
+                    canvas.write_text(start, row, f"[dim]{name}[/]")
                     return
 
 

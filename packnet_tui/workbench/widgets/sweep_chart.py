@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from packnet_tui.workbench.app import PacknetApp
 
 
-class Stars(Widget):
+class SweepChart(Widget):
     """Figure 4 of the paper, of the task that is to be pruned."""
 
     DEFAULT_CSS = """
-    Stars { height: auto; }
-    Stars Plot { height: 10; }
+    SweepChart { height: auto; }
+    SweepChart Plot { height: 10; }
     """
 
     app: "PacknetApp"

@@ -16,7 +16,7 @@ FULL = 56  # columns from which on all of them fit
 BESIDE = 29  # columns more, for what a task is compared with
 
 
-class Tasks(Pane):
+class TasksPane(Pane):
     """One row a task, and what is free for more."""
 
     number = 2

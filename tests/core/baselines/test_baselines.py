@@ -9,7 +9,7 @@ from torch import nn
 from packnet_core import baselines
 from packnet_core.baselines import Shared, TaskOf, first_network
 from packnet_core.baselines.ewc import consolidating, fisher_diagonal
-from packnet_core.baselines.joint import JointRun, Mixed
+from packnet_core.baselines.joint import JointTrainingRun, Mixed
 from packnet_core.baselines.lwf import distillation, distilling
 from packnet_core.data.images import Images
 from packnet_core.data.loading import load
@@ -232,7 +232,7 @@ def test_joint_compares_classes_of_the_same_task_alone(start, tasks, world):
     shared = start.copy()
     for task in tasks:
         shared.open(task)
-    run = JointRun(shared, world[1], RECIPE)
+    run = JointTrainingRun(shared, world[1], RECIPE)
     batch, _ = next(world[1][1].train.batches(4, "cpu"))
     loss, logits = run.answer(batch, torch.tensor([3, 4, 5, 6]))
     assert torch.isinf(logits[:, :3]).all()

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from packnet_core.errors import WorkError
 from packnet_core.jobs import journal, run_job
-from packnet_core.jobs.session import Workspace
+from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Drop, Evaluate, Preview, Prune, Train
 from packnet_core.schema.events import (
@@ -83,7 +83,7 @@ def test_a_diverged_training_is_never_kept(path, data):
     assert "at step" in failed.message
     assert "smaller learning rate" in failed.message
     assert path.read_bytes() == before
-    assert not Places(path).checkpoint.exists()
+    assert not Paths(path).checkpoint.exists()
 
 
 def test_a_diverged_retraining_leaves_the_trained_task(path, data):
@@ -95,7 +95,7 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
 
 def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
     """Whatever it holds now: what the job made belongs to what was there when it began."""
-    job = Workspace(path).run(add("two", data))
+    job = Session(path).run(add("two", data))
     next(job)
     os.utime(path, ns=(0, 0))  # as if another program had written it
     with pytest.raises(WorkError, match="was changed by something else while this job ran"):
@@ -108,7 +108,7 @@ def test_evaluating_changes_nothing_and_goes_to_the_journal(path):
     before = path.read_bytes()
     work(path, Evaluate())
     assert path.read_bytes() == before
-    last = [e.event for e in journal.read(Places(path).journal) if isinstance(e.event, Evaluated)][-1]
+    last = [e.event for e in journal.read(Paths(path).journal) if isinstance(e.event, Evaluated)][-1]
     assert last.error == read_header(path).document.tasks[0].error
 
 
@@ -153,11 +153,11 @@ def test_a_damaged_file_is_not_trained_on(path, data):
 
 
 def test_a_file_replaced_between_two_jobs_is_read_again(path, data, tmp_path):
-    workspace = Workspace(path)
+    session = Session(path)
     other = pack_file(tmp_path / "other.safetensors")
     work(other, add("another", data))
     path.write_bytes(other.read_bytes())
-    events = list(workspace.run(Evaluate()))
+    events = list(session.run(Evaluate()))
     assert [e.task for e in events if isinstance(e, Evaluated)] == ["another"]
 
 
@@ -188,7 +188,7 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
             stop.set()
     entries = work(path, Prune(ratio=0.1, yes=True))
     assert any(isinstance(e.event, Note) and "given up" in e.event.text for e in entries)
-    assert not Places(path).checkpoint.exists()
+    assert not Paths(path).checkpoint.exists()
 
 
 def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupted_job(path, data):
@@ -200,32 +200,32 @@ def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupt
         assert told in finished.message
 
 
-def stopped(workspace, command):
+def stopped(session, command):
     """Do a command up to its first step, and stop it there."""
-    events = workspace.run(command)
+    events = session.run(command)
     while not isinstance(next(events), TrainStep):
         pass
     events.close()
 
 
 def test_training_on_that_is_stopped_can_be_gone_on_with(path):
-    workspace = Workspace(path)
-    stopped(workspace, Train(recipe={"epochs": 1}))
-    assert workspace.places.checkpoint.exists()
-    for _ in workspace.run(Train()):
+    session = Session(path)
+    stopped(session, Train(recipe={"epochs": 1}))
+    assert session.paths.checkpoint.exists()
+    for _ in session.run(Train()):
         pass
     assert read_header(path).document.history[-1].what == "train"
-    assert not workspace.places.checkpoint.exists()
+    assert not session.paths.checkpoint.exists()
 
 
 def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
-    workspace = Workspace(path)
-    first = [e.error for e in workspace.run(Evaluate()) if isinstance(e, Evaluated)]
-    stopped(workspace, Train(recipe={"epochs": 1, "lr": 1.0}))
-    again = list(workspace.run(Evaluate()))
+    session = Session(path)
+    first = [e.error for e in session.run(Evaluate()) if isinstance(e, Evaluated)]
+    stopped(session, Train(recipe={"epochs": 1, "lr": 1.0}))
+    again = list(session.run(Evaluate()))
     assert [e.error for e in again if isinstance(e, Evaluated)] == first
     assert all(e.ok for e in again if isinstance(e, Checked))
-    for _ in workspace.run(add("two", data, yes=True)):
+    for _ in session.run(add("two", data, yes=True)):
         pass
     assert all(checked.ok for checked in verify(path))
 
@@ -252,21 +252,21 @@ def test_a_preview_measures_what_pruning_would_and_changes_nothing(path, data):
 
 
 def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
-    workspace = Workspace(path)
-    weights = {name: weight.detach().clone() for name, weight in workspace.network.weights.items()}
-    owners = {name: owner.clone() for name, owner in workspace.network.owners.items()}
-    events = workspace.run(Preview(ratios=(0.9, 0.5)))
+    session = Session(path)
+    weights = {name: weight.detach().clone() for name, weight in session.network.weights.items()}
+    owners = {name: owner.clone() for name, owner in session.network.owners.items()}
+    events = session.run(Preview(ratios=(0.9, 0.5)))
     assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
-    assert any(not torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
+    assert any(not torch.equal(weights[n], w) for n, w in session.network.weights.items())
     events.close()
-    assert all(torch.equal(weights[n], w) for n, w in workspace.network.weights.items())
-    assert all(torch.equal(owners[n], o) for n, o in workspace.network.owners.items())
+    assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())
+    assert all(torch.equal(owners[n], o) for n, o in session.network.owners.items())
 
 
 def test_a_preview_needs_an_open_task_and_leaves_a_stopped_job_alone(tmp_path, path, data):
     empty = pack_file(tmp_path / "empty.safetensors")
     assert "there is no task to be pruned yet" in fail(empty, Preview()).message
-    events = Workspace(path).run(add("two", data))
+    events = Session(path).run(add("two", data))
     while not isinstance(next(events), TrainStep):
         pass
     events.close()
@@ -292,21 +292,21 @@ def test_training_checks_the_digest_of_every_task_first(path, data):
 
 
 def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
-    workspace = Workspace(path)
-    weight = next(iter(workspace.network.weights.values()))
+    session = Session(path)
+    weight = next(iter(session.network.weights.values()))
     weight.data.view(-1)[weight.data.view(-1) != 0] *= 2
-    events = list(workspace.run(Evaluate()))
+    events = list(session.run(Evaluate()))
     assert Checked(task="one", ok=False) in events
     assert any(isinstance(e, Note) and e.level == "warning" and "packnet verify" in e.text for e in events)
 
 
 def test_a_warm_workspace_does_not_read_the_same_data_twice_unless_it_changed(path, data, tmp_path):
-    workspace = Workspace(path)
-    list(workspace.run(Evaluate()))
-    first = workspace._loaded
+    session = Session(path)
+    list(session.run(Evaluate()))
+    first = session._loaded
     kept = {read: loaded for read, (_, loaded) in first.items()}
-    list(workspace.run(Evaluate()))
-    assert {read: loaded for read, (_, loaded) in workspace._loaded.items()} == kept
+    list(session.run(Evaluate()))
+    assert {read: loaded for read, (_, loaded) in session._loaded.items()} == kept
     images(data, seed=1)
-    list(workspace.run(Evaluate()))
-    assert all(loaded is not kept[read] for read, (_, loaded) in workspace._loaded.items())
+    list(session.run(Evaluate()))
+    assert all(loaded is not kept[read] for read, (_, loaded) in session._loaded.items())

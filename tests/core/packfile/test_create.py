@@ -8,7 +8,7 @@ from packnet_core.network import architectures
 from packnet_core.packfile.create import new
 from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.storage import load
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add, Prune
@@ -108,8 +108,8 @@ def test_the_journal_of_a_former_file_of_this_name_is_put_aside(tmp_path):
     work(path, add("one", images(tmp_path / "data.npz")))
     path.unlink()
     pack_file(path)
-    assert journal.read(Places(path).journal) == []
-    assert len(list(Places(path).folder.glob("journal-*.jsonl"))) == 1
+    assert journal.read(Paths(path).journal) == []
+    assert len(list(Paths(path).folder.glob("journal-*.jsonl"))) == 1
 
 
 def test_a_head_without_a_bias_is_kept_with_one_of_zeros(tmp_path):

@@ -13,16 +13,16 @@ from packnet_core.data.loading import load
 from packnet_core.errors import FileError
 from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.jobs import run_job
-from packnet_core.jobs.session import Workspace
+from packnet_core.jobs.session import Session
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Prune, Train
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Epoch, Note, TrainStep
 from packnet_core.training.best_epoch import BestEpoch, Measured
-from packnet_core.training.run import Run
+from packnet_core.training.run import TrainingRun
 from tests.core.jobs.test_variants import same, stop_after, used
 from tests.worlds import add, images, pack_file, work
 
@@ -79,7 +79,7 @@ def path(tmp_path, data):
 # -- a run ----------------------------------------------------------------------------------------------------------
 
 
-def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, validation=True, **options) -> Run:
+def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, validation=True, **options) -> TrainingRun:
     """A run whose validation loss and error are the lowest after epoch `good`: from then on its gradient is turned."""
     if first:
         path = pack_file(path.with_name("new.safetensors"), "tests.core.variant_network:build", size=16, channels=3)
@@ -92,7 +92,7 @@ def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, val
         return F.cross_entropy(logits, labels) * (1.0 if run.epoch <= good else -2.0), logits
 
     left = loaded.validation if validation else loaded.validation.sample(0, seed=0)
-    run = Run(network, "x", "train", recipe, loaded.train, left, only, objective=objective, **options)
+    run = TrainingRun(network, "x", "train", recipe, loaded.train, left, only, objective=objective, **options)
     return run
 
 
@@ -223,7 +223,7 @@ def test_a_job_keeps_the_best_epoch_of_each_phase_and_removes_its_file(path, noi
     work(last, add("two", noise, recipe=replace(STEEP, pick="last")))
     assert not same(used(path, 2), used(last, 2))
     assert read_header(last).document.tasks[-1].recipe.pick == "last"
-    assert not list(Places(path).folder.glob("epoch-*"))
+    assert not list(Paths(path).folder.glob("epoch-*"))
 
 
 @pytest.mark.parametrize("command", [
@@ -237,39 +237,39 @@ def test_a_job_stopped_anywhere_goes_on_to_the_same_best_epochs(path, noise, com
     one, steps = used(path, 1), sum(isinstance(e.event, (TrainStep, Epoch)) for e in entries)
     for count in range(3, steps + 1, 7):
         trial = copy(path, "trial.safetensors")
-        shutil.rmtree(Places(trial).folder, ignore_errors=True)
-        Places(trial).folder.mkdir()
-        stop_after(Workspace(trial).run(order), (TrainStep, Epoch), count)
+        shutil.rmtree(Paths(trial).folder, ignore_errors=True)
+        Paths(trial).folder.mkdir()
+        stop_after(Session(trial).run(order), (TrainStep, Epoch), count)
         work(trial, Train())
         assert same(used(whole, 2), used(trial, 2)), count
         assert same(one, used(trial, 1))
-        assert not list(Places(trial).folder.glob("epoch-*"))
+        assert not list(Paths(trial).folder.glob("epoch-*"))
     assert all(check.ok for check in verify(whole))
 
 
 def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, noise):
     """As after a power cut: the checkpoint is of the first retraining, and the second has begun since."""
-    whole, folder = copy(path, "whole.safetensors"), Places(path).folder
+    whole, folder = copy(path, "whole.safetensors"), Paths(path).folder
     order = add("two", noise, recipe=replace(STEEP, epochs=2, retrain_epochs=4), steps=2)
     entries = work(whole, order)
     for old, new in ((11, 13), (20, 34), (40, 60), (40, 69)):  # of 7 an epoch: 2 epochs, then twice 4
         trial = copy(path, "trial.safetensors")
-        places = Places(trial)
-        shutil.rmtree(places.folder, ignore_errors=True)
-        places.folder.mkdir()
-        workspace = Workspace(trial, checkpoint_seconds=1e9)
-        done, events = 0, workspace.run(order)
+        paths = Paths(trial)
+        shutil.rmtree(paths.folder, ignore_errors=True)
+        paths.folder.mkdir()
+        session = Session(trial, checkpoint_seconds=1e9)
+        done, events = 0, session.run(order)
         for event in events:
             done += isinstance(event, TrainStep)
-            workspace.checkpoint_seconds = -1.0 if done == old else 1e9
+            session.checkpoint_seconds = -1.0 if done == old else 1e9
             if done == new:
                 break
-        kept = {file.name: file.read_bytes() for file in places.folder.iterdir()}
+        kept = {file.name: file.read_bytes() for file in paths.folder.iterdir()}
         events.close()  # writes a checkpoint, which a power cut does not
-        for file in places.folder.iterdir():
+        for file in paths.folder.iterdir():
             file.unlink()
         for name, content in kept.items():
-            (places.folder / name).write_bytes(content)
+            (paths.folder / name).write_bytes(content)
         work(trial, Train())
         assert same(used(whole, 2), used(trial, 2)), (old, new)
     assert folder.exists()
@@ -278,8 +278,8 @@ def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, n
 
 def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path, noise):
     order = add("two", noise, recipe=STEEP)
-    stop_after(Workspace(path).run(order), Epoch, 3)
-    (kept,) = Places(path).folder.glob("epoch-*")
+    stop_after(Session(path).run(order), Epoch, 3)
+    (kept,) = Paths(path).folder.glob("epoch-*")
     kept.unlink()
     finished = list(run_job.run(path, Train()))[-1].event
     assert finished.outcome == "failed"
@@ -289,7 +289,7 @@ def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path,
 
 
 def test_an_interrupted_job_that_is_given_up_takes_its_best_epoch_with_it(path, noise):
-    stop_after(Workspace(path).run(add("two", noise, recipe=STEEP)), Epoch, 3)
-    assert list(Places(path).folder.glob("epoch-*"))
+    stop_after(Session(path).run(add("two", noise, recipe=STEEP)), Epoch, 3)
+    assert list(Paths(path).folder.glob("epoch-*"))
     work(path, Prune(ratio=0.1, recipe={"retrain_epochs": 0}, yes=True))
-    assert not list(Places(path).folder.glob("epoch-*"))
+    assert not list(Paths(path).folder.glob("epoch-*"))

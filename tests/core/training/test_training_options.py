@@ -7,7 +7,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from packnet_core.jobs.session import Workspace
+from packnet_core.jobs.session import Session
 from packnet_core.packfile import storage
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Train
@@ -141,13 +141,13 @@ def test_each_choice_of_data_and_ratio_does_something(path, data, choice):
 
 @pytest.mark.parametrize("last", [True, False])
 def test_channels_last_is_how_images_reach_the_network(path, data, last):
-    workspace = Workspace(path)
-    formats, conv = [], workspace.network.model.conv
+    session = Session(path)
+    formats, conv = [], session.network.model.conv
     conv.register_forward_pre_hook(
         lambda module, given: formats.append(given[0].is_contiguous(memory_format=torch.channels_last))
         if module.weight.requires_grad and torch.is_grad_enabled() else None
     )  # fmt: skip
-    list(workspace.run(add("two", data, recipe=replace(QUICK, channels_last=last))))
+    list(session.run(add("two", data, recipe=replace(QUICK, channels_last=last))))
     assert formats
     assert set(formats) == {last}
 
@@ -186,10 +186,10 @@ def test_large_layers_end_just_as_they_would_if_they_were_small(path, data, chan
 def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, clip, monkeypatch):
     """A clipped one needs them all, for their norm."""
     monkeypatch.setattr(guarded_optimizer, "LARGE", 1)
-    workspace = Workspace(path)
+    session = Session(path)
     left = [
-        any(weight.grad is not None for weight in workspace.network.weights.values())
-        for entry in workspace.run(add("two", data, recipe=replace(QUICK, clip=clip)))
+        any(weight.grad is not None for weight in session.network.weights.values())
+        for entry in session.run(add("two", data, recipe=replace(QUICK, clip=clip)))
         if isinstance(entry, TrainStep)
     ]
     assert left
@@ -202,7 +202,7 @@ def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, c
 def test_no_option_changes_an_old_task_and_a_stopped_job_goes_on_to_the_same_bits(path, data, recipe):
     one = used(path, 1)
     whole = trained(path, data, recipe)
-    stop_after(Workspace(path).run(add("two", data, recipe=recipe)), TrainStep, 4)
+    stop_after(Session(path).run(add("two", data, recipe=recipe)), TrainStep, 4)
     work(path, Train())
     assert same(whole, used(path, 2))
     assert same(one, used(path, 1))

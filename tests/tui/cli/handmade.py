@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 from packnet_core.jobs.journal import Journal
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Event
 
 LAYERS = {"features.0.weight": [4, 1, 3, 3], "features.3.weight": [8, 4, 3, 3], "classifier.0.weight": [10, 32]}
@@ -77,7 +77,7 @@ def product(shape: list[int]) -> int:
 
 def journal(path: Path, *events: Event, job: int = 1) -> Journal:
     """The file's journal, open, with these events in it."""
-    writer = Journal(Places(path).journal)
+    writer = Journal(Paths(path).journal)
     for event in events:
         writer.write(event, job)
     return writer

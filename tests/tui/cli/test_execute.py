@@ -10,7 +10,7 @@ import pytest
 from packnet_core.engine import client
 from packnet_core.jobs import journal
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import JobFinished, TrainStep
 from tests.tui.cli.conftest import SCRIPTS, one_line
 from tests.tui.cli.terminal import Terminal
@@ -43,9 +43,9 @@ def engine(path):
     with client.start(path) as engine:
         pid = engine.status().pid
         yield engine
-    if Places(path).is_locked():
+    if Paths(path).is_locked():
         os.kill(pid, signal.SIGKILL)
-        until(lambda: not Places(path).is_locked(), "the engine to end")
+        until(lambda: not Paths(path).is_locked(), "the engine to end")
 
 
 def test_new_and_add_in_plain_lines(tmp_path, run, data):
@@ -126,9 +126,9 @@ def test_ctrl_c_stops_at_the_next_step_and_train_goes_on(path, data, begin):
     assert "stopping after this step" in err
     assert "packnet train" in err.splitlines()[-1]
     assert "Traceback" not in err
-    assert Places(path).checkpoint.exists()
+    assert Paths(path).checkpoint.exists()
     assert len(read_header(path).document.tasks) == 1
-    stopped_at = max(e.event.step for e in journal.read(Places(path).journal) if isinstance(e.event, TrainStep))
+    stopped_at = max(e.event.step for e in journal.read(Paths(path).journal) if isinstance(e.event, TrainStep))
     working = begin("train", path)
     assert until_event(path, TrainStep, job=3).event.step > stopped_at
     working.send_signal(signal.SIGTERM)
@@ -209,7 +209,7 @@ def test_ctrl_c_while_following_leaves_the_job_and_stop_ends_it(path, data, begi
     assert engine.status().job == 2
     assert "--yes" in one_line(here("stop", path, status=2)[1])
     assert "add two can be gone on with: packnet train" in here("stop", path, "--yes")[0]
-    assert not Places(path).is_locked()
+    assert not Paths(path).is_locked()
 
 
 def test_an_engine_that_dies_is_said(path, data, begin, engine):
@@ -228,6 +228,6 @@ def test_an_engine_does_the_same_as_the_command_by_itself(path, data, here):
     with client.start(twin) as engine:
         here("add", twin, "two", "--data", data, *QUICKLY)
         engine.leave()
-        until(lambda: not Places(twin).is_locked(), "the engine to end")
+        until(lambda: not Paths(twin).is_locked(), "the engine to end")
     first, second = (read_header(file).document.tasks[1] for file in (path, twin))
     assert first.digest == second.digest

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add
 from packnet_core.schema.events import (
     EngineStarted,
@@ -38,7 +38,7 @@ def epoch(number: int) -> Epoch:
 @pytest.fixture
 def held(file):
     """The file's lock, held as an engine would."""
-    with Places(file).locked():
+    with Paths(file).locked():
         yield
 
 
@@ -63,13 +63,13 @@ def test_follows_the_running_job_from_its_start_to_its_end(file, begin, held):
 
 
 def test_a_torn_line_is_not_yet_there(file, begin, held):
-    places = Places(file)
+    paths = Paths(file)
     writer = handmade.journal(file, STARTED)
     watching = begin("watch", file)
     assert watching.stdout.readline() == "add cubs: job 1 on cpu\n"
     writer.write(Saved(bytes=1000), 1)
-    line = places.journal.read_bytes().splitlines()[-1]
-    with open(places.journal, "ab", buffering=0) as journal:
+    line = paths.journal.read_bytes().splitlines()[-1]
+    with open(paths.journal, "ab", buffering=0) as journal:
         journal.write(line[:20])
         assert watching.stdout.readline() == "saved, 1.0 kB\n"
         journal.write(line[20:] + b"\n")
@@ -97,12 +97,12 @@ def test_json_is_the_journal_itself(file, begin, held):
     writer.write(DONE, 1)
     out, _ = watching.communicate()
     shown = [json.loads(line) for line in (first + out).splitlines()]
-    assert shown == [json.loads(line) for line in Places(file).journal.read_text().splitlines()]
+    assert shown == [json.loads(line) for line in Paths(file).journal.read_text().splitlines()]
     assert [line["event"]["type"] for line in shown] == ["job-started", "step", "job-finished"]
 
 
 def test_says_so_when_the_process_that_worked_is_gone(file, begin):
-    with Places(file).locked():
+    with Paths(file).locked():
         handmade.journal(file, STARTED)
         watching = begin("watch", file)
         watching.stdout.readline()
@@ -112,9 +112,9 @@ def test_says_so_when_the_process_that_worked_is_gone(file, begin):
 
 
 def test_an_engine_that_died_has_its_last_words_said(file, begin):
-    with Places(file).locked():
+    with Paths(file).locked():
         handmade.journal(file, QUEUED, STARTED)
-        Places(file).log.write_text("some warning\nCUDA error: unhappy\n")
+        Paths(file).log.write_text("some warning\nCUDA error: unhappy\n")
         watching = begin("watch", file)
         watching.stdout.readline()
     _, err = watching.communicate()

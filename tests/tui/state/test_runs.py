@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, JobFinished, JobStarted, Note, Pruned
 from packnet_tui.state.runs import KEPT, MOST_RUNS, Run, Runs, fold, of_task
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.runs_screen import RunsScreen, in_words, recipe_in_words, took
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.plot import Plot
@@ -253,7 +253,7 @@ async def test_it_goes_back_to_where_one_was(tmp_path, key):
     async with opened(twice(tmp_path / "model.safetensors")) as desk:
         await at_runs(desk)
         await desk.press(key)
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.bench.focused.number == 2
 
 
@@ -261,7 +261,7 @@ async def test_enter_elsewhere_opens_nothing(tmp_path):
     async with opened(twice(tmp_path / "model.safetensors")) as desk:
         for pane in "1345":
             await desk.press(pane, "enter")
-            assert isinstance(desk.app.screen, Workbench)
+            assert isinstance(desk.app.screen, MainScreen)
 
 
 async def test_a_task_without_runs_says_so(tmp_path):
@@ -284,7 +284,7 @@ async def test_l_and_s_work_here_too(tmp_path):
 
 async def test_a_job_that_goes_on_is_seen_to_end_while_one_looks(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await at_runs(desk)
             await desk.until(lambda: "runs" in rows(desk)[1], "the job to run")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packnet_core.schema.events import Epoch, Event, PhaseStarted, Pruned, TrainStep
-from packnet_tui.state.series import MOST_POINTS, MOST_SAMPLES, Course, Curve, Sample, fewer, smoothed, thinned
+from packnet_tui.state.series import MOST_POINTS, MOST_SAMPLES, Curve, CurveBuilder, Sample, fewer, smoothed, thinned
 from tests.tui.made_up import training
 
 losses = st.lists(st.floats(0, 10), min_size=1, max_size=60)
@@ -24,18 +24,18 @@ def step(number: int, steps: int, loss: float) -> TrainStep:
 
 
 def folded(*events: Event) -> Curve:
-    course = Course("cars")
+    builder = CurveBuilder("cars")
     for event in events:
         match event:
             case PhaseStarted():
-                course.begin(event)
+                builder.begin(event)
             case TrainStep():
-                course.step(event)
+                builder.step(event)
             case Epoch():
-                course.epoch(event)
+                builder.epoch(event)
             case Pruned():
-                course.prune(event)
-    return course.curve()
+                builder.prune(event)
+    return builder.curve()
 
 
 @given(losses, st.integers(1, 200))
@@ -167,9 +167,9 @@ def test_a_thinner_curve_is_as_high_as_long_and_as_low():
 
 
 def test_a_curve_is_the_same_object_until_something_happens():
-    course = Course("cars")
-    course.begin(started(2))
-    first = course.curve()
-    assert course.curve() is first
-    course.step(step(1, 2, 1.0))
-    assert course.curve() is not first
+    builder = CurveBuilder("cars")
+    builder.begin(started(2))
+    first = builder.curve()
+    assert builder.curve() is first
+    builder.step(step(1, 2, 1.0))
+    assert builder.curve() is not first

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pynvml
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.events import JobStarted
 from packnet_tui.state.usage import Meter
@@ -53,6 +53,6 @@ def test_the_gpu_is_the_one_that_torch_calls_so(monkeypatch):
 async def test_the_status_line_tells(tmp_path):
     path = running(tmp_path / "model.safetensors")
     append(path, entries([JobStarted(command=Evaluate(), pid=os.getpid(), device="cpu")], job=9))
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.until(lambda: re.search(r"cpu \d+ %", desk.text().splitlines()[0]))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.document import Step
 from packnet_core.schema.events import EngineStarted, JobFinished, JobStarted, Note
@@ -59,7 +59,7 @@ def test_a_torn_last_line_is_not_yet_there(path):
     watch = Watch(path)
     append(path, entries([Note(text="whole")]))
     line = msgspec.json.encode(entries([Note(text="torn")])[0]) + b"\n"
-    with open(Places(path).journal, "ab") as file:
+    with open(Paths(path).journal, "ab") as file:
         file.write(line[:20])
         file.flush()
         assert watch.look()
@@ -120,7 +120,7 @@ def test_a_file_that_stays_wrong_is_said_once(path):
 
 def test_a_running_job_is_believed_while_somebody_holds_the_lock(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         watch = Watch(path)
         watch.look()
         assert (watch.picture.job.phase, watch.picture.died) == ("retrain", "")
@@ -129,7 +129,7 @@ def test_a_running_job_is_believed_while_somebody_holds_the_lock(tmp_path):
 
 def test_without_the_lock_whoever_did_it_is_dead_and_the_end_of_its_log_says_why(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    Places(path).log.write_text("starting\nKilled: out of memory\n")
+    Paths(path).log.write_text("starting\nKilled: out of memory\n")
     watch = Watch(path)
     watch.look()
     assert watch.picture.died.startswith("engine died")
@@ -151,7 +151,7 @@ def test_a_stopped_job_is_found_by_its_checkpoint(path):
     watch = Watch(path)
     watch.look()
     assert watch.picture.interrupted == ADD
-    Places(path).checkpoint.unlink()
+    Paths(path).checkpoint.unlink()
     assert watch.look()
     assert watch.picture.interrupted is None
 

@@ -6,10 +6,10 @@ from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.events import JobQueued, JobStarted
 from packnet_tui.state.story import Story
 from packnet_tui.workbench.actions import ACTIONS, GROUPS, bindings, blocked, footer
-from packnet_tui.workbench.screens.main_screen import Workbench
-from packnet_tui.workbench.widgets.curves_pane import Curves
+from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import FIRST_TO_GO
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import SEALED, TINY, document, entries, task
 from tests.tui.still import opened, sealed
 
@@ -31,7 +31,7 @@ def action(method):
 
 def test_each_action_is_a_method_of_the_workbench():
     for each in ACTIONS:
-        assert callable(getattr(Workbench, f"action_{each.method}", None)), each.name
+        assert callable(getattr(MainScreen, f"action_{each.method}", None)), each.name
         assert each.group in GROUPS
         assert each.help
 
@@ -47,10 +47,10 @@ def test_a_key_does_one_thing(pane):
 def test_the_screen_binds_these_keys_and_no_others():
     bound = {key: each.name for each in ACTIONS if not each.pane for key in each.keys}
     assert {key: b.action for b in bindings() for key in b.key.split(",")} == bound
-    assert bindings() == Workbench.BINDINGS
+    assert bindings() == MainScreen.BINDINGS
 
 
-@pytest.mark.parametrize("pane", [Tasks, Curves])
+@pytest.mark.parametrize("pane", [TasksPane, CurvesPane])
 def test_a_pane_binds_its_own_keys_to_what_the_screen_does(pane):
     bound = {key: f"screen.{each.name}" for each in ACTIONS if each.pane == pane.number for key in each.keys}
     assert {key: b.action for b in pane.BINDINGS for key in b.key.split(",")} == bound

@@ -4,14 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import EngineStarted, JobStarted
 from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.job_choice import Jobs
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
-from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.screens.train_form import TrainForm
 from tests.tui.made_up import SEALED, append, at_rest, document, entries, interrupt, running, task, write
 from tests.tui.still import Desk, dense, opened, sealed
@@ -30,16 +30,16 @@ async def filled(desk: Desk) -> None:
 
 
 async def answered(desk: Desk, keys: list[str], question: str) -> None:
-    await desk.sees(Ask)
+    await desk.sees(Question)
     assert question in desk.text()
     await desk.press(*keys)
-    await desk.sees(Workbench)
+    await desk.sees(MainScreen)
 
 
 @pytest.mark.parametrize(("keys", "stopped"), [*((keys, []) for keys in NO), *((keys, [3]) for keys in YES)])
 async def test_stop_asks(tmp_path, keys, stopped):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
             await desk.sees(Jobs)
@@ -50,19 +50,19 @@ async def test_stop_asks(tmp_path, keys, stopped):
 
 async def test_a_job_that_waits_is_chosen_from_the_list_and_taken_out_unasked(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
             await desk.sees(Jobs)
             assert "runs   add cars --prune 0.75" in desk.text()
             assert "waits  add flowers --prune 0.75" in desk.text()
             await desk.press("j", "x")
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]
             await desk.press("x")
             await desk.sees(Jobs)
             await desk.press("escape")
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]
 
 
@@ -70,10 +70,10 @@ async def test_a_job_that_waits_is_chosen_from_the_list_and_taken_out_unasked(tm
 async def test_stop_says_whether_one_can_go_on_with_it(tmp_path, command, resumable):
     path = sealed(tmp_path / "model.safetensors")
     append(path, entries([EngineStarted(pid=7), JobStarted(command=command, pid=7, device="cpu")], job=9))
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
-            await desk.sees(Ask)
+            await desk.sees(Question)
             assert ("and t goes on" in desk.text()) == resumable
 
 
@@ -91,7 +91,7 @@ async def test_drop_says_how_many_weights_go(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     async with opened(path) as desk:
         await desk.press("d")
-        await desk.sees(Ask)
+        await desk.sees(Question)
         assert f"Its {read_header(path).document.owned[-1]:,} weights become free" in desk.text()
 
 
@@ -110,7 +110,7 @@ async def test_sealing_a_good_one_asks_nothing_more(tmp_path):
         await desk.sees(AddForm)
         await desk.fill(task="flowers", data="torchvision:MNIST")
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="flowers", data="torchvision:MNIST", prune=0.75)]
 
 
@@ -137,7 +137,7 @@ async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, 
                 await desk.press("enter")
             case Drop():
                 await desk.press("d")
-                await desk.sees(Ask)
+                await desk.sees(Question)
                 await desk.press("y")
         await desk.until(lambda: "Give up" in desk.text(), "the question")
         await answered(desk, [key], "Give up add birds --prune 0.75?")
@@ -169,7 +169,7 @@ async def test_training_otherwise_asks_where_a_job_was_stopped_meanwhile(tmp_pat
         await desk.until(lambda: desk.app.picture.interrupted)
         await desk.fill(epochs="3")
         await desk.press("enter")
-        await desk.until(lambda: desk.asked or isinstance(desk.app.screen, Ask))
+        await desk.until(lambda: desk.asked or isinstance(desk.app.screen, Question))
         assert desk.asked == []
         await answered(desk, [key], "Give up add birds --prune 0.75?")
         assert desk.asked == ([Train(recipe={"epochs": 3}, yes=True)] if given_up else [])

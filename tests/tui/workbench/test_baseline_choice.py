@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Baseline, Compare, Drop, Evaluate, Preview
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
@@ -12,12 +12,12 @@ from packnet_tui.state.baseline_words import ORDER, wrapped
 from packnet_tui.state.format import gap_closed
 from packnet_tui.state.runs import fold, of_task
 from packnet_tui.state.story import Story
-from packnet_tui.workbench.screens.baseline_choice import WAYS, Comparison
-from packnet_tui.workbench.screens.main_screen import Workbench
-from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
+from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.screens.runs_screen import RunsScreen
 from packnet_tui.workbench.widgets.status_line import work_in_words
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import NOON, SEALED, TINY, append, at_rest, document, entries, evaluated, task, training
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened, sealed
 
@@ -144,10 +144,10 @@ def test_every_baseline_can_be_asked_for_and_shown():
 async def test_b_asks_which_and_has_it_done(tmp_path, keys, baseline):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "k", "b")
-        await desk.sees(Comparison)
+        await desk.sees(BaselineChoice)
         assert "not changed" in desk.text()
         await desk.press(*keys)
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Compare(baseline=baseline, tasks=("cubs",))]
 
 
@@ -155,13 +155,13 @@ async def test_b_asks_which_and_has_it_done(tmp_path, keys, baseline):
 async def test_it_says_what_each_is_in_a_line_and_how_long_adding_the_task_took(tmp_path, size):
     async with opened(at_rest(tmp_path / "model.safetensors"), size) as desk:
         await desk.press("b")
-        await desk.sees(Comparison)
+        await desk.sees(BaselineChoice)
         lines = desk.text().splitlines()
         for name, what in WAYS.items():
             assert any(f"{name:12}{what} " in line for line in lines), name
         assert "Adding it took 6 min 30 s." in desk.text()
         await desk.press("escape")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == []
 
 
@@ -169,7 +169,7 @@ async def test_the_first_task_is_what_the_others_begin_with(tmp_path):
     async with opened(sealed(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "g", "b")
         assert desk.app.said == ["imagenet is what the others begin with; choose one that was added (2, then j)"]
-        assert isinstance(desk.app.screen, Workbench)
+        assert isinstance(desk.app.screen, MainScreen)
         assert desk.asked == []
 
 
@@ -185,11 +185,11 @@ async def test_it_is_typed_as_in_the_shell(tmp_path):
 async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     append(path, entries(RUNS, job=5, at=NOON + 700))
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             assert "COMPARE cars  individual 25.0%" in desk.text()
             await desk.press("x")
-            await desk.sees(Ask)
+            await desk.sees(Question)
             assert "Stop baseline individual cars?" in desk.text()
             assert "t goes on" not in desk.text()
 
@@ -208,7 +208,7 @@ async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path)
 )
 async def test_it_stands_below_the_tasks_or_in_columns_of_its_own(tmp_path, size, lines):
     async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
-        pane = desk.bench.query_one(Tasks)
+        pane = desk.bench.query_one(TasksPane)
         await desk.until(lambda: all(line in desk.text(pane) for line in lines), lines)
         for name in ("imagenet", "cubs", "cars", "free"):  # nothing gives way for it
             assert name in desk.text(pane)
@@ -222,7 +222,7 @@ async def test_it_stands_below_the_tasks_or_in_columns_of_its_own(tmp_path, size
 
 async def test_tasks_come_before_what_they_are_compared_with(tmp_path):
     async with opened(measured(tmp_path / "model.safetensors"), TOO_SMALL) as desk:
-        text = desk.text(desk.bench.query_one(Tasks))
+        text = desk.text(desk.bench.query_one(TasksPane))
         assert all(name in text for name in ("imagenet", "cubs", "cars", "free"))
         assert "closes" not in text
 

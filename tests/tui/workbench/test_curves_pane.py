@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.events import JobFinished, JobStarted, PhaseStarted
 from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart, Scale, error_chart, label, loss_chart, nice, x_ticks
 from packnet_tui.state.series import Curve, Sample
-from packnet_tui.workbench.widgets.curves_pane import Curves, CurveView
+from packnet_tui.workbench.widgets.curves_pane import CurvesPane, CurveView
 from packnet_tui.workbench.widgets.plot import Plot
 from tests.tui.made_up import NOON, SEALED, append, at_rest, document, entries, running, task, training, write
 from tests.tui.still import SMALL, WIDE, Desk, opened
@@ -114,11 +114,11 @@ def test_more_points_than_columns_become_a_line():
 
 
 def pane(desk: Desk) -> str:
-    return desk.text(desk.bench.query_one(Curves))
+    return desk.text(desk.bench.query_one(CurvesPane))
 
 
 def title(desk: Desk) -> str:
-    return str(desk.bench.query_one(Curves).border_title)
+    return str(desk.bench.query_one(CurvesPane).border_title)
 
 
 def plots(desk: Desk) -> list[Plot]:
@@ -158,7 +158,7 @@ async def test_a_task_that_was_not_trained_here_says_so(tmp_path):
 
 async def test_the_task_in_training_is_followed_until_one_says_otherwise(tmp_path):
     path = two_trained(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             begun = JobStarted(command=Add(task="cars", data="/data/cars"), pid=1, device="cpu")
             append(path, entries([begun, *training("cars", 10, 2, 96.0, 17.5)], job=3, at=NOON + 9000))
@@ -173,7 +173,7 @@ async def test_the_task_in_training_is_followed_until_one_says_otherwise(tmp_pat
 
 async def test_while_something_else_is_done_the_selected_task_stays(tmp_path):
     path = two_trained(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("2", "k")
             phase = PhaseStarted(phase="eval", task="cubs", epochs=0, images=5794)
@@ -235,7 +235,7 @@ async def test_the_mouse_wheel_leaves_the_plots_alone_and_a_click_goes_to_the_pa
 @pytest.mark.parametrize(("size", "charts"), [(WIDE, 2), (SMALL, 1), ((80, 20), 0)], ids=str)
 async def test_as_many_charts_as_there_is_room_for(tmp_path, size, charts):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, size) as desk:
             assert len(plots(desk)) == charts
             if charts:
@@ -264,7 +264,7 @@ async def test_nothing_is_imported_where_nothing_is_drawn(tmp_path):
 async def test_what_came_too_soon_after_a_picture_is_drawn_a_moment_later(tmp_path):
     path = running(tmp_path / "model.safetensors")
     last = list(training("cars", 5, 5, 61.0, 17.8, retrain=True, before=17.5))
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             for event in last[44:]:
                 append(path, entries([event], job=3, at=NOON + 1000))

@@ -10,9 +10,9 @@ from textual import events
 
 from packnet_core.schema.commands import Add
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.data_preview import in_words, look_at
-from packnet_tui.workbench.screens.debounce import Newest
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.data_preview import in_words, preview_data
+from packnet_tui.workbench.screens.debounce import Debounced
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import Desk, opened, sealed
 from tests.worlds import images
 
@@ -127,7 +127,7 @@ async def test_a_pasted_path_is_cleaned(path, tmp_path, pasted):
         await desk.until(lambda: "3 classes" in below(desk))
         assert form.entry("data").value == str(data)
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="birds", data=str(data), prune=0.75)]
 
 
@@ -139,11 +139,11 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         if text.startswith("pipe"):
             hung.set()
             open(tmp_path / "pipe", "rb").close()
-        return look_at(text)
+        return preview_data(text)
 
     async with opened(path) as desk:
         form = await at_data(desk)
-        form._looks = Newest(look, 0)
+        form._looks = Debounced(look, 0)
         await desk.write("pipe")
         await desk.until(hung.is_set)
         await desk.press("enter")
@@ -153,7 +153,7 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         await desk.fill(data="pipe")
         await desk.press("enter")
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="birds", data=str(tmp_path / "pipe"), prune=0.75)]
     with open(tmp_path / "pipe", "wb"):  # let those that wait go
         pass
@@ -169,25 +169,27 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
     ],
 )
 def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
-    said, words = in_words(look_at(str(folder(tmp_path / "birds", grey))), channels)
+    said, words = in_words(preview_data(str(folder(tmp_path / "birds", grey))), channels)
     assert said == problem
     assert words.startswith("2 classes: finch, wren\ntrain 3 a class, 6 images; test 1, 2 images\n9×6 ")
 
 
 def test_folders_on_the_way_to_data_are_no_alarm(tmp_path):
     folder(tmp_path / "data" / "birds")
-    assert in_words(look_at(f"{tmp_path}/data"), 3)[0] == ""
-    assert in_words(look_at(f"{tmp_path}/data/"), 3)[1] == "a folder without a folder train in it; there is birds/"
+    assert in_words(preview_data(f"{tmp_path}/data"), 3)[0] == ""
+    assert in_words(preview_data(f"{tmp_path}/data/"), 3)[1] == "a folder without a folder train in it; there is birds/"
     (tmp_path / "data" / "train").mkdir()
-    assert in_words(look_at(f"{tmp_path}/data"), 3)[0].endswith("put the images to measure errors with in test/CLASS/")
+    assert in_words(preview_data(f"{tmp_path}/data"), 3)[0].endswith(
+        "put the images to measure errors with in test/CLASS/"
+    )
 
 
 @pytest.mark.parametrize("strange", ["~nobody/x", "a" * 5000, "a\0b", "\ud800", "/root/../dev/null", "sklearn:x"])
 def test_nothing_that_is_typed_takes_the_screen_down(strange):
-    problem, words = in_words(look_at(strange), 3)
+    problem, words = in_words(preview_data(strange), 3)
     assert problem or words
 
 
 def test_a_strange_file_is_a_problem_and_no_more(tmp_path):
     np.savez(tmp_path / "a.npz", train_images=np.array([object()], dtype=object))
-    assert "has no train_labels" in in_words(look_at(f"{tmp_path}/a.npz"), 3)[0]
+    assert "has no train_labels" in in_words(preview_data(f"{tmp_path}/a.npz"), 3)[0]

@@ -5,9 +5,9 @@ import unicodedata
 import pytest
 from rich.cells import cell_len
 
-from packnet_tui.workbench.widgets.log_pane import Log
-from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.log_pane import LogPane
+from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import append, document, entries, evaluated, task, write
 from tests.tui.still import SMALL, WIDE, opened
 
@@ -45,12 +45,12 @@ async def test_hundreds_of_layers_and_dozens_of_tasks(tmp_path, size, tasks):
     async with opened(path, size=size) as desk:
         whole(desk)
         await desk.press("1", "G")
-        assert "blocks.99.out" in desk.text(desk.bench.query_one(Occupancy))
+        assert "blocks.99.out" in desk.text(desk.bench.query_one(OccupancyPane))
         await desk.press("4")
         detail = desk.text()
         assert "blocks.99.out" in detail
         await desk.press("escape", "2")
-        shown = desk.bench.query_one(Tasks)
+        shown = desk.bench.query_one(TasksPane)
         assert f"task {tasks}" in desk.text(shown)  # the newest is the chosen one
         await desk.press("g")
         assert "task 1 " in desk.text(shown)
@@ -68,7 +68,7 @@ async def test_names_of_any_script_and_length(tmp_path, size):
         seen = ""
         await desk.press("2", "z", "g")
         for _ in NAMES:
-            seen += desk.text(desk.bench.query_one(Tasks))
+            seen += desk.text(desk.bench.query_one(TasksPane))
             whole(desk)
             await desk.press("j")
         for part in ("鳥の分類", "тест на", "الطيور", "नमस्ते", "[red]not", "a name with", "xxxxx", "-1"):
@@ -76,7 +76,7 @@ async def test_names_of_any_script_and_length(tmp_path, size):
         if size == WIDE:
             await desk.press("escape", "5", "z")
             whole(desk)
-            assert "error 20.00 %" in desk.text(desk.bench.query_one(Log))
+            assert "error 20.00 %" in desk.text(desk.bench.query_one(LogPane))
 
 
 async def test_every_size_of_terminal_is_drawn_whole(tmp_path):
@@ -91,5 +91,5 @@ async def test_every_size_of_terminal_is_drawn_whole(tmp_path):
                 assert any("k ta" in line for line in lines), size
         await desk.pilot.resize_terminal(*WIDE)
         await desk.pilot.pause()
-        assert desk.text(desk.bench.query_one(Occupancy)).strip()
-        assert desk.text(desk.bench.query_one(Tasks)).strip()
+        assert desk.text(desk.bench.query_one(OccupancyPane)).strip()
+        assert desk.text(desk.bench.query_one(TasksPane)).strip()

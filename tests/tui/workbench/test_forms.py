@@ -12,7 +12,7 @@ from packnet_core.schema.document import Recipe
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench.screens import recipe_fields
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.made_up import SEALED, document, task, write
 from tests.tui.still import SMALL, WIDE, empty, opened, sealed, told
 from tests.worlds import images
@@ -31,7 +31,7 @@ async def test_add_with_the_papers_recipe_needs_a_name_and_data_alone(path):
         await desk.press("tab")
         await desk.write("sklearn:digits")
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="sklearn:digits", recipe=Recipe(), prune=0.75)]
 
 
@@ -46,7 +46,7 @@ async def test_every_field_arrives_in_the_command(path):
             own="norms biases",
         )  # fmt: skip
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         typed = Recipe(
             optimizer="adamw", lr=0.02, epochs=30, batch_size=64, retrain_epochs=0, decay_epoch=25, retrain_lr=0.001,
             momentum=0.8, weight_decay=0.0005, seed=7,
@@ -92,7 +92,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         await desk.sees(AddForm)
         await desk.fill(task="cars", data=typed, prune="")
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data=str(tmp_path / "cars.npz"), prune=None)]
 
 
@@ -154,7 +154,7 @@ async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, 
         await desk.fill(**{field: {"lr": "0.001", "task": "cars", "seed": "0"}[field]})
         assert desk.error() == ""
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)]
 
 
@@ -166,7 +166,7 @@ async def test_enter_starts_from_any_field(path):
             await desk.fill(task="cars", data="torchvision:MNIST")
             form.entry(field.name).focus()
             await desk.press("enter")
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
             recipe_fields.fields(first=False)
         )
@@ -215,7 +215,7 @@ async def test_escape_asks_for_nothing(path):
     async with opened(path) as desk:
         for key in ("a", "escape", "a", "ctrl+c"):
             await desk.press(key)
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == []
 
 

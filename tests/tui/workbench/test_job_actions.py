@@ -2,10 +2,10 @@
 
 import pytest
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Train
 from packnet_core.schema.events import Note
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui import made_up
 from tests.tui.made_up import append, at_rest, entries, running
 from tests.tui.still import dense, empty, opened, sealed
@@ -22,7 +22,7 @@ async def test_evaluate_the_chosen_task(tmp_path, keys, name):
 
 async def test_a_task_that_is_being_added_is_evaluated_afterwards(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("e")
             assert desk.asked == [Evaluate(tasks=("cars",))]
@@ -55,7 +55,7 @@ async def test_readonly_refuses_with_a_word_and_starts_no_engine(tmp_path, key):
         await desk.until(lambda: desk.app.said)
         assert desk.app.said == ["this screen only watches (--readonly)"]
         assert "read only" in desk.text()
-        assert isinstance(desk.app.screen, Workbench)
+        assert isinstance(desk.app.screen, MainScreen)
         assert (desk.asked, desk.app.engine.started) == ([], False)
 
 
@@ -84,7 +84,7 @@ async def test_what_makes_no_sense_is_refused_with_a_word(tmp_path, state, key, 
 @pytest.mark.parametrize("key", ["p", "t", "d"])
 async def test_while_a_job_runs_it_names_the_job(tmp_path, key):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press(key)
             await desk.until(lambda: desk.app.said)
@@ -94,12 +94,12 @@ async def test_while_a_job_runs_it_names_the_job(tmp_path, key):
 
 async def test_the_next_task_can_be_put_in_the_queue_while_a_job_runs(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("a")
             await desk.fill(task="birds", data="torchvision:MNIST")
             await desk.press("enter")
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
             assert desk.asked == [Add(task="birds", data="torchvision:MNIST", prune=0.75)]
 
 
@@ -116,5 +116,5 @@ async def test_what_the_engine_answers_is_shown_and_kept_in_the_log(tmp_path):
 async def test_training_on_needs_an_open_task_alone(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await desk.press("t", "enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Train()]

@@ -3,11 +3,11 @@
 import pytest
 from textual.command import CommandPalette
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Note
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL
 from packnet_tui.workbench.screens.help_screen import Help
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.pane import Pane
 from tests.tui.made_up import NOON, append, at_rest, entries, running
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, Desk, opened
@@ -117,7 +117,7 @@ async def test_where_there_is_no_room_the_others_come_by_their_key(path):
 
 async def test_a_terminal_too_small_says_so_and_shows_tasks_and_job(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, TOO_SMALL) as desk:
             assert alone(desk) == [2, 5]
             assert "60×18" in desk.text()
@@ -165,7 +165,7 @@ async def test_help_comes_and_goes(path, key, leave):
         await desk.press(key)
         await desk.sees(Help)
         await desk.press(leave)
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
 
 
 async def test_help_scrolls_where_it_is_longer_than_the_screen(path):
@@ -188,7 +188,7 @@ async def test_the_palette_finds_an_action_by_its_words_and_does_it(path):
         await desk.until(lambda: "key: space" in desk.text())
         await desk.press("down", "enter")
         await desk.until(lambda: desk.app.held, "the palette to hold the display")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_leaving_asks_the_engine_for_nothing(path, key):
 
 async def test_ascii_draws_nothing_else(tmp_path):
     path = running(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, ascii=True) as desk:
             for keys, shows in (
                 ([], "Occupancy"),

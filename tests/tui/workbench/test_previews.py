@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from packnet_core.packfile.paths import Places
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Preview, Prune
 from packnet_core.schema.events import Checked, JobStarted, Previewed
 from packnet_tui.state.chart import preview_chart, within
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.widgets.plot import Plot
-from packnet_tui.workbench.widgets.sweep_chart import Stars
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.widgets.sweep_chart import SweepChart
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import append, at_rest, entries
 from tests.tui.still import SMALL, WIDE, dense, opened
 
@@ -36,7 +36,7 @@ async def test_opening_the_screen_has_it_measured(tmp_path):
 
 async def test_what_was_measured_is_not_measured_again(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("p")
             await desk.sees(PruneScreen)
@@ -46,17 +46,17 @@ async def test_what_was_measured_is_not_measured_again(tmp_path):
 async def test_a_readonly_screen_asks_for_nothing(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors"), readonly=True) as desk:
         await desk.press("p")
-        assert isinstance(desk.app.screen, Workbench)
+        assert isinstance(desk.app.screen, MainScreen)
         assert desk.app.engine.asked == []
 
 
 async def test_errors_show_as_they_come_in(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, SMALL) as desk:
             await desk.press("p")
             await desk.sees(PruneScreen)
-            assert "0 ★17.0  0.5 ★18.0  0.75 ★21.5" in desk.text(desk.app.screen.query_one(Stars))
+            assert "0 ★17.0  0.5 ★18.0  0.75 ★21.5" in desk.text(desk.app.screen.query_one(SweepChart))
             append(path, entries([Previewed(task="cars", ratio=0.25, error=17.1, images=600)], job=9))
             await desk.until(lambda: "0.25 ★17.1" in desk.text())
 
@@ -65,28 +65,28 @@ async def test_in_a_small_terminal_a_ratio_and_its_error_stay_on_one_line(tmp_pa
     path = previewing(tmp_path / "model.safetensors")
     more = [Previewed(task="cars", ratio=i / 100, error=20.0 + i, images=600) for i in range(52, 70, 2)]
     append(path, entries(more, job=9))
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, SMALL) as desk:
             await desk.press("p")
             await desk.sees(PruneScreen)
-            lines = desk.text(desk.app.screen.query_one(Stars)).splitlines()
+            lines = desk.text(desk.app.screen.query_one(SweepChart)).splitlines()
             assert len(lines) > 1
             assert sum(len(re.findall(r"\d ★\d", line)) for line in lines) == len(MEASURED) + len(more)
 
 
 async def test_where_there_is_room_they_are_stars_in_a_chart(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, WIDE) as desk:
             await desk.press("p")
             screen = await desk.sees(PruneScreen)
-            await desk.until(lambda: desk.text(screen.query_one(Stars)).count("★") == 1 + len(MEASURED))
+            await desk.until(lambda: desk.text(screen.query_one(SweepChart)).count("★") == 1 + len(MEASURED))
             assert screen.query_one(Plot).chart.sign == "★"
 
 
 async def test_m_takes_the_largest_ratio_that_costs_at_most_so_many_points(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("p")
             screen = await desk.sees(PruneScreen)
@@ -97,7 +97,7 @@ async def test_m_takes_the_largest_ratio_that_costs_at_most_so_many_points(tmp_p
 
 async def test_the_largest_ratio_that_costs_at_most_so_many_points_stands_beside_the_ratio(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path, SMALL) as desk:
             await desk.press("p")
             screen = await desk.sees(PruneScreen)
@@ -110,12 +110,12 @@ async def test_the_largest_ratio_that_costs_at_most_so_many_points_stands_beside
 @pytest.mark.parametrize(("key", "asked"), [("enter", [Prune(ratio=0.75)]), ("escape", [])])
 async def test_leaving_the_screen_ends_the_preview(tmp_path, key, asked):
     path = previewing(tmp_path / "model.safetensors")
-    with Places(path).locked():
+    with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("p")
             await desk.sees(PruneScreen)
             await desk.press(key)
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
             assert 9 in desk.app.engine.stopped
             assert desk.asked == asked
 
@@ -134,6 +134,6 @@ async def test_the_digest_check_stands_beside_the_drift(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     append(path, entries([Checked(task="imagenet", ok=True), Checked(task="cubs", ok=False)], job=11))
     async with opened(path) as desk:
-        rows = desk.text(desk.bench.query_one(Tasks)).splitlines()
+        rows = desk.text(desk.bench.query_one(TasksPane)).splitlines()
         assert "0.00 =✓" in rows[2]
         assert "digest ✗" in rows[3]

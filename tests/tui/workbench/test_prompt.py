@@ -6,12 +6,12 @@ from msgspec.structs import replace
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Recipe
 from packnet_tui.workbench.screens.help_screen import Help
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
-from packnet_tui.workbench.screens.question import Ask
-from packnet_tui.workbench.widgets.log_pane import Log
-from packnet_tui.workbench.widgets.occupancy_pane import Occupancy
-from packnet_tui.workbench.widgets.tasks_pane import Tasks
+from packnet_tui.workbench.screens.question import Question
+from packnet_tui.workbench.widgets.log_pane import LogPane
+from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
+from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import dense, opened
 
@@ -24,7 +24,7 @@ async def typed(desk, line):
 
 async def test_a_filter_hides_the_other_layers_as_it_is_typed_and_esc_shows_all(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
-        pane = desk.bench.query_one(Occupancy)
+        pane = desk.bench.query_one(OccupancyPane)
         await desk.press("slash", *"ssifier")
         assert "classifier.0" in desk.text(pane)
         assert "features" not in desk.text(pane)
@@ -56,13 +56,13 @@ async def test_a_filter_given_up_while_typing_shows_all(tmp_path):
 async def test_tasks_and_the_log_are_filtered_too(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "slash", *"CUB", "enter")
-        pane = desk.bench.query_one(Tasks)
+        pane = desk.bench.query_one(TasksPane)
         assert "cubs" in desk.text(pane)
         assert "imagenet" not in desk.text(pane)
         await desk.press("e")
         assert desk.asked == [Evaluate(tasks=("cubs",))]
         await desk.press("5", "slash", *"saved", "enter")
-        assert "train cars" not in desk.text(desk.bench.query_one(Log))
+        assert "train cars" not in desk.text(desk.bench.query_one(LogPane))
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ async def test_data_is_found_from_where_the_screen_was_started(tmp_path, monkeyp
 async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await typed(desk, "drop cars")
-        await desk.sees(Ask)
+        await desk.sees(Question)
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == []
         await typed(desk, "drop cars --yes")
         await desk.until(lambda: desk.asked)

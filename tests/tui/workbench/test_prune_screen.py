@@ -7,9 +7,9 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Prune
 from packnet_tui.state.capacity import preview, total
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import Cuts, PruneScreen, typed_ratio
-from packnet_tui.workbench.screens.question import Ask
+from packnet_tui.workbench.screens.question import Question
 from tests.tui.made_up import at_rest
 from tests.tui.still import SMALL, Desk, dense, opened
 
@@ -50,7 +50,7 @@ async def test_arrows_and_digits_set_the_ratio_and_enter_prunes_at_it(path, keys
         screen = await asked_for(desk, *keys)
         assert screen.ratio == ratio
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Prune(ratio=ratio)]
 
 
@@ -94,23 +94,23 @@ async def test_layers_scroll_where_they_do_not_fit_and_the_total_stays(path):
 async def test_leaving_it_prunes_nothing(path, key):
     async with opened(path) as desk:
         await asked_for(desk, "6", key)
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == []
 
 
 async def test_pruning_a_second_time_is_asked_about(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("p")
-        await desk.sees(Ask)
+        await desk.sees(Question)
         assert "cars was pruned already" in desk.text()
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         await desk.press("p")
-        await desk.sees(Ask)
+        await desk.sees(Question)
         await desk.press("y")
         await desk.sees(PruneScreen)
         await desk.press("5", "enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Prune(ratio=0.5)]
 
 

@@ -8,12 +8,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from packnet_core.packfile.paths import Places
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_core.packfile.paths import Paths
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.made_up import at_rest, running
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, Still, dense, drawn
 
-Comparison = Callable[..., bool]
+BaselineChoice = Callable[..., bool]
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _noon_is_noon_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def same(snap_compare: Comparison, tmp_path: Path) -> Comparison:
+def same(snap_compare: BaselineChoice, tmp_path: Path) -> BaselineChoice:
     """Whether a state of a file looks as it did, after some keys; its lock is held, as if somebody worked on it."""
 
     def compare(
@@ -55,10 +55,10 @@ def same(snap_compare: Comparison, tmp_path: Path) -> Comparison:
             while not drawn(app):
                 await pilot.pause(0.01)
             await pilot.pause()
-            assert isinstance(app.screen, Workbench) != bool(keys)
+            assert isinstance(app.screen, MainScreen) != bool(keys)
 
         (tmp_path / "model.packnet").mkdir(exist_ok=True)
-        with Places(path).locked():
+        with Paths(path).locked():
             return snap_compare(app, terminal_size=size, run_before=ready)
 
     return compare

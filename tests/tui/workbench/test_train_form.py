@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 from packnet_core.schema.commands import Train
 from packnet_core.schema.document import Recipe
-from packnet_tui.workbench.screens.main_screen import Workbench
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.train_form import TrainForm
 from tests.tui.made_up import SEALED, document, task, write
 from tests.tui.still import dense, opened, told
@@ -17,7 +17,7 @@ async def test_train_as_it_was_changes_nothing(tmp_path):
         await desk.press("t")
         await desk.sees(TrainForm)
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Train()]
 
 
@@ -36,7 +36,7 @@ async def test_train_says_only_what_is_other_than_before(tmp_path, fields, chang
         await desk.sees(TrainForm)
         await desk.fill(**fields)
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         assert desk.asked == [Train(recipe=changes)]
 
 
