@@ -24,7 +24,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for place in ("errors", "records", "api"):
-            if hasattr(module := import_module(f"packnet_core.{place}"), name):
-                return getattr(module, name)
+        for module in ("errors", "schema.document", "api"):
+            if hasattr(found := import_module(f"packnet_core.{module}"), name):
+                return getattr(found, name)
     raise AttributeError(f"module 'packnet_core' has no attribute {name!r}")

@@ -78,7 +78,7 @@ def test_a_defect_of_the_screen_leaves_it_as_it_was_and_says_what_happened(path,
     defect.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from packnet_tui import app\n"
+        "from packnet_tui.workbench import app\n"
         "class Broken(app.PacknetApp):\n"
         "    def action_break(self): raise ZeroDivisionError('a defect')\n"
         "    BINDINGS = [('B', 'break', 'break')]\n"

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from packnet_core.errors import FileError, RequestError, WorkError
+from packnet_core.files import atomic
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.verify import verify
@@ -268,7 +269,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(path, packed, monke
         raise OSError(28, "No space left on device")
 
     network, document = storage.load(path)
-    monkeypatch.setattr(storage.os, "fsync", refuse)
+    monkeypatch.setattr(atomic.os, "fsync", refuse)
     with pytest.raises(WorkError, match="No space left"):
         storage.save(path, network, document)
     assert path.read_bytes() == packed

@@ -8,7 +8,7 @@ import pytest
 
 PIECES = """
 import ctypes, resource, torch
-from packnet_core import memory
+from packnet_core.training import memory
 
 def faults():  # pages that had to be fetched, of 4 kB
     begun = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,8 +12,8 @@ from packnet_tui.cli import options
 from packnet_tui.cli.file_commands import app
 from packnet_tui.cli.main import packnet
 from packnet_tui.cli.request import task_and_data
-from packnet_tui.workbench.launch import app as workbench_app
 from packnet_tui.workbench.launch import main as workbench
+from packnet_tui.workbench.open_command import app as workbench_app
 from tests.tui.cli import handmade
 from tests.tui.cli.conftest import SCRIPTS, one_line
 

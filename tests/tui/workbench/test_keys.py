@@ -90,7 +90,7 @@ def test_no_two_actions_share_a_key():
 
 
 def test_the_example_in_the_documentation_works():
-    text = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "workbench.md").read_text()
     example = text[text.index("[keys]") :].partition("\n\n")[0]
     given = tomllib.loads(textwrap.dedent("    " + example))["keys"]
     actions, wrong = keys.remapped(given)

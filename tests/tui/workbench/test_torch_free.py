@@ -13,10 +13,10 @@ SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 from textual.command import CommandPalette
-from packnet_tui.screens.add import AddForm
-from packnet_tui.screens.help import Help
-from packnet_tui.screens.prune import PruneScreen
-from packnet_tui.screens.workbench import Workbench
+from packnet_tui.workbench.screens.add_form import AddForm
+from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.prune_screen import PruneScreen
+from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import opened
 
 async def main():
@@ -30,17 +30,17 @@ async def main():
             await desk.until(lambda: "3 classes" not in desk.text())
         await desk.fill(data=data)
         await desk.press("enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         await desk.press("p")
         await desk.press("y")
         await desk.sees(PruneScreen)
         await desk.press("6", "enter")
-        await desk.sees(Workbench)
+        await desk.sees(MainScreen)
         for key, screen in (("question_mark", Help), ("ctrl+p", CommandPalette)):
             await desk.press(key)
             await desk.sees(screen)
             await desk.press("escape")
-            await desk.sees(Workbench)
+            await desk.sees(MainScreen)
         await desk.press("e")
         print(len(desk.asked), sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "torchvision"}))
 
@@ -55,5 +55,5 @@ def test_a_running_screen_has_no_torch_in_it(tmp_path):
         (tmp_path / "birds" / place).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "birds" / place / "1.png")
     command = [sys.executable, "-c", SCRIPT, str(path), str(data), str(tmp_path / "birds")]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=200)
     assert done.stdout == "3 []\n", done.stderr
