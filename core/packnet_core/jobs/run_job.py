@@ -1,29 +1,30 @@
-"""Jobs: commands done on a workspace with every event in the journal, by the engine and the command line alike."""
+"""A command done under the file's lock, with every event in its journal: for the engine, the command line, the API."""
 
 import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from packnet_core.errors import PacknetError
-from packnet_core.jobs import journal
+from packnet_core.jobs import job, journal
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
-from packnet_core.schema.events import Entry, JobFinished, JobStarted, Progress, TrainStep
+from packnet_core.schema.events import Entry, Event, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
 
-STEP_SECONDS = 0.25  # between two steps in the journal; every step in between is only yielded
+STEP_SECONDS = 0.25  # between two training steps in the journal; the steps between are only yielded
 
 
 def run(path: str | Path, command: Command, stop: threading.Event | None = None) -> Iterator[Entry]:
-    """Do one command in this process, under the file's lock. Yields every event, the last is JobFinished.
+    """Do one command in this process, under the file's lock. Yields every event; the last is JobFinished.
 
     Setting `stop` ends the job after the step under way. Raises RequestError where another process has the lock,
     FileError where the file can't be used; what goes wrong later is in JobFinished.
@@ -32,50 +33,67 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     with paths.locked():
         session = Session(paths.file)
         with closing(Journal(paths.journal)) as writer:
-            job = journal.next_job(journal.read(paths.journal))
-            yield from perform(session, writer, job, command, stop or threading.Event())
+            number = journal.next_job(journal.read(paths.journal))
+            yield from perform(session, writer, number, command, stop or threading.Event())
 
 
-def perform(session: Session, writer: Journal, job: int, command: Command, stop: threading.Event) -> Iterator[Entry]:
-    """Do one command on an open workspace. Yields every event and writes them down; the last is JobFinished."""
-    begun = time.monotonic()
-    yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), job)
+def perform(session: Session, writer: Journal, number: int, command: Command, stop: threading.Event) -> Iterator[Entry]:
+    """Do one command on an open session as job `number`. Yields its events and writes them to the journal.
 
-    def finished(outcome: str, message: str, status: int) -> Entry:
+    The last event is JobFinished. The journal gets it on every way out: at the end, on a stop (`stop` is set, or the
+    caller closes this generator), on an error, on KeyboardInterrupt and SystemExit.
+    """
+    begun, ended = time.monotonic(), False
+
+    def finish(outcome: Literal["done", "failed", "stopped"], message: str, status: int = 1) -> Entry:
+        nonlocal ended
+        ended = True
         seconds = time.monotonic() - begun
-        return writer.write(
-            JobFinished(outcome=outcome, message=message, seconds=seconds, status=status),  # type: ignore[arg-type]
-            job,
-        )
+        return writer.write(JobFinished(outcome=outcome, message=message, seconds=seconds, status=status), number)
 
-    written = 0.0
     try:
-        with memory.kept(), closing(session.run(command)) as events:  # type: ignore[type-var]
-            for event in events:
-                sparse = isinstance(event, TrainStep | Progress)
-                if not sparse or time.monotonic() - written > STEP_SECONDS:
-                    entry = writer.write(event, job)
-                    written = time.monotonic() if sparse else written
-                else:
-                    entry = Entry(at=time.time(), job=job, event=event)
-                yield entry
-                if sparse and stop.is_set():  # in the middle of something: what is just done is let through
-                    break
-            else:
-                yield finished("done", f"{summary(command)}: done", 0)
-                return
-        kept = (
-            f"packnet train {session.path} goes on with it"
-            if isinstance(command, Add | Prune | Train) and session.paths.checkpoint.exists()
-            else "nothing changed"
-        )
-        yield finished("stopped", f"{summary(command)}: stopped; {kept}", 1)
+        yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), number)
+        with memory.kept(), closing(job.events(session, command)) as work:  # type: ignore[type-var]
+            whole = yield from _written(work, writer, number, stop)
+        yield finish("done", f"{summary(command)}: done", 0) if whole else finish("stopped", _stopped(session, command))
     except PacknetError as error:
-        yield finished("failed", str(error), error.status)
+        yield finish("failed", str(error), error.status)
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
-        yield finished("failed", "the device is out of memory; try a smaller --batch-size, or --device cpu", 1)
+        yield finish("failed", "the device is out of memory; try a smaller --batch-size, or --device cpu")
     except Exception as error:
-        # Not foreseen: the whole story goes to stderr (the engine's log), one line to the journal.
+        # a defect: the traceback goes to stderr (the engine's log), one line to the journal
         traceback.print_exc()
-        yield finished("failed", f"unexpected {type(error).__name__}: {error}; this is a defect, please report it", 1)
+        yield finish("failed", f"unexpected {type(error).__name__}: {error}; this is a defect, please report it")
+    except BaseException:  # the caller closed this generator, or interrupted the process
+        if not ended:
+            finish("stopped", _stopped(session, command))
+        raise
+
+
+def _written(
+    work: Iterator[Event], writer: Journal, number: int, stop: threading.Event
+) -> Generator[Entry, None, bool]:
+    """Yield the events of a job and write them to the journal, training steps a few times a second only.
+
+    Returns whether the job came to its end; it does not where `stop` is set, after the step under way.
+    """
+    written = 0.0
+    for event in work:
+        frequent = isinstance(event, TrainStep | Progress)
+        if not frequent or time.monotonic() - written > STEP_SECONDS:
+            entry = writer.write(event, number)
+            written = time.monotonic() if frequent else written
+        else:
+            entry = Entry(at=time.time(), job=number, event=event)
+        yield entry
+        if frequent and stop.is_set():  # only within long work: what is nearly done comes to its end
+            return False
+    return True
+
+
+def _stopped(session: Session, command: Command) -> str:
+    """What to say of a stopped job."""
+    resumable = isinstance(command, Add | Prune | Train) and session.paths.checkpoint.exists()
+    what = f"packnet train {session.path} resumes it" if resumable else "nothing changed"
+    return f"{summary(command)}: stopped; {what}"

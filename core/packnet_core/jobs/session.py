@@ -1,212 +1,124 @@
-"""Workspace: one pack file, its network in memory, and the commands done on it as generators of events (§3)."""
+"""Session: one pack file opened for work: its network and document in memory, its data, and saving."""
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
+import torch
 from msgspec.structs import replace
 
 from packnet_core.data.images import Images
-from packnet_core.data.loading import TaskData, load, load_mixed, load_test
-from packnet_core.errors import Diverged, FileError, RequestError, WorkError
-from packnet_core.jobs import rules
-from packnet_core.jobs.compare import compare
-from packnet_core.jobs.phases import changed_recipe
-from packnet_core.jobs.prune import Prunings
+from packnet_core.data.loading import TaskData, load, load_mixed
+from packnet_core.errors import FileError, RequestError, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.packfile import checkpoint_header, storage
+from packnet_core.packfile import checkpoint, checkpoint_header, storage
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.paths import Paths, signature
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.document import Data, Document, Step, Task
-from packnet_core.schema.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Saved
-from packnet_core.training.run import evaluate, preview
+from packnet_core.schema.events import Checked, Occupancy, Saved
 
 Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
 
 
-class Session(Prunings):
-    """A pack file opened to work on it, under the file's lock.
+class Session:
+    """A pack file opened for work, under the file's lock.
 
-    `network` and `document` go together; between jobs they are what the file holds.
+    `network` and `document` belong together; between jobs they are what the file holds. `saved` is the document in
+    the file, while a job changes `document`. `device` is a torch device's name (None: a GPU if there is one).
+    `checkpoint_seconds` is the time between two checkpoints of a running phase.
     """
+
+    network: PackedNetwork
+    document: Document
+    saved: Document
 
     def __init__(self, path: str | Path, device: str | None = None, checkpoint_seconds: float = CHECKPOINT_SECONDS):
         self.paths = Paths(path)
         self.path = self.paths.file
         self.device = pick_device(device)
         self.checkpoint_seconds = checkpoint_seconds
-        self._signature: tuple[int, int, int] | None = None  # of the file that memory agrees with
-        self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # the data read last, so that a warm engine has it
-        self.network: PackedNetwork
-        self.document: Document
-        self._saved: Document  # what the file holds, while a job changes `document`
-        self._load()
-
-    def run(self, command: Command) -> Iterator[Event]:
-        """Do one command. Closing the generator stops the work after the step under way, to be gone on with later.
-
-        Raises RequestError where the command can't be done, Diverged where training failed. However it ends, the file
-        is whole.
-        """
-        if self._signature != signature(self.path):  # replaced by hand, or left in the middle by the last command
-            self._load()
-        interrupted = checkpoint_header.find(self.paths.checkpoint, self.document)
-        rules.check(self.document, command, interrupted is not None)
-        if not isinstance(command, Drop):
-            self.device = pick_device(command.device)
-        self.network.to(self.device)
-        if (looking := self._looking(command)) is not None:
-            yield from looking
-            return
-        try:
-            if isinstance(command, Train) and interrupted and command.resumes:
-                yield from self._check_digests()
-                yield from self._resume(interrupted)
-            else:
-                if interrupted:
-                    yield Note(text=f"the interrupted job, {summary(interrupted.command)}, is given up")
-                    self.paths.give_up()
-                yield from self._change(command)
-        except Diverged as error:
-            self.paths.give_up()
-            raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None
-        finally:
-            if self.document is not self._saved:
-                self._signature = None  # what is in memory is not what the file holds
-
-    # -- commands -----------------------------------------------------------------------------------------------
-
-    def _looking(self, command: Command) -> Iterator[Event] | None:
-        """The work of a command that changes nothing (law 4); None for one that does."""
-        match command:
-            case Evaluate():
-                return self._evaluate(command)
-            case Preview():
-                return self._preview(command)
-            case Compare():
-                return compare(self.path, self.document, command, self._data_of, self.device)
-        return None
-
-    def _change(self, command: Command) -> Iterator[Event]:
-        yield from self._check_digests()
-        match command:
-            case Add():
-                task_data = self._load_data(command.data, command, command.limit, command.recipe.seed, None)
-                if task_data.extent:
-                    yield Note(text=f"the data is {task_data.extent}")
-                yield from self._open(command, task_data)
-                finish = self._finish(command, "trained", task_data)
-                yield from self._train_phase(command, "train", command.recipe, task_data, finish)
-                if command.prune is not None:
-                    yield from self._prune(command, command.recipe, task_data)
-            case Prune():
-                task = rules.open_task(self.document, "pruned")
-                recipe = changed_recipe(task, command, "retrain")
-                yield from self._prune(command, recipe, self._data_of(task, command.data, command.limit))
-            case Train():
-                task = rules.open_task(self.document, "trained")
-                phase: Literal["train", "retrain"] = "train" if task.phase == "trained" else "retrain"
-                recipe = changed_recipe(task, command, phase)
-                task_data = self._data_of(task, command.data, command.limit)
-                finish = self._finish(command, "trained" if phase == "train" else "retrained", task_data)
-                yield from self._train_phase(command, phase, recipe, task_data, finish)
-            case Drop():
-                yield from self._drop(command)
-
-    def _drop(self, command: Drop) -> Iterator[Event]:
-        self.network.drop_newest()
-        self.document = replace(self.document, tasks=self.document.tasks[:-1])
-        occupancy = self._count()
-        yield from self._save(summary(command), command.task)
-        yield occupancy
-
-    def _evaluate(self, command: Evaluate) -> Iterator[Event]:
-        mixed = self._mixed(command)
-        names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in self.document.tasks]
-        wrong, count = 0.0, 0
-        for name in names:
-            index = self.document.index(name)
-            task = self.document.tasks[index - 1]
-            source = command.sources.get(name) or command.data or task.data.source
-            images = mixed[name] if mixed else self._kept(
-                load_test, source, input=self.document.input, classes=task.classes, crop=task.data.crop
-            )  # fmt: skip
-            yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
-            for event in evaluate(self.network, index, name, images):
-                if isinstance(event, Evaluated):
-                    wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images
-                yield event
-        if command.elsewhere and len(names) > 1:
-            yield Note(text=f"together: {wrong / count:.2f} % of {count:,} images wrong")
-        for name, ok in self._digests(max(self.document.index(name) for name in names)):  # results do not wait for it
-            if name in names:
-                yield Checked(task=name, ok=ok)
-            if name in names and not ok:
-                text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
-                yield Note(text=text, level="warning")
-
-    def _mixed(self, command: Evaluate) -> dict[str, Images]:
-        """The images of a mixed data set, task by task."""
-        if command.mixed is None:
-            return {}
-        known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}
-        images = self._kept(load_mixed, command.mixed, input=self.document.input, tasks=known)
-        if missing := [name for name in command.tasks if name not in images]:
-            raise RequestError(f"{command.mixed} has no images of task {missing[0]!r}; of {', '.join(images)}")
-        return images
-
-    def _preview(self, command: Preview) -> Iterator[Event]:
-        task = rules.open_task(self.document, "pruned")
-        task_data = self._data_of(task, None)
-        images = (task_data.validation if len(task_data.validation) else task_data.train).sample(command.images, seed=0)
-        for ratio in command.ratios:
-            yield from preview(self.network, task.name, ratio, images)
+        self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # by reader: what it read last, for a warm engine
+        self.load()
 
     # -- the file -----------------------------------------------------------------------------------------------
 
-    def _load(self) -> None:
-        self._signature = signature(self.path)
+    def load(self) -> None:
+        """Read network and document from the file. Raises FileError where that is damaged."""
+        self._signature: tuple[int, int, int] | None = signature(self.path)  # of the file as it was read or written
         self.network, self.document = storage.load(self.path, self.device)
-        self._saved = self.document
+        self.saved, self.changed = self.document, False
 
-    def _save(self, what: str, task: str) -> Iterator[Event]:
+    def refresh(self) -> None:
+        """Read the file anew where memory differs from it: something replaced the file, or a job was cut short."""
+        if self.changed or self._signature != signature(self.path):
+            self.load()
+
+    def use_device(self, name: str | None) -> None:
+        """Move the network to the device of that name. Raises RequestError where it can't be used."""
+        self.device = pick_device(name)
+        self.network.to(self.device)
+
+    def interrupted(self) -> Checkpoint | None:
+        """The checkpoint of an interrupted job, if there is one for the file as it stands."""
+        return checkpoint_header.find(self.paths.checkpoint, self.document)
+
+    def restore(self, path: Path, kept: Checkpoint) -> dict[str, torch.Tensor]:
+        """Take network and document from a checkpoint. Returns the tensors of its training run."""
+        self.network, tensors = checkpoint.load(path, kept)
+        self.network.to(self.device)
+        self.document, self.changed = kept.document, True
+        return tensors
+
+    def save(self, what: str, task: str) -> Saved:
+        """Replace the file by what is in memory, with a new line of history, and remove the checkpoint.
+
+        Raises WorkError where the disk refuses, where a sealed task would change, or where something else changed the
+        file since it was read: the file then stays as it is.
+        """
         if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
-                f"{self.path} was changed by something else while this job ran: it was left as that made it, and the "
+                f"{self.path} was changed by something else while this job ran. It was left as it is now, and the "
                 "job's result is lost. Do the job again, or copy the file and work on the copy"
             )
         step = Step(at=time.time(), task=task, what=what)
         self.document = replace(self.document, history=(*self.document.history, step))
         size = storage.save(self.path, self.network, self.document)
-        self._saved, self._signature = self.document, signature(self.path)
+        self.saved, self.changed, self._signature = self.document, False, signature(self.path)
         self.paths.give_up()
-        yield Saved(bytes=size)
+        return Saved(bytes=size)
 
-    def _count(self) -> Occupancy:
+    # -- the document -------------------------------------------------------------------------------------------
+
+    def count(self) -> Occupancy:
         """Bring the document's counts up to date with the network's owners."""
         counts = self.network.counts()
         layers = tuple(replace(layer, owned=tuple(counts[layer.name])) for layer in self.document.layers)
-        self.document = replace(self.document, layers=layers)
+        self.document, self.changed = replace(self.document, layers=layers), True
         newest = self.document.tasks[-1]
         return Occupancy(task=newest.name, phase=newest.phase, layers=counts)
 
-    def _set_open(self, **changes: object) -> None:
+    def change_open_task(self, **changes: object) -> None:
+        """Replace fields of the open task in the document."""
         *others, task = self.document.tasks
-        self.document = replace(self.document, tasks=(*others, replace(task, **changes)))
+        self.document, self.changed = replace(self.document, tasks=(*others, replace(task, **changes))), True
 
-    def _digests(self, tasks: int) -> Iterator[tuple[str, bool]]:
-        """Of the first tasks, whether each one's digest is the file's. Every owner's weights are hashed once."""
-        own = []
+    def digests(self, tasks: int) -> Iterator[tuple[str, bool]]:
+        """For each of the first `tasks` tasks, its name and whether its digest is the file's.
+
+        The weights of each owner are hashed once.
+        """
+        owners: list[str] = []
         for index, task in enumerate(self.document.tasks[:tasks], 1):
-            own.append(self.network.weights_digest(index))
-            yield task.name, self.network.task_digest(index, own) == task.digest
+            owners.append(self.network.weights_digest(index))
+            yield task.name, self.network.task_digest(index, owners) == task.digest
 
-    def _check_digests(self) -> Iterator[Event]:
-        """Raises FileError where a task's weights are not those that the file's digests name."""
-        for name, ok in self._digests(self.network.tasks):
+    def check_digests(self) -> Iterator[Checked]:
+        """Check every task's digest. Raises FileError where one differs from the file's."""
+        for name, ok in self.digests(self.network.tasks):
             yield Checked(task=name, ok=ok)
             if not ok:
                 raise FileError(
@@ -214,26 +126,41 @@ class Session(Prunings):
                     "see packnet verify, and go back to a copy"
                 )
 
-    # -- data and recipes ---------------------------------------------------------------------------------------
+    # -- data ---------------------------------------------------------------------------------------------------
 
-    def _data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
+    def new_data(self, command: Add) -> TaskData:
+        """The data of the task that a command adds."""
+        return self._task_data(command.data, command, command.limit, command.recipe.seed, None)
+
+    def data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
+        """A task's data; from another `source` or with another `limit` where given."""
         limit = limit or task.data.limit
-        return self._load_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
+        return self._task_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
 
-    def _load_data(
+    def mixed(self, command: Evaluate) -> dict[str, Images]:
+        """The images of a mixed data set by task; empty where the command names none."""
+        if command.mixed is None:
+            return {}
+        known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}
+        images = self.read(load_mixed, command.mixed, input=self.document.input, tasks=known)
+        if missing := [name for name in command.tasks if name not in images]:
+            raise RequestError(f"{command.mixed} has no images of task {missing[0]!r}; of {', '.join(images)}")
+        return images
+
+    def _task_data(
         self, source: str, like: Add | Data, limit: int | None, seed: int, classes: tuple[str, ...] | None
     ) -> TaskData:
-        return self._kept(load, source, input=self.document.input, flip=like.flip, crop=like.crop, limit=limit,
-                          seed=seed, classes=classes)  # fmt: skip
+        return self.read(load, source, input=self.document.input, flip=like.flip, crop=like.crop, limit=limit,
+                         seed=seed, classes=classes)  # fmt: skip
 
-    def _kept(self, read: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
-        """What `read(source, …)` gives: the same again while its file is as it was. Folders are read anew each time."""
+    def read(self, reader: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
+        """What `reader(source, …)` returns, kept in memory while that file stays the same; a folder is read each time."""
         path = Path(source)
         if not path.is_file():
-            return read(source, **rest)
+            return reader(source, **rest)
         key = (source, signature(path), tuple(rest.items()))
-        if self._loaded.get(read, (None,))[0] != key:
-            self._loaded.pop(read, None)  # before the next is read: not both at once
-            self._loaded[read] = key, read(source, **rest)
-        loaded: Loaded = self._loaded[read][1]
+        if self._loaded.get(reader, (None,))[0] != key:
+            self._loaded.pop(reader, None)  # free the old data before the new is read
+            self._loaded[reader] = key, reader(source, **rest)
+        loaded: Loaded = self._loaded[reader][1]
         return loaded

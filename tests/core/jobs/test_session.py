@@ -7,7 +7,7 @@ import torch
 from msgspec.structs import replace
 
 from packnet_core.errors import WorkError
-from packnet_core.jobs import journal, run_job
+from packnet_core.jobs import job, journal, run_job
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -95,11 +95,11 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
 
 def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
     """Whatever it holds now: what the job made belongs to what was there when it began."""
-    job = Session(path).run(add("two", data))
-    next(job)
+    events = job.events(Session(path), add("two", data))
+    next(events)
     os.utime(path, ns=(0, 0))  # as if another program had written it
     with pytest.raises(WorkError, match="was changed by something else while this job ran"):
-        list(job)
+        list(events)
     assert [task.name for task in read_header(path).document.tasks] == ["one"]
     assert all(checked.ok for checked in verify(path))
 
@@ -157,7 +157,7 @@ def test_a_file_replaced_between_two_jobs_is_read_again(path, data, tmp_path):
     other = pack_file(tmp_path / "other.safetensors")
     work(other, add("another", data))
     path.write_bytes(other.read_bytes())
-    events = list(session.run(Evaluate()))
+    events = list(job.events(session, Evaluate()))
     assert [e.task for e in events if isinstance(e, Evaluated)] == ["another"]
 
 
@@ -202,7 +202,7 @@ def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupt
 
 def stopped(session, command):
     """Do a command up to its first step, and stop it there."""
-    events = session.run(command)
+    events = job.events(session, command)
     while not isinstance(next(events), TrainStep):
         pass
     events.close()
@@ -212,7 +212,7 @@ def test_training_on_that_is_stopped_can_be_gone_on_with(path):
     session = Session(path)
     stopped(session, Train(recipe={"epochs": 1}))
     assert session.paths.checkpoint.exists()
-    for _ in session.run(Train()):
+    for _ in job.events(session, Train()):
         pass
     assert read_header(path).document.history[-1].what == "train"
     assert not session.paths.checkpoint.exists()
@@ -220,12 +220,12 @@ def test_training_on_that_is_stopped_can_be_gone_on_with(path):
 
 def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
     session = Session(path)
-    first = [e.error for e in session.run(Evaluate()) if isinstance(e, Evaluated)]
+    first = [e.error for e in job.events(session, Evaluate()) if isinstance(e, Evaluated)]
     stopped(session, Train(recipe={"epochs": 1, "lr": 1.0}))
-    again = list(session.run(Evaluate()))
+    again = list(job.events(session, Evaluate()))
     assert [e.error for e in again if isinstance(e, Evaluated)] == first
     assert all(e.ok for e in again if isinstance(e, Checked))
-    for _ in session.run(add("two", data, yes=True)):
+    for _ in job.events(session, add("two", data, yes=True)):
         pass
     assert all(checked.ok for checked in verify(path))
 
@@ -255,7 +255,7 @@ def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
     session = Session(path)
     weights = {name: weight.detach().clone() for name, weight in session.network.weights.items()}
     owners = {name: owner.clone() for name, owner in session.network.owners.items()}
-    events = session.run(Preview(ratios=(0.9, 0.5)))
+    events = job.events(session, Preview(ratios=(0.9, 0.5)))
     assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
     assert any(not torch.equal(weights[n], w) for n, w in session.network.weights.items())
     events.close()
@@ -266,7 +266,7 @@ def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
 def test_a_preview_needs_an_open_task_and_leaves_a_stopped_job_alone(tmp_path, path, data):
     empty = pack_file(tmp_path / "empty.safetensors")
     assert "there is no task to be pruned yet" in fail(empty, Preview()).message
-    events = Session(path).run(add("two", data))
+    events = job.events(Session(path), add("two", data))
     while not isinstance(next(events), TrainStep):
         pass
     events.close()
@@ -295,18 +295,18 @@ def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
     session = Session(path)
     weight = next(iter(session.network.weights.values()))
     weight.data.view(-1)[weight.data.view(-1) != 0] *= 2
-    events = list(session.run(Evaluate()))
+    events = list(job.events(session, Evaluate()))
     assert Checked(task="one", ok=False) in events
     assert any(isinstance(e, Note) and e.level == "warning" and "packnet verify" in e.text for e in events)
 
 
 def test_a_warm_workspace_does_not_read_the_same_data_twice_unless_it_changed(path, data, tmp_path):
     session = Session(path)
-    list(session.run(Evaluate()))
+    list(job.events(session, Evaluate()))
     first = session._loaded
     kept = {read: loaded for read, (_, loaded) in first.items()}
-    list(session.run(Evaluate()))
+    list(job.events(session, Evaluate()))
     assert {read: loaded for read, (_, loaded) in session._loaded.items()} == kept
     images(data, seed=1)
-    list(session.run(Evaluate()))
+    list(job.events(session, Evaluate()))
     assert all(loaded is not kept[read] for read, (_, loaded) in session._loaded.items())

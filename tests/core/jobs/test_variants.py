@@ -5,6 +5,7 @@ import torch
 from msgspec.structs import replace
 
 from packnet_core.errors import FileError, RequestError, WorkError
+from packnet_core.jobs import job
 from packnet_core.jobs.ratio_search import best, next_ratio
 from packnet_core.jobs.rules import step_ratio
 from packnet_core.jobs.session import Session
@@ -125,7 +126,7 @@ def test_a_missing_own_tensor_and_one_of_nobody_are_named(path, others):
 def test_the_first_task_has_no_rest_of_its_own(tmp_path, data):
     path = pack_file(tmp_path / "empty.safetensors")
     with pytest.raises(RequestError, match="first task"):
-        list(Session(path).run(add("one", data, own=("norms",))))
+        list(job.events(Session(path), add("one", data, own=("norms",))))
 
 
 def test_a_stopped_job_goes_on_with_its_own_normalisation(path, others):
@@ -133,7 +134,7 @@ def test_a_stopped_job_goes_on_with_its_own_normalisation(path, others):
     reference.write_bytes(path.read_bytes())
     command = add("two", others, own=("norms",))
     work(reference, command)
-    stop_after(Session(path).run(command), TrainStep, 3)
+    stop_after(job.events(Session(path), command), TrainStep, 3)
     work(path, Train())
     assert same(used(path, 2), used(reference, 2))
 
@@ -180,7 +181,7 @@ def test_dense_in_chosen_layers_alone_until_it_is_pruned(path, others, data):
     assert conv.free == 0
     assert hidden.owned[1] == 0
     with pytest.raises(RequestError, match="prune it first"):
-        list(Session(path).run(add("three", data)))
+        list(job.events(Session(path), add("three", data)))
     work(path, Prune(ratio=0.5))
     work(path, add("three", data, layers=("fc",)))
     conv, hidden = read_header(path).document.layers
@@ -207,10 +208,10 @@ def test_the_first_task_owns_all_and_trains_what_was_chosen(tmp_path, data):
 
 def test_layers_that_nothing_fits_or_that_are_full_are_refused(path, data):
     with pytest.raises(RequestError, match="no layer fits 'features"):
-        list(Session(path).run(add("two", data, layers=("features.*",))))
+        list(job.events(Session(path), add("two", data, layers=("features.*",))))
     work(path, add("two", data, layers=("conv",), prune=0.0))
     with pytest.raises(RequestError, match="no weight is free in the layers conv"):
-        list(Session(path).run(add("three", data, layers=("conv",))))
+        list(job.events(Session(path), add("three", data, layers=("conv",))))
 
 
 # -- pruning in steps, and by what it may cost ----------------------------------------------------------------------
@@ -243,7 +244,7 @@ def test_a_pruning_in_steps_that_was_stopped_goes_on_where_it_was(path, others, 
     before = path.read_bytes()
     command = Prune(ratio=0.8, steps=3, recipe={"retrain_epochs": 2})
     work(reference, command)
-    stop_after(Session(path).run(command), Epoch, stop)
+    stop_after(job.events(Session(path), command), Epoch, stop)
     assert path.read_bytes() == before
     work(path, Train())
     assert same(used(path, 2), used(reference, 2))
@@ -301,7 +302,7 @@ def test_where_nothing_fits_the_file_stays(path, others):
     before = path.read_bytes()
     hopeless = replace(SEARCH, max_drop=0.0, trials=1, recipe={"retrain_epochs": 0})
     with pytest.raises(WorkError, match="the file is as it was"):
-        list(Session(path).run(hopeless))
+        list(job.events(Session(path), hopeless))
     assert path.read_bytes() == before
 
 
@@ -312,7 +313,7 @@ def test_a_search_that_was_stopped_goes_on_and_finds_the_same(path, others, kind
     reference.write_bytes(path.read_bytes())
     before = path.read_bytes()
     work(reference, SEARCH)
-    stop_after(Session(path).run(SEARCH), kind, count)
+    stop_after(job.events(Session(path), SEARCH), kind, count)
     if kind is not Evaluated:
         assert path.read_bytes() == before
     work(path, Train())
@@ -324,7 +325,7 @@ def test_without_validation_images_a_search_is_refused(path, tmp_path):
     few = images(tmp_path / "few.npz", train=3, size=16, channels=3)
     work(path, add("two", few, prune=None))
     with pytest.raises(RequestError, match="no validation images"):
-        list(Session(path).run(SEARCH))
+        list(job.events(Session(path), SEARCH))
 
 
 def test_results_can_be_evaluated_afterwards(path, others):

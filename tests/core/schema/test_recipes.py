@@ -67,14 +67,14 @@ def test_pruning_and_training_on_take_it_by_the_tasks_data_or_by_what_is_given()
     old = replace(task(), recipe=Recipe(optimizer="adamw", schedule="cosine", epochs=3, lr=0.1, seed=7))
     imagenet = replace(old, data=replace(old.data, source=IMAGENET))
     paper = replace(recipes.named("paper", IMAGENET), seed=7)
-    assert changed_recipe(imagenet, Prune(ratio=0.5, named="paper"), "retrain") == paper
-    assert changed_recipe(imagenet, Train(named="paper"), "retrain") == paper
+    assert changed_recipe(imagenet, Prune(ratio=0.5, named="paper")) == paper
+    assert changed_recipe(imagenet, Train(named="paper")) == paper
     few = Prune(ratio=0.5, named="paper", recipe={"retrain_epochs": 2})
-    assert changed_recipe(imagenet, few, "retrain") == replace(paper, retrain_epochs=2)
+    assert changed_recipe(imagenet, few) == replace(paper, retrain_epochs=2)
     given = Prune(ratio=0.5, named="paper", data=CUBS)
-    assert changed_recipe(imagenet, given, "retrain") == replace(recipes.named("paper", CUBS), seed=7)
+    assert changed_recipe(imagenet, given) == replace(recipes.named("paper", CUBS), seed=7)
     longer = Train(named="paper", recipe={"epochs": 2, "lr": 0.5, "decay_epoch": 1})
-    assert rates(changed_recipe(imagenet, longer, "retrain"), "retrain") == [0.5, 0.05]
+    assert rates(changed_recipe(imagenet, longer), "retrain") == [0.5, 0.05]
     assert not Train(named="paper").resumes
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from packnet_core.data.loading import load
 from packnet_core.errors import FileError
 from packnet_core.files.safetensors_header import read_safetensors_header
-from packnet_core.jobs import run_job
+from packnet_core.jobs import job, run_job
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
@@ -239,7 +239,7 @@ def test_a_job_stopped_anywhere_goes_on_to_the_same_best_epochs(path, noise, com
         trial = copy(path, "trial.safetensors")
         shutil.rmtree(Paths(trial).folder, ignore_errors=True)
         Paths(trial).folder.mkdir()
-        stop_after(Session(trial).run(order), (TrainStep, Epoch), count)
+        stop_after(job.events(Session(trial), order), (TrainStep, Epoch), count)
         work(trial, Train())
         assert same(used(whole, 2), used(trial, 2)), count
         assert same(one, used(trial, 1))
@@ -258,7 +258,7 @@ def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, n
         shutil.rmtree(paths.folder, ignore_errors=True)
         paths.folder.mkdir()
         session = Session(trial, checkpoint_seconds=1e9)
-        done, events = 0, session.run(order)
+        done, events = 0, job.events(session, order)
         for event in events:
             done += isinstance(event, TrainStep)
             session.checkpoint_seconds = -1.0 if done == old else 1e9
@@ -278,7 +278,7 @@ def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, n
 
 def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path, noise):
     order = add("two", noise, recipe=STEEP)
-    stop_after(Session(path).run(order), Epoch, 3)
+    stop_after(job.events(Session(path), order), Epoch, 3)
     (kept,) = Paths(path).folder.glob("epoch-*")
     kept.unlink()
     finished = list(run_job.run(path, Train()))[-1].event
@@ -289,7 +289,7 @@ def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path,
 
 
 def test_an_interrupted_job_that_is_given_up_takes_its_best_epoch_with_it(path, noise):
-    stop_after(Session(path).run(add("two", noise, recipe=STEEP)), Epoch, 3)
+    stop_after(job.events(Session(path), add("two", noise, recipe=STEEP)), Epoch, 3)
     assert list(Paths(path).folder.glob("epoch-*"))
     work(path, Prune(ratio=0.1, recipe={"retrain_epochs": 0}, yes=True))
     assert not list(Paths(path).folder.glob("epoch-*"))

@@ -7,6 +7,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
+from packnet_core.jobs import job
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import storage
 from packnet_core.packfile.verify import verify
@@ -147,7 +148,7 @@ def test_channels_last_is_how_images_reach_the_network(path, data, last):
         lambda module, given: formats.append(given[0].is_contiguous(memory_format=torch.channels_last))
         if module.weight.requires_grad and torch.is_grad_enabled() else None
     )  # fmt: skip
-    list(session.run(add("two", data, recipe=replace(QUICK, channels_last=last))))
+    list(job.events(session, add("two", data, recipe=replace(QUICK, channels_last=last))))
     assert formats
     assert set(formats) == {last}
 
@@ -189,7 +190,7 @@ def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, c
     session = Session(path)
     left = [
         any(weight.grad is not None for weight in session.network.weights.values())
-        for entry in session.run(add("two", data, recipe=replace(QUICK, clip=clip)))
+        for entry in job.events(session, add("two", data, recipe=replace(QUICK, clip=clip)))
         if isinstance(entry, TrainStep)
     ]
     assert left
@@ -202,7 +203,7 @@ def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, c
 def test_no_option_changes_an_old_task_and_a_stopped_job_goes_on_to_the_same_bits(path, data, recipe):
     one = used(path, 1)
     whole = trained(path, data, recipe)
-    stop_after(Session(path).run(add("two", data, recipe=recipe)), TrainStep, 4)
+    stop_after(job.events(Session(path), add("two", data, recipe=recipe)), TrainStep, 4)
     work(path, Train())
     assert same(whole, used(path, 2))
     assert same(one, used(path, 1))

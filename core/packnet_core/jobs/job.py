@@ -1,0 +1,86 @@
+"""One job on an open session: what is allowed, where it starts, and the loop that works off its phases."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+
+from packnet_core.errors import Diverged
+from packnet_core.jobs import read_only, rules
+from packnet_core.jobs.phases import Job, changed_recipe, drop_newest, phases, phases_left
+from packnet_core.jobs.session import Session
+from packnet_core.packfile.checkpoint_header import Checkpoint
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.schema.events import Event, Note
+
+
+def events(session: Session, command: Command) -> Iterator[Event]:
+    """Do a command on a session. Yields what happens.
+
+    Closing the generator stops the work after the step under way and leaves a checkpoint, which `Train` resumes.
+    Raises RequestError where the command is not allowed, Diverged where training failed. However it ends, the file is
+    whole.
+    """
+    session.refresh()
+    interrupted = session.interrupted()
+    rules.check(session.document, command, interrupted is not None)
+    if not isinstance(command, Drop):
+        session.use_device(command.device)
+    match command:
+        case Evaluate() | Preview() | Compare():
+            yield from read_only.events(session, command)
+            return
+        case Train(resumes=True) if interrupted:
+            yield from session.check_digests()
+            job = _resumed(session, interrupted)
+            yield Note(text=f"resuming {summary(interrupted.command)}")
+            yield session.count()
+        case _:
+            if interrupted:
+                yield Note(text=f"the interrupted job, {summary(interrupted.command)}, is given up")
+                session.paths.give_up()
+            yield from session.check_digests()
+            if isinstance(command, Drop):
+                yield from drop_newest(session, command)
+                return
+            job = _begun(session, command)
+    yield from _work_off(job)
+
+
+def _begun(session: Session, command: Add | Prune | Train) -> Job:
+    """A new job with all its phases."""
+    if isinstance(command, Add):
+        task, data, recipe = None, session.new_data(command), command.recipe
+    else:
+        task = rules.open_task(session.document, "pruned" if isinstance(command, Prune) else "trained")
+        data = session.data_of(task, command.data, command.limit)
+        recipe = changed_recipe(task, command)
+    return Job(session, command, data, recipe, deque(phases(command, recipe, task)))
+
+
+def _resumed(session: Session, interrupted: Checkpoint) -> Job:
+    """An interrupted job with the phases that are left, and the state to start them with."""
+    command, task = interrupted.command, interrupted.document.tasks[-1]
+    tensors = session.restore(session.paths.checkpoint, interrupted) if interrupted.step else {}
+    if isinstance(command, Add):
+        data, recipe = session.data_of(task, None), task.recipe
+    else:
+        data, recipe = session.data_of(task, command.data, command.limit), changed_recipe(task, command)
+    job = Job(session, command, data, recipe, deque(phases_left(interrupted, recipe)))
+    job.before, job.trials = interrupted.before, interrupted.trials
+    job.position = interrupted.phase, interrupted.step
+    job.interrupted = (interrupted.run, tensors) if interrupted.run else None
+    return job
+
+
+def _work_off(job: Job) -> Iterator[Event]:
+    """Do phase after phase. A job that is stopped leaves a checkpoint; one that diverged leaves none."""
+    try:
+        while job.todo:
+            with closing(job.todo.popleft().events(job)) as work:  # type: ignore[type-var]
+                yield from work
+    except GeneratorExit:
+        job.keep()
+        raise
+    except Diverged as error:
+        job.session.paths.give_up()
+        raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None

@@ -1,0 +1,58 @@
+"""Commands that change nothing (law 4): evaluation, previews of pruning, comparison with baselines."""
+
+from collections.abc import Iterator
+
+from packnet_core.data.loading import load_test
+from packnet_core.jobs import rules
+from packnet_core.jobs.compare import compare
+from packnet_core.jobs.session import Session
+from packnet_core.schema.commands import Compare, Evaluate, Preview
+from packnet_core.schema.events import Checked, Evaluated, Event, Note, PhaseStarted
+from packnet_core.training.run import evaluate, preview
+
+
+def events(session: Session, command: Evaluate | Preview | Compare) -> Iterator[Event]:
+    """Do a command that changes neither network nor file; its results are events."""
+    match command:
+        case Evaluate():
+            return _evaluate(session, command)
+        case Preview():
+            return _preview(session, command)
+        case Compare():
+            return compare(session.path, session.document, command, session.data_of, session.device)
+
+
+def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
+    """Measure tasks, then check their digests: results do not wait for that."""
+    document, mixed = session.document, session.mixed(command)
+    names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in document.tasks]
+    wrong, count = 0.0, 0
+    for name in names:
+        index = document.index(name)
+        task = document.tasks[index - 1]
+        source = command.sources.get(name) or command.data or task.data.source
+        images = mixed[name] if mixed else session.read(
+            load_test, source, input=document.input, classes=task.classes, crop=task.data.crop
+        )  # fmt: skip
+        yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
+        for event in evaluate(session.network, index, name, images):
+            if isinstance(event, Evaluated):
+                wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images
+            yield event
+    if command.elsewhere and len(names) > 1:
+        yield Note(text=f"together: {wrong / count:.2f} % of {count:,} images wrong")
+    for name, ok in session.digests(max(document.index(name) for name in names)):
+        if name in names:
+            yield Checked(task=name, ok=ok)
+        if name in names and not ok:
+            text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
+            yield Note(text=text, level="warning")
+
+
+def _preview(session: Session, command: Preview) -> Iterator[Event]:
+    """Measure the error right after pruning at each ratio, on a sample of the validation images."""
+    task = rules.open_task(session.document, "pruned")
+    data = session.data_of(task, None)
+    images = (data.validation if len(data.validation) else data.train).sample(command.images, seed=0)
+    for ratio in command.ratios:
+        yield from preview(session.network, task.name, ratio, images)
