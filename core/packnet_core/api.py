@@ -259,22 +259,38 @@ class PackFile:
         return self._held[1]
 
     def _do(self, command: Command) -> list[Event]:
-        """Have a command done. Returns its events, without those of single steps."""
+        """Have a command done. Returns its events, without those of single steps.
+
+        Ctrl-C and SIGTERM stop the job after its step: it leaves a checkpoint and its last word, and then the signal
+        takes its course. A second Ctrl-C interrupts at once.
+        """
+        import signal
+        import threading
+
         from packnet_core.jobs import run_job
+        from packnet_core.jobs.signals import signals_stop
         from packnet_core.schema.events import Progress, TrainStep
 
         self._held = None  # not two networks at once
         events: list[Event] = []
-        for entry in run_job.run(self.path, command):
-            if self.listen is not None:
-                self.listen(entry.event)
-            if not isinstance(entry.event, TrainStep | Progress):
-                events.append(entry.event)
+        stop = threading.Event()
+        with signals_stop(stop, lambda: None, _interrupt) as came:
+            for entry in run_job.run(self.path, command, stop):
+                if self.listen is not None:
+                    self.listen(entry.event)
+                if not isinstance(entry.event, TrainStep | Progress):
+                    events.append(entry.event)
+        if came:
+            signal.raise_signal(came[0])
         end = events[-1]
         assert isinstance(end, JobFinished)
         if end.outcome != "done":
             raise (RequestError if end.status == RequestError.status else WorkError)(end.message)
         return events
+
+
+def _interrupt(number: int) -> None:
+    raise KeyboardInterrupt
 
 
 def _source(data: str | Path) -> str:

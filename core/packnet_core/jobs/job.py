@@ -1,15 +1,28 @@
-"""One job on an open session: what is allowed, where it starts, and the loop that works off its phases."""
+"""One job on an open session: what is allowed, its list of phases, and the loop that works them off.
+
+    add TASK --prune R    OpenTask, Training, EndPhase, MeasureBefore, PruneStep, Training, EndPhase
+    prune R --steps 2     MeasureBefore, PruneStep 1, Training, PruneStep 2, Training, EndPhase
+    prune --max-drop X    MeasureBefore, NextTrial (PruneStep, Training, EndTrial, NextTrial …), TakeBest, EndPhase
+    train                 Training, EndPhase
+
+A stopped job starts again at the phase that its checkpoint names.
+"""
 
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 
+from msgspec.structs import replace
+
 from packnet_core.errors import Diverged
 from packnet_core.jobs import read_only, rules
-from packnet_core.jobs.phases import Job, changed_recipe, drop_newest, phases, phases_left
+from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
+from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pruned
+from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.schema.document import Recipe, Task
 from packnet_core.schema.events import Event, Note
 
 
@@ -84,3 +97,46 @@ def _work_off(job: Job) -> Iterator[Event]:
     except Diverged as error:
         job.session.paths.give_up()
         raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None
+
+
+# -- lists of phases ------------------------------------------------------------------------------------------------
+
+
+def phases(command: Add | Prune | Train, recipe: Recipe, task: Task | None) -> list[Phase]:
+    """All phases of a command; `task` is the open one, if there is one."""
+    match command:
+        case Add():
+            return [OpenTask(), Training("train"), EndPhase("trained"), *_pruning(command, recipe)]
+        case Prune():
+            return _pruning(command, recipe)
+        case Train():
+            dense = task is not None and task.phase == "trained"
+            return [Training("train"), EndPhase("trained")] if dense else [Training("retrain"), EndPhase("retrained")]
+
+
+def phases_left(state: Checkpoint, recipe: Recipe) -> list[Phase]:
+    """The phases of an interrupted job from the one that it stopped in."""
+    if state.phase == "train" or isinstance(state.command, Train):
+        every = phases(state.command, recipe, state.document.tasks[-1])
+        return every[every.index(Training(state.phase)) :]
+    every = _pruning(state.command, recipe)
+    if state.step == 0:  # nothing was pruned since the file was saved, or since the last trial
+        return every
+    prune = what_is_pruned(state.command)
+    assert prune is not None
+    if prune.max_drop is not None:
+        ratio = ratio_to_try(prune, state.before, state.trials)
+        if ratio is None:  # all trials were done, and the best one taken
+            return every[-1:]
+        prune, every = replace(prune, ratio=ratio), [*trial(prune, ratio, recipe), every[-1]]
+    return every[every.index(PruneStep(prune, state.step)) + 1 :]
+
+
+def _pruning(command: Add | Prune, recipe: Recipe) -> list[Phase]:
+    prune = what_is_pruned(command)
+    if prune is None:
+        return []
+    end = EndPhase("retrained" if recipe.retraining_epochs else "pruned")
+    if prune.max_drop is None:
+        return [MeasureBefore(), *steps(prune, recipe), end]
+    return [MeasureBefore(search=True), NextTrial(prune), end]

@@ -1,8 +1,22 @@
-"""The largest pruning ratio that costs no more than so much, by bisection. Needs no torch."""
+"""The largest pruning ratio that costs at most some points of validation error, found by bisection.
 
-from collections.abc import Sequence
+Each trial starts from the file as it is, prunes, retrains and measures; the best one so far is kept beside the file.
+"""
 
-Trial = tuple[float, float]  # a ratio, and the error in percent after it
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from packnet_core.errors import WorkError
+from packnet_core.jobs.phases import Job, Phase, Trial
+from packnet_core.jobs.prune import steps
+from packnet_core.packfile import checkpoint, checkpoint_header
+from packnet_core.schema.commands import Prune
+from packnet_core.schema.document import Recipe
+from packnet_core.schema.events import Event, Note
+from packnet_core.training.run import validate
+
 DIGITS = 3  # of a ratio
 
 
@@ -24,3 +38,84 @@ def next_ratio(largest: float, trials: Sequence[Trial], allowed: float, most: in
 def best(trials: Sequence[Trial], allowed: float) -> Trial | None:
     """The largest ratio that was tried and fits; None where none does."""
     return max((trial for trial in trials if trial[1] <= allowed), default=None)
+
+
+@dataclass(frozen=True)
+class NextTrial:
+    """Choose the next ratio to try, by bisection, and put its phases first; or take the best one where none is left.
+
+    Each trial starts from the file as it is.
+    """
+
+    prune: Prune
+
+    def events(self, job: Job) -> Iterator[Event]:
+        ratio = ratio_to_try(self.prune, job.before, job.trials)
+        if ratio is None:
+            job.todo.appendleft(TakeBest(self.prune))
+            return
+        if job.session.changed:
+            job.session.load()
+        yield Note(text=f"trial {len(job.trials) + 1} of {self.prune.trials} at most: pruning at {ratio:g}")
+        job.todo.extendleft(reversed(trial(self.prune, ratio, job.recipe)))
+
+
+@dataclass(frozen=True)
+class EndTrial:
+    """Measure what a trial costs, and keep it beside the file where it is the best so far."""
+
+    prune: Prune
+    ratio: float
+
+    def events(self, job: Job) -> Iterator[Event]:
+        session, allowed = job.session, _allowed(self.prune, job.before)
+        error = validate(session.network, job.data.validation)[1]
+        assert error is not None
+        assert job.before is not None
+        assert self.prune.max_drop is not None
+        trials = (*job.trials, (self.ratio, error))
+        if best(trials, allowed) == (self.ratio, error):
+            checkpoint.write(session.paths.best, job.state(), session.network, {})
+        cost = error - job.before
+        fits = "fits" if cost <= self.prune.max_drop else "costs too much"
+        yield Note(text=f"pruned at {self.ratio:g}: {error:.2f} % after retraining, {cost:+.2f} points: {fits}")
+        job.trials = trials  # a stop before this resumes the trial
+        job.at("retrain", 0)
+
+
+@dataclass(frozen=True)
+class TakeBest:
+    """Take the largest ratio that fits. Raises WorkError where no ratio does."""
+
+    prune: Prune
+
+    def events(self, job: Job) -> Iterator[Event]:
+        assert self.prune.max_drop is not None
+        session = job.session
+        found = best(job.trials, _allowed(self.prune, job.before))
+        if found is None:
+            raise WorkError(
+                f"no ratio that was tried costs {self.prune.max_drop:g} points or less; the file is as it was. Allow "
+                "more points, more --trials, or more retraining"
+            )
+        session.restore(session.paths.best, checkpoint_header.read(session.paths.best))
+        job.at("retrain", self.prune.steps)
+        job.keep()  # the search need not be done again
+        yield Note(text=f"{found[0]:g} is taken: {found[1]:.2f} % after retraining, {job.before:.2f} % before pruning")
+
+
+def ratio_to_try(prune: Prune, before: float | None, trials: Sequence[Trial]) -> float | None:
+    """The ratio to try next; None where the search is over."""
+    return next_ratio(prune.ratio, trials, _allowed(prune, before), prune.trials)
+
+
+def _allowed(prune: Prune, before: float | None) -> float:
+    """The largest validation error that fits, in percent."""
+    assert prune.max_drop is not None
+    assert before is not None
+    return before + prune.max_drop
+
+
+def trial(prune: Prune, ratio: float, recipe: Recipe) -> list[Phase]:
+    """The phases of one trial, and the next one."""
+    return [*steps(replace(prune, ratio=ratio), recipe), EndTrial(prune, ratio), NextTrial(prune)]

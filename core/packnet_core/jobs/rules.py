@@ -1,9 +1,12 @@
-"""The life of a task: its phases, and what may follow what. Needs no torch, so a wrong request is refused at once.
+"""What may be done when: the one place that decides it, for the session, the engine's queue, the command line and the
+screen. Needs no torch, so a wrong request is refused at once.
 
 add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrained ──the next add──▶ sealed
                               ▲                    │
                               └───────prune────────┘
 """
+
+from typing import Literal
 
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
@@ -11,38 +14,47 @@ from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, 
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
 from packnet_core.schema.text import has_control_characters
 
+Remedy = Literal["add", "prune", "free", "resume", "new"]
+COMMANDS: dict[Remedy, str] = {
+    "add": "add one with: packnet add FILE TASK --data DATA",
+    "prune": "prune it first, for example with: packnet prune FILE 0.75",
+    "free": "prune the open task to free some, for example with: packnet prune FILE 0.75",
+    "resume": "resume it: packnet train FILE, or give it up by saying --yes",
+    "new": "begin a new file with: packnet new",
+}
+
+
+class NotAllowed(RequestError):
+    """What was asked for is not allowed now. `reason` says why, `remedy` what would help; the message has both."""
+
+    def __init__(self, reason: str, remedy: Remedy | None = None):
+        super().__init__(f"{reason}; {COMMANDS[remedy]}" if remedy else reason)
+        self.reason, self.remedy = reason, remedy
+
 
 def check(document: Document, command: Command, interrupted: bool = False) -> None:
-    """Whether a command may be done on a file as it stands; `interrupted` is whether a job waits to be gone on with.
+    """Check that a command may be done on a file; `interrupted` says whether it has an interrupted job.
 
-    Raises RequestError that says why not and what to do.
+    Raises RequestError where not, saying why and what to do: NotAllowed where the file's state forbids it.
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
-    goes_on = isinstance(command, Train) and command.resumes
-    if interrupted and not goes_on and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
-        raise RequestError("an interrupted job waits; go on with it: packnet train FILE, or give it up by saying --yes")
+    resumes = interrupted and isinstance(command, Train) and command.resumes
+    if interrupted and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
+        raise NotAllowed("an interrupted job waits", "resume")
+    if not resumes:
+        check_state(document, type(command))
     match command:
         case Add():
             _check_add(document, command)
         case Prune():
-            open_task(document, "pruned")
             layer_ratios(document, command)
             _check_recipe(open_task(document, "pruned"), command)
-        case Train():
-            if not (interrupted and goes_on):
-                _check_recipe(open_task(document, "trained"), command)
+        case Train() if not resumes:
+            _check_recipe(open_task(document, "trained"), command)
         case Evaluate():
-            for name in (*command.tasks, *command.sources):
-                document.index(name)
-            if not document.tasks:
-                raise RequestError("there is no task to evaluate yet; add one with: packnet add FILE TASK --data DATA")
-            if (command.data is not None) + bool(command.sources) + (command.mixed is not None) > 1:
-                raise RequestError("give other data in one way: --data for one task, TASK=DATA for several, or --mixed")
-            if command.data is not None and len(command.tasks or document.tasks) != 1:
-                raise RequestError("other data can be given for one task at a time with --data; or give TASK=DATA")
+            _check_evaluate(document, command)
         case Preview():
-            open_task(document, "pruned")
             for ratio in command.ratios:
                 _check_ratio(ratio)
         case Compare():
@@ -51,13 +63,37 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
             _check_drop(document, command)
 
 
+def check_state(document: Document, kind: type[Command]) -> None:
+    """Check that a file is in a state for commands of a kind, whatever else they say. Raises NotAllowed where not."""
+    tasks, newest = document.tasks, document.open_task
+    if kind is Add:
+        if len(tasks) >= MOST_TASKS:
+            raise NotAllowed(f"the file holds {MOST_TASKS} tasks, the most there can be; one more task can't be added")
+        if newest and newest.phase == "trained" and document.owned[-1]:
+            raise NotAllowed(f"task {newest.name!r} still owns every weight that is not sealed", "prune")
+        if tasks and not document.free:
+            raise NotAllowed("no weight is free, so no task can be added", "free" if newest else None)
+    elif kind in (Prune, Preview):
+        open_task(document, "pruned")
+    elif kind is Train:
+        open_task(document, "trained")
+    elif kind is Evaluate and not tasks:
+        raise NotAllowed("there is no task to evaluate yet", "add")
+    elif kind is Compare and len(tasks) < 2:
+        raise NotAllowed("there is no second task to compare yet", "add")
+    elif kind is Drop and not tasks:
+        raise NotAllowed("there is no task to drop yet", "add")
+    elif kind is Drop and len(tasks) == 1:
+        raise NotAllowed("the first task can't be dropped: all others use it", "new")
+
+
 def open_task(document: Document, wanted: str) -> Task:
-    """The open task. Raises RequestError where there is none, saying what it was `wanted` for."""
+    """The open task. Raises NotAllowed where there is none, saying what it was `wanted` for: pruned, trained."""
     if task := document.open_task:
         return task
     if not document.tasks:
-        raise RequestError(f"there is no task to be {wanted} yet; add one with: packnet add FILE TASK --data DATA")
-    raise RequestError(
+        raise NotAllowed(f"there is no task to be {wanted} yet", "add")
+    raise NotAllowed(
         f"task {document.tasks[-1].name!r} is sealed and can't be {wanted} any more; only the newest task can, until "
         "the next one is added"
     )
@@ -77,8 +113,10 @@ def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
 
 
 def step_ratio(ratio: float, step: int, steps: int) -> float:
-    """The share of a task's weights that is free after a step of several, each of which frees the same share of those
-    that are left; after the last it is `ratio` itself."""
+    """The share of a task's weights that is free after one of several steps (from 1).
+
+    Each step frees the same share of the weights that are left; after the last the share is `ratio` itself.
+    """
     return ratio if step == steps else 1 - (1 - ratio) ** (step / steps)
 
 
@@ -105,10 +143,8 @@ def _check_add(document: Document, command: Add) -> None:
         raise RequestError(f"{name!r} can't be a task's name: it needs a visible character and no control characters")
     if any(task.name == name for task in document.tasks):
         raise RequestError(
-            f"there is a task {name!r} already; choose another name, or go on with it: packnet train FILE"
+            f"there is a task {name!r} already; choose another name, or train that task further: packnet train FILE"
         )
-    if len(document.tasks) >= MOST_TASKS:
-        raise RequestError(f"the file holds {MOST_TASKS} tasks, the most there can be; task {name!r} would be one more")
     if command.prune is not None:
         _check_ratio(command.prune)
     command.recipe.changed({})
@@ -117,42 +153,40 @@ def _check_add(document: Document, command: Add) -> None:
     if command.own and not document.tasks:
         raise RequestError("the first task has biases and normalisation of its own anyway; --own is for later ones")
     chosen = chosen_layers(document, command.layers)
-    newest = document.open_task
-    if newest and newest.phase == "trained" and document.owned[-1]:
-        raise RequestError(
-            f"task {newest.name!r} still owns every weight that is not sealed; prune it first, for example with: "
-            "packnet prune FILE 0.75"
-        )
     if document.tasks and chosen and not any(layer.free for layer in document.layers if layer.name in chosen):
-        where = "" if len(chosen) == len(document.layers) else f" in the layers {', '.join(command.layers)}"
-        raise RequestError(f"no weight is free{where}, so no task can be added; prune the open task to free some")
+        where = f"no weight is free in the layers {', '.join(command.layers)}, so no task can be added"
+        raise NotAllowed(where, "free" if document.open_task else None)
+    newest = document.open_task
     if newest and no_better_than_chance(newest) and not command.yes:
         assert newest.error is not None
         raise RequestError(
-            f"task {newest.name!r} is no better than chance ({newest.error.top1:.2f} % error, and always answering the "
-            f"largest class gives {newest.chance:.2f} %); adding a task would seal it for good. Train it on, drop it, "
-            "or say --yes"
+            f"task {newest.name!r} is no better than chance ({newest.error.top1:.2f} % error; always answering the "
+            f"largest class gives {newest.chance:.2f} %). Adding a task would seal it for good. Train it further, drop "
+            "it, or say --yes"
         )
+
+
+def _check_evaluate(document: Document, command: Evaluate) -> None:
+    for name in (*command.tasks, *command.sources):
+        document.index(name)
+    if (command.data is not None) + bool(command.sources) + (command.mixed is not None) > 1:
+        raise RequestError("give other data in one way: --data for one task, TASK=DATA for several, or --mixed")
+    if command.data is not None and len(command.tasks or document.tasks) != 1:
+        raise RequestError("other data can be given for one task at a time with --data; or give TASK=DATA")
 
 
 def _check_compare(document: Document, command: Compare) -> None:
     for name in command.tasks:
         if document.index(name) == 1:
             raise RequestError(f"{name!r} is the task that the network begins with; name one that was added")
-    if len(document.tasks) < 2:
-        raise RequestError("there is no second task to compare yet; add one with: packnet add FILE TASK --data DATA")
     if command.baseline == "filters" and len(command.tasks or document.tasks[1:]) != 1:
         raise RequestError("filter pruning adds one task, as in the paper; name it")
     document.tasks[-1].recipe.changed(command.recipe)
 
 
 def _check_drop(document: Document, command: Drop) -> None:
-    index = document.index(command.task)
-    if index != len(document.tasks):
+    if document.index(command.task) != len(document.tasks):
         raise RequestError(
-            f"only the newest task, {document.tasks[-1].name!r}, can be dropped: later tasks use the rest"
-        )
-    if index == 1:
-        raise RequestError(
-            "the first task can't be dropped: all others stand on it; begin a new file with: packnet new"
+            f"only the newest task, {document.tasks[-1].name!r}, can be dropped: later tasks use the weights of all "
+            "before them"
         )

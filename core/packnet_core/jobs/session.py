@@ -154,7 +154,7 @@ class Session:
                          seed=seed, classes=classes)  # fmt: skip
 
     def read(self, reader: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
-        """What `reader(source, …)` returns, kept in memory while that file stays the same; a folder is read each time."""
+        """What `reader(source, …)` returns, kept while that file stays the same. Folders are read each time."""
         path = Path(source)
         if not path.is_file():
             return reader(source, **rest)
