@@ -2,23 +2,23 @@
 
 
 class PacknetError(Exception):
-    """Anything this product reports in one line instead of a traceback. `status` is the exit status."""
+    """An error that is reported in one line instead of a traceback. `status` is the exit status."""
 
     status = 1
 
 
 class RequestError(PacknetError):
-    """What was asked for can't be done as asked: a bad option, unusable data, a step out of order."""
+    """The request can't be done as asked: a wrong option, unusable data, a command out of order."""
 
     status = 2
 
 
 class FileError(RequestError):
-    """The file is not a pack file, or is damaged, or comes from a newer version."""
+    """The file is no pack file, is damaged, or comes from a newer version."""
 
 
 class WorkError(PacknetError):
-    """The work was right to ask for, and failed."""
+    """The work was allowed, and failed."""
 
     status = 1
 

@@ -1,4 +1,4 @@
-"""The engine seen from outside: find it, start it, ask it. Needs no torch."""
+"""The engine's client: find an engine, start it, send it messages. Needs no torch."""
 
 import os
 import socket
@@ -24,12 +24,12 @@ from packnet_core.errors import RequestError, WorkError
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
 
-STARTING = 2.0  # seconds from an engine's lock to its address, at the most
-PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers even while it works
+STARTING = 2.0  # seconds, at most, from an engine's lock to its address
+PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers also while it works
 
 
 class Engine:
-    """A connection to a running engine. While it is open, the engine does not leave for being alone."""
+    """A connection to a running engine. While it is open, the engine does not leave by itself."""
 
     def __init__(self, connection: socket.socket, file: Path):
         self._socket = connection
@@ -43,11 +43,11 @@ class Engine:
         return job
 
     def stop(self, job: int) -> None:
-        """Stop a running job at its next step, or cancel a waiting one. Raises RequestError for an unknown job."""
+        """Stop a running job after its step, or cancel a waiting one. Raises RequestError for an unknown job."""
         self._ask(Stop(job))
 
     def status(self) -> Reply:
-        """The running job, the waiting ones, the engine's process."""
+        """The running job, the waiting jobs, and the engine's process."""
         return self._ask(Status())
 
     def leave(self) -> None:
@@ -79,7 +79,7 @@ class Engine:
 
 
 def connect(path: str | Path) -> Engine | None:
-    """The running engine of a file, or None where there is none."""
+    """Connect to the running engine of a file; None where there is none."""
     paths = Paths(path)
     try:
         address = address_decoder.decode(paths.address.read_bytes())
@@ -92,7 +92,7 @@ def connect(path: str | Path) -> Engine | None:
 
 
 def start(path: str | Path) -> Engine:
-    """The running engine of a file, started if need be, in a session of its own: no hang-up reaches it.
+    """Connect to the engine of a file; start it, if there is none, in a session of its own that no hang-up reaches.
 
     Raises RequestError where another process works on the file, WorkError where the engine does not come up.
     """
@@ -102,11 +102,11 @@ def start(path: str | Path) -> Engine:
         if engine := connect(path):
             return engine
         if time.monotonic() > came_up:
-            with paths.locked():  # raises, saying that another process works on the file; or it was let go just now
+            with paths.locked():  # raises, as another process works on the file; or the lock was released just now
                 break
         if not paths.is_locked():
             break
-        time.sleep(0.05)  # the lock is held, so perhaps an engine is just coming up
+        time.sleep(0.05)  # the lock is held: perhaps an engine is starting
     paths.folder.mkdir(exist_ok=True)
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
@@ -122,7 +122,7 @@ def start(path: str | Path) -> Engine:
         if engine := connect(path):
             return engine
         if process.poll() is not None:
-            if engine := connect(path):  # another one came first
+            if engine := connect(path):  # another engine was faster
                 return engine
             raise WorkError(f"the engine did not start: {last_words(paths.log)}")
         time.sleep(0.02)
@@ -131,7 +131,7 @@ def start(path: str | Path) -> Engine:
 
 
 def last_words(log: Path) -> str:
-    """The last line that the engine printed."""
+    """The last line that the engine printed to its log."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
     except OSError:

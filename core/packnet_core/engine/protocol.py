@@ -1,4 +1,4 @@
-"""What goes over the engine's socket: one JSON object a line, a request and its reply. Needs no torch."""
+"""The protocol of the engine's socket: one JSON object per line, a message and its reply. Needs no torch."""
 
 import msgspec
 from msgspec import Struct
@@ -7,30 +7,30 @@ from packnet_core.schema.commands import Command
 
 
 class Submit(Struct, frozen=True, tag="submit"):
-    """Queue a command. The reply's `job` is its number; all else is in the journal."""
+    """Queue a command. The reply has the number of its job; all events are in the journal."""
 
     command: Command
 
 
 class Stop(Struct, frozen=True, tag="stop"):
-    """End a running job at its next step, or take a waiting one out of the queue."""
+    """Stop a running job after its step, or remove a waiting one from the queue."""
 
     job: int
 
 
 class Status(Struct, frozen=True, tag="status"):
-    """Ask what runs and what waits."""
+    """Ask which job runs and which wait."""
 
 
 class Leave(Struct, frozen=True, tag="leave"):
-    """End the engine; a running job is stopped first and can be gone on with."""
+    """End the engine; a running job is stopped first and can be resumed."""
 
 
 Message = Submit | Stop | Status | Leave
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """`error` is a message for the user where the request was refused."""
+    """The answer to a message; `error` says why it was refused."""
 
     error: str | None = None
     job: int | None = None  # the job asked about, or the one that runs
@@ -39,7 +39,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Address(Struct, frozen=True):
-    """What `engine.json` holds: where the engine listens."""
+    """The content of `engine.json`: the socket that the engine listens on, and its process."""
 
     socket: str
     pid: int

@@ -1,6 +1,6 @@
-"""The engine: one process a file that holds its lock and its network, and does the jobs of a queue one at a time.
+"""The engine: one process per file. It holds the lock and the network, and does the jobs of a queue one at a time.
 
-The socket answers at once, also while torch is still being imported and while a job runs: the work has its own thread.
+The socket answers at once, also while torch is imported and while a job runs: the work has a thread of its own.
 """
 
 import os
@@ -25,11 +25,11 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
 
-IDLE_SECONDS = 120.0  # how long an engine stays with nothing to do and nobody connected
+IDLE_SECONDS = 120.0  # until an engine without work and without connections leaves
 
 
 class Queue:
-    """Jobs waiting, and the one that runs. Every change is written to the journal by whoever makes it."""
+    """The jobs that wait, and the one that runs. Every change is written to the journal."""
 
     def __init__(self, paths: Paths, writer: Journal):
         self._paths = paths
@@ -42,9 +42,9 @@ class Queue:
         self.stop_running = threading.Event()
 
     def submit(self, command: Command) -> int:
-        """Queue a command. Raises RequestError where it is plain already that it can't be done."""
+        """Queue a command. Returns the job's number. Raises RequestError where it is not allowed as the file stands."""
         with self._changed:
-            if self.running is None and not self._waiting:  # else what waits may change what is possible
+            if self.running is None and not self._waiting:  # otherwise the jobs before it may change what is allowed
                 document = read_header(self._paths.file).document
                 rules.check(document, command, find(self._paths.checkpoint, document) is not None)
             job, self._next = self._next, self._next + 1
@@ -54,7 +54,7 @@ class Queue:
             return job
 
     def stop(self, job: int) -> None:
-        """Stop the running job, or take a waiting one out."""
+        """Stop the running job, or remove a waiting one. Raises RequestError where the job does neither."""
         with self._changed:
             if job == self.running:
                 self.stop_running.set()
@@ -62,13 +62,13 @@ class Queue:
             for entry in self._waiting:
                 if entry[0] == job:
                     self._waiting.remove(entry)
-                    message = f"{summary(entry[1])}: taken out of the queue"
+                    message = f"{summary(entry[1])}: removed from the queue"
                     self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), job)
                     return
         raise RequestError(f"job {job} neither runs nor waits")
 
     def take(self) -> tuple[int, Command] | None:
-        """The next job, waited for; None once the queue is closed."""
+        """Wait for the next job and return it; None once the queue is closed."""
         with self._changed:
             self.running = None
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -95,7 +95,7 @@ class Queue:
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """One client: a request a line, a reply a line."""
+    """One client: one message per line, one reply per line."""
 
     server: "Server"
 
@@ -105,7 +105,7 @@ class _Connection(socketserver.StreamRequestHandler):
                 self.wfile.write(encode(self.server.answer(line)) + b"\n")
 
     def finish(self) -> None:
-        with suppress(OSError):  # the client went away before its reply
+        with suppress(OSError):  # the client left before its reply
             super().finish()
 
 
@@ -128,7 +128,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.worker.start()
 
     def answer(self, line: bytes) -> Reply:
-        """The reply to one request."""
+        """The reply to one message."""
         try:
             request: Message = message_decoder.decode(line)
             job = None
@@ -147,7 +147,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count one connection for as long as it lasts."""
+        """Count one connection while it lasts."""
         with self._count_lock:
             self._connections += 1
         try:
@@ -157,7 +157,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self._connections -= 1
 
     def service_actions(self) -> None:
-        """Called by serve_forever twice a second: is it time to leave?"""
+        """Called by serve_forever twice a second: decide whether to leave."""
         if self.queue.running is not None or self.queue.waiting or self._connections:
             self._busy_at = time.monotonic()
         if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
@@ -168,7 +168,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             threading.Thread(target=self.shutdown).start()  # shutdown waits for the loop that calls us
 
     def _work(self) -> None:
-        # torch is imported and the network loaded here, while the socket answers already
+        # imports torch and loads the network here, while the socket answers already
         from packnet_core.jobs.run_job import perform
         from packnet_core.jobs.session import Session
 
@@ -190,7 +190,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Be the engine of a file until it is time to leave. Raises RequestError where the file has an engine already."""
+    """Run the engine of a file until it leaves. Raises RequestError where another process has the file's lock."""
     paths = Paths(path)
     with paths.locked():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -198,7 +198,7 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
         writer = Journal(paths.journal)
         socket_path = paths.socket_folder() / f"engine-{os.getpid()}.sock"
         socket_path.unlink(missing_ok=True)
-        before = os.umask(0o077)  # nobody else may connect
+        before = os.umask(0o077)  # no other user may connect
         server = Server(paths, writer, socket_path, idle_seconds)
         os.umask(before)
 
@@ -209,7 +209,7 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
         address = paths.address.with_suffix(".new")
         address.write_bytes(encode(Address(str(socket_path), os.getpid())))
         address.replace(paths.address)
-        writer.write(EngineStarted(pid=os.getpid()))  # who reads this can connect; what they ask is answered after it
+        writer.write(EngineStarted(pid=os.getpid()))  # after the address: a reader of this event can connect
         try:
             server.serve_forever()
         finally:

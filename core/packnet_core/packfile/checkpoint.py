@@ -1,7 +1,7 @@
-"""The tensors of a checkpoint: written beside the file in the middle of a phase, read where the job goes on.
+"""Checkpoints: the network in the middle of a phase, written beside the pack file to resume from.
 
-A safetensors file like all others here: the network, the owners one byte a weight (zeros are not free before a phase
-has ended), the heads, the optimizer's tensors and the random state; and the job in the metadata.
+A safetensors file: the network, the owners with one byte per weight (zeros become free only when a phase ends), the
+heads, the optimizer's tensors and the random state. The metadata describes the job (see `checkpoint_header`).
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from packnet_core.packfile.storage import build
 
 
 def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint, atomically. Raises WorkError where the disk refuses."""
+    """Write a checkpoint, atomically; `tensors` are the training run's. Raises WorkError where the disk refuses."""
     everything: dict[str, Tensor] = {f"network.{name}": t for name, t in {**network.weights, **network.rest}.items()}
     everything |= {f"owner.{name}": owner for name, owner in network.owners.items()}
     for index, head in enumerate(network.heads, 1):
@@ -29,7 +29,7 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
 
 
 def load(path: Path, checkpoint: Checkpoint) -> tuple[PackedNetwork, dict[str, Tensor]]:
-    """The network as it was in the middle of the phase, and the run's tensors."""
+    """Read a checkpoint: the network as it was in the middle of the phase, on the CPU, and the run's tensors."""
     document = checkpoint.document
     network = build(document.architecture, document.input.channels)
     with safe_open(path, framework="pt") as file:

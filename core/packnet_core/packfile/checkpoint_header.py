@@ -1,4 +1,4 @@
-"""What a job in the middle of a phase leaves beside the file, so that it can be gone on with. Needs no torch."""
+"""The description in a checkpoint: which job it resumes, and where. Needs no torch; `checkpoint` has the tensors."""
 
 import hashlib
 from pathlib import Path
@@ -15,31 +15,31 @@ from packnet_core.schema.document import Document
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """What a checkpoint says of its job. `base` names the state of the file that it belongs to."""
+    """The state of an interrupted job. `base` names the state of the file that it belongs to (see `base`)."""
 
     base: str
     command: Add | Prune | Train
     phase: Literal["train", "retrain"]
-    document: Document  # the file's, with the open task in it as far as it is
+    document: Document  # as the job has changed it so far
     before: float | None  # validation error before pruning, in percent
-    run: dict[str, Any]  # how far the phase is
-    step: int = 1  # of a pruning in several steps
-    trials: tuple[tuple[float, float], ...] = ()  # ratios that were tried, and the validation error after each
+    run: dict[str, Any]  # the state of the training run; empty at its beginning
+    step: int = 1  # of a pruning in several steps; 0: nothing is pruned yet
+    trials: tuple[tuple[float, float], ...] = ()  # pruning ratios, and the validation error in percent after each
 
 
 def base(document: Document) -> str:
-    """A name for the state of a file that a checkpoint goes with."""
+    """A name for the state of a file: the SHA-256 of its document, in hex."""
     return hashlib.sha256(encode_document(document).encode()).hexdigest()
 
 
 def read(path: Path) -> Checkpoint:
-    """What a checkpoint says. Raises FileError or msgspec.DecodeError where it is none."""
+    """Read a checkpoint's description. Raises FileError or msgspec.DecodeError where the file is no checkpoint."""
     metadata, _, _ = read_safetensors_header(path)
     return msgspec.json.decode(metadata.get("checkpoint", ""), type=Checkpoint)
 
 
 def find(path: Path, document: Document) -> Checkpoint | None:
-    """The checkpoint that goes with the file as it stands; None where there is none or it can't be read."""
+    """The checkpoint that belongs to the file as it stands; None where there is none, or it can't be read."""
     try:
         checkpoint = read(path)
     except (FileError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""A new pack file from an architecture, with given weights or without, and perhaps with a task it knows already."""
+"""Make a new pack file from an architecture, with weights or without, and with their own task if it is kept."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -43,11 +43,13 @@ def new(
 ) -> Iterator[Event]:
     """Make a pack file. Without `task` every weight is free and keeps its value; the first task starts from those.
 
-    With `task`, the given weights' head becomes that task's, which is then open, to be pruned and retrained: the
-    paper's ImageNet network (§3). Yields its evaluation on the test set of `data_source`, and Saved at the end.
+    With `task`, the given weights keep their head as that first task. It is then open, to be pruned and retrained: the
+    paper's ImageNet network (§3). `weights` is a path, "DEFAULT" (torchvision's) or "none"; `input_size` is in pixels;
+    `mean` and `std` are per channel, in 0..1; `limit` is a number of training images.
 
-    Raises RequestError where the file exists, the architecture is unknown or can't be packed, the weights do not fit,
-    or the head's classes are not the data's.
+    Yields the task's evaluation on the test set of `data_source`, and Saved at the end. Raises RequestError where the
+    file exists, the architecture is unknown or can't be packed, the weights do not fit, or the head's classes are not
+    the data's.
     """
     paths = Paths(path)
     if paths.file.exists():
@@ -96,7 +98,7 @@ def new(
 def _given_task(
     network: PackedNetwork, document: Document, head: nn.Linear, task: str, task_data: TaskData, seed: int
 ) -> Generator[Event, None, Document]:
-    """Open a first task with the head that came with the weights, measured on its test set."""
+    """Open a first task with the head of the weights, and measure it on its test set. Returns the new document."""
     if head.out_features != len(task_data.classes):
         raise RequestError(
             f"the weights' head has {head.out_features} classes, and the data has {len(task_data.classes)}; give the "
@@ -139,12 +141,12 @@ def _input(
     mean = tuple(mean or (IMAGENET_MEAN if colour else GREY_MEAN * channels))
     std = tuple(std or (IMAGENET_STD if colour else GREY_STD * channels))
     if not len(mean) == len(std) == channels or min(std) <= 0:
-        raise RequestError(f"--mean and --std need {channels} values each, one a channel, and std above 0")
+        raise RequestError(f"--mean and --std need {channels} values each, one per channel, and std above 0")
     return Input(channels=channels, size=size, mean=mean, std=std)
 
 
 def _try(network: PackedNetwork, given: Input) -> None:
-    """Run one image through the network, so that an input size it can't take is found now."""
+    """Run one image through the network, to find an input size that it can't take."""
     network.model.eval()
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""One task out of a pack file, as a plain dense state dict: the masked network and its head, for anybody to load."""
+"""Export one task from a pack file as a plain dense state dict: the masked network with the task's head."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from packnet_core.packfile import storage
 
 
 def export(path: str | Path, task: str, out: str | Path) -> int:
-    """Write a task's network as safetensors under the architecture's own names, its head in the head's place.
+    """Write a task's network as safetensors, under the architecture's names, with the task's head in the head's place.
 
-    Loads with `load_state_dict` into the same architecture with that task's number of classes. The pack file stays as
-    it is. Returns the bytes written. Raises RequestError where there is no such task, or OUT exists.
+    It loads with `load_state_dict` into the same architecture with the task's number of classes. The pack file stays
+    as it is. Returns the bytes written. Raises RequestError where there is no such task, or `out` exists.
     """
     out = Path(out)
     if out.exists():

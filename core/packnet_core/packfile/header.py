@@ -1,4 +1,4 @@
-"""The header of a pack file, read and checked without torch and without touching a weight.
+"""The header of a pack file, read and checked without torch and without reading a weight.
 
 A safetensors file starts with eight bytes (the header's length, little-endian), then the header: a JSON object that
 gives every tensor's type, shape and place, and `__metadata__`. Our document is the metadata entry `packnet`.
@@ -18,14 +18,14 @@ OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
 
 
 class Header(Struct, frozen=True):
-    """A checked header: the document, every tensor's place, and the size of the file."""
+    """A checked header: the document, the type, shape and place of every tensor, and the size of the file in bytes."""
 
     document: Document
     tensors: dict[str, TensorInfo]
     file_bytes: int
 
     def bytes_by_kind(self) -> dict[str, int]:
-        """Bytes of the file, and in it of the prunable network, the owners, the heads and the rest."""
+        """The bytes of the file, and of its parts: prunable weights (`network`), owners, heads, shared rest."""
         layers = {layer.name for layer in self.document.layers}
         sums = {"file": self.file_bytes, "network": 0, "owners": 0, "heads": 0, "rest": 0}
         for name, info in self.tensors.items():
@@ -58,7 +58,7 @@ def read_header(path: str | Path) -> Header:
 
 
 def encode_document(document: Document) -> str:
-    """The JSON that stands under `packnet` in the file's metadata."""
+    """The document as JSON, as it stands under `packnet` in the file's metadata."""
     return msgspec.json.encode(document).decode()
 
 
@@ -76,7 +76,7 @@ def _decode_document(path: Path, text: str) -> Document:
 
 
 class _Check:
-    """Whether a document and the tensors beside it agree."""
+    """Checks that a document and the tensors of its file agree. Every method raises FileError where they do not."""
 
     def __init__(self, path: Path, document: Document, tensors: dict[str, TensorInfo]):
         self.path, self.document, self.tensors = path, document, tensors
@@ -119,7 +119,7 @@ class _Check:
                 self.wrong(f"task {task.name!r} is {task.phase}, and only the newest task may be open")
         channels = self.document.input.channels
         if not len(self.document.input.mean) == len(self.document.input.std) == channels:
-            self.wrong(f"mean and std should have {channels} values each, one a channel")
+            self.wrong(f"mean and std should have {channels} values each, one per channel")
 
     def layers(self) -> None:
         try:
@@ -139,7 +139,7 @@ class _Check:
                 self.tensor(OWNER + layer.name, "U8", (self.owner_bits, (n + 7) // 8))
 
     def rest(self) -> None:
-        """What tasks have of their own is of the type and shape of what it stands for."""
+        """Tensors that replace shared ones for one task have the type and shape of those."""
         for name in self.tensors:
             if not name.startswith(REST):
                 continue

@@ -1,4 +1,4 @@
-"""Where things lie beside a pack file, and the lock that says whether somebody works on it. Needs no torch."""
+"""Paths of the files beside a pack file, and the lock that says whether a process works on it. Needs no torch."""
 
 import fcntl
 import os
@@ -15,9 +15,9 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 
 
 class Paths:
-    """The fixed places of one pack file: `model.safetensors` has its folder `model.packnet/` beside it.
+    """The fixed paths of one pack file: `model.safetensors` has the folder `model.packnet/` beside it.
 
-    Symbolic links are followed first, so that all names of a file share one lock and one journal.
+    Symbolic links are resolved first, so that all names of a file share one lock and one journal.
     """
 
     def __init__(self, path: str | Path):
@@ -26,41 +26,41 @@ class Paths:
         self.folder = self.file.with_name(stem + ".packnet")
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
-        self.address = self.folder / "engine.json"  # where the running engine listens
+        self.address = self.folder / "engine.json"  # the socket that the running engine listens on
         self.log = self.folder / "engine.log"  # what the engine process printed
-        self.checkpoint = self.folder / "checkpoint.safetensors"  # an interrupted job, to go on from
+        self.checkpoint = self.folder / "checkpoint.safetensors"  # of an interrupted job, to resume from
         self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
 
     def epoch(self, phase: str, trial: int, step: int) -> Path:
-        """The best epoch so far of a phase, by its place in a pruning: a checkpoint may still need an earlier one's."""
+        """The file of a phase's best epoch so far. Each phase of a job has its own: a checkpoint may still need it."""
         return self.folder / f"epoch-{phase}-{trial}-{step}.safetensors"
 
     def give_up(self) -> None:
-        """Remove what an interrupted job left to go on from."""
+        """Remove the checkpoint of an interrupted job, and what belongs to it."""
         self.checkpoint.unlink(missing_ok=True)
         self.best.unlink(missing_ok=True)
         self.forget_epochs()
 
     def forget_epochs(self, but: Path | None = None) -> None:
-        """Remove the best epochs of phases, `but` that which is still needed."""
+        """Remove the files of best epochs, except `but`, which is still needed."""
         for path in self.folder.glob("epoch-*.safetensors"):
             if path != but:
                 path.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
-        """Put what is left beside a file that is gone out of the way of a new file of the same name."""
+        """Rename the journal of a former file of this name, and remove its checkpoint: a new file begins here."""
         if self.journal.exists():
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
 
     def socket_folder(self) -> Path:
-        """A folder of this user alone whose socket paths are short enough to bind.
+        """A folder of this user alone whose paths are short enough for a socket.
 
-        Beside the file if its path is short, else in the user's runtime folder, else a fresh one in /tmp.
+        The folder beside the file if its path is short, else the user's runtime folder, else a new one in /tmp.
         """
         from platformdirs import user_runtime_path
 
-        with warnings.catch_warnings():  # where there is no XDG_RUNTIME_DIR; the engine's log is for its last words
+        with warnings.catch_warnings():  # it warns without XDG_RUNTIME_DIR; the engine's log is for real errors
             warnings.simplefilter("ignore")
             runtime = user_runtime_path("packnet")
         room = SOCKET_PATH_LIMIT - len("/engine-1234567890.sock")
@@ -76,16 +76,16 @@ class Paths:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file's lock: the right to change it. Raises RequestError where somebody else holds it.
+        """Hold the file's lock, the right to change it. Raises RequestError where another process holds it.
 
-        The kernel drops the lock when its process ends, however it ends.
+        The kernel releases the lock when its process ends, however it ends.
         """
         from filelock import FileLock, Timeout
 
         self.folder.mkdir(exist_ok=True)
         lock = FileLock(self.lock)
         try:
-            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than anybody's look at it
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than a look at it by `is_locked`
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "
@@ -97,14 +97,14 @@ class Paths:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether some process holds the lock now. Only a look, that needs no right to write here."""
+        """Whether a process holds the lock now. Needs no permission to write here."""
         try:
             with open(self.lock, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go when the file is closed, at once
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed, at once
         except BlockingIOError:
             return True
         except OSError:
-            pass  # nobody has worked here yet
+            pass  # there is no lock file yet
         return False
 
 

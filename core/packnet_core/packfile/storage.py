@@ -1,4 +1,4 @@
-"""Pack files read into networks and written from them: whole or not at all, sealed tasks to the bit."""
+"""Load a network from a pack file, and save it: whole or not at all, and sealed tasks to the bit."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +19,13 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile.header import HEAD, OWNER, REST, Header, encode_document, read_header
 from packnet_core.schema.document import Architecture, Document, dense_layers, planes
 
-Layer = tuple[NDArray[np.float32], owners.Bytes]  # weights, owners
-MAPPED = 1 << 18  # weights from which on a layer stays mapped
+LayerArrays = tuple[NDArray[np.float32], owners.Bytes]  # weights and owners of one layer, of the same shape
+MAPPED = 1 << 18  # weights; a layer with as many or more stays mapped
 
 
 @dataclass(frozen=True)
 class Planes:
-    """A layer's owners as they stand in the file: encoded when it is their turn to be written, so that saving holds
-    one layer at a time."""
+    """A layer's owners as the file has them, encoded when their turn to be written comes: one layer at a time."""
 
     owner: Tensor
     tasks: int
@@ -44,17 +43,17 @@ class Planes:
 
 
 def build(architecture: Architecture, channels: int) -> PackedNetwork:
-    """The network that a file describes, its tensors yet to be filled. Raises RequestError where it can't be built."""
+    """Build the network of a file; its tensors are to be filled. Raises RequestError where it can't be built."""
     model = architectures.build(architecture.name, channels=channels, initialise=False)
     return PackedNetwork(model, architecture.head)
 
 
 def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNetwork, Document]:
-    """Read a pack file, its weights straight to a device.
+    """Read a pack file: the network on `device`, and the document of the header.
 
-    On the CPU large layers are not read but mapped: their pages are those of the file's cache until they are written
-    to, so there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
-    where file and architecture or counts disagree.
+    On the CPU, large layers are mapped instead of read: they use the pages of the file's cache until they are written
+    to. So there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
+    where the file disagrees with its architecture or counts.
     """
     path, device = Path(path), torch.device(device)
     header = read_header(path)
@@ -98,8 +97,8 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
 def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
     """Replace a pack file by a new state, atomically. Returns its size in bytes.
 
-    Whatever tasks are sealed in `document` must be in the present file just so. Raises WorkError, and leaves the file
-    as it was, where a sealed one would change; and where the disk refuses.
+    All that the tasks sealed in `document` use must stand in the present file with the same bits (law 1). Raises
+    WorkError, and leaves the file as it was, where one of them would change, or the disk refuses.
     """
     path = Path(path)
     count = network.tasks
@@ -119,9 +118,9 @@ def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
 
 
 def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
-    """Compare, bit by bit, all that the tasks sealed in `document` use with what the present file holds for them.
+    """Compare all that the tasks sealed in `document` use with the present file, bit by bit (law 1).
 
-    Raises WorkError where anything differs (law 1).
+    Raises WorkError where anything differs.
     """
     header = read_header(path)
     sealed = sum(task.phase == "sealed" for task in document.tasks)
@@ -147,16 +146,16 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None
                     refuse(f"the head of task {task.name!r}")
             for name, tensor in network.own[index - 1].items():
                 if not _same_bits(file.get_tensor(f"{REST}{index}.{name}"), tensor):
-                    refuse(f"{name!r} of task {task.name!r}, its own,")
+                    refuse(f"{name!r} of task {task.name!r} alone")
 
 
-def _same_sealed(then: Layer, now: Layer, sealed: int) -> bool:
-    """Whether the first tasks own the same weights of a layer, with the same bits."""
+def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
+    """Whether the first `sealed` tasks own the same weights of a layer, with the same bits."""
     (weight, owner), (weight_now, owner_now) = ((w.reshape(-1).view(np.uint32), o.reshape(-1)) for w, o in (then, now))
 
     def same(stretch: Iterator[slice]) -> bool:
         for part in stretch:
-            # owners with all that is not sealed taken as 0: `x - 1 < sealed` in bytes, where 0 wraps to 255
+            # owners, 0 where the weight is not sealed: `x - 1 < sealed` in bytes, where 0 wraps to 255
             mine = owner[part] * (owner[part] - np.uint8(1) < sealed)
             theirs = owner_now[part] * (owner_now[part] - np.uint8(1) < sealed)
             if not np.array_equal(mine, theirs) or bool(((weight[part] != weight_now[part]) & (mine != 0)).any()):
@@ -167,23 +166,27 @@ def _same_sealed(then: Layer, now: Layer, sealed: int) -> bool:
 
 
 def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
-    """What a task has instead of tensors of the shared rest."""
+    """The tensors that replace shared ones for one task, by name."""
     own = header.document.tasks[index - 1].own
     wanted = layers.own(network.model, network.rest, own)
     for name in wanted:
         if f"{REST}{index}.{name}" not in header.tensors:
-            raise FileError(f"{path.name}: tensor '{REST}{index}.{name}' is missing, and the task has its own {own[0]}")
+            raise FileError(
+                f"{path.name}: tensor '{REST}{index}.{name}' is missing, and the task has {own[0]} of its own"
+            )
     return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
 
 
 def _stays(mapped: Tensor) -> bool:
-    """Whether a layer may stay mapped: it is large, and lies as torch's own memory does (sums, and so the last bits of
-    results, may depend on that)."""
+    """Whether a layer may stay mapped: it is large, and aligned as torch's own memory is.
+
+    Sums, and so the last bits of results, may depend on the alignment.
+    """
     return mapped.numel() >= MAPPED and mapped.data_ptr() % ALIGNED == 0
 
 
 def read_owners(file: safe_open, header: Header, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
-    """The owners of one layer from an open file: uint8 in the layer's shape."""
+    """Decode the owners of one layer from an open file: uint8 in the layer's shape."""
     document = header.document
     if not document.tasks:
         return np.zeros(weight.shape, np.uint8)

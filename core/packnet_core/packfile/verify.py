@@ -1,4 +1,4 @@
-"""Recompute every count and every digest of a pack file, and say what is right and what is not."""
+"""Recompute every count and every digest of a pack file, and report each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from packnet_core.packfile import storage
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     ok: bool
@@ -17,9 +17,9 @@ class Finding(Struct, frozen=True):
 
 
 def verify(path: str | Path) -> Iterator[Finding]:
-    """Check a file: header and counts, finite values, then each task's digest.
+    """Check header, tensors and counts, then each task's digest (law 1). Yields one Finding for each.
 
-    Raises FileError where header, tensors and counts contradict each other; a digest that does not fit is yielded.
+    Raises FileError where header, tensors and counts contradict each other. A digest that differs is a Finding.
     """
     network, document = storage.load(path)
     tensors = len(network.weights) + len(network.rest) + sum(map(len, network.own)) + 2 * network.tasks

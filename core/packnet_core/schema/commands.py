@@ -1,7 +1,4 @@
-"""What can be asked of a file, as values. The command line and the screen make them, the engine reads them.
-
-Needs no torch.
-"""
+"""Commands: what can be asked of a pack file, as values. The command line and the screen make them, jobs do them."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +19,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     crop: bool | None = None  # the same
     limit: int | None = None
     prune: Share | None = None
-    own: tuple[Own, ...] = ()  # what of the shared rest the task has itself: a later task's biases, normalisation
+    own: tuple[Own, ...] = ()  # biases or normalisation that a later task has for itself, instead of the shared ones
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); none: all
     steps: Positive = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
@@ -35,9 +32,9 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     ratio: Share  # with `max_drop` the largest that is tried
     layers: dict[str, Share] = {}  # another ratio for some layers, by kind, name or pattern
     steps: Positive = 1  # prune by small amounts, with a retraining after each (§4, end)
-    max_drop: Annotated[float, Meta(ge=0)] | None = None  # the points of validation error that it may cost
-    trials: Positive = 6  # of ratios, at the most, to find the largest within `max_drop`
-    named: str = ""  # a recipe by name, chosen by the task's data; `recipe` changes it
+    max_drop: Annotated[float, Meta(ge=0)] | None = None  # points of validation error that pruning may cost
+    trials: Positive = 6  # at most, to find the largest ratio within `max_drop`
+    named: str = ""  # a recipe by name, for the task's data; `recipe` changes it
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
@@ -46,7 +43,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
 
 
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
-    """Go on training (or, once pruned, retraining) the open task; an interrupted job goes on where it was."""
+    """Train the open task further, or retrain it once it is pruned. Without settings, resume an interrupted job."""
 
     named: str = ""  # a recipe by name, as for `Prune`
     recipe: Changes = {}
@@ -57,34 +54,34 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
 
     @property
     def resumes(self) -> bool:
-        """Whether this asks to go on with an interrupted job, if there is one: it changes nothing."""
+        """Whether this resumes an interrupted job, if there is one: it has no settings of its own."""
         return not (self.recipe or self.named) and self.data is None and self.limit is None
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
-    """Measure the test error of some tasks, or of all of them, each in one go: its weights are put together once."""
+    """Measure the test error of some tasks, or of all. Each task's masked weights are made once."""
 
     tasks: tuple[str, ...] = ()
     data: str | None = None  # other data, only with one task
-    sources: dict[str, str] = {}  # other data by task, and these tasks alone if no `tasks` are given
-    mixed: str | None = None  # an .npz whose images each name their task; `tasks` are those in it, if none are given
+    sources: dict[str, str] = {}  # other data by task; without `tasks`, these tasks are measured
+    mixed: str | None = None  # an .npz in which each image names its task; without `tasks`, those in it are measured
     device: str | None = None
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this measures on other data than the tasks were made with."""
+        """Whether this measures on other data than the tasks were trained with."""
         return self.data is not None or bool(self.sources) or self.mixed is not None
 
 
 class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
-    """Measure the open task's error right after pruning at a row of ratios, before any retraining (§5.2, Figure 4).
+    """Measure the open task's error right after pruning at several ratios, before any retraining (§5.2, Figure 4).
 
-    On a sample of the validation images (of the training images where there are none); nothing is changed.
+    On a sample of the validation images, or of the training images where there are none. Nothing is changed.
     """
 
-    # the telling ones first
+    # the most informative ones first
     ratios: tuple[Share, ...] = (0.5, 0.75, 0.0, 0.9, 0.25, 0.6, 0.8, 0.95, 0.4, 0.7, 0.85, 0.1)
-    images: Annotated[int, Meta(ge=1)] = 1000  # at the most
+    images: Annotated[int, Meta(ge=1)] = 1000  # at most
     device: str | None = None
 
 
@@ -92,16 +89,16 @@ Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint", "filters"]
 
 
 class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
-    """Measure what tasks would have by another way of adding them (§4, Baselines), with their own data and recipes.
+    """Measure the errors that tasks have with a baseline (§4, Baselines), with their own data and recipes.
 
-    It begins with the first task's network as the file has it, or with other weights; nothing is changed. `classifier`
-    and `individual` take each task by itself, `lwf`, `ewc` and `joint` the first tasks up to the last one named;
-    `filters` adds one task to a network whose filters are pruned (§5.5), and keeps that network beside the file.
+    The baseline starts from the first task's network in the file, or from other weights; the file is not changed.
+    `classifier` and `individual` take each task by itself; `lwf`, `ewc` and `joint` take the tasks up to the last one
+    named; `filters` adds one task to a network whose filters are pruned (§5.5), and saves that network beside the file.
     """
 
     baseline: Baseline
     tasks: tuple[str, ...] = ()  # none: all but the first
-    weights: str | None = None  # of the network to begin with, as `new` takes them
+    weights: str | None = None  # to start from, as `new` takes them
     recipe: Changes = {}
     device: str | None = None
 
@@ -117,7 +114,7 @@ Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
 
 
 def summary(command: Command) -> str:
-    """One short line, as it would be typed."""
+    """A command as one short line, as it would be typed."""
     match command:
         case Add(task=task, prune=None):
             return f"add {task}"

@@ -1,4 +1,4 @@
-"""What a pack file says about itself, as types: the JSON document in its header. Needs no torch.
+"""The JSON document in a pack file's header, as types. Needs no torch.
 
 `docs/format.md` describes the same document for other languages.
 """
@@ -14,7 +14,7 @@ from packnet_core.errors import RequestError
 
 FORMAT_VERSION = 1
 LARGEST_SEED = 2**32 - 1
-MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
+MOST_TASKS = 254  # owners are one byte in memory; 0 means free, 255 is reserved
 
 Own = Literal["biases", "norms"]
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
@@ -24,7 +24,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Architecture(Struct, frozen=True, kw_only=True):
-    """How to build the network: `name` is what `--arch` took; `head` is the module that the tasks' heads replace."""
+    """How to build the network: `name` as for `--arch`; `head` is the module that the tasks' heads replace."""
 
     name: str
     head: str
@@ -32,7 +32,7 @@ class Architecture(Struct, frozen=True, kw_only=True):
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """What the network takes: square images, scaled to 0..1, then `(x - mean) / std` for each channel."""
+    """The network's input: square images of `size` pixels, scaled to 0..1, then `(x - mean) / std` per channel."""
 
     channels: Positive
     size: Positive
@@ -83,12 +83,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class Data(Struct, frozen=True, kw_only=True):
-    """Where a task's images come from and how many of them were used."""
+    """Where a task's images come from, and how many were used."""
 
-    source: str  # what `--data` took, a path made absolute
+    source: str  # as `--data` took it; paths are absolute
     flip: bool  # random left-right flips while training
-    crop: bool = False  # resized to 8/7 of the input and cropped: anywhere while training, else in the middle
-    limit: Positive | None  # at most so many training images, the validation split among them
+    crop: bool = False  # resized to 8/7 of the input and cropped: at random in training, else in the middle
+    limit: Positive | None  # of training images, those for validation included
     train: Count
     validation: Count
     test: Count
@@ -110,15 +110,15 @@ class Task(Struct, frozen=True, kw_only=True):
     recipe: Recipe
     prune_ratio: Share | None  # of the last pruning
     error: Error | None  # at the end of the last job that changed the task
-    chance: float  # the error in percent of always answering the test set's largest class
+    chance: float  # error in percent of always answering the test set's largest class
     weights_digest: str  # of the weights this task owns, hex
     digest: str  # of all that it uses: "sha256:" and hex
-    own: tuple[Own, ...] = ()  # what of the shared rest it has itself (§5.3; §4, end)
-    layers: tuple[str, ...] = ()  # kinds, names or patterns of the layers it trains (§5.4); none: all
+    own: tuple[Own, ...] = ()  # biases (§5.3) or normalisation (§4, end) that it has for itself
+    layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
 
 
 class Layer(Struct, frozen=True, kw_only=True):
-    """One prunable parameter: how many of its weights each task owns, the first entry is task 1."""
+    """One prunable parameter, and how many of its weights each task owns; the first entry is task 1."""
 
     name: str
     shape: tuple[Positive, ...]
@@ -137,7 +137,7 @@ class Layer(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One line of the file's history: what was done to which task, and when (seconds since 1970)."""
+    """One entry of the file's history: what was done to which task, and when (seconds since 1970)."""
 
     at: float
     task: str | None
@@ -185,10 +185,10 @@ KINDS = ("all", "conv", "fc", "classifier")
 
 
 def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
-    """The layers that are named (§5.4): `conv`, `fc`, `all`, `classifier` (the head alone, so none), or patterns.
+    """The names of the layers chosen by `kinds` (§5.4), in the network's order; all where `kinds` is empty.
 
-    Nothing named is all. A pattern such as `features.*` fits a layer's name with or without its `.weight`. Raises
-    RequestError for one that no layer fits.
+    A kind is `all`, `conv`, `fc`, `classifier` (the head alone, so no layer), or a pattern such as `features.*`, which
+    matches a layer's name with or without `.weight`. Raises RequestError for a pattern that no layer matches.
     """
     found = set()
     for kind in kinds or ("all",):
@@ -212,7 +212,7 @@ def _fits(layer: Layer, kind: str) -> bool:
 
 
 def dense_layers(document: Document) -> frozenset[str]:
-    """The layers whose every weight that no sealed task owns belongs to the open task: where it is not pruned yet."""
+    """The layers in which the open task owns all weights that are not sealed, because it is not pruned yet."""
     task = document.open_task
     if task is None or task.phase != "trained":
         return frozenset()
@@ -220,5 +220,5 @@ def dense_layers(document: Document) -> frozenset[str]:
 
 
 def planes(tasks: int) -> int:
-    """Bits a weight that say who owns it: ceil(log2 N) for N tasks (paper §3)."""
+    """Bits per weight that encode its owner: ceil(log2 N) for N tasks (§3)."""
     return max(tasks - 1, 0).bit_length()

@@ -1,6 +1,6 @@
-"""What happens while the work is done, as typed events. The journal keeps them, one JSON object a line.
+"""Events: what happens during a job, as values. The journal has them, one JSON object per line. Needs no torch.
 
-The work is a generator of events; the command line, the engine and the tests consume the same one. Needs no torch.
+A job is a generator of events, the same one for the command line, the engine, the API and tests.
 """
 
 from typing import Literal
@@ -37,12 +37,12 @@ class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
     task: str
     epochs: int
     images: int
-    epoch: int = 1  # the first one to be done: more than 1 where an interrupted job goes on
-    before: float | None = None  # retraining: the validation error in percent before pruning, the line to get back to
+    epoch: int = 1  # the first one to be done; more than 1 where an interrupted job is resumed
+    before: float | None = None  # retraining: the validation error in percent before pruning
 
 
 class Occupancy(Struct, frozen=True, kw_only=True, tag="occupancy"):
-    """Who owns each layer now: the owned counts by task, as in the header. The file may still say otherwise."""
+    """The weights that each task owns now, by layer, as in the header. The file has them only after the next Saved."""
 
     task: str
     phase: Phase
@@ -64,7 +64,7 @@ class TrainStep(Struct, frozen=True, kw_only=True, tag="step"):
 
 
 class Epoch(Struct, frozen=True, kw_only=True, tag="epoch"):
-    """One pass over the training images is done. Errors in percent; validation is None where the split is empty."""
+    """One pass over the training images is done. Errors in percent; those of validation are None without images."""
 
     phase: Literal["train", "retrain"]
     task: str
@@ -79,7 +79,7 @@ class Epoch(Struct, frozen=True, kw_only=True, tag="epoch"):
 
 
 class Pruned(Struct, frozen=True, kw_only=True, tag="pruned"):
-    """Weights were set free. `before` and `after` are validation errors in percent around it, before retraining."""
+    """Weights were set free. `before` and `after` are the validation errors in percent before and after pruning."""
 
     task: str
     ratio: float
@@ -90,7 +90,7 @@ class Pruned(Struct, frozen=True, kw_only=True, tag="pruned"):
 
 
 class Previewed(Struct, frozen=True, kw_only=True, tag="previewed"):
-    """Error in percent, on a sample, that pruning at a ratio would give right away; nothing was changed."""
+    """The error in percent right after pruning at a ratio, on a sample; nothing was changed."""
 
     task: str
     ratio: float
@@ -99,7 +99,7 @@ class Previewed(Struct, frozen=True, kw_only=True, tag="previewed"):
 
 
 class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
-    """A task's test error by a baseline; `after` names the task that had been added last where that matters."""
+    """A task's test error with a baseline; `after` names the newest task at that time, where that matters."""
 
     task: str
     baseline: Baseline
@@ -108,14 +108,14 @@ class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
 
 
 class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
-    """The digest of all that a task uses was computed anew: whether it is the file's."""
+    """The digest of all that a task uses was computed; `ok` says whether it is the file's."""
 
     task: str
     ok: bool
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Evaluation, or a comparison, under way: images done."""
+    """How far an evaluation is, in images, or a comparison, in training steps."""
 
     task: str
     done: int
@@ -136,14 +136,14 @@ class Saved(Struct, frozen=True, kw_only=True, tag="saved"):
 
 
 class Note(Struct, frozen=True, kw_only=True, tag="note"):
-    """Something a person should know."""
+    """A message for a person."""
 
     text: str
     level: Literal["info", "warning"] = "info"
 
 
 class JobFinished(Struct, frozen=True, kw_only=True, tag="job-finished"):
-    """`status` is the exit status that the command line would give: 0 done, 1 failed or stopped, 2 a wrong request."""
+    """The last event of a job. `status` is the command line's exit status: 0 done, 1 failed or stopped, 2 refused."""
 
     outcome: Literal["done", "failed", "stopped", "cancelled"]
     message: str
