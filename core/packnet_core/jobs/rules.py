@@ -42,6 +42,8 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     resumes = interrupted and isinstance(command, Train) and command.resumes
     if interrupted and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
+    if isinstance(command, Add):
+        _check_name(document, command.task)
     if not resumes:
         check_state(document, type(command))
     match command:
@@ -137,14 +139,16 @@ def _check_ratio(ratio: float) -> None:
         )
 
 
-def _check_add(document: Document, command: Add) -> None:
-    name = command.task
+def _check_name(document: Document, name: str) -> None:
     if not name.strip() or has_control_characters(name):
         raise RequestError(f"{name!r} can't be a task's name: it needs a visible character and no control characters")
     if any(task.name == name for task in document.tasks):
         raise RequestError(
             f"there is a task {name!r} already; choose another name, or train that task further: packnet train FILE"
         )
+
+
+def _check_add(document: Document, command: Add) -> None:
     if command.prune is not None:
         _check_ratio(command.prune)
     command.recipe.changed({})
