@@ -21,7 +21,8 @@ from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.document import Document, Phase, Recipe, Task, chosen_layers
 from packnet_core.schema.events import Evaluated, Event, Occupancy, PhaseStarted
-from packnet_core.training.run import TrainingRun, evaluate
+from packnet_core.training.evaluate import evaluate
+from packnet_core.training.run import TrainingRun
 
 
 class Phases:
@@ -97,7 +98,7 @@ class Phases:
             best.unlink(missing_ok=True)  # left by an earlier attempt
         run = TrainingRun(self.network, task.name, phase, recipe, data.train, data.validation, only, keep=best)
         if isinstance(command, Add) and phase == "train" and command.prune is not None:
-            run.later_steps = command.steps * recipe.retraining_epochs * run.steps_an_epoch
+            run.later_steps = command.steps * recipe.retraining_epochs * run.steps_per_epoch
         if tensors is not None:
             run.restore(state.run, tensors)
         started = PhaseStarted(

@@ -17,7 +17,7 @@ from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Note, Pruned
-from packnet_core.training.run import validate
+from packnet_core.training.evaluate import validate
 
 
 class Prunings(Phases):

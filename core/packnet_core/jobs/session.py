@@ -21,7 +21,7 @@ from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_core.schema.document import Data, Document, Step, Task
 from packnet_core.schema.events import Checked, Evaluated, Event, Note, Occupancy, PhaseStarted, Saved
-from packnet_core.training.run import evaluate, preview
+from packnet_core.training.evaluate import evaluate, preview
 
 Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase

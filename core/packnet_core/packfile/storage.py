@@ -169,7 +169,7 @@ def _same_sealed(then: Layer, now: Layer, sealed: int) -> bool:
 def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
     """What a task has instead of tensors of the shared rest."""
     own = header.document.tasks[index - 1].own
-    wanted = layers.own(network.model, network.rest, own)
+    wanted = layers.own_names(network.model, network.rest, own)
     for name in wanted:
         if f"{REST}{index}.{name}" not in header.tensors:
             raise FileError(f"{path.name}: tensor '{REST}{index}.{name}' is missing, and the task has its own {own[0]}")
