@@ -80,16 +80,6 @@ def whole_percent(value: float | None) -> str:
     return MISSING if value is None else f"{value:.0f} %"
 
 
-def gap_closed(error: float | None, classifier: float | None, individual: float | None) -> float | None:
-    """The share in percent of the way from Classifier Only to an Individual Network (§4) that an error comes to.
-
-    None where one of them is not known, or there is no way: the network of its own is no better.
-    """
-    if error is None or classifier is None or individual is None or classifier <= individual:
-        return None
-    return 100 * (classifier - error) / (classifier - individual)
-
-
 def clock(seconds: float) -> str:
     """What is left of a job: 02:10, 1:02:10."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

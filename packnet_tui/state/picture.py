@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.document import Document, Layer, Phase
-from packnet_tui.state.format import gap_closed
 from packnet_tui.state.runs import Run
 from packnet_tui.state.series import Curve
 

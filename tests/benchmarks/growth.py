@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.network.pruning import find_cut
+from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
 from tests.benchmarks.networks import guarded, packed, stepping
 
@@ -43,7 +43,7 @@ def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str
 
     def prune() -> None:
         for name, weight in network.weights.items():
-            find_cut(weight.data, network.owners[name], tasks, 0.5, name)
+            find_threshold(weight.data, network.owners[name], tasks, 0.5, name)
 
     inspect = [sys.executable, "-c", INSPECT, "inspect", str(path)]
     return {

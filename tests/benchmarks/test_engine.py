@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from packnet_core.network import architectures, owners
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.network.pruning import find_cut
+from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, stepping, trained
@@ -56,7 +56,7 @@ def test_prune_vgg16_at_half(compare, vgg):
 
     def subject():
         for name in names:
-            find_cut(vgg.weights[name].data, vgg.owners[name], 1, 0.5, name)
+            find_threshold(vgg.weights[name].data, vgg.owners[name], 1, 0.5, name)
 
     def yardstick():
         for name in names:

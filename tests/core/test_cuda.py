@@ -37,7 +37,7 @@ def test_only_the_open_tasks_weights_move(make, share, large, monkeypatch):
     guarded = GuardedOptimizer(make, [(weight, owner)], [], task=2)
     for _ in range(5):
         guarded.zero_grad()
-        with guarded.early():
+        with guarded.step_in_backward():
             (weight * torch.randn_like(weight)).sum().backward()
         assert (weight.grad is None) == large
         guarded.step()
@@ -57,7 +57,7 @@ def test_pruning_cuts_the_same_weights_as_on_the_cpu(ratio):
     found = []
     for device in ("cpu", "cuda"):
         w, o = weight.to(device, copy=True), owner.to(device, copy=True)
-        pruning.cut(w, o, 2, pruning.find_cut(w, o, 2, ratio, "w"))
+        pruning.free_below(w, o, 2, pruning.find_threshold(w, o, 2, ratio, "w"))
         found.append((w.cpu(), o.cpu()))
     assert torch.equal(bits(found[0][0]), bits(found[1][0]))
     assert torch.equal(found[0][1], found[1][1])

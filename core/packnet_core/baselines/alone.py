@@ -10,7 +10,8 @@ from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, TrainingRun, evaluate
+from packnet_core.training.evaluate import evaluate
+from packnet_core.training.run import Objective, TrainingRun
 
 NOTHING: frozenset[str] = frozenset()  # of the network's layers
 

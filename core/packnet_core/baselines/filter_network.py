@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from packnet_core.baselines.filter_chain import Norm, Unit, find
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import digests
-from packnet_core.training.run import Answer
+from packnet_core.training.evaluate import Forward
 
 NEVER = 255  # flows from a newer filter into an older one: 0.0, for good
 
@@ -194,7 +194,7 @@ class FilterNetwork:
         return logits
 
     @contextmanager
-    def viewing(self, task: int) -> Iterator[Answer]:
+    def viewing(self, task: int) -> Iterator[Forward]:
         """The answers of one task, in evaluation mode; the pass gives those of all."""
         with self._evaluating():
             yield lambda images: self.model(images)[task - 1]

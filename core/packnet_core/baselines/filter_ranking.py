@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from packnet_core.baselines.filter_chain import Unit
 from packnet_core.errors import Diverged
-from packnet_core.training.loss_scaling import Scaling
+from packnet_core.training.loss_scaling import LossScaling
 
 
 class Ranking:
@@ -26,9 +26,9 @@ class Ranking:
         self._sums = [torch.zeros(unit.filters, device=unit.layer.weight.device) for unit in units]
 
     @contextmanager
-    def watching(self, scaling: Scaling | None = None) -> Iterator[None]:
+    def watching(self, scaling: LossScaling | None = None) -> Iterator[None]:
         """Gather meanwhile. The loss is to be a batch's mean, times the factor of `scaling` where there is one."""
-        scaling = scaling or Scaling(1.0)
+        scaling = scaling or LossScaling(1.0)
         hooks = [
             unit.last.register_forward_hook(partial(self._watch, index, scaling))
             for index, unit in enumerate(self._units)
@@ -49,12 +49,12 @@ class Ranking:
                 raise Diverged(f"the gradients of {unit.name} are NaN or infinite: its filters can't be ranked")
         return [F.normalize(total.cpu(), dim=0) for total in self._sums]
 
-    def _watch(self, index: int, scaling: Scaling, module: nn.Module, given: object, out: Tensor) -> None:
+    def _watch(self, index: int, scaling: LossScaling, module: nn.Module, given: object, out: Tensor) -> None:
         if out.requires_grad:  # not while it is validated
             # a ReLU may overwrite `out` by what it lets through: the product stays, as its gradient is 0 elsewhere
             out.register_hook(partial(self._add, index, scaling, out.detach()))
 
-    def _add(self, index: int, scaling: Scaling, activation: Tensor, gradient: Tensor) -> None:
+    def _add(self, index: int, scaling: LossScaling, activation: Tensor, gradient: Tensor) -> None:
         products = activation.float() * gradient.float()
         if products.dim() > 2:
             products = products.mean(tuple(range(2, products.dim())))

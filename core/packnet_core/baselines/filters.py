@@ -26,7 +26,8 @@ from packnet_core.data.loading import TaskData
 from packnet_core.errors import RequestError, WorkError
 from packnet_core.schema.document import Architecture, Data, Error, Input, Recipe
 from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted, Pruned
-from packnet_core.training.run import Objective, TrainingRun, evaluate, validate
+from packnet_core.training.evaluate import evaluate, validate
+from packnet_core.training.run import Objective, TrainingRun
 
 SHARE, ROUNDS = 0.3, 10  # the paper's: 400 of VGG-16's 12,416 filters an epoch, 4,000 in all
 

@@ -14,7 +14,8 @@ from packnet_core.data.loading import TaskData
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import TrainingRun, validate
+from packnet_core.training.evaluate import validate
+from packnet_core.training.run import TrainingRun
 
 
 def joint(start: Shared, first: TaskData, tasks: Sequence[TaskOf], recipe: Recipe) -> Iterator[Event]:
@@ -103,7 +104,7 @@ class Mixed(Images):
         share = size // len(self.parts)
         generator = generator or torch.Generator().manual_seed(0)
         streams = [_endless(part, share, device, generator, augment) for part in self.parts]
-        whole, left = divmod(len(self), size)  # steps as `TrainingRun.steps_an_epoch` has them
+        whole, left = divmod(len(self), size)  # steps as `TrainingRun.steps_per_epoch` has them
         for batches in islice(zip(*streams, strict=True), start, max(whole + (left > 1), 1)):
             images = torch.cat([images for images, _ in batches])
             yield images, torch.cat([labels + at for (_, labels), at in zip(batches, self.offsets, strict=True)])

@@ -14,7 +14,8 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
-from packnet_core.training.run import TrainingRun, evaluate
+from packnet_core.training.evaluate import evaluate
+from packnet_core.training.run import TrainingRun
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Replace a file atomically: after a power cut at any instant, the old file or the new one is there, whole."""
+"""Replace a file atomically: after a power cut at any instant, there is the whole old file or the whole new one."""
 
 import os
 import tempfile
@@ -10,10 +10,10 @@ from packnet_core.errors import WorkError
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object], check: Callable[[], object] = lambda: None) -> int:
-    """Replace `path` by what `write` writes to the open binary file that it is given. Returns the size in bytes.
+    """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
 
-    A new file in the same folder, fsync, rename, fsync of the folder. The file keeps its permissions. Raises WorkError
-    where the disk refuses, and whatever `check` raises; `check` runs before the rename, so the old file is still there.
+    Steps: a new file in the same folder, fsync, `check`, rename, fsync of the folder. The permissions stay. Raises
+    WorkError where the disk refuses, and whatever `check` raises, which leaves the old file in place.
     """
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

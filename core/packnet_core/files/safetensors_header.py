@@ -1,7 +1,7 @@
-"""The header of any safetensors file: metadata and the place of every tensor. Needs no torch.
+"""The header of a safetensors file: its metadata, and where each tensor is. Needs no torch.
 
-The file starts with eight bytes (the header's length, little-endian), then the header: a JSON object that gives every
-tensor's type, shape and place, and `__metadata__`.
+The file starts with eight bytes (the header's length, little-endian), then the header: a JSON object with the type,
+shape and offsets of every tensor, and `__metadata__`.
 """
 
 import os
@@ -14,11 +14,11 @@ from msgspec import Struct
 from packnet_core.errors import FileError
 
 LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 class TensorInfo(Struct, frozen=True):
-    """Where one tensor lies: `data_offsets` count from the end of the header."""
+    """One tensor's type, shape and offsets: where it begins and ends, in bytes after the end of the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -26,13 +26,15 @@ class TensorInfo(Struct, frozen=True):
 
     @property
     def bytes(self) -> int:
+        """The tensor's size in bytes."""
         return self.data_offsets[1] - self.data_offsets[0]
 
 
 def read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, TensorInfo], int]:
-    """The metadata, the tensors' places and the size of any safetensors file.
+    """Read the metadata, the tensors' infos by name, and the file's size in bytes; no tensor is read.
 
-    Raises FileError where the header and the file do not fit each other.
+    Raises FileError where the file is missing, can't be read, or is not a whole safetensors file: a header that is too
+    long or no JSON, tensors that overlap, leave gaps, do not match their types and shapes, or do not fill the file.
     """
 
     def wrong(what: str) -> NoReturn:
@@ -59,7 +61,7 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, Tenso
         wrong(f"its header can't be read ({error})")
     end = 0
     for name, info in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
-        count = BYTES.get(info.dtype, 0)
+        count = ITEM_BYTES.get(info.dtype, 0)
         for side in info.shape:
             count *= side
         if min(info.shape, default=0) < 0 or info.data_offsets[0] != end or info.bytes != count:

@@ -1,4 +1,4 @@
-"""Write a safetensors file, tensor by tensor and atomically."""
+"""Write a safetensors file atomically, one tensor at a time."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from torch import Tensor
 from packnet_core.files.atomic import replace_file
 from packnet_core.files.safetensors_header import TensorInfo
 
-ALIGNED = 64  # bytes: where torch's allocator puts a tensor, and its libraries expect one
+ALIGNED = 64  # bytes: torch's allocator aligns tensors to this, and its libraries expect it
 DTYPES = {
     torch.float32: "F32",
     torch.int64: "I64",
@@ -27,13 +27,14 @@ DTYPES = {
 
 
 class Encoded(Protocol):
-    """A tensor that is encoded when its turn to be written comes, so that saving holds one layer at a time."""
+    """A tensor that is encoded when it is written, so that only one is in memory at a time."""
 
     @property
     def dtype(self) -> torch.dtype: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
-    def array(self) -> NDArray[Any]: ...
+    def array(self) -> NDArray[Any]:
+        """Encode the tensor: an array of this dtype and shape."""
 
 
 def write_safetensors(
@@ -44,8 +45,8 @@ def write_safetensors(
 ) -> int:
     """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
 
-    The same content gives the same bytes, unlike the library's writer. Raises WorkError where the disk refuses, and
-    what `check` raises, which runs before the old file is replaced.
+    The same content gives the same bytes, unlike with the library's writer. `check` runs before the old file is
+    replaced. Raises WorkError where the disk refuses, and what `check` raises.
     """
     return replace_file(path, lambda file: _write(file, tensors, metadata), check)
 
@@ -53,7 +54,8 @@ def write_safetensors(
 def _write(file: BinaryIO, tensors: Mapping[str, Tensor | Encoded], metadata: dict[str, str]) -> None:
     header: dict[str, object] = {"__metadata__": metadata}
     sizes = {name: math.prod(tensor.shape) * tensor.dtype.itemsize for name, tensor in tensors.items()}
-    # what fills whole lines first, so that layers lie as they may stay (`_stays`); then all so that no number straddles
+    # sizes that are multiples of ALIGNED first: then all of these are aligned, and can stay where they are loaded;
+    # then by size of a number, so that every number is aligned
     ordered = sorted(tensors, key=lambda name: (sizes[name] % ALIGNED != 0, -tensors[name].dtype.itemsize))
     end = 0
     for name in ordered:

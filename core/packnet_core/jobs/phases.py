@@ -23,7 +23,8 @@ from packnet_core.schema.commands import Add, Drop, Prune, Train, summary
 from packnet_core.schema.document import Phase as TaskPhase
 from packnet_core.schema.document import Recipe, Task, chosen_layers
 from packnet_core.schema.events import Evaluated, Event, Note, PhaseStarted
-from packnet_core.training.run import TrainingRun, evaluate
+from packnet_core.training.evaluate import evaluate
+from packnet_core.training.run import TrainingRun
 
 Kind = Literal["train", "retrain"]
 Trial = tuple[float, float]  # a pruning ratio, and the validation error in percent after retraining
@@ -139,7 +140,7 @@ class Training:
         images = data.train, data.validation
         run = TrainingRun(session.network, task.name, self.kind, job.recipe, *images, only, keep=best)
         if isinstance(job.command, Add) and job.command.prune is not None and self.kind == "train":
-            run.later_steps = job.command.steps * job.recipe.retraining_epochs * run.steps_an_epoch
+            run.later_steps = job.command.steps * job.recipe.retraining_epochs * run.steps_per_epoch
         if job.interrupted is not None:
             run.restore(*job.interrupted)
             job.interrupted = None

@@ -10,7 +10,7 @@ from packnet_core.jobs.session import Session
 from packnet_core.schema.commands import Add, Prune
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Pruned
-from packnet_core.training.run import validate
+from packnet_core.training.evaluate import validate
 
 
 @dataclass(frozen=True)

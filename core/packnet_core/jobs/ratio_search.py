@@ -15,7 +15,7 @@ from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.schema.commands import Prune
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Note
-from packnet_core.training.run import validate
+from packnet_core.training.evaluate import validate
 
 DIGITS = 3  # of a ratio
 

@@ -8,7 +8,7 @@ from packnet_core.jobs.compare import compare
 from packnet_core.jobs.session import Session
 from packnet_core.schema.commands import Compare, Evaluate, Preview
 from packnet_core.schema.events import Checked, Evaluated, Event, Note, PhaseStarted
-from packnet_core.training.run import evaluate, preview
+from packnet_core.training.evaluate import evaluate, preview
 
 
 def events(session: Session, command: Evaluate | Preview | Compare) -> Iterator[Event]:

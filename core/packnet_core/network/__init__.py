@@ -1,4 +1,4 @@
-"""The network in memory: architectures, owners of weights, pruning, one task's view, digests.
+"""The network in memory: architectures, owners of weights, pruning, task views, digests.
 
 Never here: files, data, training.
 """

@@ -1,4 +1,4 @@
-"""The networks that `--arch` names, the module in them that a task's head replaces, and weights to start from."""
+"""The networks that `--arch` names, the module in each that a task's head replaces, and initial weights."""
 
 import difflib
 import importlib
@@ -25,7 +25,7 @@ WRAPPERS = ("state_dict", "model")  # keys under which training scripts put a st
 
 
 def names() -> list[str]:
-    """Every name that `build` knows, without `module:function` and CIFAR ResNets of other depths."""
+    """Every name that `build` knows, except CIFAR ResNets of other depths and `module:function`."""
     return [
         *list_models(module=models),
         "cifar_resnet20",
@@ -36,13 +36,15 @@ def names() -> list[str]:
 
 
 def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool = True) -> nn.Module:
-    """A network in training mode, float32, from random values drawn by torch's global generator.
+    """Build a network in training mode, float32, with random values from torch's global generator.
 
-    `name` is one of `names()`, a CIFAR ResNet of another depth 6n + 2, or `module:function`, which is imported and
-    called without arguments (so `channels`, `classes` and `initialise` are its own affair). With `initialise` False,
-    torch's drawing of initial values is left out, for a network whose tensors will all be replaced.
+    `name` is one of `names()`, a CIFAR ResNet of another depth 6n + 2, or `module:function`: that function is imported
+    and called without arguments, so `channels`, `classes` and `initialise` have no effect on it. With `initialise`
+    False, torch draws no initial values, for a network whose tensors will all be replaced.
 
     Raises RequestError where there is no such network, or it can't be built.
+
+    build("cifar_resnet20", channels=1, classes=10)
     """
     if ":" in name:
         return _imported(name)
@@ -52,7 +54,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     if depth := re.fullmatch(r"cifar_resnet([1-9]\d{0,3})", name):
         blocks, left = divmod(int(depth[1]) - 2, 6)
         if left or blocks < 1:
-            raise RequestError(f"a CIFAR ResNet has a depth of 6n + 2, such as 20 or 56, and {depth[1]} is none")
+            raise RequestError(f"the depth of a CIFAR ResNet is 6n + 2, such as 20 or 56, not {depth[1]}")
         return CifarResNet(blocks, channels, classes)
     if name in SMALL:
         return SMALL[name](channels, classes)
@@ -74,9 +76,9 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
 
 
 def shapes(name: str) -> nn.Module:
-    """A network of `names()` whose tensors have shapes and no values (torch's "meta" device): no memory, no time.
+    """Build a network whose tensors have shapes and no values (torch's "meta" device), which takes no memory.
 
-    One of `module:function` is built as it is. Raises RequestError where there is no such network.
+    One of `module:function` is built in full. Raises RequestError where there is no such network.
     """
     if ":" in name:
         return build(name)
@@ -85,14 +87,14 @@ def shapes(name: str) -> nn.Module:
 
 
 def default_input_size(name: str) -> int:
-    """The side of the square images that a network is made for."""
+    """The side, in pixels, of the square images that a network is made for."""
     return {"digits_net": 8, "inception_v3": 299}.get(name, 32 if name.startswith("cifar_") else 224)
 
 
 def find_head(model: nn.Module) -> str:
-    """The name of the module that a task's head takes the place of: the last linear layer. Raises RequestError.
+    """The name of the module that a task's head replaces: the last linear layer, outside attention.
 
-    The projections within attention count as its parts, not as layers of their own.
+    Raises RequestError where there is none.
     """
     modules = dict(model.named_modules())
     linear = [
@@ -108,10 +110,11 @@ def find_head(model: nn.Module) -> str:
 
 
 def load_weights(source: str, name: str) -> dict[str, Tensor]:
-    """Tensors by name, on the CPU, floating-point ones as float32: from a file, or torchvision's for DEFAULT.
+    """Load a state dict onto the CPU, floating-point tensors as float32.
 
-    A state dict under "state_dict" or "model" is unwrapped, and a "module." before every name taken off. Pickled
-    files are read with `weights_only`, which makes tensors and plain containers and runs nothing.
+    `source` is a .safetensors, .pth or .pt file, or DEFAULT for torchvision's weights of the network `name`. A state
+    dict under "state_dict" or "model" is unwrapped, and the prefix "module." removed where all names have it. Pickled
+    files are read with `weights_only`, which makes tensors and plain containers and runs no code.
 
     Raises RequestError where there are no such weights, the file holds something else, or a download fails.
     """
@@ -127,12 +130,14 @@ def load_weights(source: str, name: str) -> dict[str, Tensor]:
 
 
 def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
-    """Copy `state` into `model`, strictly but for the module named `head`. Returns whether the head was copied too.
+    """Copy `state` into `model`; all tensors must fit, except those of the module `head`.
 
-    A head is copied where the state has one, weight k × features and bias k (0.0 where the network's head has none);
-    the model's is then made that size.
-    `num_batches_tracked`, which old files lack, may be missing. Raises RequestError naming the tensors that are
-    missing, not the network's, or of another shape; the model is then as it was.
+    Returns whether the head was copied too. It is where `state` has a weight k×features and a bias k for it (0.0 where
+    the network's head has no bias); the model's head then becomes a linear layer of k classes. `num_batches_tracked`,
+    which old files lack, may be missing.
+
+    Raises RequestError, naming the tensors that are missing, unknown to the network, or of another shape; the model
+    then stays as it was.
     """
     inside = head + "."
     given = {name: tensor for name, tensor in state.items() if not name.startswith(inside)}
@@ -166,10 +171,10 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
 
 
 class _NoDraws(TorchFunctionMode):
-    """Draws no random values: they take most of the time of building.
+    """Skips the drawing of random values, which takes most of the time of building.
 
-    Where torch.nn.init fills a tensor it is left as it is. Elsewhere zeros take their place, since some
-    initialisations draw until all values are in a range.
+    A tensor that torch.nn.init would fill stays as it is. Elsewhere zeros replace the draws, since some initialisations
+    draw until all values are in a range.
     """
 
     draws = frozenset({"uniform_", "kaiming_uniform_", "normal_"})
@@ -183,14 +188,14 @@ class _NoDraws(TorchFunctionMode):
 
 
 class _NoMemory(TorchFunctionMode):
-    """Makes parameters without memory. Other tensors have some: RegNet reckons its widths with them."""
+    """Makes parameters without memory. Other tensors get memory: RegNet computes its widths with them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})
 
 
 def _take_channels(model: nn.Module, channels: int) -> None:
-    """Replace the first convolution by one for that many input channels."""
+    """Replace the first convolution by one with `channels` input channels."""
     name, old = next((name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d))
     new = nn.Conv2d(
         channels,

@@ -1,4 +1,4 @@
-"""The device that work is done on."""
+"""The device to work on."""
 
 import torch
 
@@ -6,7 +6,10 @@ from packnet_core.errors import RequestError
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The device of that name, or a GPU if there is one. Raises RequestError where it can't be used."""
+    """The torch device called `name`; without a name a GPU if there is one, else the CPU.
+
+    Raises RequestError where the device can't be used.
+    """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.empty(1, device=device)

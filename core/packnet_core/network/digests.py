@@ -1,6 +1,6 @@
 """SHA-256 over everything that a task uses, built from one digest per owner so that no weight is hashed twice.
 
-`docs/format.md` says the same for other languages: all numbers are little-endian, weights row-major.
+All numbers are little-endian, weights row-major. `docs/format.md` describes the same for other languages.
 """
 
 import hashlib
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Layer = tuple[str, Tensor, Tensor]  # name, weight float32, owner uint8
+OwnedLayer = tuple[str, Tensor, Tensor]  # name, weight float32, owner uint8 of the same shape
 
 
-def weights_digest(layers: Iterable[Layer], task: int) -> str:
-    """Hex digest of the weights that one task owns: for every layer, where they are and what they are."""
+def weights_digest(layers: Iterable[OwnedLayer], task: int) -> str:
+    """Hex digest of the weights that one task owns: per layer its name and shape, their positions and their values."""
     digest = hashlib.sha256()
     for name, weight, owner in layers:
         own = (owner.cpu().numpy() == task).reshape(-1)
@@ -26,7 +26,7 @@ def weights_digest(layers: Iterable[Layer], task: int) -> str:
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """Hex digest of whole tensors (the shared rest, a head), in the order of their names."""
+    """Hex digest of whole tensors (the shared rest, or a head), in the order of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         array = np.ascontiguousarray(tensor.detach().cpu().numpy())
@@ -36,7 +36,11 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def task_digest(owners: Iterable[str], rest: str, head: str) -> str:
-    """`sha256:` and the digest of all that a task uses: its own and earlier tasks' weights, the rest, its head."""
+    """The digest of all that a task uses, as `sha256:` and hex.
+
+    `owners` are the hex digests of the weights of task 1, 2, … up to the task itself, `rest` that of the shared rest as
+    the task has it, `head` that of its head.
+    """
     return "sha256:" + hashlib.sha256("\n".join([*owners, rest, head]).encode()).hexdigest()
 
 

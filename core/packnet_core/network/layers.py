@@ -1,4 +1,4 @@
-"""Every tensor of a network sorted: prunable weights, the shared rest, the head; or refused by name."""
+"""Partition of a network's tensors into prunable weights, the shared rest and the head."""
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,32 +14,33 @@ from packnet_core.schema.document import Own
 
 PRUNABLE = (_ConvNd, nn.Linear)  # grouped, depthwise and transposed convolutions are convolutions too
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-# attention's projections: one weight for all three, or one each where keys and values have widths of their own;
-# that of its output is a linear layer within it
+# of attention: one weight for queries, keys and values, or three where their widths differ; its output projection is a
+# linear layer
 PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 UNPACKABLE = (nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
 
 
 @dataclass
-class Sorted:
-    """The tensors of a network by their state-dict names; each tensor once, under its first name."""
+class Partition:
+    """A network's tensors by their state-dict names, without the head; each tensor once, under its first name."""
 
     weights: dict[str, nn.Parameter]  # prunable
-    rest: dict[str, Tensor]  # shared rest: biases, normalisation, embeddings, buffers
+    rest: dict[str, Tensor]  # the shared rest: biases, normalisation, embeddings, buffers
 
 
-def sort(model: nn.Module, head: str) -> Sorted:
-    """Sort a network's tensors; those of the module named `head` are left out. Tied weights are one weight.
+def partition(model: nn.Module, head: str) -> Partition:
+    """Partition a network's tensors, without those of the module named `head`. Tied weights count as one weight.
 
-    Raises RequestError, naming the layer, for what can't be packed: recurrent and bilinear layers, weight
-    normalisation and other parametrisations, and weights that the head shares with the network.
+    Raises RequestError for a network that can't be packed: one with recurrent or bilinear layers, weight normalisation
+    or other parametrisations, tensors other than float32, weights that the head shares, or no prunable weights at all.
+    The error names the layer.
     """
     _refuse(model)
     inside_head = {id(p) for p in model.get_submodule(head).parameters()}
     prunable = {
         id(weight) for name, module in model.named_modules() if not _within(name, head) for weight in _prunable(module)
     }
-    found = Sorted({}, {})
+    found = Partition({}, {})
     seen: set[int] = set()
     for name, tensor in model.state_dict(keep_vars=True).items():
         if _within(name, head) or id(tensor) in seen:
@@ -60,10 +61,10 @@ def sort(model: nn.Module, head: str) -> Sorted:
     return found
 
 
-def own(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> list[str]:
-    """The tensors of the shared rest that a task with its own biases (§5.3) or normalisation (§4, end) has itself.
+def own_names(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> list[str]:
+    """The names, out of `rest`, of the shared tensors that a task replaces by its own.
 
-    Biases are those of every layer, normalisation its gain, bias and running statistics.
+    These are the biases of every layer (§5.3), and the gain, bias and running statistics of normalisation (§4, end).
     """
     kinds = set(kinds)
     norms = {f"{name}.{part}" for name, m in model.named_modules() if isinstance(m, NORMS) for part in m.state_dict()}
@@ -75,9 +76,9 @@ def own(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> list[str
 
 
 def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
-    """Put layers with running statistics in evaluation mode, `but` for those whose statistics are named there.
+    """Put layers with running statistics in evaluation mode, except those whose statistics are named in `but`.
 
-    In training they move even without gradients.
+    In training mode running statistics change even without gradients.
     """
     for name, module in model.named_modules():
         if isinstance(module, _NormBase) and module.track_running_stats and f"{name}.running_mean" not in but:
@@ -85,7 +86,7 @@ def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
 
 
 def _prunable(module: nn.Module) -> list[Tensor]:
-    """The weights of this module itself that can be pruned: a convolution's, a linear layer's, attention's."""
+    """The prunable weights of this module itself, without its submodules."""
     if isinstance(module, nn.MultiheadAttention):
         weights = [getattr(module, name) for name in PROJECTIONS]
         return [weight for weight in weights if weight is not None]

@@ -1,6 +1,6 @@
-"""Who owns each weight: one byte a weight in memory, ceil(log2 N) bits a weight in the file (paper §3).
+"""The owner of each weight: one byte per weight in memory, ceil(log2 N) bits per weight in the file, for N tasks (§3).
 
-0 is free, k is task k. A task uses what it and the tasks before it own; everything else is 0.0 to it.
+0 means free, k means task k. A task uses the weights that it and the tasks before it own; it sees all others as 0.0.
 """
 
 from collections.abc import Iterator
@@ -14,51 +14,53 @@ from packnet_core.network.blockwise import BLOCK, blocks, on_threads
 from packnet_core.schema.document import planes
 
 Bytes = NDArray[np.uint8]
-FEW = 16  # tasks that are counted one by one faster than all at once
+FEW_TASKS = 16  # up to here, counting one task at a time is faster than a histogram
 ONES = np.uint64(0x0101010101010101)
-# for every byte its eight bits, a byte each, the least significant first
+# of every byte its eight bits, one byte per bit, the least significant first
 SPREAD = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").reshape(-1).view("<u8")
 
 
 def bits(tensor: Tensor) -> Tensor:
-    """The same memory seen as 32-bit integers: exact to compare and to copy for every float, -0.0 and NaN too."""
+    """The same memory as int32, so that every float, even -0.0 and NaN, is compared and copied exactly."""
     return tensor.view(torch.int32)
 
 
 def equal(values: Tensor, value: int) -> Tensor:
-    """`values == value`; on a CPU by NumPy, which compares integers ten times faster than torch does."""
+    """`values == value`, a bool tensor; on a CPU by NumPy, which compares integers ten times faster than torch."""
     return torch.from_numpy(values.numpy() == value) if values.device.type == "cpu" else values == value
 
 
 def less(values: Tensor, value: int) -> Tensor:
-    """`values < value`, likewise."""
+    """`values < value`, computed like `equal`."""
     return torch.from_numpy(values.numpy() < value) if values.device.type == "cpu" else values < value
 
 
 def positions(owner: Tensor, task: int) -> Tensor:
-    """Where in a stretch of owners a task's are: int32, ascending."""
+    """The positions of a task's weights in a flat uint8 tensor of owners: int32, ascending."""
     if owner.device.type != "cpu":
         return torch.nonzero(owner == task).view(-1).int()
     return torch.from_numpy(np.flatnonzero(owner.numpy() == task).astype(np.int32))
 
 
 def count(owner: Tensor, task: int) -> int:
-    """How many weights of a stretch a task owns."""
+    """How many weights a task owns, by a uint8 tensor of owners."""
     if owner.device.type != "cpu":
         return int((owner == task).sum())
     return int(np.count_nonzero(owner.numpy() == task))
 
 
 def full_mask(condition: Tensor) -> Tensor:
-    """A bool tensor as int32 with all bits set where it is true. `x & mask` is then x or +0.0, exactly."""
-    return condition.view(torch.int8).neg().to(torch.int32)  # a byte's sign fills the word
+    """A bool tensor as int32 with all bits set where it is true: `bits(x) & mask` is x or +0.0, exactly."""
+    return condition.view(torch.int8).neg().to(torch.int32)  # -1, whose bits are all set, or 0
 
 
-@torch.inference_mode(mode=False)  # wherever it is called: the view may be kept, and used where gradients are wanted
+@torch.inference_mode(mode=False)  # TaskViews may keep the result, for a caller that needs gradients
 def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
-    """What task `task` sees of a layer: a new tensor with its own and earlier tasks' weights, 0.0 elsewhere (§3).
+    """A copy of a layer's weights as a task sees them: its own and earlier tasks' weights, 0.0 elsewhere (§3).
 
-    `weight` is float32, `owner` uint8 of the same shape. The weights themselves stay as they are.
+    `weight` is float32, `owner` uint8 of the same shape.
+
+    masked(torch.tensor([5.0, 6.0, 7.0]), torch.tensor([1, 2, 3], dtype=torch.uint8), 2)    # 5, 6, 0
     """
     out = torch.empty_like(weight)
     source, target, owned_by = bits(weight).view(-1), bits(out).view(-1), owner.view(-1)
@@ -71,11 +73,11 @@ def masked(weight: Tensor, owner: Tensor, task: int) -> Tensor:
 
 
 def _mask(source: NDArray[np.int32], target: NDArray[np.int32], owned_by: Bytes, task: int) -> None:
-    """The same on a CPU, on as many threads as torch has, each with scratch that it keeps for all its blocks."""
+    """`masked` on a CPU; each thread keeps its scratch memory for all its blocks."""
 
-    def mask(stretch: Iterator[slice]) -> None:
+    def mask(slices: Iterator[slice]) -> None:
         flags, full = np.empty(BLOCK["cpu"], np.bool_), np.empty(BLOCK["cpu"], np.int32)
-        for block in stretch:
+        for block in slices:
             size = block.stop - block.start
             sign = np.less_equal(owned_by[block], task, out=flags[:size]).view(np.int8)
             full[:size] = np.negative(sign, out=sign)
@@ -85,15 +87,15 @@ def _mask(source: NDArray[np.int32], target: NDArray[np.int32], owned_by: Bytes,
 
 
 def counts(owner: Tensor, tasks: int) -> list[int]:
-    """How many weights each of the tasks 1..tasks owns."""
+    """How many weights each of the tasks 1 to `tasks` owns, by a uint8 tensor of owners."""
     flat = owner.view(-1)
-    if flat.device.type != "cpu" or tasks > FEW:
+    if flat.device.type != "cpu" or tasks > FEW_TASKS:
         return [int(n) for n in torch.bincount(flat, minlength=tasks + 1)[1 : tasks + 1]]
     values = flat.numpy()
 
-    def count(stretch: Iterator[slice]) -> list[int]:
+    def count(slices: Iterator[slice]) -> list[int]:
         found = [0] * tasks
-        for block in stretch:
+        for block in slices:
             for task in range(tasks):
                 found[task] += int(np.count_nonzero(values[block] == task + 1))
         return found
@@ -103,12 +105,15 @@ def counts(owner: Tensor, tasks: int) -> list[int]:
 
 
 def encode(owner: Bytes, tasks: int) -> Bytes:
-    """Owners as bit planes `[bits, ceil(n/8)]` of the code `owner - 1` (0 for free), least significant bit first."""
+    """Owners (uint8, n of them, any shape) as bit planes, uint8 [bits, ceil(n/8)], least significant bit first (§3).
+
+    The code of a weight is `owner - 1`, or 0 for a free one.
+    """
     flat = owner.reshape(-1)
     out = np.empty((planes(tasks), (flat.size + 7) // 8), np.uint8)
 
-    def pack(stretch: Iterator[slice]) -> None:
-        for block in stretch:
+    def pack(slices: Iterator[slice]) -> None:
+        for block in slices:
             code = flat[block] - (flat[block] > 0)
             for bit, plane in enumerate(out):
                 plane[_bytes(block)] = np.packbits(code & np.uint8(1 << bit), bitorder="little")
@@ -118,20 +123,20 @@ def encode(owner: Bytes, tasks: int) -> Bytes:
 
 
 def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
-    """Owners from bit planes (None where there is one task) and the weights they belong to, both row-major.
+    """Owners, uint8 of the shape of `weight`, from the bit planes of `encode` (None where there is one task).
 
-    A weight that is exactly 0.0 is free whatever its code; unless task `open_dense` (if not 0) is still dense: then
-    it owns all that no sealed task owns.
+    A weight that is exactly 0.0 is free, whatever its code. Where task `open_dense` is not 0, that task is still dense
+    and owns those weights.
     """
     flat = weight.reshape(-1)
-    # eight owners each; torch's memory, because NumPy asks for large pages, which take long where there are few
+    # eight owners per word; memory from torch, since NumPy asks for huge pages, which is slow where few are free
     words = torch.empty((flat.size + 7) // 8, dtype=torch.int64).numpy().view(np.uint64)
     owner = words.view(np.uint8)[: flat.size]
 
-    def unpack(stretch: Iterator[slice]) -> None:
+    def unpack(slices: Iterator[slice]) -> None:
         bit_of = np.empty(BLOCK["cpu"] // 8, np.uint64)
         flags = np.empty(BLOCK["cpu"], np.bool_)
-        for block in stretch:
+        for block in slices:
             values = flat[block]
             part = words[_bytes(block)]
             part[:] = ONES
@@ -149,5 +154,5 @@ def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: i
 
 
 def _bytes(block: slice) -> slice:
-    """The bytes of a plane that a block's bits are in; blocks begin at multiples of 8."""
+    """The bytes of a plane that hold a block's bits; blocks begin at multiples of 8."""
     return slice(block.start // 8, (block.stop + 7) // 8)

@@ -1,11 +1,11 @@
-"""PackedNetwork: one network, who owns each of its weights, and a head for every task; one task at a time (§3).
+"""PackedNetwork: one network, the owner of each of its weights, and one head per task (§3).
 
 network = PackedNetwork(model, head="fc")
-network.open_task(classes=10)                    # task 1 owns everything
+network.open_task(classes=10)                    # task 1 owns every weight
 ...train the parameters of network.model...
-network.prune({"conv1.weight": 0.5, ...})        # half of its weights become free
+network.prune({"conv1.weight": 0.5, ...})        # half of that layer becomes free
 network.end_phase()
-network.open_task(classes=3)                     # task 2 takes all that is free; task 1 is sealed
+network.open_task(classes=3)                     # task 2 owns all that was free; task 1 is sealed
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
@@ -26,27 +26,28 @@ from packnet_core.schema.document import MOST_TASKS, Own
 class PackedNetwork:
     """A network with its owners and heads.
 
-    `model` holds all tasks' weights in place, and the newest task's head, so that it can be trained as it is.
-    `head` names the module that tasks' heads take the place of. `weights` are the prunable parameters by name,
-    `owners` their owners (uint8, same shape: 0 free, k task k), `rest` the shared rest, `own` what each task has
-    instead of a tensor of it, `heads` one linear layer a task, `open` the index of the open task (0: none).
+    `model` holds all tasks' weights and the newest task's head, so that it can be trained as it is. `head` names the
+    module that the tasks' heads replace, `features` is the width of its input. `weights` are the prunable parameters by
+    name, `owners` their owners (uint8, same shape: 0 free, k task k), `rest` is the shared rest by name. `own` has, per
+    task, the tensors that replace the shared ones, `heads` one linear layer per task; `open` is the index of the open
+    task, from 1 (0: none).
 
-    Raises RequestError for a network that can't be packed (see `layers.sort`).
+    Raises RequestError for a network that can't be packed (see `layers.partition`).
     """
 
     def __init__(self, model: nn.Module, head: str):
         given = model.get_submodule(head)
         if not isinstance(given, nn.Linear):
             raise RequestError(f"the head {head!r} is a {type(given).__name__}, and should be a linear layer")
-        found = layers.sort(model, head)
+        found = layers.partition(model, head)
         self.model = model
         self.head = head
         self.features = given.in_features
         self.weights = found.weights
-        self._live = found.rest  # the model's own tensors; what they hold is the rest of the task that is shown
+        self._model_rest = found.rest  # the model's own tensors, which hold the rest of the task in view
         self.rest = {name: tensor.data for name, tensor in found.rest.items()}
         self.own: list[dict[str, Tensor]] = []
-        # NumPy's zeros take no memory until they are written to, and a file's owners take their place
+        # NumPy's zeros take no memory until they are written to, and a file's owners replace them
         self.owners = {
             name: torch.from_numpy(np.zeros(w.shape, np.uint8)).to(w.device) for name, w in self.weights.items()
         }
@@ -56,15 +57,17 @@ class PackedNetwork:
 
     @property
     def tasks(self) -> int:
+        """How many tasks there are."""
         return len(self.heads)
 
     @property
     def device(self) -> torch.device:
+        """The device that all tensors are on."""
         return next(iter(self.weights.values())).device
 
     @property
     def ready_bytes(self) -> int:
-        """Memory that earlier tasks' weights may take to be ready for their next use: 4 bytes a weight and task."""
+        """The memory, in bytes, for copies of earlier tasks' weights to keep: 4 bytes per weight and task. 0: none."""
         return self._views.budget
 
     @ready_bytes.setter
@@ -73,7 +76,7 @@ class PackedNetwork:
         self._views.forget()
 
     def to(self, device: torch.device | str) -> None:
-        """Move everything; owners too."""
+        """Move the model, heads, owners and all other tensors to a device."""
         if torch.device(device) != self.device:
             self._views.forget()
         self.model.to(device)
@@ -82,8 +85,8 @@ class PackedNetwork:
         self.owners = {name: owner.to(device) for name, owner in self.owners.items()}
         self.rest = {name: tensor.to(device) for name, tensor in self.rest.items()}
         self.own = [{name: tensor.to(device) for name, tensor in own.items()} for own in self.own]
-        # parameters move in place, but buffers are replaced by their moved copies
-        self._live = layers.sort(self.model, self.head).rest
+        # parameters move in place, but the model gets new buffers
+        self._model_rest = layers.partition(self.model, self.head).rest
         self.restore_view()
 
     # -- the life of a task -------------------------------------------------------------------------------------
@@ -97,11 +100,11 @@ class PackedNetwork:
         only: Container[str] | None = None,
         generator: torch.Generator | None = None,
     ) -> int:
-        """Add a task that owns every weight no other task owns; its predecessor is sealed by that. Returns its index.
+        """Add a task that owns every free weight, which seals the task before it. Returns its index, from 1.
 
         The head is new, uniform in ±1/sqrt(features), unless one is given. A later task may have its `own` biases
-        (§5.3) or normalisation (§4), which begin as the shared ones, and take free weights of some layers `only`
-        (§5.4). Raises RequestError for the 255th task.
+        (§5.3) or normalisation (§4), which start as copies of the shared ones, and may take free weights of some layers
+        `only` (§5.4). Raises RequestError for the 255th task.
         """
         if self.tasks >= MOST_TASKS:
             raise RequestError(f"there can be {MOST_TASKS} tasks; task {self.tasks + 1} would be one more")
@@ -111,7 +114,7 @@ class PackedNetwork:
                 for parameter in head.parameters():
                     parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
         self.heads.append(head.to(self.device))
-        self.own.append({name: self.rest[name].clone() for name in layers.own(self.model, self.rest, own)})
+        self.own.append({name: self.rest[name].clone() for name in layers.own_names(self.model, self.rest, own)})
         self.open = self.tasks
         for name, owner in self.owners.items():
             if only is None or self.open == 1 or name in only:
@@ -120,18 +123,22 @@ class PackedNetwork:
         return self.open
 
     def prune(self, ratios: dict[str, float]) -> int:
-        """Free a share of the open task's weights in each layer named, smallest magnitude first. Returns how many.
+        """Free a share of the open task's weights in each layer, smallest magnitude first (§3). Returns how many.
 
-        Every layer is looked at before the first is changed. Raises Diverged where a weight is NaN or infinite.
+        `ratios` has a share from 0 to 1 by layer name. Raises Diverged where a weight is NaN or infinite; nothing is
+        changed then.
         """
-        cuts = {
-            name: pruning.find_cut(self.weights[name].data, self.owners[name], self.open, ratio, name)
+        thresholds = {
+            name: pruning.find_threshold(self.weights[name].data, self.owners[name], self.open, ratio, name)
             for name, ratio in ratios.items()
         }
-        return sum(pruning.cut(self.weights[name].data, self.owners[name], self.open, at) for name, at in cuts.items())
+        return sum(
+            pruning.free_below(self.weights[name].data, self.owners[name], self.open, threshold)
+            for name, threshold in thresholds.items()
+        )
 
     def end_phase(self, dense: bool = False) -> None:
-        """Settle the open task's values: -0.0 becomes 0.0 everywhere, and, unless it stays `dense`, its zeros free.
+        """Normalise the open task's values: -0.0 becomes 0.0; its weights that are 0.0 become free, unless `dense`.
 
         Raises Diverged where a value is NaN or infinite.
         """
@@ -146,7 +153,7 @@ class PackedNetwork:
                 tensor.data.add_(0.0)
 
     def drop_newest(self) -> None:
-        """Take the newest task out: its weights become 0.0 and free, its head goes, and no task is open."""
+        """Remove the newest task and its head: its weights become 0.0 and free, and no task is open."""
         for name, owner in self.owners.items():
             own = owner == self.tasks
             self.weights[name].data[own] = 0.0
@@ -158,26 +165,26 @@ class PackedNetwork:
         self.restore_view()
 
     def check_finite(self) -> None:
-        """Raises Diverged, naming the tensor, where a weight, a head or the rest has NaN or infinity."""
+        """Raises Diverged, naming the tensor, where a weight, the newest head or its rest is NaN or infinite."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
                 if bool(torch.isfinite(tensor.detach()).all()):
-                    continue  # only the sum is too large
+                    continue  # only the sum overflowed
                 raise Diverged(f"{name} has values that are NaN or infinite")
 
     # -- one task at a time -------------------------------------------------------------------------------------
 
     @contextmanager
     def viewing(self, task: int) -> Iterator[nn.Module]:
-        """The model as task `task` sees it, in evaluation mode; afterwards all is as it was (§3).
+        """The model as a task (index from 1) sees it, in evaluation mode; afterwards everything is as it was (§3).
 
-        Nothing is copied for the newest task, which uses every weight that is not free; an earlier one gets masked
-        copies for as long as the context lasts, or longer, where `ready_bytes` allows.
+        For the newest task nothing is copied, since it uses every weight that is not free. An earlier task gets masked
+        copies, which are kept after the context where `ready_bytes` allows.
         """
         size = sum(weight.nbytes for weight in self.weights.values())
-        values = self._views.of(task, size, lambda: self._masked(task)) if task < self.tasks else ()
-        with self._holding(values, task) as model:
+        values = self._views.get(task, size, lambda: self._masked(task)) if task < self.tasks else ()
+        with self._with_weights(values, task) as model:
             yield model
 
     def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
@@ -187,15 +194,17 @@ class PackedNetwork:
 
     @torch.inference_mode()
     def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:
-        """What each of some images is answered by its own task: the logits, one float32 tensor [classes] an image.
+        """The logits of images of several tasks: one float32 tensor [classes] per image, by its own task's head.
 
-        `images` is N×C×S×S as the network takes them, `tasks` the N indices of their tasks, from 1. Images are grouped
-        by task, so that each task's view is made once. Raises RequestError for an index that is no task's.
+        `images` is N×C×S×S float32, as the network takes them, `tasks` the N indices of their tasks, from 1. Images are
+        grouped by task, so that each task's view is made once. Raises RequestError for an index without a task.
+
+        network.answer(images, [1, 2, 1])    # tensors of 10, 3 and 10 logits
         """
         wanted = torch.as_tensor(tasks)
         if wanted.shape != images.shape[:1] or not bool(((wanted >= 1) & (wanted <= self.tasks)).all()):
             raise RequestError(f"each of the {len(images)} images needs a task from 1 to {self.tasks}, and has {tasks}")
-        answers: list[Tensor] = [images] * len(images)  # all to be replaced
+        answers: list[Tensor] = [images] * len(images)  # all are replaced
         for task in wanted.unique().tolist():
             rows = (wanted == task).nonzero().flatten()
             with self.viewing(task) as model:
@@ -205,22 +214,24 @@ class PackedNetwork:
 
     @contextmanager
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
-        """The model as the open task would see it right after `prune(ratios)`, likewise; on a copy of the weights.
+        """The model as the open task would see it right after `prune(ratios)`, in evaluation mode.
 
-        Raises Diverged where a weight is NaN or infinite.
+        Works on a copy of the weights; afterwards everything is as it was. Raises Diverged where a weight is NaN or
+        infinite.
         """
-        with self._holding(((n, self._pruned(n, r)) for n, r in ratios.items()), self.tasks) as model:
+        with self._with_weights(((n, self._pruned(n, r)) for n, r in ratios.items()), self.tasks) as model:
             yield model
 
     def _pruned(self, name: str, ratio: float) -> Tensor:
-        """A layer's weights as pruning would leave them."""
+        """A copy of a layer's weights, pruned."""
         weight, owner = self.weights[name].data.clone(), self.owners[name].clone()
-        pruning.cut(weight, owner, self.open, pruning.find_cut(weight, owner, self.open, ratio, name))
+        threshold = pruning.find_threshold(weight, owner, self.open, ratio, name)
+        pruning.free_below(weight, owner, self.open, threshold)
         return weight
 
     @contextmanager
-    def _holding(self, values: Iterable[tuple[str, Tensor]], task: int) -> Iterator[nn.Module]:
-        """The model in evaluation mode with other weights and a task's rest and head, while the context lasts."""
+    def _with_weights(self, values: Iterable[tuple[str, Tensor]], task: int) -> Iterator[nn.Module]:
+        """The model in evaluation mode with these weights and a task's rest and head, while the context lasts."""
         kept = {name: parameter.data for name, parameter in self.weights.items()}
         modes = {module: module.training for module in self.model.modules()}
         try:
@@ -237,17 +248,17 @@ class PackedNetwork:
                 module.training = mode
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
-        """Make the model ready to train the open task. Returns the parameters that are trained besides the weights.
+        """Prepare the model to train the open task. Returns the parameters to train besides the prunable weights.
 
-        These are its head; for the first task the shared rest, unless `only` some layers are to be trained (§5.4);
-        for later ones what they have of their own of it. All else is frozen, running statistics too (§3), and so are
-        layers that have none of its weights: they get no gradient. Dropout stays as the network has it.
+        These are the task's head, and for the first task the shared rest, unless `only` some layers are trained (§5.4);
+        for a later task its own tensors that replace shared ones. Everything else is frozen, including running
+        statistics (§3) and layers where the task owns no weight; these get no gradient. Dropout is active.
         """
         self.model.train()
         self.model.requires_grad_(False)
         rest = self.trained_rest(only)
         trained = list(self.heads[self.open - 1].parameters())
-        trained += [tensor for name, tensor in self._live.items() if name in rest and isinstance(tensor, nn.Parameter)]
+        trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
         chosen = (
             weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
@@ -257,40 +268,41 @@ class PackedNetwork:
         return trained
 
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
-        """What of the rest changes while the open task is trained, by name: parameters and running statistics."""
+        """The tensors of the rest that training the open task changes, by name: parameters and running statistics."""
         return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
 
     def _owns(self, name: str) -> bool:
-        """Whether the open task owns a weight of a layer."""
+        """Whether the open task owns any weight of a layer."""
         flat = self.owners[name].view(-1)
         return any(owners.count(flat[block], self.open) for block in blocks(flat.numel(), flat.device))
 
     def restore_view(self) -> None:
-        """Put the newest task's rest and head in their places in the model."""
+        """Put the newest task's rest and head into the model."""
         self._show(self.tasks)
 
     def rest_of(self, task: int) -> dict[str, Tensor]:
-        """The rest as a task has it: the shared one, with its own tensors in their places."""
+        """The rest of a task (0: of none) by name: the shared tensors, or its own where it replaces them."""
         return {**self.rest, **self.own[task - 1]} if task else self.rest
 
     def _show(self, task: int) -> None:
+        """Put a task's rest and head into the model."""
         for name, tensor in self.rest_of(task).items():
-            self._live[name].data = tensor
+            self._model_rest[name].data = tensor
         head = self.heads[task - 1] if task else nn.Linear(self.features, 1).to(self.device)
         self.model.set_submodule(self.head, head)
 
     # -- facts --------------------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, list[int]]:
-        """For every layer, how many weights each task owns."""
+        """How many weights each task owns, by layer name; the first entry is task 1."""
         return {name: owners.counts(owner, self.tasks) for name, owner in self.owners.items()}
 
     def weights_digest(self, task: int) -> str:
-        """Hex digest of the weights that `task` owns."""
+        """Hex digest of the weights that a task (from 1) owns."""
         return digests.weights_digest(((n, w.data, self.owners[n]) for n, w in self.weights.items()), task)
 
     def task_digest(self, task: int, weights_digests: list[str]) -> str:
-        """Digest of all that `task` uses, from the digests of the weights of tasks 1..task."""
+        """Digest of all that a task uses, `sha256:` and hex, from the `weights_digests` of tasks 1, 2, …"""
         rest = digests.tensors_digest(self.rest_of(task))
         head = digests.tensors_digest(self.heads[task - 1].state_dict())
         return digests.task_digest(weights_digests[:task], rest, head)

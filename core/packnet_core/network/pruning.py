@@ -1,10 +1,10 @@
-"""Which weights to free: the smallest of the open task's own, in every layer, exactly round(ratio * n) of them (§3).
+"""Pruning by magnitude: free exactly round(ratio * n) of the n weights of the open task in a layer (§3).
 
-The magnitude of a finite float is ordered like its bits without the sign, so magnitudes are compared as integers:
-exactly, and alike on every machine. On a CPU a sample brackets the threshold; one pass counts what is below the
-bracket and keeps the few weights inside, among which it is found. Elsewhere, or where the sample was misleading, it is
-found by counting: one pass counts the upper half of those bits, a second looks only at the few weights that share the
-threshold's upper half.
+Finite floats order by magnitude as their bits without the sign do, so magnitudes are compared as integers: exactly, and
+with the same result on every machine. On a CPU a sample gives two bounds of the threshold; one pass counts the weights
+below them and keeps the few between them, among which the threshold is found. On other devices, or where the sample
+was misleading, the threshold is found by two passes of counting: first by the upper half of the bits, then among the
+few weights that share the threshold's upper half.
 """
 
 import math
@@ -24,43 +24,43 @@ Ints = NDArray[np.int32]
 
 MAGNITUDE = 0x7FFFFFFF  # all bits but the sign
 INFINITE = 0x7F800000  # this and above: infinity and NaN
-SAMPLE = 1 << 16  # weights of a layer that are looked at first
-MARGIN = 2.0  # of the sample's square root, to either side: four standard deviations of its median or more
-LOW_BITS = 15  # 31 bits of magnitude: 16 counted first, then these
+SAMPLE = 1 << 16  # weights of a layer in the sample, at least
+MARGIN = 2.0  # square roots of the sample's size on either side: four standard deviations of its median or more
+LOW_BITS = 15  # of the 31 bits of a magnitude, those counted second
 BUCKETS = 1 << 16
 
 
-class Cut(NamedTuple):
-    """Where a layer is cut: magnitudes below `key` go, and the first `ties` (by position) of those that equal it."""
+class Threshold(NamedTuple):
+    """Which weights of a layer to free: magnitudes below `key`, and the first `ties` (by position) equal to it."""
 
-    key: int
+    key: int  # a magnitude's bits
     ties: int
 
 
-def find_cut(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str = "a layer") -> Cut:
-    """The cut that frees exactly round(ratio * n) of the n weights that `task` owns; nothing is changed.
+def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str = "a layer") -> Threshold:
+    """The threshold that frees exactly round(ratio * n) of the n weights that `task` owns (§3). It changes nothing.
 
-    `weight` is float32, `owner` uint8 of the same shape. Raises Diverged where one of the task's weights is NaN or
-    infinite. Weights of other tasks are never looked at.
+    `weight` is float32, `owner` uint8 of the same shape, `ratio` a share from 0 to 1. Weights of other tasks do not
+    count. Raises Diverged, naming the `layer`, where one of the task's weights is NaN or infinite.
     """
     values, owners = bits(weight).view(-1), owner.view(-1)
     if values.device.type == "cpu":
-        found = _bracketed(values.numpy(), owners.numpy(), task, ratio, layer)
+        found = _by_sample(values.numpy(), owners.numpy(), task, ratio, layer)
         if found is not None:
             return found
-    return _counted(values, owners, task, ratio, layer)
+    return _by_counting(values, owners, task, ratio, layer)
 
 
-def _bracketed(values: Ints, owners: Bytes, task: int, ratio: float, layer: str) -> Cut | None:
-    """The cut, by one pass over a layer; None where the sample's bracket does not hold it."""
-    low, high = _bracket(values, owners, task, ratio)
+def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str) -> Threshold | None:
+    """The threshold, by one pass over a layer; None where it is not between the sample's bounds."""
+    low, high = _bounds(values, owners, task, ratio)
 
-    def count(stretch: Iterator[slice]) -> tuple[int, int, list[Ints]]:
+    def count(slices: Iterator[slice]) -> tuple[int, int, list[Ints]]:
         total = below = 0
         inside = []
-        keys = np.empty(BLOCK["cpu"], values.dtype)  # made once: memory that is new to a process is slow
+        keys = np.empty(BLOCK["cpu"], values.dtype)  # allocated once: new memory is slow
         flags = np.empty((3, BLOCK["cpu"]), np.bool_)
-        for block in stretch:
+        for block in slices:
             key = np.bitwise_and(values[block], MAGNITUDE, out=keys[: block.stop - block.start])
             own, within, smaller = flags[:, : key.size]
             np.equal(owners[block], task, out=own)
@@ -80,17 +80,17 @@ def _bracketed(values: Ints, owners: Bytes, task: int, ratio: float, layer: str)
     parts = on_threads(count, values.size)
     wanted = round(ratio * sum(part[0] for part in parts))
     if wanted == 0:
-        return Cut(0, 0)
+        return Threshold(0, 0)
     candidates = np.concatenate([key for part in parts for key in part[2]])
-    rank = wanted - sum(part[1] for part in parts)  # of the threshold among the candidates, from 1
+    rank = wanted - sum(part[1] for part in parts)  # the threshold's among the candidates, from 1
     if not 1 <= rank <= candidates.size:
         return None
     key = int(np.partition(candidates, rank - 1)[rank - 1])
-    return Cut(key, rank - int(np.count_nonzero(candidates < key)))
+    return Threshold(key, rank - int(np.count_nonzero(candidates < key)))
 
 
-def _bracket(values: Ints, owners: Bytes, task: int, ratio: float) -> tuple[int, int]:
-    """Magnitudes between which the threshold is, most likely: from the first to below the second. From a sample."""
+def _bounds(values: Ints, owners: Bytes, task: int, ratio: float) -> tuple[int, int]:
+    """Two magnitudes, from a sample: most likely the threshold is the first, or between it and the second."""
     if values.size <= SAMPLE:
         return 0, INFINITE
     step = values.size // SAMPLE
@@ -100,8 +100,8 @@ def _bracket(values: Ints, owners: Bytes, task: int, ratio: float) -> tuple[int,
     return (int(sample[low]) if low > 0 else 0), (int(sample[high]) + 1 if high < sample.size else INFINITE)
 
 
-def _counted(values: Tensor, owners: Tensor, task: int, ratio: float, layer: str) -> Cut:
-    """The cut, by two passes of counting."""
+def _by_counting(values: Tensor, owners: Tensor, task: int, ratio: float, layer: str) -> Threshold:
+    """The threshold, by two passes of counting."""
     histogram = torch.zeros(2 * BUCKETS, dtype=torch.int64, device=values.device)
     for block in blocks(values.numel(), values.device):
         histogram += torch.bincount(_bucket(values[block], owners[block], task), minlength=2 * BUCKETS)
@@ -111,7 +111,7 @@ def _counted(values: Tensor, owners: Tensor, task: int, ratio: float, layer: str
         raise Diverged(f"{layer} has weights that are NaN or infinite; nothing was pruned")
     wanted = round(ratio * total)
     if wanted == 0:
-        return Cut(0, 0)
+        return Threshold(0, 0)
     bucket = int(torch.searchsorted(counted, wanted))
     below = int(counted[bucket - 1]) if bucket else 0
     parts = []
@@ -122,22 +122,22 @@ def _counted(values: Tensor, owners: Tensor, task: int, ratio: float, layer: str
     candidates = torch.cat(parts).sort().values
     key = int(candidates[wanted - below - 1])
     smaller = int(torch.searchsorted(candidates, key))
-    return Cut(key, wanted - below - smaller)
+    return Threshold(key, wanted - below - smaller)
 
 
-def cut(weight: Tensor, owner: Tensor, task: int, at: Cut) -> int:
-    """Free the task's weights under the cut, and any of its weights that are 0.0 already. Returns how many were freed.
+def free_below(weight: Tensor, owner: Tensor, task: int, threshold: Threshold) -> int:
+    """Free the task's weights below the threshold, and those that are 0.0 already. Returns how many were freed.
 
-    Both tensors are changed in place: freed weights become 0.0 and their owner 0.
+    `weight` (float32) and `owner` (uint8, same shape) change in place: freed weights become 0.0, their owners 0.
     """
     values, owners = bits(weight).view(-1), owner.view(-1)
-    ties, freed = at.ties, 0
+    ties, freed = threshold.ties, 0
     for block in blocks(values.numel(), weight.device):
         own = equal(owners[block], task)
         key = values[block] & MAGNITUDE
-        gone = own & (less(key, at.key) | equal(key, 0))
+        gone = own & (less(key, threshold.key) | equal(key, 0))
         if ties:
-            tied = own & equal(key, at.key)
+            tied = own & equal(key, threshold.key)
             tied &= tied.cumsum(0) <= ties
             ties -= int(tied.sum())
             gone |= tied
@@ -148,6 +148,6 @@ def cut(weight: Tensor, owner: Tensor, task: int, at: Cut) -> int:
 
 
 def _bucket(values: Tensor, owner: Tensor, task: int) -> Tensor:
-    """The upper half of each magnitude; weights that are not the task's go to a second range beyond."""
+    """The upper half of each magnitude's bits; for weights of other owners, that plus BUCKETS."""
     upper = (values >> LOW_BITS).bitwise_and_(BUCKETS - 1)
     return upper.add_(equal(owner, task).logical_not_().view(torch.uint8).to(torch.int32), alpha=BUCKETS)

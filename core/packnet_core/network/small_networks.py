@@ -1,4 +1,4 @@
-"""The small networks that torchvision has not: for CIFAR He et al.'s ResNets and a slim VGG, and a net for digits."""
+"""Small networks that torchvision lacks: He et al.'s ResNets and a slim VGG for CIFAR, and a network for digits."""
 
 import torch
 import torch.nn.functional as F
@@ -6,8 +6,11 @@ from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut. Where the shape changes, the shortcut takes every second pixel and fills
-    new channels with zeros (option A of He et al. 2016), so it has no weights."""
+    """Two 3×3 convolutions and a shortcut: N×inputs×S×S to N×outputs×(S/stride)×(S/stride).
+
+    Where the shape changes, the shortcut takes every `stride`-th pixel and fills new channels with zeros (option A of
+    He et al. 2016), so it has no weights.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
@@ -28,7 +31,7 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """A CIFAR ResNet of depth 6·`blocks` + 2: N×channels×32×32 (or any size from 4) to N×classes."""
+    """A CIFAR ResNet of depth 6·`blocks` + 2: N×channels×S×S to N×classes, S = 32 or any size from 4."""
 
     def __init__(self, blocks: int, channels: int = 3, classes: int = 10):
         super().__init__()
@@ -50,10 +53,10 @@ class CifarResNet(nn.Module):
 
 
 class CifarVGG(nn.Module):
-    """A slim VGG with batch normalisation: N×channels×32×32 (or any size from 16) to N×classes.
+    """A slim VGG with batch normalisation: N×channels×S×S to N×classes, S = 32 or any size from 16.
 
-    A convolution of 32, 64, 128 and 256 filters, each normalised and halved in size; the mean of what is left of the
-    image goes to the head.
+    Four convolutions of 32, 64, 128 and 256 filters, each with normalisation and a pooling that halves the side; then
+    the mean over the remaining pixels.
     """
 
     def __init__(self, channels: int = 3, classes: int = 10):
@@ -71,7 +74,7 @@ class CifarVGG(nn.Module):
 
 
 class DigitsNet(nn.Module):
-    """Two convolutions and a hidden layer, for small grey images: N×channels×S×S to N×classes, S from 8 to about 32."""
+    """Two convolutions and a hidden layer for small images: N×channels×S×S to N×classes, S from 8 to about 32."""
 
     def __init__(self, channels: int = 1, classes: int = 10):
         super().__init__()
@@ -79,7 +82,7 @@ class DigitsNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(32)
         self.conv2 = nn.Conv2d(32, 64, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(64)
-        self.pool = nn.AdaptiveMaxPool2d(4)  # 4×4 whatever the input's size
+        self.pool = nn.AdaptiveMaxPool2d(4)  # 4×4 for any input size
         self.hidden = nn.Linear(64 * 4 * 4, 64)
         self.output = nn.Linear(64, classes)
 

@@ -1,4 +1,4 @@
-"""Earlier tasks kept ready: the weights as they see them, for their next use, within a stated budget of memory."""
+"""A cache of earlier tasks' weights, so that the next use of such a task finds its masked copies ready."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,27 +8,28 @@ Weights = Iterable[tuple[str, Tensor]]
 
 
 class TaskViews:
-    """Masked copies of weights by task. Those not used for longest go first; at a `budget` of 0 bytes none is kept.
+    """A cache of masked copies of the weights, by task. The least recently used go first; `budget` is in bytes.
 
-    A sealed task's weights stay as they are, so a copy is good until its task is dropped or the network moved.
+    A sealed task's weights never change, so its copies stay valid until the task is dropped or the network moved to
+    another device.
     """
 
     def __init__(self) -> None:
         self.budget = 0
-        self._kept: dict[int, list[tuple[str, Tensor]]] = {}  # the one used last is the last
+        self._cached: dict[int, list[tuple[str, Tensor]]] = {}  # the most recently used is the last
 
-    def of(self, task: int, size: int, make: Callable[[], Weights]) -> Weights:
-        """What `make` gives for a task, of `size` bytes: made now, or kept from before."""
-        kept = self._kept.pop(task, None)
-        if kept is None:
+    def get(self, task: int, size: int, make: Callable[[], Weights]) -> Weights:
+        """A task's weights, `size` bytes in all, from the cache or from `make`; kept if the budget allows."""
+        cached = self._cached.pop(task, None)
+        if cached is None:
             if size > self.budget:
                 return make()
-            while (len(self._kept) + 1) * size > self.budget:
-                del self._kept[next(iter(self._kept))]
-            kept = list(make())
-        self._kept[task] = kept
-        return kept
+            while (len(self._cached) + 1) * size > self.budget:
+                del self._cached[next(iter(self._cached))]
+            cached = list(make())
+        self._cached[task] = cached
+        return cached
 
     def forget(self, since: int = 0) -> None:
-        """Let go of the tasks from this one on."""
-        self._kept = {task: kept for task, kept in self._kept.items() if task < since}
+        """Drop the copies of this task and all later ones."""
+        self._cached = {task: cached for task, cached in self._cached.items() if task < since}

@@ -41,7 +41,7 @@ def load(path: Path, checkpoint: Checkpoint) -> tuple[PackedNetwork, dict[str, T
             head = nn.Linear(network.features, len(task.classes))
             head.load_state_dict({part: file.get_tensor(f"head.{index}.{part}") for part in ("weight", "bias")})
             network.heads.append(head)
-            own = layers.own(network.model, network.rest, task.own)
+            own = layers.own_names(network.model, network.rest, task.own)
             network.own.append({name: file.get_tensor(f"rest.{index}.{name}").clone() for name in own})
         names = list(file.keys())
         tensors = {n.removeprefix("run."): file.get_tensor(n).clone() for n in names if n.startswith("run.")}

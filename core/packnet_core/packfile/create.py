@@ -18,7 +18,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Recipe, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
 from packnet_core.training import memory
-from packnet_core.training.run import evaluate
+from packnet_core.training.evaluate import evaluate
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # their averages

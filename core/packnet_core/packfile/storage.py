@@ -168,7 +168,7 @@ def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
 def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
     """The tensors that replace shared ones for one task, by name."""
     own = header.document.tasks[index - 1].own
-    wanted = layers.own(network.model, network.rest, own)
+    wanted = layers.own_names(network.model, network.rest, own)
     for name in wanted:
         if f"{REST}{index}.{name}" not in header.tensors:
             raise FileError(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from packnet_core.paper.plan import Alone, Cell, First, Forgetting, Name, Packed, Plan, Way, key
 from packnet_core.paper.runner import Results
+from packnet_core.planning.gap import gap_closed
 
 
 @dataclass(frozen=True)
@@ -96,18 +97,11 @@ def lwf(plan: Plan, results: Results, task: Name, runs: int) -> Mean | None:
     return mean(found)
 
 
-def gap_closed(classifier: Mean | None, found: Mean | None, own: Mean | None) -> float | None:
-    """The figure of merit: the share in percent of the way from Classifier Only to Individual Networks."""
-    if classifier is None or found is None or own is None or classifier.mean == own.mean:
-        return None
-    return 100 * (classifier.mean - found.mean) / (classifier.mean - own.mean)
-
-
 def gaps(plan: Plan, results: Results, found: Sequence[Mean | None], runs: int) -> list[float | None]:
-    """How much of its gap is closed for each of the plan's tasks, and, last, the mean of these."""
-    shares = [
-        gap_closed(alone(results, "classifier", named.name, runs), error, individual(results, named.name, runs))
-        for named, error in zip(plan.tasks, found, strict=True)
-    ]
+    """The share of the gap that is closed (`gap_closed`, in percent) for each of the plan's tasks; last, their mean."""
+    shares = []
+    for named, error in zip(plan.tasks, found, strict=True):
+        means = error, alone(results, "classifier", named.name, runs), individual(results, named.name, runs)
+        shares.append(gap_closed(*(m.mean if m else None for m in means)))
     whole = [share for share in shares if share is not None]
     return [*shares, statistics.fmean(whole) if len(whole) == len(shares) else None]

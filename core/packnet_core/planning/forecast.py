@@ -1,34 +1,38 @@
-"""How many more tasks fit into a file, by arithmetic on the counts in its header (§5.1). Needs no torch."""
+"""How many more tasks fit into a file: arithmetic on the counts in its header (§5.1). Needs no torch."""
 
 from msgspec import Struct
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import MOST_TASKS, Document, Layer
 
-RATIOS = (0.5, 0.75, 0.9)  # the paper's (Table 2, Figure 4)
-ROUNDING = 0.5  # weights of a layer: a tenth of a half is 5 %, though not of every count
-LEAST = 0.05  # of the weights: with so many of its own a task was still about as good as ever (§5.2)
+RATIOS = (0.5, 0.75, 0.9)  # the paper's pruning ratios (Table 2, Figure 4)
+ROUNDING = 0.5  # weights per layer: a tenth of a half is 5 %, but rarely to a whole weight
+LEAST = 0.05  # share of the weights with which the paper's tasks still had nearly their best error (§5.2)
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """What of a layer, or of all together (`total`), further tasks would own: `owns` has those that fit, in order."""
+    """The room for further tasks in a layer, or in all layers together: counts of weights."""
 
-    name: str
+    name: str  # of the layer, or "total"
     weights: int
-    free: int  # before the first of them
-    owns: tuple[int, ...]
+    free: int  # before the first further task
+    owns: tuple[int, ...]  # what each further task that fits would own, in order
 
     @property
     def tasks(self) -> int:
+        """How many further tasks fit."""
         return len(self.owns)
 
 
 def rooms(document: Document, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
-    """The room in every layer, and in all together, the last.
+    """The room for further tasks in every layer, and, as the last entry, in all layers together (§5.1).
 
-    Each further task takes all that is free in a layer and keeps what pruning at `ratio` leaves it, exactly (law 3).
-    It fits while it keeps at least the share `least` of the layer's weights, or of all of them, up to rounding. An
-    open task that is not pruned yet is pruned at the same ratio first. Raises RequestError for a share outside 0..1.
+    `ratio` and `least` are shares from 0 to 1. Each further task takes all free weights of a layer, and keeps exactly
+    those that pruning at `ratio` leaves it. It fits while it keeps at least the share `least` of the layer's weights
+    (in the last entry, of all weights), up to rounding. An open task that is not pruned yet is pruned at the same ratio
+    first. Raises RequestError for a share outside that range.
+
+    rooms(document, 0.75)[-1].tasks
     """
     for value, what in ((ratio, "a pruning ratio"), (least, "the least that a task owns")):
         if not 0 <= value <= 1:
@@ -46,16 +50,17 @@ def rooms(document: Document, ratio: float, least: float = LEAST) -> tuple[Room,
 
 
 def waits_for_pruning(document: Document) -> bool:
-    """Whether the open task owns all that is not sealed, so that it has to be pruned before another can be added."""
+    """Whether the open task still owns every weight that is not sealed: it must be pruned before another is added."""
     return document.open_task is not None and document.open_task.phase == "trained"
 
 
 def _free(document: Document, layer: Layer, ratio: float) -> int:
+    """How many weights of a layer are free, once the open task is pruned."""
     return layer.free + (round(ratio * layer.owned[-1]) if waits_for_pruning(document) else 0)
 
 
 def _owns(free: int, ratio: float, slots: int) -> list[int]:
-    """What each of so many further tasks would keep of one layer."""
+    """How many weights of one layer each of `slots` further tasks would keep."""
     owns = []
     for _ in range(slots):
         left = round(ratio * free)
@@ -65,7 +70,7 @@ def _owns(free: int, ratio: float, slots: int) -> list[int]:
 
 
 def _fitting(owns: list[int], least: float) -> tuple[int, ...]:
-    """Those before the first that has too little, or nothing."""
+    """The counts before the first that is too small, or 0."""
     for index, count in enumerate(owns):
         if count < max(least, 1):
             return tuple(owns[:index])

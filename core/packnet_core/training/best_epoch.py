@@ -1,6 +1,6 @@
-"""The best epoch of a phase by validation error: kept in a file while the phase goes on, put back when it has ended.
+"""The best epoch of a phase by validation error: saved to a file during the phase, loaded at its end.
 
-A file, and not a second copy in memory: a VGG-16 has half a gigabyte of weights.
+It is a file rather than a second copy in memory, since VGG-16 has half a gigabyte of weights.
 """
 
 import math
@@ -23,15 +23,15 @@ from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.files.safetensors_writer import write_safetensors
 
 
-class Measured(Struct, frozen=True, kw_only=True):
-    """An epoch, and its error (percent) and loss on the validation images."""
+class ValidatedEpoch(Struct, frozen=True, kw_only=True):
+    """An epoch (from 1), and its error in percent and mean loss on the validation images."""
 
     epoch: int
     error: float
     loss: float
 
-    def better_than(self, other: "Measured | None") -> bool:
-        """The lower error wins, then the lower loss, then the later epoch."""
+    def better_than(self, other: "ValidatedEpoch | None") -> bool:
+        """Whether this epoch is better: by a lower error, then a lower loss, then a later epoch."""
         return other is None or self._rank < other._rank
 
     @property
@@ -40,65 +40,71 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 class BestEpoch:
-    """What a phase trains (`tensors`, live, by name) as it was after the best of its epochs.
+    """The tensors that a phase trains, as they were after its best epoch so far.
 
-    The file at `path` says itself which epoch it holds, so that it may be newer than a checkpoint beside it: whoever
-    goes on from there comes by that epoch again. Without a path it is a temporary one, gone with this object.
+    `tensors` are the live ones by name. The file at `path` names its epoch, so it may be newer than a checkpoint: a run
+    resumed from the checkpoint reaches that epoch again. Without a path the file is temporary, and deleted with this
+    object.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], path: Path | None = None):
         self.tensors, self.path = tensors, path
-        self.found: Measured | None = None
+        self.found: ValidatedEpoch | None = None
 
-    def offer(self, measured: Measured, last: bool) -> None:
-        """Keep the present state if it is the best so far; the phase's last epoch needs no file."""
+    def offer(self, measured: ValidatedEpoch, last: bool) -> None:
+        """Save the tensors if this epoch is the best so far; the phase's `last` one needs no file.
+
+        Raises WorkError where the disk refuses.
+        """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)
         if measured.better_than(self.found):
             self.found = measured
             if not last:
-                write_safetensors(self._place(), self.tensors, {"epoch": msgspec.json.encode(measured).decode()})
+                write_safetensors(self._file(), self.tensors, {"epoch": msgspec.json.encode(measured).decode()})
 
     @torch.no_grad()
-    def put_back(self, epoch: int) -> int:
-        """Bring the tensors from the state after `epoch`, the last, to that after the best one. Returns which it is.
+    def load(self, epoch: int) -> int:
+        """Load the best epoch into the tensors, which are now as after `epoch`, the last. Returns the best epoch.
 
-        Raises FileError where the file is gone or is not whole.
+        Raises FileError where the file is missing or damaged.
         """
         if self.found is None or self.found.epoch == epoch:
             return epoch
         self._check()
-        with safe_open(self._place(), framework="pt") as file:
+        with safe_open(self._file(), framework="pt") as file:
             for name, tensor in self.tensors.items():
                 tensor.data.copy_(file.get_tensor(name))
         return self.found.epoch
 
-    def restore(self, found: Measured | None, epochs: int) -> None:
-        """Go on from what was found by a checkpoint of a phase of so many epochs, or has been written since.
+    def restore(self, found: ValidatedEpoch | None, epochs: int) -> None:
+        """Resume with the best epoch that a checkpoint knows (`found`), or a better one in the file.
 
-        Raises FileError where the file is gone or is not whole.
+        `epochs` is the number of epochs of the phase. Raises FileError where the file is missing or damaged.
         """
         self.found = found
-        if self._place().exists() and (kept := self._kept()).better_than(found):
-            self.found = kept
+        if self._file().exists() and (saved := self._saved()).better_than(found):
+            self.found = saved
         if self.found and self.found.epoch != epochs:
             self._check()
 
     def _check(self) -> None:
-        if self.found and (not self._place().exists() or self._kept() != self.found):
+        if self.found and (not self._file().exists() or self._saved() != self.found):
             raise FileError(
-                f"epoch {self.found.epoch}, the best so far, is gone from {self.path}; give an interrupted job up by "
-                "saying --yes, and train anew"
+                f"epoch {self.found.epoch}, the best so far, is gone from {self.path}; give up the interrupted job "
+                "with --yes, and train again"
             )
 
-    def _kept(self) -> Measured:
-        metadata, _, _ = read_safetensors_header(self._place())
+    def _saved(self) -> ValidatedEpoch:
+        """The epoch in the file."""
+        metadata, _, _ = read_safetensors_header(self._file())
         try:
-            return msgspec.json.decode(metadata.get("epoch", ""), type=Measured)
+            return msgspec.json.decode(metadata.get("epoch", ""), type=ValidatedEpoch)
         except msgspec.DecodeError:
             raise FileError(f"{self.path} does not say which epoch it holds") from None
 
-    def _place(self) -> Path:
+    def _file(self) -> Path:
+        """The path; a new temporary one where none was given."""
         if self.path is None:
             folder = tempfile.mkdtemp(prefix="packnet-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

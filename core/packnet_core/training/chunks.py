@@ -1,4 +1,4 @@
-"""Stretches of layers, and the three ways to step those that are only partly the open task's; see `guard`."""
+"""Chunks of layers, and the three ways to step a chunk that the open task owns in part; see `guarded_optimizer`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -8,111 +8,120 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from packnet_core.network.blockwise import BLOCK, block_size, blocks, each
+from packnet_core.network.blockwise import BLOCK, block_size, blocks, share_out
 from packnet_core.network.owners import bits, count, equal, full_mask, positions
 
 Decay = Literal["none", "coupled", "decoupled"]  # added to the gradient (L2), or weights shrunk (AdamW)
 ONE = np.float32(1.0).view(np.int32)
 
 
-class Optimize:
-    """A step of the optimizer on some of its parameters alone, perhaps with another weight decay than its own."""
+class PartialStep:
+    """Steps an optimizer on some of its parameters only; keyword arguments replace its settings for this step.
+
+    `settings` is the optimizer's only parameter group. Raises ValueError where it has several.
+    """
 
     def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
         self._optimizer, self._parameters = optimizer, parameters
-        (self.settings,) = optimizer.param_groups  # as they are at each step
+        (self.settings,) = optimizer.param_groups
 
     def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
-        own = {name: self.settings[name] for name in settings}
+        kept = {name: self.settings[name] for name in settings}
         self.settings.update(settings, params=parameters)
         try:
             self._optimizer.step()
         finally:
-            self.settings.update(own, params=self._parameters)
+            self.settings.update(kept, params=self._parameters)
 
 
-class Stretch:
-    """A stretch of one parameter that holds weights of the open task.
+class Chunk:
+    """Consecutive weights of one parameter, of which the open task owns some.
 
-    `stepped` is what the optimizer gets of it: a parameter of one dimension, on the same memory.
+    `where` is their slice of the flat parameter, `owner` their owners (uint8), `owned` how many the task owns, `values`
+    a view of the weights. The optimizer gets `stepped`, a parameter of one dimension: on the same memory, or a copy of
+    the task's weights (`GatheredChunks`).
     """
 
-    def __init__(self, parameter: nn.Parameter, where: slice, owner: Tensor, own: int):
-        self.parameter, self.where, self.owner, self.own = parameter, where, owner[where], own
+    def __init__(self, parameter: nn.Parameter, where: slice, owner: Tensor, owned: int):
+        self.parameter, self.where, self.owner, self.owned = parameter, where, owner[where], owned
         self.values = parameter.data.view(-1)[where]
         self.stepped = nn.Parameter(self.values)
 
     @property
     def size(self) -> int:
+        """How many weights the chunk has."""
         return self.values.numel()
 
     @property
     def whole(self) -> bool:
-        return self.own == self.size
+        """Whether the task owns them all."""
+        return self.owned == self.size
 
     def gradient(self) -> Tensor | None:
+        """The chunk's part of the parameter's gradient, flat; None where there is none."""
         gradient = self.parameter.grad
         return None if gradient is None else gradient.reshape(-1)[self.where]
 
 
-class Masked:
-    """Stretches in which all weights but the task's get a gradient of zero.
+class MaskedChunks:
+    """Chunks stepped whole, with gradients masked to zero for all weights but the task's.
 
-    For an optimizer that then leaves them alone, but for its weight decay, which is done here, on the task's weights:
-    before the optimizer's step, as it would itself.
+    For an optimizer that leaves such weights unchanged, apart from weight decay. Decay is therefore done here, on the
+    task's weights only, before the optimizer's step and to the same bits (see `kind_of_decay`).
     """
 
-    def __init__(self, stretches: list[Stretch], task: int, decay: Decay):
-        self.stretches, self.task, self.decay = stretches, task, decay
-        self._total = sum(stretch.size for stretch in stretches)
+    def __init__(self, chunks: list[Chunk], task: int, decay: Decay):
+        self.chunks, self.task, self.decay = chunks, task, decay
+        self._total = sum(chunk.size for chunk in chunks)
 
-    def step(self, optimize: Optimize) -> None:
+    def step(self, optimize: PartialStep) -> None:
+        """Step the task's weights on the gradients that the parameters hold."""
         found = self._with_gradients()
         if not found:
             return
         shrink = 1.0
         if self.decay == "coupled":
-            gradients = [gradient for s in found if (gradient := s.stepped.grad) is not None]
-            torch._foreach_add_(gradients, [s.values for s in found], alpha=optimize.settings["weight_decay"])
+            gradients = [gradient for chunk in found if (gradient := chunk.stepped.grad) is not None]
+            torch._foreach_add_(gradients, [chunk.values for chunk in found], alpha=optimize.settings["weight_decay"])
         elif self.decay == "decoupled":
             shrink -= optimize.settings["lr"] * optimize.settings["weight_decay"]
         self._mask(found, shrink)
-        parameters = [stretch.stepped for stretch in found]
+        parameters = [chunk.stepped for chunk in found]
         optimize(parameters) if self.decay == "none" else optimize(parameters, weight_decay=0.0)
 
-    def square(self) -> Tensor | None:
-        """The sum of squares of the task's part of the gradients; the rest of them becomes zero."""
+    def squared_norm(self) -> Tensor | None:
+        """The squared norm of the task's part of the gradients, a scalar; sets the other gradients to zero."""
         found = self._with_gradients()
         self._mask(found, 1.0)
-        return _sum_of_squares([stretch.stepped.grad for stretch in found])
+        return _total_squared_norm([chunk.stepped.grad for chunk in found])
 
-    def _with_gradients(self) -> list[Stretch]:
-        for stretch in self.stretches:
-            stretch.stepped.grad = stretch.gradient()
-        return [stretch for stretch in self.stretches if stretch.stepped.grad is not None]
+    def _with_gradients(self) -> list[Chunk]:
+        for chunk in self.chunks:
+            chunk.stepped.grad = chunk.gradient()
+        return [chunk for chunk in self.chunks if chunk.stepped.grad is not None]
 
-    def _mask(self, stretches: list[Stretch], shrink: float) -> None:
-        """Gradients of all but the task's weights become 0.0, whatever they were; the task's shrink by a factor."""
-        if not stretches:
+    def _mask(self, chunks: list[Chunk], shrink: float) -> None:
+        """Set the gradients of all but the task's weights to 0.0, even NaN; multiply the task's weights by `shrink`."""
+        if not chunks:
             return
-        device = stretches[0].values.device
+        device = chunks[0].values.device
         if device.type == "cpu":
-            each(lambda some: self._mask_blocks(some, shrink), stretches, self._total, device)
+            share_out(lambda some: self._mask_blocks(some, shrink), chunks, self._total, device)
             return
-        for stretch in stretches:
-            own = stretch.owner == self.task
-            bits(stretch.stepped.grad).bitwise_and_(full_mask(own))  # type: ignore[arg-type]
+        for chunk in chunks:
+            own = chunk.owner == self.task
+            bits(chunk.stepped.grad).bitwise_and_(full_mask(own))  # type: ignore[arg-type]
             if shrink != 1.0:
-                stretch.values.mul_(torch.where(own, shrink, 1.0))
+                chunk.values.mul_(torch.where(own, shrink, 1.0))
 
-    def _mask_blocks(self, stretches: Iterator[Stretch], shrink: float) -> None:
-        """The same on a CPU, by NumPy: in integers, times 1 or 0, which is exact for every float."""
+    def _mask_blocks(self, chunks: Iterator[Chunk], shrink: float) -> None:
+        """`_mask` on a CPU, by NumPy: bits as integers, times 1 or 0, which is exact for every float."""
         flags, ones = np.empty(BLOCK["cpu"], np.bool_), np.empty(BLOCK["cpu"], np.int32)
         factor = np.float32(shrink).view(np.int32)
-        for stretch in stretches:
-            owner, values = stretch.owner.numpy(), stretch.values.numpy()
-            gradient = bits(stretch.stepped.grad).numpy()  # type: ignore[arg-type]
-            for block in blocks(len(owner), stretch.values.device):
+        for chunk in chunks:
+            owner, values = chunk.owner.numpy(), chunk.values.numpy()
+            gradient = bits(chunk.stepped.grad).numpy()  # type: ignore[arg-type]
+            for block in blocks(len(owner), chunk.values.device):
                 size = block.stop - block.start
                 own = ones[:size]
                 own[:] = np.equal(owner[block], self.task, out=flags[:size])
@@ -122,131 +131,136 @@ class Masked:
                     np.multiply(values[block], factors, out=values[block])
 
 
-class Mixed:
-    """A stretch of which all weights are stepped, by an optimizer of any kind, and those not the task's put back."""
+class RestoredChunk:
+    """A chunk stepped whole, by any optimizer; then the bits of all weights but the task's are restored."""
 
-    def __init__(self, stretch: Stretch, task: int):
-        self.stretch, self.task = stretch, task
+    def __init__(self, chunk: Chunk, task: int):
+        self.chunk, self.task = chunk, task
 
-    def step(self, optimize: Optimize) -> None:
-        before = bits(self.stretch.values.clone())
-        self.stretch.stepped.grad = self.stretch.gradient()
-        optimize([self.stretch.stepped])
-        now = bits(self.stretch.values)
-        now.copy_(torch.where(equal(self.stretch.owner, self.task), now, before))
+    def step(self, optimize: PartialStep) -> None:
+        """Step the task's weights on the gradient that the parameter holds."""
+        before = bits(self.chunk.values.clone())
+        self.chunk.stepped.grad = self.chunk.gradient()
+        optimize([self.chunk.stepped])
+        now = bits(self.chunk.values)
+        now.copy_(torch.where(equal(self.chunk.owner, self.task), now, before))
 
-    def square(self) -> Tensor | None:
-        """The sum of squares of the task's part of the gradient."""
-        gradient = self.stretch.gradient()
+    def squared_norm(self) -> Tensor | None:
+        """The squared norm of the task's part of the gradient, a scalar."""
+        gradient = self.chunk.gradient()
         if gradient is None:
             return None
-        return square_of(torch.where(equal(self.stretch.owner, self.task), gradient, 0.0))
+        return squared_norm(torch.where(equal(self.chunk.owner, self.task), gradient, 0.0))
 
 
-class Few:
-    """Stretches of which the task's weights alone are stepped: a copy of them, which nothing else may change meanwhile.
+class GatheredChunks:
+    """Chunks of which only the task's weights are stepped: gathered with their gradients, stepped, scattered back.
 
-    Only what is the task's goes through memory then: its gradients are gathered, and its weights scattered back.
+    Only the task's part goes through memory. The gathered weights are a copy, so nothing else may change the weights.
     """
 
-    def __init__(self, stretches: list[Stretch], task: int):
-        self.stretches = stretches
-        self.indices = [positions(s.owner, task) for s in stretches]
-        for stretch, index in zip(stretches, self.indices, strict=True):
-            stretch.stepped = nn.Parameter(stretch.values.index_select(0, index))
+    def __init__(self, chunks: list[Chunk], task: int):
+        self.chunks = chunks
+        self.indices = [positions(chunk.owner, task) for chunk in chunks]
+        for chunk, index in zip(chunks, self.indices, strict=True):
+            chunk.stepped = nn.Parameter(chunk.values.index_select(0, index))
 
     @property
-    def own(self) -> int:
-        """How many weights of the task there are."""
-        return sum(stretch.own for stretch in self.stretches)
+    def owned(self) -> int:
+        """How many of the weights the task owns."""
+        return sum(chunk.owned for chunk in self.chunks)
 
-    def share(self, gradients: Tensor) -> None:
-        """Take scratch that all groups share: one element a weight of the task."""
-        self._gradients = gradients[: self.own].split([s.own for s in self.stretches])
+    def use_scratch(self, scratch: Tensor) -> None:
+        """Gather gradients into this memory: float32, one element per weight of the task or more."""
+        self._gradients = scratch[: self.owned].split([chunk.owned for chunk in self.chunks])
 
-    def step(self, optimize: Optimize) -> None:
+    def step(self, optimize: PartialStep) -> None:
+        """Step the task's weights on the gradients that the parameters hold."""
         self._each(self._gather)
-        optimize([stretch.stepped for stretch in self.stretches])
+        optimize([chunk.stepped for chunk in self.chunks])
         self._each(self._scatter)
 
-    def square(self) -> Tensor | None:
-        """The sum of squares of the task's part of the gradients."""
+    def squared_norm(self) -> Tensor | None:
+        """The squared norm of the task's part of the gradients, a scalar."""
         self._each(self._gather)
-        found = _sum_of_squares([s.stepped.grad for s in self.stretches])
-        for stretch in self.stretches:
-            stretch.stepped.grad = None
+        found = _total_squared_norm([chunk.stepped.grad for chunk in self.chunks])
+        for chunk in self.chunks:
+            chunk.stepped.grad = None
         return found
 
     def _each(self, work: Callable[[int], None]) -> None:
-        """Do something with each stretch; torch gathers and scatters on one thread at a time."""
+        """Call `work` with the number of each chunk, on several threads: torch uses one to gather or scatter."""
 
         def some(numbers: Iterator[int]) -> None:
             for number in numbers:
                 work(number)
 
-        sizes = sum(s.size for s in self.stretches)
-        each(some, range(len(self.stretches)), sizes, self.indices[0].device)
+        size = sum(chunk.size for chunk in self.chunks)
+        share_out(some, range(len(self.chunks)), size, self.indices[0].device)
 
     def _gather(self, number: int) -> None:
-        stretch, index, into = self.stretches[number], self.indices[number], self._gradients[number]
-        gradient = stretch.gradient()
-        stretch.stepped.grad = None if gradient is None else torch.index_select(gradient, 0, index, out=into)
+        chunk, index, out = self.chunks[number], self.indices[number], self._gradients[number]
+        gradient = chunk.gradient()
+        chunk.stepped.grad = None if gradient is None else torch.index_select(gradient, 0, index, out=out)
 
     def _scatter(self, number: int) -> None:
-        stretch = self.stretches[number]
-        stretch.values.scatter_(0, self.indices[number].long(), stretch.stepped.data)
+        chunk = self.chunks[number]
+        chunk.values.scatter_(0, self.indices[number].long(), chunk.stepped.data)
 
 
-def stretches(parameter: nn.Parameter, owner: Tensor, task: int) -> Iterator[Stretch]:
-    """The stretches of a layer that hold weights of a task; the layer itself where it is all the task's."""
-    found = [Stretch(parameter, where, owner, own) for where, own in _own_counts(owner, task) if own]
-    if sum(stretch.own for stretch in found) == owner.numel():
-        found = [Stretch(parameter, slice(0, owner.numel()), owner, owner.numel())]
+def chunks_of(parameter: nn.Parameter, owner: Tensor, task: int) -> Iterator[Chunk]:
+    """The chunks of a layer in which a task owns weights; one chunk where it owns them all.
+
+    `owner` is flat, uint8.
+    """
+    found = [Chunk(parameter, where, owner, owned) for where, owned in _owned_counts(owner, task) if owned]
+    if sum(chunk.owned for chunk in found) == owner.numel():
+        found = [Chunk(parameter, slice(0, owner.numel()), owner, owner.numel())]
     yield from found
 
 
-def _own_counts(owner: Tensor, task: int) -> Iterator[tuple[slice, int]]:
-    for where in blocks(owner.numel(), owner.device, stretch_size(owner.device)):
+def _owned_counts(owner: Tensor, task: int) -> Iterator[tuple[slice, int]]:
+    for where in blocks(owner.numel(), owner.device, chunk_size(owner.device)):
         yield where, count(owner[where], task)
 
 
-def stretch_size(device: torch.device) -> int:
-    """Weights that are stepped at once. On a CPU four blocks: each call of an optimizer takes Python about 50 µs."""
+def chunk_size(device: torch.device) -> int:
+    """The number of weights in a chunk. On a CPU four blocks, since each call of an optimizer takes about 50 µs."""
     return block_size(device) * (4 if device.type == "cpu" else 1)
 
 
-def grouped(stretches: list[Stretch]) -> Iterator[list[Stretch]]:
-    """Stretches in groups, each with as many weights of the task as one stretch may have."""
-    room = stretch_size(stretches[0].values.device) if stretches else 0
-    group: list[Stretch] = []
+def grouped(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Chunks in groups, each with at most as many weights of the task as one chunk can have."""
+    room = chunk_size(chunks[0].values.device) if chunks else 0
+    group: list[Chunk] = []
     taken = 0
-    for stretch in stretches:
-        if group and taken + stretch.own > room:
+    for chunk in chunks:
+        if group and taken + chunk.owned > room:
             yield group
             group, taken = [], 0
-        group.append(stretch)
-        taken += stretch.own
+        group.append(chunk)
+        taken += chunk.owned
     if group:
         yield group
 
 
-def share_scratch(groups: Sequence[Few], device: torch.device) -> None:
-    """Give all groups the same scratch, of the largest one's size.
+def share_scratch(groups: Sequence[GatheredChunks], device: torch.device) -> None:
+    """Give all groups the same scratch memory, as large as the largest of them needs.
 
-    Made once: what is allocated and freed between the optimizer's tensors splits the heap.
+    It is allocated once: memory allocated and freed between the optimizer's tensors would fragment the heap.
     """
-    scratch = torch.empty(max((group.own for group in groups), default=0), device=device)
+    scratch = torch.empty(max((group.owned for group in groups), default=0), device=device)
     for group in groups:
-        group.share(scratch)
+        group.use_scratch(scratch)
 
 
-def square_of(gradient: Tensor) -> Tensor:
-    """The sum of squares, as a tensor without dimensions."""
+def squared_norm(gradient: Tensor) -> Tensor:
+    """The sum of squares of a gradient, a float32 scalar tensor."""
     norm: Tensor = torch.linalg.vector_norm(gradient, dtype=torch.float32)
     return norm.square()
 
 
-def _sum_of_squares(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """Of all of them together; None where there is none."""
-    found = [square_of(gradient) for gradient in gradients if gradient is not None]
+def _total_squared_norm(gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """The squared norm of all gradients together; None where there is none."""
+    found = [squared_norm(gradient) for gradient in gradients if gradient is not None]
     return torch.stack(found).sum() if found else None

@@ -1,18 +1,20 @@
-"""The optimizer step that leaves every sealed and every free weight as it is, to the bit.
+"""An optimizer step that changes only the open task's weights; all sealed and free weights keep their bits.
 
-Masking gradients is not enough: weight decay moves weights without one, and momentum remembers those of before. So
-the optimizer, whichever elementwise one it is, works on stretches of the layers, each in one of these ways:
+Masking gradients is not enough: weight decay moves weights that have no gradient, and momentum remembers earlier ones.
+So the optimizer (any elementwise one) works on chunks of the layers. How a chunk is stepped depends on how many of its
+weights the open task owns:
 
-- where all weights are the open task's, it steps them as they are;
-- where many are, the others get no gradient from the first step on, and weight decay is done here, on the task's
-  alone: if a trial shows that the optimizer then does to the bit what it does by itself, and nothing to the others;
-- if the trial does not, it steps all, and the bits that are not the task's are put back;
-- where few are, it gets those alone: gathered with their gradients, stepped, and scattered back. No other weight is
-  written, and the optimizer keeps nothing about it.
+- all: as it is;
+- more than `GATHER_UP_TO`: whole, with the other weights' gradients masked from the first step on, and weight decay
+  done here on the task's weights only (`MaskedChunks`). A trial shows whether that gives the bits that the optimizer
+  would give, and leaves the other weights unchanged; if not, the other weights' bits are restored after each step
+  (`RestoredChunk`);
+- fewer: the task's weights are gathered with their gradients, stepped, and scattered back (`GatheredChunks`). No other
+  weight is written, and the optimizer has no state for it;
+- none: not at all.
 
-What holds none of the task's weights is left alone. Small stretches go together, so that a network of many small
-layers takes few calls; a layer whose gradient weighs on memory can be stepped while backward goes on, and its gradient
-freed. No second copy of the weights is kept.
+Chunks of small layers are stepped together, so that a network of many small layers takes few calls. A large layer can
+be stepped within backward, and its gradient freed. There is no second copy of the weights.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,30 +27,35 @@ from torch.optim import Optimizer
 
 from packnet_core.network.owners import bits, positions
 from packnet_core.training.chunks import (
+    Chunk,
     Decay,
-    Few,
-    Masked,
-    Mixed,
-    Optimize,
-    Stretch,
+    GatheredChunks,
+    MaskedChunks,
+    PartialStep,
+    RestoredChunk,
+    chunks_of,
     grouped,
     share_scratch,
-    square_of,
-    stretches,
+    squared_norm,
 )
 
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
-TRIAL_RATE = 1e6  # beyond any learning rate: what decays less than rounding shows at this one never decays
-LARGE = 1 << 24  # weights of a layer whose gradient does not wait for those of the others: 64 MB
-FEW = 0.25  # the open task's share of a stretch, up to which gathering takes less time and memory than masking
+TRIAL_RATE = 1e6  # far above any learning rate: decay that changes no bit at this rate never changes one
+LARGE = 1 << 24  # weights of a layer (64 MB) that can be stepped within backward
+GATHER_UP_TO = 0.25  # share of a chunk up to which gathering takes less time and memory than masking
 
 
 class GuardedOptimizer:
-    """Steps the open task's weights with any elementwise `torch.optim` optimizer; all others keep their bits.
+    """Steps the open task's weights with any elementwise `torch.optim` optimizer; all others keep their bits (§3).
 
-    `weights` pairs each prunable parameter with its owners (uint8, same shape); `others` are trained whole (the
-    task's head, and the shared rest while the first task is open). While this is in use, owners must not change, nor
-    the weights by anything else. The optimizer must treat each element by itself: SGD, Adam, AdamW and their kin do.
+    `make` creates the optimizer, in one parameter group. `weights` pairs each prunable parameter (float32) with its
+    owners (uint8, same shape); `others` are trained whole: the task's head, and the shared rest for the first task.
+    `task` is the open task's index. Between construction and the last step, owners must not change, and nothing else
+    may change the weights. The optimizer must treat each element by itself, as SGD, Adam and AdamW do.
+
+    guarded = GuardedOptimizer(lambda p: torch.optim.AdamW(p, lr=1e-3), pairs, network.train_mode(), network.open)
+    loss.backward()
+    guarded.step()
     """
 
     def __init__(
@@ -62,80 +69,83 @@ class GuardedOptimizer:
         self._others = list(others)
         pairs = [(parameter, owner.view(-1)) for parameter, owner in weights]
         self._weights = [parameter for parameter, _ in pairs]
-        self._layers = [list(stretches(parameter, owner, task)) for parameter, owner in pairs]
+        self._layers = [list(chunks_of(parameter, owner, task)) for parameter, owner in pairs]
         device = (self._weights + self._others)[0].device
-        decay = cache(lambda: kind_of_decay(make, device))  # found out once, and only where it is asked
+        decay = cache(lambda: kind_of_decay(make, device))  # tried at most once, where it is needed
         layers = list(zip(self._weights, self._layers, strict=True))
-        small = [stretch for parameter, layer in layers if parameter.numel() < LARGE for stretch in layer]
-        self._together = _Together(small, self._others, task, decay)
-        self._alone = {p: _Together(layer, [], task, decay) for p, layer in layers if layer and p.numel() >= LARGE}
-        share_scratch([few for part in self._parts for few in part.few], device)
-        parameters = [stretch.stepped for layer in self._layers for stretch in layer] + self._others
+        small = [chunk for parameter, layer in layers if parameter.numel() < LARGE for chunk in layer]
+        self._small = _ChunkGroup(small, self._others, task, decay)
+        self._large = {p: _ChunkGroup(layer, [], task, decay) for p, layer in layers if layer and p.numel() >= LARGE}
+        share_scratch([gathered for group in self._groups for gathered in group.gathered], device)
+        parameters = [chunk.stepped for layer in self._layers for chunk in layer] + self._others
         self.optimizer = make(parameters)
-        self._optimize = Optimize(self.optimizer, parameters)
+        self._optimize = PartialStep(self.optimizer, parameters)
 
     @property
-    def _parts(self) -> list["_Together"]:
-        return [*self._alone.values(), self._together]
+    def _groups(self) -> list["_ChunkGroup"]:
+        return [*self._large.values(), self._small]
 
     def set_lr(self, lr: float) -> None:
+        """Set the learning rate."""
         self._optimize.settings["lr"] = lr
 
     def zero_grad(self) -> None:
+        """Set all gradients to None."""
         for parameter in self._weights + self._others:
             parameter.grad = None
 
     def gradient_norm(self) -> float:
-        """The 2-norm of the gradient of all that is trained; what belongs to sealed tasks does not count."""
-        found = [square for part in self._parts for square in part.squares()]
+        """The 2-norm of the gradient of everything that is trained, without the weights of sealed tasks."""
+        found = [square for group in self._groups for square in group.squared_norms()]
         return float(torch.stack(found).sum().sqrt()) if found else 0.0
 
     @contextmanager
-    def early(self) -> Iterator[None]:
-        """While backward runs in here, large layers are stepped as soon as their gradients are whole, which go then.
+    def step_in_backward(self) -> Iterator[None]:
+        """While backward runs in this context, step each large layer once its gradient is complete, and free that.
 
-        The `step` after it does the rest. Not where a step depends on all gradients: on their norm, or by a factor.
+        The next `step` does the rest. Not for a step that depends on all gradients, by their norm or by a factor.
         """
-        hooks = [p.register_post_accumulate_grad_hook(self._step_alone) for p in self._alone if p.requires_grad]
+        hooks = [p.register_post_accumulate_grad_hook(self._step_large) for p in self._large if p.requires_grad]
         try:
             yield
         finally:
             for hook in hooks:
                 hook.remove()
 
-    def _step_alone(self, parameter: Tensor) -> None:
-        self._alone[parameter].step(self._optimize)  # type: ignore[index]
+    def _step_large(self, parameter: Tensor) -> None:
+        self._large[parameter].step(self._optimize)  # type: ignore[index]
         parameter.grad = None
 
     def step(self, factor: float = 1.0) -> None:
-        """One step of the optimizer on the gradients that the parameters hold now, times a factor."""
+        """Take one step on the gradients that the parameters hold, multiplied by `factor`."""
         if factor != 1.0:
             for parameter in self._weights + self._others:
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
-        for parameter, layer in self._alone.items():
+        for parameter, layer in self._large.items():
             if parameter.grad is not None:
                 layer.step(self._optimize)
-        self._together.step(self._optimize)
+        self._small.step(self._optimize)
 
-    # -- to be gone on with -------------------------------------------------------------------------------------
+    # -- checkpoints --------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Tensor]:
-        """The optimizer's tensors by layer and name, for a checkpoint: of the open task's weights alone, in order.
+        """The optimizer's state for a checkpoint, as tensors called `<number>.<name>`, of the open task's weights only.
 
-        They are the same however the layers are cut into stretches, here or on another device.
+        Numbers count the layers, then `others`. The tensors do not depend on the size of chunks, which differs between
+        devices.
         """
         found: dict[str, Tensor] = {}
         for index, layer in enumerate(self._layers):
-            for name in self._names(layer[0].stepped) if layer else ():
-                parts = [self._own_state(stretch, name) for stretch in layer]
+            for name in self._state_names(layer[0].stepped) if layer else ():
+                parts = [self._owned_state(chunk, name) for chunk in layer]
                 found[f"{index}.{name}"] = torch.cat(parts) if parts[0].dim() else parts[0]
         for index, parameter in enumerate(self._others, len(self._layers)):
-            found |= {f"{index}.{name}": self.optimizer.state[parameter][name] for name in self._names(parameter)}
+            found |= {f"{index}.{name}": self.optimizer.state[parameter][name] for name in self._state_names(parameter)}
         return found
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` gave; weights, owners and settings must be the same."""
+        """Load what `state` returned; weights, owners and settings must be the same."""
         for key, value in state.items():
             number, name = key.split(".", 1)
             index = int(number)
@@ -144,82 +154,83 @@ class GuardedOptimizer:
                 self.optimizer.state[parameter][name] = self._placed(value, parameter)
                 continue
             layer = self._layers[index]
-            parts = value.split([s.own for s in layer]) if value.dim() else [value] * len(layer)
-            for stretch, part in zip(layer, parts, strict=True):
-                restored = self._placed(part, stretch.stepped)
-                if part.dim() and restored.numel() != stretch.stepped.numel():
-                    own = positions(stretch.owner, self.task).long()
-                    restored = torch.zeros_like(stretch.values, dtype=part.dtype).scatter_(0, own, restored)
-                self.optimizer.state[stretch.stepped][name] = restored
+            parts = value.split([chunk.owned for chunk in layer]) if value.dim() else [value] * len(layer)
+            for chunk, part in zip(layer, parts, strict=True):
+                restored = self._placed(part, chunk.stepped)
+                if part.dim() and restored.numel() != chunk.stepped.numel():
+                    own = positions(chunk.owner, self.task).long()
+                    restored = torch.zeros_like(chunk.values, dtype=part.dtype).scatter_(0, own, restored)
+                self.optimizer.state[chunk.stepped][name] = restored
 
-    def _names(self, parameter: nn.Parameter) -> list[str]:
-        """What the optimizer keeps of a parameter, in tensors."""
+    def _state_names(self, parameter: nn.Parameter) -> list[str]:
+        """The names of the tensors that the optimizer has as state of a parameter."""
         return [name for name, value in self.optimizer.state.get(parameter, {}).items() if isinstance(value, Tensor)]
 
-    def _own_state(self, stretch: Stretch, name: str) -> Tensor:
-        value: Tensor = self.optimizer.state[stretch.stepped][name]
-        if not value.dim() or value.numel() == stretch.own:
+    def _owned_state(self, chunk: Chunk, name: str) -> Tensor:
+        """A tensor of the state of a chunk, of the task's weights only."""
+        value: Tensor = self.optimizer.state[chunk.stepped][name]
+        if not value.dim() or value.numel() == chunk.owned:
             return value
-        return value[positions(stretch.owner, self.task).long()]
+        return value[positions(chunk.owner, self.task).long()]
 
     def _placed(self, value: Tensor, parameter: nn.Parameter) -> Tensor:
-        """A copy where the optimizer keeps it: step counters stay on the host, unless it is fused."""
+        """A copy on the device where the optimizer has it: step counters stay on the CPU, unless it is fused."""
         moves = value.dim() or self._optimize.settings.get("fused") or self._optimize.settings.get("capturable")
         return value.to(parameter.device, copy=True) if moves else value.clone()
 
 
-class _Together:
-    """Stretches of layers that are stepped at once, each in its way, and parameters that are trained whole."""
+class _ChunkGroup:
+    """Chunks, and parameters that are trained whole, that are stepped at the same time."""
 
     def __init__(
         self,
-        stretches: list[Stretch],
+        chunks: list[Chunk],
         others: list[nn.Parameter],
         task: int,
         decay: Callable[[], Decay | None],
     ):
-        self._stretches, self._others = stretches, others
-        self._whole = [s for s in stretches if s.whole]
-        few = [s for s in stretches if s.own <= FEW * s.size]
-        many = [s for s in stretches if not s.whole and s.own > FEW * s.size]
-        self.few = [Few(group, task) for group in grouped(few)]
-        kind = decay() if many else None
-        masked = [Masked(many, task, kind)] if kind else [Mixed(s, task) for s in many]
-        self._ways: list[Masked | Mixed | Few] = [*self.few, *masked]
+        self._chunks, self._others = chunks, others
+        self._whole = [c for c in chunks if c.whole]
+        to_gather = [c for c in chunks if c.owned <= GATHER_UP_TO * c.size]
+        to_mask = [c for c in chunks if not c.whole and c.owned > GATHER_UP_TO * c.size]
+        self.gathered = [GatheredChunks(group, task) for group in grouped(to_gather)]
+        kind = decay() if to_mask else None
+        masked = [MaskedChunks(to_mask, task, kind)] if kind else [RestoredChunk(c, task) for c in to_mask]
+        self._partly_owned: list[MaskedChunks | RestoredChunk | GatheredChunks] = [*self.gathered, *masked]
 
-    def step(self, optimize: Optimize) -> None:
+    def step(self, optimize: PartialStep) -> None:
         try:
-            for way in self._ways:
-                way.step(optimize)
-            for stretch in self._whole:
-                stretch.stepped.grad = stretch.gradient()
-            optimize([s.stepped for s in self._whole] + self._others)
+            for part in self._partly_owned:
+                part.step(optimize)
+            for chunk in self._whole:
+                chunk.stepped.grad = chunk.gradient()
+            optimize([chunk.stepped for chunk in self._whole] + self._others)
         finally:
-            for stretch in self._stretches:
-                stretch.stepped.grad = None
+            for chunk in self._chunks:
+                chunk.stepped.grad = None
 
-    def squares(self) -> list[Tensor]:
-        """The sums of squares of the gradients of what is trained."""
-        gradients = [s.gradient() for s in self._whole] + [parameter.grad for parameter in self._others]
-        squares = [None if gradient is None else square_of(gradient) for gradient in gradients]
-        squares += [way.square() for way in self._ways]
-        return [square for square in squares if square is not None]
+    def squared_norms(self) -> list[Tensor]:
+        """The squared norms of the gradients of all that is trained here, scalars."""
+        gradients = [chunk.gradient() for chunk in self._whole] + [parameter.grad for parameter in self._others]
+        norms = [None if gradient is None else squared_norm(gradient) for gradient in gradients]
+        norms += [part.squared_norm() for part in self._partly_owned]
+        return [norm for norm in norms if norm is not None]
 
 
 def kind_of_decay(make: MakeOptimizer, device: torch.device) -> Decay | None:
-    """How an optimizer moves weights whose gradients are all zero from its first step on, found by trial.
+    """How an optimizer moves weights whose gradients have been zero from the first step on, found by a trial.
 
-    "none": it keeps their bits. "coupled", "decoupled": it does so without its weight decay, which is, to the bit,
-    the weights times `weight_decay` added to the gradients, or the weights times 1 - lr * weight_decay before a step.
-    None: it is none of these.
+    "none": it does not change their bits. Otherwise weight decay alone moves them, to the bit: "coupled" adds the
+    weights times `weight_decay` to the gradients, "decoupled" multiplies the weights by 1 - lr * weight_decay before
+    the step. None: it moves them in another way.
     """
     magnitudes = torch.cat([torch.zeros(1), torch.logspace(-30, 30, 61), -torch.logspace(-30, 30, 61)]).to(device)
-    zeros = torch.zeros_like(magnitudes)  # -0.0 is not among them, for no sealed or free weight is
+    zeros = torch.zeros_like(magnitudes)  # without -0.0, since no sealed or free weight is -0.0
     if _same(magnitudes, _tried(make, magnitudes, zeros, lr=TRIAL_RATE)):
         return "none"
     if not _same(magnitudes, _tried(make, magnitudes, zeros, lr=TRIAL_RATE, weight_decay=0.0)):
         return None
-    small = torch.linspace(-0.1, 0.1, 1 << 12, device=device)  # of like size, and a strong decay: rounding shows
+    small = torch.linspace(-0.1, 0.1, 1 << 12, device=device)  # similar magnitudes and strong decay, so rounding shows
     gradients = small.roll(1 << 10) / 8
     by_itself = _tried(make, small, gradients, lr=0.1, weight_decay=0.1)
     for kind in ("coupled", "decoupled"):
@@ -237,7 +248,7 @@ def _tried(
     lr: float,
     weight_decay: float | None = None,
 ) -> Tensor:
-    """The weights after three steps; with a kind of weight decay by hand, where one is given, instead of its own."""
+    """The weights after three steps; weight decay is done here, where `by_hand` has a kind, or by the optimizer."""
     parameter = nn.Parameter(weights.clone())
     optimizer = make([parameter])
     (group,) = optimizer.param_groups
@@ -256,4 +267,5 @@ def _tried(
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bits."""
     return torch.equal(bits(one), bits(other))

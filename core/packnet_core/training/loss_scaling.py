@@ -1,26 +1,27 @@
-"""Loss scaling for half precision (fp16), whose small gradients would be 0: torch.amp.GradScaler's rule.
+"""Loss scaling for half precision (fp16), in which small gradients would become 0.
 
-That class drives a `torch.optim` optimizer; ours steps in blocks (guard.py), so the rule is kept here by itself.
+The rule is that of torch.amp.GradScaler. That class steps a `torch.optim` optimizer; GuardedOptimizer steps in chunks,
+so it needs the rule alone.
 """
 
 from dataclasses import dataclass
 
-BEGIN, GROWTH, BACKOFF, PATIENCE = 2.0**16, 2.0, 0.5, 2000
+INITIAL_FACTOR, GROWTH, BACKOFF, GROWTH_INTERVAL = 2.0**16, 2.0, 0.5, 2000
 
 
 @dataclass
-class Scaling:
-    """What the loss is multiplied by. Grows after PATIENCE steps whose gradients were finite, and is halved else."""
+class LossScaling:
+    """The factor of the loss. It doubles after GROWTH_INTERVAL steps with finite gradients, and is halved otherwise."""
 
     factor: float = 1.0  # 1: no scaling
-    good: int = 0  # steps since it was changed
+    good_steps: int = 0  # since the factor last changed
 
     def grow(self) -> None:
-        """Gradients were finite."""
-        self.good += 1
-        if self.factor != 1.0 and self.good == PATIENCE:
-            self.factor, self.good = self.factor * GROWTH, 0
+        """Count a step with finite gradients."""
+        self.good_steps += 1
+        if self.factor != 1.0 and self.good_steps == GROWTH_INTERVAL:
+            self.factor, self.good_steps = self.factor * GROWTH, 0
 
     def back_off(self) -> None:
-        """Gradients were not: the step is left out."""
-        self.factor, self.good = self.factor * BACKOFF, 0
+        """Count a step that was skipped, since its gradients were not finite."""
+        self.factor, self.good_steps = self.factor * BACKOFF, 0

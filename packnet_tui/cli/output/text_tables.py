@@ -7,11 +7,12 @@ from typing import get_args
 from rich.cells import cell_len
 
 from packnet_core.packfile.header import Header
+from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Baseline
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import Compared, Entry, Evaluated
 from packnet_core.schema.text import printable
-from packnet_tui.state.format import MISSING, cut_middle, file_size, gap_closed, long, share, two_digits, whole_percent
+from packnet_tui.state.format import MISSING, cut_middle, file_size, long, share, two_digits, whole_percent
 
 GAP = "  "
 NARROWEST_NAME = 8

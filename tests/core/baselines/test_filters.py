@@ -22,8 +22,8 @@ from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.document import Architecture, Input, Recipe
 from packnet_core.schema.events import Epoch, Evaluated, Pruned
-from packnet_core.training.loss_scaling import Scaling
-from packnet_core.training.run import evaluate
+from packnet_core.training.evaluate import evaluate
+from packnet_core.training.loss_scaling import LossScaling
 from tests import worlds
 
 INPUT = Input(channels=3, size=16, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -92,7 +92,7 @@ def test_ranks_are_those_of_the_loss_before_it_is_scaled():
     def ranks(factor: float, *, overflow: bool) -> list[torch.Tensor]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
-        ranking, scaling = Ranking(find(model, "2")[:-1]), Scaling(factor)
+        ranking, scaling = Ranking(find(model, "2")[:-1]), LossScaling(factor)
         with ranking.watching(scaling):
             for images in (torch.randn(6, 2), torch.randn(6, 2)):
                 (model(images).mean() * scaling.factor).backward()

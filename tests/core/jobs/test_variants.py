@@ -60,7 +60,7 @@ def test_a_task_trains_what_it_has_of_its_own_and_nothing_else_of_the_rest(path,
     work(path, add("two", others, own=own))
     two, network = used(path, 2), storage.load(path)[0]
     assert same(one, used(path, 1))
-    mine = set(layers.own(network.model, network.rest, own))
+    mine = set(layers.own_names(network.model, network.rest, own))
     for name in network.rest:
         assert torch.equal(one[name], two[name]) == (name not in mine), name
     biases = ["conv.bias", "bn.bias", "hidden.bias"] if "biases" in own else []

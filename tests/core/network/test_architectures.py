@@ -22,14 +22,14 @@ from packnet_core.network import architectures
         ("digits_net", "output", 1, 8),
     ],
 )
-def test_a_network_answers_with_its_classes(name: str, head: str, channels: int, size: int) -> None:
+def test_a_network_gives_one_logit_per_class(name: str, head: str, channels: int, size: int) -> None:
     model = architectures.build(name, channels=channels, classes=7)
     assert model.training
     assert architectures.find_head(model) == head
     assert model(torch.randn(2, channels, size, size)).shape == (2, 7)
 
 
-def test_cifar_resnets_have_the_papers_size_and_shortcuts_without_weights() -> None:
+def test_a_cifar_resnet_has_he_et_als_size_and_shortcuts_without_weights() -> None:
     model = architectures.build("cifar_resnet20", classes=10)
     assert sum(p.numel() for p in model.parameters()) == 269_722
     assert not any("shortcut" in name for name in model.state_dict())
@@ -37,13 +37,13 @@ def test_cifar_resnets_have_the_papers_size_and_shortcuts_without_weights() -> N
     for parameter in block.parameters():
         nn.init.zeros_(parameter)
     x = torch.rand(1, 16, 8, 8)
-    y = block(x)  # the convolutions give nothing, so what comes out is the shortcut
+    y = block(x)  # the convolutions give 0, so the output is the shortcut
     assert torch.equal(y[:, 8:24], x[:, :, ::2, ::2])
     assert not y[:, :8].any()
     assert not y[:, 24:].any()
 
 
-def test_building_is_drawn_from_the_global_generator() -> None:
+def test_initial_values_come_from_the_global_generator() -> None:
     def build() -> torch.Tensor:
         torch.manual_seed(3)
         return architectures.build("cifar_resnet8").get_submodule("conv1").get_parameter("weight")
@@ -51,8 +51,8 @@ def test_building_is_drawn_from_the_global_generator() -> None:
     assert torch.equal(build(), build())
 
 
-@pytest.mark.parametrize("name", ["cifar_resnet8", "convnext_tiny"])  # the second draws until all is in a range
-def test_building_without_initial_values_gives_the_same_tensors_to_fill(name: str) -> None:
+@pytest.mark.parametrize("name", ["cifar_resnet8", "convnext_tiny"])  # the second draws until all values are in a range
+def test_building_without_initial_values_gives_tensors_of_the_same_shapes(name: str) -> None:
     def shapes(model: nn.Module) -> dict[str, torch.Size]:
         return {key: tensor.shape for key, tensor in model.state_dict().items()}
 
@@ -92,7 +92,7 @@ def test_a_network_without_a_linear_layer_has_no_head() -> None:
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pth", "wrapped", "parallel", "half"])
-def test_weights_come_back_from_every_form_of_file(tmp_path: Path, form: str) -> None:
+def test_weights_are_read_from_every_kind_of_file(tmp_path: Path, form: str) -> None:
     state = architectures.build("cifar_resnet8", classes=5).state_dict()
     path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pth")
     if form == "safetensors":
@@ -119,7 +119,7 @@ class _Touch:
         return open, (str(self.path), "w")  # type: ignore[return-value]
 
 
-def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path) -> None:
+def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     torch.save({"state_dict": _Touch(touched)}, tmp_path / "evil.pth")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(_Touch(touched), protocol=2))
@@ -133,7 +133,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path) -> 
     ("name", "content", "says"),
     [("a.safetensors", b"junk", "can't be read"), ("a.bin", b"", "neither"), ("a.pth", b"", "can't be read")],
 )
-def test_files_that_are_no_weights_are_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_files_without_weights_are_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(RequestError, match=says):
         architectures.load_weights(str(tmp_path / name), "resnet18")
@@ -146,7 +146,7 @@ def test_missing_files_and_networks_without_pretrained_weights_are_refused(tmp_p
         architectures.load_weights("DEFAULT", "cifar_resnet20")
 
 
-def test_fitting_copies_all_and_makes_the_head_the_given_size() -> None:
+def test_fitting_copies_all_tensors_and_resizes_the_head() -> None:
     given = architectures.build("cifar_resnet8", classes=5)
     model = architectures.build("cifar_resnet8")
     state = {key: t for key, t in given.state_dict().items() if not key.endswith("num_batches_tracked")}
@@ -155,7 +155,7 @@ def test_fitting_copies_all_and_makes_the_head_the_given_size() -> None:
     assert torch.equal(model.eval()(x), given.eval()(x))
 
 
-def test_fitting_without_a_fitting_head_leaves_the_head_alone() -> None:
+def test_a_head_of_another_width_is_not_copied() -> None:
     model = architectures.build("cifar_resnet8", classes=4)
     before = model.get_submodule("linear")
     state = architectures.build("cifar_resnet8").state_dict()

@@ -1,4 +1,4 @@
-"""Every tensor sorted: what of attention and of later networks is prunable, and what is in the shared rest."""
+"""Which tensors are prunable and which are in the shared rest, in attention and in later networks."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from packnet_core.network.packed import PackedNetwork
 
 
 class Attending(nn.Module):
-    """Attention whose keys and values have widths of their own, or that of the queries."""
+    """Attention whose keys and values have other widths than the queries, or the same."""
 
     def __init__(self, **options):
         super().__init__()
@@ -23,13 +23,13 @@ class Attending(nn.Module):
 
 
 def test_attention_with_one_weight_for_its_projections():
-    found = layers.sort(Attending(), "fc")
+    found = layers.partition(Attending(), "fc")
     assert list(found.weights) == ["attention.in_proj_weight", "attention.out_proj.weight"]
     assert list(found.rest) == ["attention.in_proj_bias", "attention.out_proj.bias", "norm.weight", "norm.bias"]
 
 
 def test_attention_with_a_weight_for_each_projection():
-    found = layers.sort(Attending(kdim=4, vdim=6, add_bias_kv=True), "fc")
+    found = layers.partition(Attending(kdim=4, vdim=6, add_bias_kv=True), "fc")
     assert list(found.weights) == [
         *(f"attention.{part}_proj_weight" for part in "qkv"),
         "attention.out_proj.weight",
@@ -38,8 +38,8 @@ def test_attention_with_a_weight_for_each_projection():
 
 
 @pytest.mark.parametrize("options", [{}, {"kdim": 4, "vdim": 6}])
-@pytest.mark.parametrize("gradients", [False, True])  # without them torch takes another path through attention
-def test_attention_of_an_older_task_is_as_it_was(options, gradients):
+@pytest.mark.parametrize("gradients", [False, True])  # without gradients torch computes attention in another way
+def test_attention_of_an_older_task_stays_the_same(options, gradients):
     torch.manual_seed(0)
     network = PackedNetwork(Attending(**options), "fc")
     seen = torch.randn(2, 5, 8)
@@ -60,7 +60,7 @@ def test_attention_of_an_older_task_is_as_it_was(options, gradients):
     assert not torch.allclose(answers(2), one)
 
 
-def test_the_projections_of_attention_are_no_head():
+def test_a_projection_of_attention_is_not_taken_for_the_head():
     class Pooled(nn.Module):
         def __init__(self):
             super().__init__()
@@ -72,7 +72,7 @@ def test_the_projections_of_attention_are_no_head():
 
 def test_a_transformer_keeps_its_embeddings_and_norms_in_the_rest():
     model = architectures.build("tests.networks:vit")
-    found = layers.sort(model, architectures.find_head(model))
+    found = layers.partition(model, architectures.find_head(model))
     block = "encoder.layers.encoder_layer_0"
     assert [name for name in found.weights if name.startswith(block)] == [
         f"{block}.self_attention.in_proj_weight",
@@ -95,11 +95,11 @@ def test_a_transformer_keeps_its_embeddings_and_norms_in_the_rest():
 )
 def test_what_is_neither_convolution_nor_linear_is_in_the_rest(arch, rest):
     model = architectures.build(f"tests.networks:{arch}")
-    assert rest in layers.sort(model, architectures.find_head(model)).rest
+    assert rest in layers.partition(model, architectures.find_head(model)).rest
 
 
 @pytest.mark.parametrize("arch", ["vgg", "vgg_bn"])
-def test_vggs_dropout_is_kept_and_active_in_training_alone(arch):
+def test_vggs_dropout_is_active_in_training_only(arch):
     torch.manual_seed(0)
     network = PackedNetwork(architectures.build(f"tests.networks:{arch}"), "classifier.6")
     x = torch.randn(4, 3, 32, 32)
@@ -115,4 +115,4 @@ def test_vggs_dropout_is_kept_and_active_in_training_alone(arch):
 
 def test_what_cannot_be_pruned_is_refused_by_name():
     with pytest.raises(RequestError, match="layer '0' can't be packed: it is a GRU; only convolutions, linear layers"):
-        layers.sort(nn.Sequential(nn.GRU(4, 4), nn.Linear(4, 2)), "1")
+        layers.partition(nn.Sequential(nn.GRU(4, 4), nn.Linear(4, 2)), "1")

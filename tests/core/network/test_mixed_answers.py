@@ -1,4 +1,4 @@
-"""Several tasks in one pass: answers and errors are those of one task at a time, to the bit, however they are mixed."""
+"""Images of several tasks in one pass: logits and errors equal those of one task at a time, to the bit."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def world(tmp_path_factory):
 
 
 def mixture(world, path, names=NAMES):
-    """The test images of some tasks, mixed."""
+    """The test images of some tasks in random order, as a file."""
     parts = [(name, dict(np.load(world[1][name]))) for name in names]
     pixels = np.concatenate([arrays["test_images"] for _, arrays in parts])
     labels = np.concatenate([arrays["test_labels"] for _, arrays in parts])
@@ -36,7 +36,7 @@ def mixture(world, path, names=NAMES):
     return path
 
 
-def test_answers_are_those_of_one_task_at_a_time_to_the_bit(world):
+def test_logits_equal_those_of_one_task_at_a_time_to_the_bit(world):
     network, _ = storage.load(world[0])
     pictures = torch.randn(90, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     tasks = torch.randint(1, 4, (90,), generator=torch.Generator().manual_seed(1))
@@ -61,7 +61,7 @@ def results(entries):
     return {e.event.task: (e.event.error, e.event.loss) for e in entries if isinstance(e.event, Evaluated)}
 
 
-def test_a_mixed_data_set_is_measured_as_one_task_at_a_time(world, tmp_path):
+def test_errors_on_mixed_data_equal_those_of_one_task_at_a_time(world, tmp_path):
     path, data = world
     alone = {name: results(work(path, Evaluate(tasks=(name,))))[name] for name in NAMES}
     sources = {name: str(source) for name, source in data.items()}
@@ -77,7 +77,7 @@ def test_a_mixed_data_set_is_measured_as_one_task_at_a_time(world, tmp_path):
     assert set(results(work(path, Evaluate(sources={"three": sources["three"]})))) == {"three"}
 
 
-def test_other_data_is_taken_by_its_own_task(world):
+def test_data_with_the_wrong_number_of_classes_is_refused(world):
     path, data = world
     swapped = Evaluate(tasks=("one", "two"), sources={"two": str(data["one"])})
     assert "classes" in failure(path, swapped)
@@ -103,13 +103,13 @@ def failure(path, command) -> str:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_what_is_wrong_with_a_mixture_is_named(world, tmp_path, changes, says):
+def test_the_error_names_what_is_wrong_with_mixed_data(world, tmp_path, changes, says):
     arrays = {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array([0, 1]), "tasks": np.array(["one", "one"])}
     arrays |= changes
     np.savez(tmp_path / "mixed.npz", **{key: value for key, value in arrays.items() if value is not None})
     assert says in failure(world[0], Evaluate(mixed=str(tmp_path / "mixed.npz")))
 
 
-def test_a_task_that_is_not_in_the_mixture_is_said(world, tmp_path):
+def test_the_error_names_a_task_without_images_in_mixed_data(world, tmp_path):
     mixed = mixture(world, tmp_path / "mixed.npz", ("one", "three"))
     assert "has no images of task 'two'; of one, three" in failure(world[0], Evaluate(tasks=("two",), mixed=str(mixed)))

@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packnet_core.network import owners
-from packnet_core.network.blockwise import WORTH
+from packnet_core.network.blockwise import MIN_PARALLEL
 from packnet_core.schema.document import planes
 
 
 @pytest.mark.parametrize(("tasks", "bits"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3), (254, 8)])
-def test_owner_map_costs_ceil_log2_bits_a_weight(tasks, bits):
+def test_owners_cost_ceil_log2_bits_per_weight(tasks, bits):
     assert planes(tasks) == bits
 
 
 @given(st.lists(st.integers(0, 254), min_size=1, max_size=100), st.integers(0, 2))
-def test_planes_give_back_the_owners_they_were_made_from(given_owners, zeros):
+def test_decoding_gives_the_encoded_owners(given_owners, zeros):
     owner = np.array(given_owners, np.uint8)
     weight = np.where(owner > 0, np.float32(1.5), np.float32(0))
     tasks = max(int(owner.max()), 2)
@@ -24,7 +24,7 @@ def test_planes_give_back_the_owners_they_were_made_from(given_owners, zeros):
     assert np.array_equal(owners.decode(encoded, weight), owner)
 
 
-def test_first_plane_is_the_least_significant_bit_row_major_lsb_first_padding_zero():
+def test_the_first_plane_has_the_least_significant_bits_row_major_with_padding_zero():
     owner = np.array([[1, 2, 3], [4, 2, 0]], np.uint8)  # codes 0 1 2 3 1 0
     assert owners.encode(owner, 4).tolist() == [[0b011010], [0b001100]]
 
@@ -46,7 +46,7 @@ def test_a_large_layer_decodes_across_blocks():
     assert np.array_equal(owners.decode(owners.encode(owner, 3), weight), owner)
 
 
-def test_masking_keeps_bits_of_what_the_task_uses_and_gives_plus_zero_elsewhere():
+def test_masking_keeps_the_bits_of_used_weights_and_gives_plus_zero_elsewhere():
     weight = torch.tensor([-1.0, -2.0, -3.0, 0.0, float("nan")])
     owner = torch.tensor([1, 2, 3, 0, 3], dtype=torch.uint8)
     seen = owners.masked(weight, owner, 2)
@@ -58,9 +58,9 @@ def test_counts():
 
 
 @pytest.mark.parametrize("tasks", [2, 4, 9, 254])
-def test_threads_pack_unpack_and_count_as_one_does(tasks):
+def test_several_threads_encode_decode_and_count_as_one_does(tasks):
     generator = torch.Generator().manual_seed(0)
-    owner = torch.randint(1, tasks + 1, (2 * WORTH + 5,), generator=generator).to(torch.uint8)
+    owner = torch.randint(1, tasks + 1, (2 * MIN_PARALLEL + 5,), generator=generator).to(torch.uint8)
     weight = torch.randint(0, 3, owner.shape, generator=generator).float().numpy()
     expected = np.where(weight != 0, owner.numpy(), 0)
     for threads in (1, 2, 3):

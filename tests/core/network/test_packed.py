@@ -36,7 +36,7 @@ def halve(network):
     return freed
 
 
-def test_dropout_works_while_training_and_not_in_a_view(network):
+def test_dropout_is_active_in_training_and_not_in_a_view(network):
     for _ in range(2):
         network.open_task(3)
         network.train_mode()
@@ -47,14 +47,14 @@ def test_dropout_works_while_training_and_not_in_a_view(network):
         halve(network)
 
 
-def test_first_task_owns_everything_and_starts_from_the_given_values(network):
+def test_the_first_task_owns_everything_and_starts_from_the_given_values(network):
     before = network.weights["conv.weight"].detach().clone()
     assert network.open_task(3) == 1
     assert network.counts() == {"conv.weight": [36], "depthwise.weight": [36]}
     assert torch.equal(network.weights["conv.weight"], before)
 
 
-def test_later_tasks_own_what_is_free_and_start_from_zero(network):
+def test_a_later_task_owns_what_is_free_and_starts_from_zero(network):
     network.open_task(3)
     assert halve(network) == 36
     network.open_task(2)
@@ -63,7 +63,7 @@ def test_later_tasks_own_what_is_free_and_start_from_zero(network):
     assert bool((weight[owner == 2] == 0).all())
 
 
-def test_an_older_task_answers_as_if_newer_ones_were_not_there(network):
+def test_an_older_tasks_logits_do_not_depend_on_newer_tasks(network):
     network.open_task(3)
     halve(network)
     with network.viewing(1) as model:
@@ -78,7 +78,7 @@ def test_an_older_task_answers_as_if_newer_ones_were_not_there(network):
         assert model(images()).shape == (8, 2)
 
 
-def test_looking_changes_nothing_and_gives_the_modes_back(network):
+def test_viewing_changes_nothing_and_restores_the_modes(network):
     network.open_task(3)
     halve(network)
     network.open_task(2)
@@ -93,7 +93,7 @@ def test_looking_changes_nothing_and_gives_the_modes_back(network):
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.model.state_dict().items())
 
 
-def test_rest_and_statistics_train_with_the_first_task_and_never_again(network):
+def test_rest_and_statistics_are_trained_with_the_first_task_only(network):
     network.open_task(3)
     trained = network.train_mode()
     assert any(p.data_ptr() == network.rest["bn.weight"].data_ptr() for p in trained)
@@ -120,7 +120,7 @@ def test_zeros_become_free_when_a_phase_ends_and_minus_zero_becomes_zero(network
     assert network.counts()["conv.weight"] == [34]
 
 
-def test_nan_ends_it(network):
+def test_a_nan_is_refused_at_the_end_of_a_phase(network):
     network.open_task(3)
     network.weights["conv.weight"].data[0, 0, 0, 0] = float("nan")
     with pytest.raises(Diverged, match=r"conv\.weight"):
@@ -146,7 +146,7 @@ def test_the_255th_task_is_refused(network):
         network.open_task(2)
 
 
-def test_digest_depends_on_all_that_a_task_uses_and_on_nothing_else(network):
+def test_a_digest_depends_on_all_that_a_task_uses_and_nothing_else(network):
     def digest(task):
         return network.task_digest(task, [network.weights_digest(i) for i in range(1, task + 1)])
 

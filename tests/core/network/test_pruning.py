@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packnet_core.errors import Diverged
-from packnet_core.network.blockwise import BLOCK, WORTH
-from packnet_core.network.pruning import SAMPLE, cut, find_cut
+from packnet_core.network.blockwise import BLOCK, MIN_PARALLEL
+from packnet_core.network.pruning import SAMPLE, find_threshold, free_below
 
 
 def prune(weight, owner, task, ratio):
-    return cut(weight, owner, task, find_cut(weight, owner, task, ratio))
+    return free_below(weight, owner, task, find_threshold(weight, owner, task, ratio))
 
 
 def by_sorting(weight, owner, task, ratio):
-    """The law, done the slow way: smallest magnitude first, ties by position."""
+    """The positions to free, by sorting: smallest magnitude first, ties by position."""
     own = [i for i in range(len(weight)) if owner[i] == task]
     order = sorted(own, key=lambda i: (abs(weight[i]), i))
     gone = order[: round(ratio * len(own))]
@@ -25,7 +25,7 @@ values = st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False), s
 
 
 @given(st.lists(st.tuples(values, st.integers(0, 3)), min_size=1, max_size=60), st.floats(0, 1))
-def test_frees_exactly_the_smallest_of_its_own(pairs, ratio):
+def test_exactly_the_smallest_weights_of_the_task_are_freed(pairs, ratio):
     numbers = [value for value, _ in pairs]
     given_owners = [task for _, task in pairs]
     weight, owner = torch.tensor(numbers), torch.tensor(given_owners, dtype=torch.uint8)
@@ -39,7 +39,7 @@ def test_frees_exactly_the_smallest_of_its_own(pairs, ratio):
 
 
 @pytest.mark.parametrize("ratio", [0, 0.1, 0.5, 0.75, 0.999, 1])
-def test_exact_count_with_ties_across_blocks(ratio):
+def test_the_count_is_exact_with_ties_across_blocks(ratio):
     n = BLOCK["cpu"] * 2 + 17
     weight = torch.full((n,), -0.25)
     weight[::3] = 0.5
@@ -52,16 +52,16 @@ def test_exact_count_with_ties_across_blocks(ratio):
         assert gone.tolist() == small[: len(gone)]  # ties by position
 
 
-def test_more_go_only_where_more_are_zero_already():
+def test_more_are_freed_only_where_more_are_zero_already():
     weight, owner = torch.tensor([0.0, 0.0, 0.0, 1.0]), torch.ones(4, dtype=torch.uint8)
     assert prune(weight, owner, 1, 0.25) == 3
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_nan_and_infinity_stop_it_and_nothing_is_pruned(bad):
+def test_nan_and_infinity_are_refused_and_nothing_is_pruned(bad):
     weight, owner = torch.tensor([1.0, bad, 2.0]), torch.ones(3, dtype=torch.uint8)
     with pytest.raises(Diverged, match="conv1"):
-        find_cut(weight, owner, 1, 0.5, "conv1")
+        find_threshold(weight, owner, 1, 0.5, "conv1")
     assert owner.tolist() == [1, 1, 1]
 
 
@@ -72,7 +72,7 @@ def test_another_tasks_values_do_not_matter():
 
 
 def by_numpy(weight, owner, task, ratio):
-    """The positions that go, by a stable sort of a large layer."""
+    """The positions to free in a large layer, by a stable sort."""
     own = np.flatnonzero(owner.numpy() == task)
     order = own[np.argsort(np.abs(weight.numpy()[own]), kind="stable")]
     return np.sort(order[: round(ratio * own.size)])
@@ -80,11 +80,11 @@ def by_numpy(weight, owner, task, ratio):
 
 @pytest.mark.parametrize("ratio", [0.0003, 0.1, 0.5, 0.95, 1.0])
 @pytest.mark.parametrize("misleading", [False, True], ids=["", "where the sample misleads"])
-def test_a_large_layer_is_cut_exactly_where_sorting_would(ratio, misleading):
+def test_a_large_layer_is_pruned_exactly_as_by_sorting(ratio, misleading):
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(5 * SAMPLE + 3, generator=generator).round(decimals=4)  # many ties
     if misleading:
-        weight[::5] = 0.001  # all that the sample will see
+        weight[::5] = 0.001  # all that the sample contains
     owner = torch.randint(1, 4, weight.shape, generator=generator, dtype=torch.uint8)
     expected = by_numpy(weight, owner, 2, ratio)
     before = owner.clone()
@@ -95,20 +95,20 @@ def test_a_large_layer_is_cut_exactly_where_sorting_would(ratio, misleading):
     assert len(gone) <= len(expected) + zeros
 
 
-def test_threads_change_nothing():
+def test_the_number_of_threads_does_not_change_the_threshold():
     generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(3 * WORTH + 11, generator=generator)
+    weight = torch.randn(3 * MIN_PARALLEL + 11, generator=generator)
     owner = torch.randint(1, 4, weight.shape, generator=generator, dtype=torch.uint8)
-    cuts = []
+    found = []
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
-        cuts.append(find_cut(weight, owner, 2, 0.75))
+        found.append(find_threshold(weight, owner, 2, 0.75))
     torch.set_num_threads(1)
-    assert cuts[0] == cuts[1] == cuts[2]
+    assert found[0] == found[1] == found[2]
 
 
 def test_nan_anywhere_in_a_large_layer_is_found():
     weight, owner = torch.ones(2 * SAMPLE + 1), torch.ones(2 * SAMPLE + 1, dtype=torch.uint8)
     weight[-1] = float("nan")
     with pytest.raises(Diverged, match="conv1"):
-        find_cut(weight, owner, 1, 0.5, "conv1")
+        find_threshold(weight, owner, 1, 0.5, "conv1")

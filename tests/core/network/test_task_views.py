@@ -1,4 +1,4 @@
-"""Earlier tasks kept ready, within a budget of memory."""
+"""The cache of earlier tasks' weights, within a budget of memory."""
 
 import pytest
 import torch
@@ -32,17 +32,17 @@ def size(network):
 
 
 def weights_of(network, task):
-    """The memory and the values of what a task sees."""
+    """The address and the values of a task's weights in the first layer."""
     with network.viewing(task):
         weight = next(iter(network.weights.values())).data
         return weight.data_ptr(), weight.clone()
 
 
-def test_a_ready_task_is_not_made_again_and_is_the_same(network):
+def test_a_cached_task_is_not_masked_again_and_is_the_same(network):
     plain = weights_of(network, 2)[1]
     network.ready_bytes = size(network)
     pointer, values = weights_of(network, 2)
-    spare = [torch.empty_like(values) for _ in range(8)]  # so that the allocator does not give the same memory again
+    spare = [torch.empty_like(values) for _ in range(8)]  # so that the allocator gives other memory
     again, same = weights_of(network, 2)
     assert again == pointer
     assert torch.equal(values, plain)
@@ -50,18 +50,18 @@ def test_a_ready_task_is_not_made_again_and_is_the_same(network):
     del spare
 
 
-def test_no_more_is_kept_than_the_budget_and_what_was_not_used_for_longest_goes_first(network):
+def test_the_cache_stays_within_its_budget_and_evicts_the_least_recently_used(network):
     network.ready_bytes = 2 * size(network) + 1
     for task in (1, 2, 1, 3):
         weights_of(network, task)
-    assert list(network._views._kept) == [1, 3]
+    assert list(network._views._cached) == [1, 3]
     network.ready_bytes = size(network) - 1
     weights_of(network, 1)
-    assert list(network._views._kept) == []
+    assert list(network._views._cached) == []
 
 
-def test_what_was_ready_of_a_dropped_task_is_not_shown_for_its_successor(network):
-    """Tasks 3 and 4 are dropped, others take their places, and a fifth seals them."""
+def test_a_dropped_tasks_copies_are_not_used_for_its_successor(network):
+    """Tasks 3 and 4 are dropped and replaced; the new task 3 is then sealed."""
     network.ready_bytes = TASKS * size(network)
     before = weights_of(network, 3)[1]
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_what_was_ready_of_a_dropped_task_is_not_shown_for_its_successor(network
     assert torch.equal(shown, weights_of(network, 3)[1])
 
 
-def test_mixed_images_are_answered_alike(network):
+def test_logits_of_mixed_images_are_the_same_with_the_cache(network):
     images, tasks = torch.randn(12, 3, 8, 8), [1, 2, 3, 4] * 3
     plain = network.answer(images, tasks)
     network.ready_bytes = 2 * size(network)
@@ -82,7 +82,7 @@ def test_mixed_images_are_answered_alike(network):
         assert all(torch.equal(a, b) for a, b in zip(network.answer(images, tasks), plain, strict=True))
 
 
-def test_what_answering_made_ready_can_be_used_where_gradients_are_wanted(network):
+def test_copies_cached_in_inference_mode_can_be_used_with_gradients(network):
     network.ready_bytes = TASKS * size(network)
     images = torch.randn(2, 3, 8, 8, requires_grad=True)
     network.answer(images.detach(), [1, 1])

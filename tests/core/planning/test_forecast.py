@@ -1,4 +1,4 @@
-"""How many more tasks fit, against the paper's own arithmetic and against files that are filled for real."""
+"""How many more tasks fit: compared with the paper's arithmetic and with a file that is filled."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def test_the_papers_arithmetic_of_vgg16():
     assert total.free - sum(total.owns[:2]) == pytest.approx(37e6, rel=0.02)
 
 
-def test_tasks_fit_while_they_own_the_least_that_is_asked_for():
+def test_tasks_fit_while_they_own_the_least_share():
     half = with_layers(document(task()), Layer(name="all", shape=(1000,), owned=(500,)))
     assert [count / 1000 for count in rooms(half, 0.75)[-1].owns] == [0.125, 0.094, 0.07, 0.053]
     assert rooms(half, 0.75, least=0.1)[-1].tasks == 1
@@ -37,22 +37,22 @@ def test_tasks_fit_while_they_own_the_least_that_is_asked_for():
     assert rooms(half, 0.75, least=0.2)[-1].tasks == 0
     assert rooms(half, 0.9)[-1].tasks == 1  # a tenth of the half: "5% of the total" (§5.2)
     odd = [Layer(name=str(n), shape=(n,), owned=(n - n // 2,)) for n in (403, 405, 407, 409, 411)]
-    assert rooms(with_layers(document(task()), *odd), 0.9)[-1].tasks == 1  # rounding does not count against it
+    assert rooms(with_layers(document(task()), *odd), 0.9)[-1].tasks == 1  # short of it by rounding only
 
 
-def test_ratios_at_the_ends():
+def test_the_smallest_and_largest_ratios():
     half = with_layers(document(task()), Layer(name="all", shape=(1000,), owned=(500,)))
-    assert rooms(half, 0.0, least=0.0)[-1].owns == (500,)  # which leaves nothing
-    assert rooms(half, 1.0, least=0.0)[-1].owns == ()  # nothing to work with
+    assert rooms(half, 0.0, least=0.0)[-1].owns == (500,)  # all of it, which leaves nothing
+    assert rooms(half, 1.0, least=0.0)[-1].owns == ()  # it would own nothing
     for ratio, least in ((1.5, 0.1), (-0.1, 0.1), (float("nan"), 0.1), (0.5, 2)):
         with pytest.raises(RequestError, match="a share from 0 to 1"):
             rooms(half, ratio, least)
 
 
-def test_layers_are_counted_each_by_itself():
+def test_each_layer_is_counted_separately():
     layers = Layer(name="full", shape=(10, 10), owned=(100,)), Layer(name="half", shape=(100,), owned=(50,))
     full, half, total = rooms(with_layers(document(task()), *layers), 0.5)
-    assert (full.tasks, half.owns, total.owns) == (0, (25, 13, 6), (25, 13))  # round(12.5) is 12, as law 3 has it
+    assert (full.tasks, half.owns, total.owns) == (0, (25, 13, 6), (25, 13))  # round(12.5) is 12, as in pruning
     assert (total.weights, total.free) == (200, 50)
 
 
@@ -72,20 +72,20 @@ def test_no_more_tasks_than_there_are_owners():
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=4), st.floats(0, 1), st.floats(0, 1))
-def test_what_they_own_never_is_more_than_was_free(free, ratio, least):
+def test_further_tasks_never_own_more_than_was_free(free, ratio, least):
     layers = [Layer(name=str(i), shape=(count + 7,), owned=(7,)) for i, count in enumerate(free)]
     for room in rooms(with_layers(document(task()), *layers), ratio, least):
         assert sum(room.owns) <= room.free
         assert all(a >= b > 0 for a, b in zip(room.owns, room.owns[1:], strict=False))
 
 
-def test_a_file_fills_as_foretold(tmp_path):
+def test_a_file_fills_as_forecast(tmp_path):
     path = pack_file(tmp_path / "net.safetensors")
     work(path, add("one", images(tmp_path / "one.npz"), prune=None))
-    foretold = rooms(read_header(path).document, 0.6)
+    forecast = rooms(read_header(path).document, 0.6)
     work(path, Prune(ratio=0.6))
     for seed in (1, 2):
         data = images(tmp_path / f"{seed}.npz", seed=seed)
         work(path, add(f"task {seed}", data, prune=0.6, recipe=replace(QUICK, epochs=1), yes=True))
-    for layer, room in zip(read_header(path).document.layers, foretold, strict=False):
+    for layer, room in zip(read_header(path).document.layers, forecast, strict=False):
         assert layer.owned[1:] == room.owns[:2]

@@ -1,4 +1,4 @@
-"""The paper's own figures (Tables 2 to 4, §3), and sizes against those of a real file."""
+"""Sizes compared with the paper's (Tables 2 to 4, §3) and with those of a file."""
 
 import pytest
 
@@ -38,19 +38,19 @@ def test_what_adding_tasks_to_vgg_16_costs_besides_their_heads(added, printed):
 
 @pytest.mark.parametrize(("arch", "millions"), [("vgg16", 140), ("resnet50", 27), ("densenet121", 8.6)])
 def test_the_parameters_of_classifier_only_networks(arch, millions):
-    """§4.3 counts them: 140 M, 27 M and 8.6 M."""
+    """§4: 140 M, 27 M and 8.6 M."""
     found = sizes(arch, TABLE_1)
     assert float(f"{found.classifier_only / 4e6:.2g}") == millions
 
 
-def test_without_memory_and_without_weights_of_hundreds_of_millions():
+def test_a_large_network_takes_no_memory():
     found = sizes("vit_h_14", (10,) * 254)
     assert found.bits == 8
     assert found.network > 2.5e9
     assert found.owners == found.weights
 
 
-def test_sizes_are_those_of_a_real_file_to_the_byte(tmp_path):
+def test_sizes_equal_those_of_a_file_to_the_byte(tmp_path):
     path = pack_file(tmp_path / "net.safetensors", "cifar_resnet8", 32, 3)
     for index, classes in enumerate((3, 4, 2)):
         data = images(tmp_path / f"{index}.npz", classes=classes, size=32, channels=3)
@@ -73,6 +73,6 @@ def test_sizes_are_those_of_a_real_file_to_the_byte(tmp_path):
         ("resnet18", (10, 0), "one class or more"),
     ],
 )
-def test_what_has_no_size_is_refused(arch, classes, says):
+def test_networks_and_tasks_without_a_size_are_refused(arch, classes, says):
     with pytest.raises(RequestError, match=says):
         sizes(arch, classes)

@@ -1,4 +1,4 @@
-"""Epochs picked on the validation split: which one, that it is put back to the bit, also by a job that was stopped."""
+"""The best epoch by validation error: which it is, and that it is loaded to the bit, also by a job that was stopped."""
 
 import gc
 import shutil
@@ -21,7 +21,7 @@ from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Prune, Train
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Epoch, Note, TrainStep
-from packnet_core.training.best_epoch import BestEpoch, Measured
+from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
 from packnet_core.training.run import TrainingRun
 from tests.core.jobs.test_variants import same, stop_after, used
 from tests.worlds import add, images, pack_file, work
@@ -31,27 +31,27 @@ RECIPE = Recipe(lr=0.05, momentum=0, epochs=4, decay_epoch=4, retrain_epochs=4, 
 LAST = replace(RECIPE, pick="last")
 
 
-def measured(epoch, error=1.0, loss=1.0):
-    return Measured(epoch=epoch, error=error, loss=loss)
+def validated(epoch, error=1.0, loss=1.0):
+    return ValidatedEpoch(epoch=epoch, error=error, loss=loss)
 
 
 def test_the_lower_error_wins_then_the_lower_loss_then_the_later_epoch():
-    assert measured(1).better_than(None)
-    assert measured(1, error=1, loss=9).better_than(measured(2, error=2, loss=0))
-    assert measured(1, loss=0.5).better_than(measured(2, loss=0.6))
-    assert measured(2).better_than(measured(1))
-    assert not measured(1).better_than(measured(2))
+    assert validated(1).better_than(None)
+    assert validated(1, error=1, loss=9).better_than(validated(2, error=2, loss=0))
+    assert validated(1, loss=0.5).better_than(validated(2, loss=0.6))
+    assert validated(2).better_than(validated(1))
+    assert not validated(1).better_than(validated(2))
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_an_epoch_whose_loss_is_no_number_is_the_last_to_be_taken_and_can_be_kept(tmp_path, loss):
+def test_an_epoch_whose_loss_is_not_finite_is_the_worst_and_can_be_saved(tmp_path, loss):
     best = BestEpoch({"a": torch.zeros(2)}, tmp_path / "best.safetensors")
-    best.offer(measured(1, loss=loss), last=False)
+    best.offer(validated(1, loss=loss), last=False)
     best.restore(best.found, epochs=3)
-    assert best.put_back(3) == 1
-    best.offer(measured(2, loss=9.0), last=False)
-    best.offer(measured(3, loss=loss), last=True)
-    assert best.put_back(3) == 2
+    assert best.load(3) == 1
+    best.offer(validated(2, loss=9.0), last=False)
+    best.offer(validated(3, loss=loss), last=True)
+    assert best.load(3) == 2
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def noise(tmp_path):
-    """Images whose labels mean nothing, so that validation goes up and down."""
+    """Images with random labels, so that the validation error goes up and down."""
     path = images(tmp_path / "noise.npz", size=16, channels=3, train=120, seed=3)
     arrays = dict(np.load(path))
     arrays["train_labels"] = np.random.default_rng(0).permutation(arrays["train_labels"])
@@ -80,7 +80,7 @@ def path(tmp_path, data):
 
 
 def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, validation=True, **options) -> TrainingRun:
-    """A run whose validation loss and error are the lowest after epoch `good`: from then on its gradient is turned."""
+    """A run whose validation loss and error are lowest after epoch `good`: after it the gradient is reversed."""
     if first:
         path = pack_file(path.with_name("new.safetensors"), "tests.core.variant_network:build", size=16, channels=3)
     network, document = storage.load(path)
@@ -108,7 +108,7 @@ def everything(network) -> dict[str, torch.Tensor]:
     [{"first": True}, {}, {"own": ("biases", "norms")}, {"only": frozenset({"conv.weight"})}, {"only": frozenset()}],
     ids=str,
 )
-def test_a_run_ends_as_it_was_after_its_best_epoch(tmp_path, path, data, how, kept):
+def test_a_run_ends_with_the_weights_of_its_best_epoch(tmp_path, path, data, how, kept):
     run = a_run(path, data, keep=tmp_path / "best.safetensors" if kept else None, **how)
     after = {}
     for event in run.events():
@@ -122,13 +122,13 @@ def test_a_run_ends_as_it_was_after_its_best_epoch(tmp_path, path, data, how, ke
     assert not same(after[2][0], after[4][0])
     assert same(everything(run.network), after[2][0])
     assert (tmp_path / "best.safetensors").exists() == kept
-    place = run.best.path.parent
+    folder = run.best.path.parent
     run = None
     gc.collect()
-    assert place.exists() == kept  # a temporary file goes with its run
+    assert folder.exists() == kept  # a temporary file is deleted with its run
 
 
-def test_other_heads_that_a_run_trains_are_put_back_too(path, data):
+def test_other_heads_that_a_run_trains_are_loaded_too(path, data):
     extra = torch.nn.Parameter(torch.zeros(3))
     run = a_run(path, data, extra=[extra])
     cross_entropy = run.objective
@@ -148,7 +148,7 @@ def test_other_heads_that_a_run_trains_are_put_back_too(path, data):
     [{"recipe": LAST}, {"validation": False}, {"good": 4}, {"recipe": replace(RECIPE, epochs=1)}],
     ids=["asked for", "no validation", "the best", "the only one"],
 )
-def test_where_the_last_epoch_counts_it_does(path, data, how):
+def test_the_last_epoch_is_taken_where_it_should_be(path, data, how):
     run = a_run(path, data, **how)
     events = list(run.events())
     epochs = [event for event in events if isinstance(event, Epoch)]
@@ -156,7 +156,7 @@ def test_where_the_last_epoch_counts_it_does(path, data, how):
     assert not any(isinstance(event, Note) for event in events)
 
 
-def test_the_only_epoch_and_the_last_one_are_not_written(tmp_path, path, data):
+def test_the_last_epoch_is_not_saved(tmp_path, path, data):
     keep = tmp_path / "best.safetensors"
     list(a_run(path, data, recipe=replace(RECIPE, epochs=1), keep=keep).events())
     assert not keep.exists()
@@ -176,7 +176,7 @@ def test_without_epochs_nothing_happens(path, data):
     assert same(before, everything(run.network))
 
 
-def test_only_what_is_trained_is_kept(tmp_path, path, data):
+def test_only_what_is_trained_is_saved(tmp_path, path, data):
     keep = tmp_path / "best.safetensors"
     list(a_run(path, data, only=frozenset({"conv.weight"}), own=("norms",), keep=keep).events())
     _, tensors, _ = read_safetensors_header(keep)
@@ -188,15 +188,15 @@ def test_only_what_is_trained_is_kept(tmp_path, path, data):
 def test_a_file_that_holds_another_epoch_is_refused(tmp_path):
     tensors = {"a": torch.zeros(2)}
     best = BestEpoch(tensors, tmp_path / "best.safetensors")
-    best.offer(measured(1), last=False)
-    best.restore(measured(2, error=9), epochs=5)
-    assert best.found == measured(1)  # written after that checkpoint
+    best.offer(validated(1), last=False)
+    best.restore(validated(2, error=9), epochs=5)
+    assert best.found == validated(1)  # saved after that checkpoint
     with pytest.raises(FileError, match="epoch 3, the best so far, is gone"):
-        best.restore(measured(3, error=0), epochs=5)
+        best.restore(validated(3, error=0), epochs=5)
     (tmp_path / "best.safetensors").unlink()
-    best.restore(measured(5), epochs=5)  # the last needs none
+    best.restore(validated(5), epochs=5)  # the last needs no file
     with pytest.raises(FileError):
-        best.restore(measured(3), epochs=5)
+        best.restore(validated(3), epochs=5)
 
 
 # -- a job ----------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_a_job_keeps_the_best_epoch_of_each_phase_and_removes_its_file(path, noi
     last = copy(path, "last.safetensors")
     entries = work(path, add("two", noise, recipe=STEEP))
     taken = notes(entry.event for entry in entries)
-    assert len(taken) == 2  # else this test has to find other noise
+    assert len(taken) == 2  # otherwise this test needs other noise
     work(last, add("two", noise, recipe=replace(STEEP, pick="last")))
     assert not same(used(path, 2), used(last, 2))
     assert read_header(last).document.tasks[-1].recipe.pick == "last"
@@ -229,11 +229,11 @@ def test_a_job_keeps_the_best_epoch_of_each_phase_and_removes_its_file(path, noi
 @pytest.mark.parametrize("command", [
     {"prune": 0.5}, {"prune": 0.5, "steps": 2, "own": ("norms",)}
 ], ids=["at once", "in steps"])  # fmt: skip
-def test_a_job_stopped_anywhere_goes_on_to_the_same_best_epochs(path, noise, command):
+def test_a_job_stopped_anywhere_resumes_to_the_same_best_epochs(path, noise, command):
     whole = copy(path, "whole.safetensors")
     order = add("two", noise, recipe=STEEP, **command)
     entries = work(whole, order)
-    assert len(notes(e.event for e in entries)) >= 2  # else this test has to find other noise
+    assert len(notes(e.event for e in entries)) >= 2  # otherwise this test needs other noise
     one, steps = used(path, 1), sum(isinstance(e.event, (TrainStep, Epoch)) for e in entries)
     for count in range(3, steps + 1, 7):
         trial = copy(path, "trial.safetensors")
@@ -247,12 +247,12 @@ def test_a_job_stopped_anywhere_goes_on_to_the_same_best_epochs(path, noise, com
     assert all(check.ok for check in verify(whole))
 
 
-def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, noise):
-    """As after a power cut: the checkpoint is of the first retraining, and the second has begun since."""
+def test_a_checkpoint_older_than_the_best_epoch_resumes_to_the_same_bits(path, noise):
+    """As after a power cut: the checkpoint is from the first retraining, and the second had begun."""
     whole, folder = copy(path, "whole.safetensors"), Paths(path).folder
     order = add("two", noise, recipe=replace(STEEP, epochs=2, retrain_epochs=4), steps=2)
     entries = work(whole, order)
-    for old, new in ((11, 13), (20, 34), (40, 60), (40, 69)):  # of 7 an epoch: 2 epochs, then twice 4
+    for old, new in ((11, 13), (20, 34), (40, 60), (40, 69)):  # steps, 7 per epoch: 2 epochs, then twice 4
         trial = copy(path, "trial.safetensors")
         paths = Paths(trial)
         shutil.rmtree(paths.folder, ignore_errors=True)
@@ -276,7 +276,7 @@ def test_a_checkpoint_older_than_the_best_epoch_goes_on_to_the_same_bits(path, n
     assert notes(e.event for e in entries)
 
 
-def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path, noise):
+def test_a_job_whose_best_epoch_is_missing_fails_with_an_error_and_can_be_given_up(path, noise):
     order = add("two", noise, recipe=STEEP)
     stop_after(job.events(Session(path), order), Epoch, 3)
     (kept,) = Paths(path).folder.glob("epoch-*")
@@ -288,7 +288,7 @@ def test_a_job_whose_best_epoch_was_taken_away_says_so_and_can_be_given_up(path,
     work(path, replace(order, yes=True))
 
 
-def test_an_interrupted_job_that_is_given_up_takes_its_best_epoch_with_it(path, noise):
+def test_giving_up_an_interrupted_job_deletes_its_best_epoch(path, noise):
     stop_after(job.events(Session(path), add("two", noise, recipe=STEEP)), Epoch, 3)
     assert list(Paths(path).folder.glob("epoch-*"))
     work(path, Prune(ratio=0.1, recipe={"retrain_epochs": 0}, yes=True))

@@ -15,7 +15,7 @@ OPTIMIZERS = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.1),
     "fused adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, fused=True),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.9, weight_decay=0.1),
-    "asgd": lambda p: torch.optim.ASGD(p, lr=0.1, lambd=0.1),  # its weights have to be put back
+    "asgd": lambda p: torch.optim.ASGD(p, lr=0.1, lambd=0.1),  # its other weights must be restored
 }
 
 
@@ -26,18 +26,18 @@ def make(request):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """So that one layer has blocks of all four kinds: much of the open task, little, all, none of it."""
-    monkeypatch.setitem(blockwise.BLOCK, "cpu", 2)  # stretches of 8
+    """So that one layer has chunks of all four kinds: the open task owns much, little, all or nothing."""
+    monkeypatch.setitem(blockwise.BLOCK, "cpu", 2)  # chunks of 8 weights
 
 
 def layer():
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(6, 10))
     owner = torch.full((60,), 2, dtype=torch.uint8)
-    owner[0:16:3] = 1  # two blocks with much of task 2
-    owner[16:24] = 1  # one without any
+    owner[0:16:3] = 1  # two chunks of which task 2 owns much
+    owner[16:24] = 1  # one of which it owns nothing
     owner[25] = 0
-    owner[32:48] = 1  # two with little
+    owner[32:48] = 1  # two of which it owns little
     owner[[33, 40, 47]] = 2
     weight.data.view(-1)[owner == 0] = 0.0
     return weight, owner.view(6, 10)
@@ -64,7 +64,7 @@ def test_only_the_open_tasks_weights_move(make):
     assert bool((bias != 0).all())
 
 
-def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
+def test_they_move_as_with_the_plain_optimizer(make):
     weight, owner = layer()
     whole = torch.full_like(owner, 2)
     guarded_weight, plain_weight = nn.Parameter(weight.detach().clone()), nn.Parameter(weight.detach().clone())
@@ -79,8 +79,8 @@ def test_they_move_just_as_the_plain_optimizer_would_move_them(make):
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradient_goes(make, shared, monkeypatch):
-    """Once backward is done with it: in a layer that is used twice, too."""
+def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradient_freed(make, shared, monkeypatch):
+    """Only once its gradient is complete, even where the layer is used twice."""
     late, owner = layer()
     early = nn.Parameter(late.detach().clone())
     x = torch.linspace(-1, 1, 10)
@@ -92,17 +92,17 @@ def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradi
             guarded.zero_grad()
             answer = weight @ x + bias
             answer = weight @ torch.tanh(weight.T @ answer) if shared else answer
-            with guarded.early():
+            with guarded.step_in_backward():
                 torch.tanh(answer).sum().backward()
             assert (weight.grad is None) == (weight is early)
             assert bias.grad is not None
             guarded.step()
     assert torch.equal(bits(early.data), bits(late.data))
-    early.sum().backward()  # not early: nothing is done before the step
+    early.sum().backward()  # outside the context, nothing happens before the step
     assert early.grad is not None
 
 
-def test_state_goes_on_where_it_was(make):
+def test_a_restored_state_resumes_to_the_same_bits(make):
     straight, owner = layer()
     stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(6)) for _ in "ab")
     steps(make, straight, owner, bias, 3)
@@ -116,7 +116,7 @@ def test_state_goes_on_where_it_was(make):
     assert torch.equal(straight, stopped)
 
 
-def test_state_goes_on_in_stretches_of_another_size(make, monkeypatch):
+def test_a_state_is_restored_into_chunks_of_another_size(make, monkeypatch):
     """As on another device."""
     straight, owner = layer()
     stopped, bias, other = nn.Parameter(straight.detach().clone()), *(nn.Parameter(torch.zeros(6)) for _ in "ab")
@@ -134,7 +134,7 @@ def test_state_goes_on_in_stretches_of_another_size(make, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [1 / 10, 1 / 2])
-def test_a_checkpoint_holds_what_is_kept_of_the_open_tasks_weights_alone(share):
+def test_a_state_holds_the_open_tasks_weights_only(share):
     own = torch.arange(80) < 80 * share
     weight, owner = nn.Parameter(torch.randn(80)), own.to(torch.uint8) + 1
     guarded = GuardedOptimizer(OPTIMIZERS["adam"], [(weight, owner[torch.randperm(80)])], [], task=2)
@@ -143,8 +143,8 @@ def test_a_checkpoint_holds_what_is_kept_of_the_open_tasks_weights_alone(share):
     assert guarded.state()["0.exp_avg"].shape == (80 * share,)
 
 
-def test_where_few_are_the_tasks_no_memory_goes_to_the_others():
-    """What the optimizer holds is of the size of the free share."""
+def test_gathered_chunks_need_no_state_for_other_weights():
+    """The optimizer's state has the size of the task's share."""
     owner = torch.ones(80, dtype=torch.uint8)
     owner[::10] = 2
     weight = nn.Parameter(torch.randn(80))
@@ -155,8 +155,8 @@ def test_where_few_are_the_tasks_no_memory_goes_to_the_others():
     assert held == 2 * 8  # two averages
 
 
-def test_a_gradient_that_is_not_finite_elsewhere_does_not_reach_the_tasks_weights(make):
-    """A sealed weight's may overflow, or be NaN; it is not the open task's."""
+def test_other_weights_gradients_that_are_not_finite_do_not_reach_the_tasks_weights(make):
+    """The gradient of a sealed weight may overflow or be NaN."""
     weight, owner = layer()
     before = weight.detach().clone()
     guarded = GuardedOptimizer(make, [(weight, owner)], [], task=2)
@@ -177,20 +177,20 @@ CPU = torch.device("cpu")
     ("kind", "found"),
     [(torch.optim.SGD, "coupled"), (torch.optim.Adam, "coupled"), (torch.optim.AdamW, "decoupled")],
 )
-def test_the_slightest_weight_decay_is_found_out(kind, found, fused, decay):
-    """Where there is none, it is enough that sealed weights get no gradient."""
+def test_even_slight_weight_decay_is_detected(kind, found, fused, decay):
+    """Without weight decay it is enough that sealed weights get no gradient."""
     tried = kind_of_decay(lambda p: kind(p, lr=1e-5, weight_decay=decay, fused=fused), CPU)
     assert tried == (found if decay else "none")
 
 
-def test_an_optimizer_that_moves_weights_in_a_way_of_its_own_is_found_out():
-    """Averaged SGD shrinks weights by another setting; with `maximize` decay has the other sign."""
+def test_an_optimizer_with_another_kind_of_decay_is_detected():
+    """Averaged SGD shrinks weights by another setting; with `maximize`, decay has the opposite sign."""
     assert kind_of_decay(lambda p: torch.optim.ASGD(p), CPU) is None
     assert kind_of_decay(lambda p: torch.optim.SGD(p, weight_decay=0.1, maximize=True), CPU) is None
 
 
-def test_weight_decay_is_what_a_gradient_mask_lets_through():
-    """Why the guard is there: with its gradient masked to zero, a sealed weight still decays."""
+def test_masking_gradients_does_not_stop_weight_decay():
+    """Why GuardedOptimizer exists: with its gradient masked to zero, a sealed weight still decays."""
     weight = nn.Parameter(torch.ones(3))
     weight.grad = torch.zeros(3)
     torch.optim.SGD([weight], lr=0.1, weight_decay=0.1).step()

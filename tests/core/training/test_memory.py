@@ -1,4 +1,4 @@
-"""Freed memory is kept while a job runs, and given back after it; in a process of its own, whose heap is as begun."""
+"""Freed memory is kept during a job and returned after it; tested in a new process, whose heap is unused."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ PIECES = """
 import ctypes, resource, torch
 from packnet_core.training import memory
 
-def faults():  # pages that had to be fetched, of 4 kB
+def faults():  # pages of 4 kB that the system had to provide
     begun = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(5):
-        pieces = [torch.ones(1 << 20) for _ in range(16)]  # of 4 MB, all at once
+        pieces = [torch.ones(1 << 20) for _ in range(16)]  # of 4 MB, all at the same time
         del pieces
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begun
 
@@ -21,7 +21,7 @@ def resident():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) >> 10
 
 torch.set_num_threads(1)
-ctypes.CDLL(None).mallopt(memory.MMAP_THRESHOLD, 128 << 10)  # as glibc begins; it is moved by what is freed
+ctypes.CDLL(None).mallopt(memory.MMAP_THRESHOLD, 128 << 10)  # glibc's default, which freeing changes
 faults()
 without = faults()
 with memory.kept():
@@ -41,14 +41,14 @@ def measured(**tuned: str) -> list[int]:
 
 
 @pytest.mark.skipif(not GLIBC, reason="another C library")
-def test_what_is_freed_is_used_again_and_goes_back_at_the_end():
-    without, kept, given_back = measured()
+def test_freed_memory_is_reused_and_returned_at_the_end():
+    without, kept, returned = measured()
     assert without > 5 * 8 * 1024  # most of 64 MB, each time
     assert kept < 1024
-    assert given_back > 50  # MB
+    assert returned > 50  # MB
 
 
 @pytest.mark.skipif(not GLIBC, reason="another C library")
-def test_what_the_user_has_tuned_stays():
+def test_a_user_who_tuned_glibc_keeps_the_settings():
     without, kept, _ = measured(MALLOC_TRIM_THRESHOLD_="1000000")
     assert kept > without / 2

@@ -1,4 +1,4 @@
-"""Schedules, warm-up, smoothing, clipping, precision, memory format: what each does, and that law 1 holds in all."""
+"""Schedules, warm-up, smoothing, clipping, precision, memory format: what each does; none changes an old task."""
 
 import itertools
 
@@ -17,11 +17,11 @@ from packnet_core.schema.events import TrainStep
 from packnet_core.training import guarded_optimizer
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate
-from packnet_core.training.loss_scaling import BEGIN, PATIENCE, Scaling
+from packnet_core.training.loss_scaling import GROWTH_INTERVAL, INITIAL_FACTOR, LossScaling
 from tests.core.jobs.test_variants import same, stop_after, used
 from tests.worlds import QUICK, add, images, pack_file, work
 
-STEPS = 7  # an epoch
+STEPS = 7  # per epoch
 
 
 def rates(recipe: Recipe, phase: str = "train") -> list[float]:
@@ -67,21 +67,21 @@ def test_the_shortest_runs_have_a_rate(schedule, epochs, steps):
     assert all(0 < rate(recipe, "train", step, steps) <= recipe.lr for step in range(epochs * steps))
 
 
-def test_scaling_grows_after_many_good_steps_and_is_halved_at_once():
-    scaling = Scaling(BEGIN)
-    for _ in range(PATIENCE):
+def test_loss_scaling_doubles_after_many_good_steps_and_is_halved_at_once():
+    scaling = LossScaling(INITIAL_FACTOR)
+    for _ in range(GROWTH_INTERVAL):
         scaling.grow()
-    assert (scaling.factor, scaling.good) == (2 * BEGIN, 0)
+    assert (scaling.factor, scaling.good_steps) == (2 * INITIAL_FACTOR, 0)
     scaling.grow()
     scaling.back_off()
-    assert (scaling.factor, scaling.good) == (BEGIN, 0)
-    plain = Scaling()
-    for _ in range(PATIENCE + 1):
+    assert (scaling.factor, scaling.good_steps) == (INITIAL_FACTOR, 0)
+    plain = LossScaling()
+    for _ in range(GROWTH_INTERVAL + 1):
         plain.grow()
     assert plain.factor == 1
 
 
-def test_the_norm_is_that_of_what_is_trained_alone():
+def test_the_norm_counts_only_what_is_trained():
     torch.manual_seed(0)
     mixed, own, sealed = (nn.Parameter(torch.randn(40, 30)) for _ in range(3))
     other = nn.Parameter(torch.randn(9))
@@ -114,7 +114,7 @@ def path(tmp_path, data):
 
 
 def trained(path, data, recipe: Recipe, **choices) -> dict[str, torch.Tensor]:
-    """What a second task is, trained by a recipe on a copy of a file."""
+    """All tensors of a second task, trained by a recipe on a copy of a file."""
     copy = path.with_name("copy.safetensors")
     copy.write_bytes(path.read_bytes())
     work(copy, add("two", data, recipe=recipe, **choices))
@@ -131,17 +131,17 @@ def trained(path, data, recipe: Recipe, **choices) -> dict[str, torch.Tensor]:
     ],
     ids=str,
 )  # fmt: skip
-def test_each_option_does_something(path, data, changes):
+def test_each_option_has_an_effect(path, data, changes):
     assert not same(trained(path, data, QUICK), trained(path, data, replace(QUICK, **changes)))
 
 
 @pytest.mark.parametrize("choice", [{"flip": False}, {"crop": True}, {"limit": 20}, {"prune": 0.4}], ids=str)
-def test_each_choice_of_data_and_ratio_does_something(path, data, choice):
+def test_each_choice_of_data_and_ratio_has_an_effect(path, data, choice):
     assert not same(trained(path, data, QUICK), trained(path, data, QUICK, **choice))
 
 
 @pytest.mark.parametrize("last", [True, False])
-def test_channels_last_is_how_images_reach_the_network(path, data, last):
+def test_images_reach_the_network_in_the_recipes_memory_format(path, data, last):
     session = Session(path)
     formats, conv = [], session.network.model.conv
     conv.register_forward_pre_hook(
@@ -162,7 +162,7 @@ def test_the_memory_format_changes_no_more_than_rounding(path, data):
 
 OPTIONS = [
     Recipe(lr=0.02, epochs=2, retrain_epochs=1, batch_size=16, optimizer=optimizer, clip=clip,
-           weight_decay=0.0 if schedule == "cosine" else 0.01,  # the guard takes another way where there is none
+           weight_decay=0.0 if schedule == "cosine" else 0.01,  # without it the optimizer steps in another way
            schedule=schedule, precision=precision, channels_last=bool(clip), label_smoothing=0.1, warmup_epochs=1)
     for optimizer, schedule, precision, clip in itertools.product(
         ("sgd", "adamw"), ("step", "cosine", "onecycle"), ("float32", "bf16", "fp16"), (None, 1.0)
@@ -171,8 +171,8 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("changes", [{}, {"clip": 0.01}, {"precision": "fp16"}, {"optimizer": "adamw"}], ids=str)
-def test_large_layers_end_just_as_they_would_if_they_were_small(path, data, changes, monkeypatch):
-    """Stepped before the others, unless a step depends on the norm of all gradients, which is summed otherwise then."""
+def test_large_layers_get_the_same_weights_as_if_they_were_small(path, data, changes, monkeypatch):
+    """They are stepped within backward, unless a step depends on the norm of all gradients, which rounds otherwise."""
     recipe = replace(QUICK, weight_decay=0.01, **changes)
     small = trained(path, data, recipe)
     monkeypatch.setattr(guarded_optimizer, "LARGE", 1)
@@ -185,7 +185,7 @@ def test_large_layers_end_just_as_they_would_if_they_were_small(path, data, chan
 
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, clip, monkeypatch):
-    """A clipped one needs them all, for their norm."""
+    """Except with clipping, which needs all gradients for their norm."""
     monkeypatch.setattr(guarded_optimizer, "LARGE", 1)
     session = Session(path)
     left = [
@@ -200,7 +200,7 @@ def test_a_job_frees_the_gradients_of_large_layers_within_backward(path, data, c
 @pytest.mark.parametrize(
     "recipe", OPTIONS, ids=lambda r: f"{r.optimizer}-{r.schedule}-{r.precision}-{'clip' if r.clip else ''}"
 )
-def test_no_option_changes_an_old_task_and_a_stopped_job_goes_on_to_the_same_bits(path, data, recipe):
+def test_no_option_changes_an_old_task_and_a_stopped_job_resumes_to_the_same_bits(path, data, recipe):
     one = used(path, 1)
     whole = trained(path, data, recipe)
     stop_after(job.events(Session(path), add("two", data, recipe=recipe)), TrainStep, 4)

@@ -21,7 +21,7 @@ layers = st.lists(
 def test_the_preview_is_what_pruning_does(own, ratio):
     weight = torch.arange(1, own + 6, dtype=torch.float32)
     owner = torch.tensor([2] * own + [1] * 5, dtype=torch.uint8)
-    freed = pruning.cut(weight, owner, 2, pruning.find_cut(weight, owner, 2, ratio))
+    freed = pruning.free_below(weight, owner, 2, pruning.find_threshold(weight, owner, 2, ratio))
     (cut,) = preview([Layer(name="x", shape=(own + 5,), owned=(5, own))], ratio)
     assert (cut.freed, cut.kept, cut.sealed) == (freed, own - freed, (5,))
 

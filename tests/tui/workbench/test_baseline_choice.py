@@ -9,7 +9,6 @@ from packnet_core.schema.commands import Add, Baseline, Compare, Drop, Evaluate,
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
 from packnet_tui.state.baseline_words import ORDER, wrapped
-from packnet_tui.state.format import gap_closed
 from packnet_tui.state.runs import fold, of_task
 from packnet_tui.state.story import Story
 from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
@@ -115,15 +114,6 @@ def test_it_is_one_of_the_tasks_runs_with_the_error_it_found():
     ]
     runs = fold(entries(together))
     assert [len(of_task(runs, name)) for name in ("all", "cubs", "cars")] == [0, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("own", "classifier", "individual", "closed"),
-    [(18.0, 34.0, 14.0, 80.0), (12.0, 34.0, 14.0, 110.0), (40.0, 34.0, 14.0, -30.0), (14.0, 14.0, 14.0, None),
-     (18.0, 34.0, None, None), (None, 34.0, 14.0, None), (18.0, 14.0, 34.0, None)],
-)  # fmt: skip
-def test_how_much_of_the_gap_is_closed(own, classifier, individual, closed):
-    assert gap_closed(own, classifier, individual) == (closed if closed is None else pytest.approx(closed))
 
 
 def test_parts_are_never_torn():
