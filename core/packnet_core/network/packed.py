@@ -9,7 +9,8 @@ network.open_task(classes=3)                     # task 2 owns all that was free
 with network.viewing(1) as model: model(images)  # task 1, exactly as it was
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+import copy
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -44,7 +45,7 @@ class PackedNetwork:
         self.head = head
         self.features = given.in_features
         self.weights = found.weights
-        self._model_rest = found.rest  # the model's own tensors, which hold the rest of the task in view
+        self._model_rest = found.rest  # the model's own tensors, which hold the newest task's rest
         self.rest = {name: tensor.data for name, tensor in found.rest.items()}
         self.own: list[dict[str, Tensor]] = []
         # NumPy's zeros take no memory until they are written to, and a file's owners replace them
@@ -175,17 +176,21 @@ class PackedNetwork:
 
     # -- one task at a time -------------------------------------------------------------------------------------
 
-    @contextmanager
-    def viewing(self, task: int) -> Iterator[nn.Module]:
-        """The model as a task (index from 1) sees it, in evaluation mode; afterwards everything is as it was (§3).
+    def model_of(self, task: int) -> nn.Module:
+        """A model of its own that is the network as a task (index from 1) sees it, in evaluation mode (§3).
 
-        For the newest task nothing is copied, since it uses every weight that is not free. An earlier task gets masked
-        copies, which are kept after the context where `ready_bytes` allows.
+        Nothing in the network changes, so any number of threads may ask for models and use them at once. The model of
+        the newest task, which uses every weight that is not free, shares the network's weights; that of an earlier task
+        has masked copies, which the network keeps for the next time where `ready_bytes` allows.
         """
         size = sum(weight.nbytes for weight in self.weights.values())
         values = self._views.get(task, size, lambda: self._masked(task)) if task < self.tasks else ()
-        with self._with_weights(values, task) as model:
-            yield model
+        return self._model_with(dict(values), task)
+
+    @contextmanager
+    def viewing(self, task: int) -> Iterator[nn.Module]:
+        """`model_of(task)` as a context."""
+        yield self.model_of(task)
 
     def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
         """Every layer's weights as a task sees them."""
@@ -207,20 +212,18 @@ class PackedNetwork:
         answers: list[Tensor] = [images] * len(images)  # all are replaced
         for task in wanted.unique().tolist():
             rows = (wanted == task).nonzero().flatten()
-            with self.viewing(task) as model:
-                for row, logits in zip(rows.tolist(), model(images[rows.to(images.device)]), strict=True):
-                    answers[row] = logits
+            model = self.model_of(task)
+            for row, logits in zip(rows.tolist(), model(images[rows.to(images.device)]), strict=True):
+                answers[row] = logits
         return answers
 
     @contextmanager
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
-        """The model as the open task would see it right after `prune(ratios)`, in evaluation mode.
+        """A model of its own that is the network as the open task would see it right after `prune(ratios)`.
 
-        Works on a copy of the weights; afterwards everything is as it was. Raises Diverged where a weight is NaN or
-        infinite.
+        In evaluation mode, on a copy of the weights. Raises Diverged where a weight is NaN or infinite.
         """
-        with self._with_weights(((n, self._pruned(n, r)) for n, r in ratios.items()), self.tasks) as model:
-            yield model
+        yield self._model_with({name: self._pruned(name, ratio) for name, ratio in ratios.items()}, self.tasks)
 
     def _pruned(self, name: str, ratio: float) -> Tensor:
         """A copy of a layer's weights, pruned."""
@@ -229,23 +232,25 @@ class PackedNetwork:
         pruning.free_below(weight, owner, self.open, threshold)
         return weight
 
-    @contextmanager
-    def _with_weights(self, values: Iterable[tuple[str, Tensor]], task: int) -> Iterator[nn.Module]:
-        """The model in evaluation mode with these weights and a task's rest and head, while the context lasts."""
-        kept = {name: parameter.data for name, parameter in self.weights.items()}
-        modes = {module: module.training for module in self.model.modules()}
-        try:
-            for name, value in values:
-                self.weights[name].data = value
-            self._show(task)
-            self.model.eval()
-            yield self.model
-        finally:
-            for name, parameter in self.weights.items():
-                parameter.data = kept[name]
-            self.restore_view()
-            for module, mode in modes.items():
-                module.training = mode
+    @torch.inference_mode(mode=False)  # wherever it is called: the model may be used where gradients are wanted
+    def _model_with(self, values: Mapping[str, Tensor], task: int) -> nn.Module:
+        """A copy of the model's modules with these weights (the network's own where there are none) and a task's rest.
+
+        Parameters share their memory; buffers are copied, since a module may change its own in `forward`.
+        """
+        memo: dict[int, object] = {}
+        for name, weight in self.weights.items():
+            memo[id(weight)] = nn.Parameter(values.get(name, weight.data), requires_grad=False)
+        for name, tensor in self.rest_of(task).items():
+            given = self._model_rest[name]
+            is_parameter = isinstance(given, nn.Parameter)
+            memo[id(given)] = nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor.clone()
+        head = self._head(task)
+        memo |= {id(p): nn.Parameter(p.data, requires_grad=False) for p in head.parameters()}
+        memo[id(self.model.get_submodule(self.head))] = copy.deepcopy(head, memo)
+        for module in self.model.modules():  # activations that a module kept; torch copies no part of a graph
+            memo |= {id(t): t.detach() for t in vars(module).values() if isinstance(t, Tensor) and not t.is_leaf}
+        return copy.deepcopy(self.model, memo).eval()
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
         """Prepare the model to train the open task. Returns the parameters to train besides the prunable weights.
@@ -288,8 +293,11 @@ class PackedNetwork:
         """Put a task's rest and head into the model."""
         for name, tensor in self.rest_of(task).items():
             self._model_rest[name].data = tensor
-        head = self.heads[task - 1] if task else nn.Linear(self.features, 1).to(self.device)
-        self.model.set_submodule(self.head, head)
+        self.model.set_submodule(self.head, self._head(task))
+
+    def _head(self, task: int) -> nn.Linear:
+        """A task's head; without a task, a placeholder."""
+        return self.heads[task - 1] if task else nn.Linear(self.features, 1).to(self.device)
 
     # -- facts --------------------------------------------------------------------------------------------------
 

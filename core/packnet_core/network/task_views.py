@@ -1,5 +1,6 @@
 """A cache of earlier tasks' weights, so that the next use of such a task finds its masked copies ready."""
 
+import threading
 from collections.abc import Callable, Iterable
 
 from torch import Tensor
@@ -8,7 +9,9 @@ Weights = Iterable[tuple[str, Tensor]]
 
 
 class TaskViews:
-    """A cache of masked copies of the weights, by task. The least recently used go first; `budget` is in bytes.
+    """A cache of masked copies of the weights, by task, for any number of threads.
+
+    The least recently used go first; `budget` is in bytes.
 
     A sealed task's weights never change, so its copies stay valid until the task is dropped or the network moved to
     another device.
@@ -16,20 +19,23 @@ class TaskViews:
 
     def __init__(self) -> None:
         self.budget = 0
+        self._lock = threading.Lock()
         self._cached: dict[int, list[tuple[str, Tensor]]] = {}  # the most recently used is the last
 
     def get(self, task: int, size: int, make: Callable[[], Weights]) -> Weights:
         """A task's weights, `size` bytes in all, from the cache or from `make`; kept if the budget allows."""
-        cached = self._cached.pop(task, None)
-        if cached is None:
-            if size > self.budget:
-                return make()
-            while (len(self._cached) + 1) * size > self.budget:
-                del self._cached[next(iter(self._cached))]
-            cached = list(make())
-        self._cached[task] = cached
-        return cached
+        if size > self.budget:
+            return make()
+        with self._lock:
+            cached = self._cached.pop(task, None)
+            if cached is None:
+                while (len(self._cached) + 1) * size > self.budget:
+                    del self._cached[next(iter(self._cached))]
+                cached = list(make())
+            self._cached[task] = cached
+            return cached
 
     def forget(self, since: int = 0) -> None:
         """Drop the copies of this task and all later ones."""
-        self._cached = {task: cached for task, cached in self._cached.items() if task < since}
+        with self._lock:
+            self._cached = {task: cached for task, cached in self._cached.items() if task < since}

@@ -33,9 +33,8 @@ def size(network):
 
 def weights_of(network, task):
     """The address and the values of a task's weights in the first layer."""
-    with network.viewing(task):
-        weight = next(iter(network.weights.values())).data
-        return weight.data_ptr(), weight.clone()
+    weight = network.model_of(task).get_parameter(next(iter(network.weights))).data
+    return weight.data_ptr(), weight.clone()
 
 
 def test_a_cached_task_is_not_masked_again_and_is_the_same(network):
