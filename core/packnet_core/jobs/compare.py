@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from packnet_core import baselines
-from packnet_core.baselines import Shared, TaskOf, filter_file, filters
+from packnet_core.baselines import MultiHeadNetwork, NewTask, filter_file, filters
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import RequestError
 from packnet_core.network import architectures
@@ -34,7 +34,7 @@ def compare(
     start = baselines.first_network(path, first.test, device)
     if command.weights is not None:
         _begin_with(start, command.weights, document)
-    tasks = [TaskOf(t.name, data_of(t, None), t.recipe.changed(command.recipe)) for t in chosen]
+    tasks = [NewTask(t.name, data_of(t, None), t.recipe.changed(command.recipe)) for t in chosen]
     match command.baseline:
         case "classifier" | "individual" as kind:
             method = baselines.classifier_only if kind == "classifier" else baselines.individual
@@ -50,7 +50,9 @@ def compare(
             yield from _by_filters(document, start, first, tasks[0], Paths(path).folder)
 
 
-def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf, folder: Path) -> Iterator[Event]:
+def _by_filters(
+    document: Document, start: MultiHeadNetwork, first: TaskData, task: NewTask, folder: Path
+) -> Iterator[Event]:
     """One task added in pruned filters; the network that comes of it lies beside the pack file."""
     experiment = filters.begin(document.architecture, document.input, start.model)
     pruned = filters.prune(experiment, document.tasks[0].name, first, task.recipe)
@@ -61,7 +63,7 @@ def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf
     yield Note(text=f"both tasks' network, its filters pruned, is in {path}")
 
 
-def _begin_with(start: Shared, weights: str, document: Document) -> None:
+def _begin_with(start: MultiHeadNetwork, weights: str, document: Document) -> None:
     """Other weights for the network, its head among them."""
     state = architectures.load_weights(weights, document.architecture.name)
     if not architectures.fit_weights(start.model, state, start.head):
@@ -76,7 +78,7 @@ def _begin_with(start: Shared, weights: str, document: Document) -> None:
     start.heads[0] = head.to(start.device)
 
 
-def _told(baseline: Baseline, events: Iterator[Event], tasks: list[TaskOf]) -> Iterator[Event]:
+def _told(baseline: Baseline, events: Iterator[Event], tasks: list[NewTask]) -> Iterator[Event]:
     """A baseline's events as a comparison tells them: not as training of the file's own tasks, which they are not."""
     names = [task.name for task in tasks]
     together = baseline in ("lwf", "ewc")

@@ -11,7 +11,7 @@ import torch
 from msgspec import Struct
 from torch import nn
 
-from packnet_core.baselines import Shared, TaskOf, classifier_only
+from packnet_core.baselines import MultiHeadNetwork, NewTask, classifier_only
 from packnet_core.data.loading import load
 from packnet_core.packfile import storage
 from packnet_core.schema.document import Error, Recipe
@@ -56,13 +56,13 @@ def measure(
     recipe = recipe or Recipe()
     network, document = storage.load(path)
     with network.viewing(document.index(features) if features else network.tasks) as model:
-        start = Shared(copy.deepcopy(model).to(device), network.head)
+        start = MultiHeadNetwork(copy.deepcopy(model).to(device), network.head)
     start.model.set_submodule(network.head, nn.Linear(network.features, 1))
     for name, source in data.items():
         loaded = load(source, document.input, limit=limit, seed=recipe.seed)
         yield PhaseStarted(phase="train", task=name, epochs=recipe.epochs, images=len(loaded.train))
         errors, error = [], None
-        for event in classifier_only(start, TaskOf(name, loaded, recipe)):
+        for event in classifier_only(start, NewTask(name, loaded, recipe)):
             if isinstance(event, Epoch) and event.validation_error is not None:
                 errors.append(event.validation_error)
             if isinstance(event, Evaluated):

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from packnet_core import baselines
-from packnet_core.baselines import Shared, TaskOf, filters
+from packnet_core.baselines import MultiHeadNetwork, NewTask, filters
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
 from packnet_core.jobs import run_job
@@ -185,7 +185,7 @@ class Bench:
         # a task that is no better than chance is a result too
         return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device, yes=True)
 
-    def _start(self) -> Shared:
+    def _start(self) -> MultiHeadNetwork:
         path = self._file(First())
         return baselines.first_network(path, self._first_data(0).test, self.device or "cpu")
 
@@ -194,9 +194,9 @@ class Bench:
         given = self._document(self._file(First())).input
         return load(self.plan.first.data, given, limit=self.plan.limit, seed=run)
 
-    def _task(self, name: str, recipe: Recipe) -> TaskOf:
+    def _task(self, name: str, recipe: Recipe) -> NewTask:
         given = self._document(self._file(First())).input
-        return TaskOf(name, load(self.plan.data_of(name), given, limit=self.plan.limit, seed=recipe.seed), recipe)
+        return NewTask(name, load(self.plan.data_of(name), given, limit=self.plan.limit, seed=recipe.seed), recipe)
 
     def _do(self, path: Path, command: Command) -> Numbers:
         """Do a command on a file. Raises WorkError where it failed."""
