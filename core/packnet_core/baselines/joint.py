@@ -67,9 +67,7 @@ class JointTrainingRun(TrainingRun):
     def validate(self) -> tuple[float | None, float | None]:
         """Loss and error in percent, each the mean over the tasks; None where a task has no validation images."""
         self.split_head()
-        found = [
-            validate(self.joined.with_head(index), images) for index, images in enumerate(self.validation_parts, 1)
-        ]
+        found = [validate(self.joined.with_head(i), images) for i, images in enumerate(self.validation_parts, 1)]
         self.packed.restore_view()
         losses, errors = zip(*found, strict=True)
         return (None, None) if None in errors else (sum(losses) / len(losses), sum(errors) / len(errors))

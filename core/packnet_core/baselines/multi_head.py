@@ -1,4 +1,4 @@
-"""A multi-head network: all tasks share its weights, with one head per task, and none is protected. All baselines train it."""
+"""A multi-head network, which all baselines train: tasks share all of its weights and have one head each."""
 
 import copy
 from collections.abc import Iterator

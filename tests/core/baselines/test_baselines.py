@@ -1,4 +1,4 @@
-"""The other ways of adding tasks: their losses against figures worked out by hand, and that each does what it says."""
+"""The baselines: their losses against figures computed by hand, and what each trains and leaves unchanged."""
 
 import math
 
@@ -51,6 +51,13 @@ def same(a, b) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+def record_copies(patch: pytest.MonkeyPatch) -> list[MultiHeadNetwork]:
+    """The copies that a baseline makes of its network."""
+    copies, copy = [], MultiHeadNetwork.copy
+    patch.setattr(MultiHeadNetwork, "copy", lambda network: copies.append(copy(network)) or copies[-1])
+    return copies
+
+
 def results(events) -> list[tuple[str, float]]:
     return [(event.task, event.error.top1) for event in events if isinstance(event, Evaluated)]
 
@@ -84,7 +91,7 @@ def tiny() -> tuple[MultiHeadNetwork, Images]:
 
 
 @pytest.mark.parametrize("method", [baselines.classifier_only, baselines.individual])
-def test_a_baseline_learns_its_task_and_leaves_the_start_alone(start, tasks, method):
+def test_a_baseline_learns_its_task_and_leaves_the_start_unchanged(start, tasks, method):
     before = state(start)
     ((name, error),) = results(method(start, tasks[0]))
     assert name == "second"
@@ -94,13 +101,10 @@ def test_a_baseline_learns_its_task_and_leaves_the_start_alone(start, tasks, met
 
 
 def test_classifier_only_changes_the_head_alone(start, tasks, monkeypatch):
-    kept = []
-    monkeypatch.setattr(
-        MultiHeadNetwork, "copy", lambda self, copy=MultiHeadNetwork.copy: kept.append(copy(self)) or kept[-1]
-    )
+    copies = record_copies(monkeypatch)
     list(baselines.classifier_only(start, tasks[0]))
     inside = start.head + "."
-    (after,) = kept
+    (after,) = copies
     assert len(after.heads[-1].weight) == 4
     assert same({n: t for n, t in state(after).items() if not n.startswith(inside)},
                 {n: t for n, t in state(start).items() if not n.startswith(inside)})  # fmt: skip
@@ -116,10 +120,10 @@ def test_classifier_only_keeps_its_rate(start, tasks):
 
 
 def test_the_distillation_loss_by_hand():
-    """Old answers (ln 9, 0) are 0.9 and 0.1; at temperature 2 their roots 0.949 : 0.316, so 3 : 1, are 0.75 and 0.25.
+    """Targets (ln 9, 0) are 0.9 and 0.1; at temperature 2 their square roots, 3 : 1, give 0.75 and 0.25.
 
-    New answers (0, 0) are one half each, so the cross entropy is ln 2. New answers (ln 81, 0) become 9 : 1 at
-    temperature 2, so it is -(0.75 ln 0.9 + 0.25 ln 0.1).
+    New logits (0, 0) are one half each, so the cross entropy is ln 2. New logits (ln 81, 0) give 9 : 1 at temperature
+    2, so it is -(0.75 ln 0.9 + 0.25 ln 0.1).
     """
     wanted = torch.tensor([[math.log(9), 0.0]])
     assert distillation(torch.zeros(1, 2), wanted, 2.0).item() == pytest.approx(math.log(2))
@@ -133,7 +137,7 @@ def test_the_distillation_loss_by_hand():
 def test_lwf_adds_the_distillation_of_every_older_head_to_the_new_loss():
     network, found = tiny()
     with torch.no_grad():
-        network.heads[0].bias.copy_(torch.tensor([math.log(9), 0.0]))  # it answers 0.9 and 0.1, whatever it sees
+        network.heads[0].bias.copy_(torch.tensor([math.log(9), 0.0]))  # it answers 0.9 and 0.1 for every image
     before = network.copy()
     network.heads.append(nn.Linear(2, 3))
     with torch.no_grad():
@@ -153,8 +157,8 @@ def test_lwf_measures_every_task_after_each_addition(start, tasks):
     assert same(state(start), before)
 
 
-def test_lwf_holds_what_older_tasks_answer(start, tasks):
-    """On the new task's images, far more than training without the distillation does."""
+def test_lwf_keeps_the_answers_for_older_tasks(start, tasks):
+    """Older answers to the new task's images change far less than without the distillation."""
 
     batch, _ = next(tasks[0].data.train.batches(60, "cpu"))
 
@@ -188,7 +192,7 @@ def test_lwf_trains_the_new_head_alone_at_first(start, tasks):
 
 
 def test_the_fisher_diagonal_by_hand():
-    """With one half for either answer, d log p(y) / d z is ±1/2, so that a weight's is ±x/2, and its square x²/4."""
+    """Both answers are one half, so d log p(y) / d z is ±1/2, a weight's derivative ±x/2, and its square x²/4."""
     network, found = tiny()
     half = (128 / 255) ** 2 / 2  # the mean of the squares of 0 and 128/255
     fisher = fisher_diagonal(network, found)
@@ -197,7 +201,7 @@ def test_the_fisher_diagonal_by_hand():
 
 
 def test_the_ewc_penalty_by_hand():
-    """ln 2 of loss, and strength / 2 · Σ F d²: 10 / 2 · (3 · 0.2² + 1 · 0.1²) with the others not moved."""
+    """A loss of ln 2 plus strength / 2 · Σ F d²: 10 / 2 · (3 · 0.2² + 1 · 0.1²), as the other weights have not moved."""
     network, found = tiny()
     fisher = {"body.weight": torch.tensor([[3.0, 1.0], [5.0, 7.0]])}
     anchor = {"body.weight": torch.tensor([[0.2, -0.1], [0.0, 0.0]])}
@@ -206,16 +210,13 @@ def test_the_ewc_penalty_by_hand():
     assert loss.item() == pytest.approx(math.log(2) + 5 * (3 * 0.04 + 0.01))
 
 
-def test_ewc_holds_weights_back_as_strongly_as_it_is_told(start, tasks, world):
+def test_a_stronger_ewc_penalty_moves_weights_less(start, tasks, world):
     def moved(strength: float) -> float:
-        kept = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                MultiHeadNetwork, "copy", lambda self, copy=MultiHeadNetwork.copy: kept.append(copy(self)) or kept[-1]
-            )
+            copies = record_copies(patch)
             found = results(baselines.ewc(start, tasks[:1], world[1][0].train, strength=strength, images=20))
         assert [name for name, _ in found] == ["first", "second"]
-        now, then = kept[0].model.state_dict(), start.model.state_dict()
+        now, then = copies[0].model.state_dict(), start.model.state_dict()
         return sum(float((now[n] - then[n]).square().sum()) for n in then if n.startswith("conv"))
 
     assert moved(1e4) < 0.5 * moved(0.0)
@@ -224,7 +225,7 @@ def test_ewc_holds_weights_back_as_strongly_as_it_is_told(start, tasks, world):
 # -- Joint Training -----------------------------------------------------------------------------------------------
 
 
-def test_joint_batches_have_as_many_images_of_each_task(world):
+def test_joint_batches_have_the_same_number_of_images_of_each_task(world):
     data = world[1]
     mixed = JointImages([d.train for d in data], [0, 3, 7])
     for batch, labels in mixed.batches(15, "cpu", generator=torch.Generator().manual_seed(0)):
@@ -232,7 +233,7 @@ def test_joint_batches_have_as_many_images_of_each_task(world):
         assert [int(((labels >= low) & (labels < high)).sum()) for low, high in ((0, 3), (3, 7), (7, 9))] == [5, 5, 5]
 
 
-def test_joint_compares_classes_of_the_same_task_alone(start, tasks, world):
+def test_joint_compares_only_classes_of_the_same_task(start, tasks, world):
     network = start.copy()
     for task in tasks:
         network.open_task(task)
@@ -246,7 +247,7 @@ def test_joint_compares_classes_of_the_same_task_alone(start, tasks, world):
     torch.testing.assert_close(loss, nn.functional.cross_entropy(alone, torch.arange(4)))
 
 
-def test_joint_training_learns_all_tasks_and_leaves_the_start_alone(start, tasks, world):
+def test_joint_training_learns_all_tasks_and_leaves_the_start_unchanged(start, tasks, world):
     before = state(start)
     found = results(baselines.joint(start, world[1][0], tasks, RECIPE.changed({"epochs": 4})))
     assert [name for name, _ in found] == ["first", "second", "third"]
