@@ -201,7 +201,7 @@ def test_the_fisher_diagonal_by_hand():
 
 
 def test_the_ewc_penalty_by_hand():
-    """A loss of ln 2 plus strength / 2 · Σ F d²: 10 / 2 · (3 · 0.2² + 1 · 0.1²), as the other weights have not moved."""
+    """A loss of ln 2 plus strength / 2 · Σ F d²: 10 / 2 · (3 · 0.2² + 1 · 0.1²); other weights have not moved."""
     network, found = tiny()
     fisher = {"body.weight": torch.tensor([[3.0, 1.0], [5.0, 7.0]])}
     anchor = {"body.weight": torch.tensor([[0.2, -0.1], [0.0, 0.0]])}
