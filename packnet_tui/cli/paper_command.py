@@ -1,4 +1,4 @@
-"""`packnet paper`: what it takes and says in its help; `paper` does the work."""
+"""`packnet paper`: its options and help; `paper_work` does the work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -87,8 +87,8 @@ def paper(
         arch=arch,
         weights=weights,
         input_size=input_size,
-        first=work.named(first),
-        tasks=tuple(work.named(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
+        first=work.parse_task(first),
+        tasks=tuple(work.parse_task(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
         recipe=recipe,
         limit=limit,
         first_recipe=PAPER.changed(own),
