@@ -17,7 +17,7 @@ def parse_task(text: str) -> PlanTask:
     return PlanTask(name=name, data=data)
 
 
-def paper(
+def run_experiments(
     names: list[str], plan: Plan, runs: int, out: Path, *, jobs: int, device: str | None, only: str, draw: bool
 ) -> int:
     """Compute the missing cells of experiments, and write their tables. Returns the exit status."""
@@ -31,10 +31,10 @@ def paper(
     try:
         for cell in runner.run(plan, cells, out, jobs=jobs, device=device, only=only):
             times = f"{duration(cell.seconds)}, {duration(cell.seconds_left)} left"
-            print(f"{cell.done}/{cell.cells}  {cell.cell}  {times}", flush=True)
+            print(f"{cell.done}/{cell.cells}  {cell.name}  {times}", flush=True)
     finally:  # also after an error or an interruption, with the results so far
         results = runner.read_results(out)
-        # --only does not change results, only which are computed now
+        # without --only: it chooses what is computed now, and changes no result
         command = " ".join(["packnet", *map(typed, map(Path, _without(sys.argv[1:], "--only")))])
         for name in names:
             experiment = EXPERIMENTS[name]

@@ -27,9 +27,9 @@ Results = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class CellDone:
-    """A cell was computed, in `seconds`; `done` of `cells` are done, and the rest may take `seconds_left`."""
+    """Cell `name` was computed, in `seconds`; `done` of `cells` are done, and the rest may take `seconds_left`."""
 
-    cell: str
+    name: str
     seconds: float
     done: int
     cells: int
