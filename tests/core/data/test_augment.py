@@ -1,4 +1,4 @@
-"""Preprocessing of a batch: on a CPU, image by image, it gives the same bits as on a GPU, where it runs at once."""
+"""Preprocessing of a batch: image by image, as on a CPU, and all at once, as on a GPU, with the same bits."""
 
 import pytest
 import torch
