@@ -67,11 +67,11 @@ def paper(
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw pictures (matplotlib).")] = True,
     device: o.Device = None,
 ) -> int:
-    """Make tables and figures of the paper, on any data, as JSON, Markdown and pictures.
+    """Make tables and figures of the paper, on any data.
 
     Each is a list of cells, such as one baseline on one task, or one task added after others. The result of each cell
-    is written at once: a run that was stopped can be resumed, and tables share cells. Numbers are means over runs and
-    orders, with the standard error.
+    is written at once: a run that was stopped can be resumed, and tables share cells. Tables are written as JSON,
+    Markdown and pictures. Numbers are means over runs and orders, with the standard error.
     """
     from packnet_core.paper.plan import Plan
     from packnet_tui.cli import paper_work as work
