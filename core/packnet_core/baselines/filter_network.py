@@ -62,13 +62,16 @@ class FilterNetwork:
 
     @property
     def heads(self) -> Sequence[nn.Linear]:
+        """One linear layer per task."""
         return [head for head in self._heads if isinstance(head, nn.Linear)]
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return next(self.model.parameters()).device
 
     def to(self, device: torch.device | str) -> None:
+        """Move the network, with its owners."""
         self.model.to(device)
         self.assign_owners()
 

@@ -45,6 +45,7 @@ class MultiHeadNetwork:
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return next(self.model.parameters()).device
 
     def open_task(self, task: NewTask) -> PackedNetwork:

@@ -71,6 +71,7 @@ class CellRunner:
     # -- cells with a pack file ---------------------------------------------------------------------------------
 
     def first(self, cell: FirstCell) -> Numbers:
+        """Create the first task's pack file, from given weights or from random ones."""
         plan, path = self.plan, self._fresh(cell)
         recipe = replace(plan.first_recipe, seed=0)
         if plan.weights.lower() != "none":
@@ -89,6 +90,7 @@ class CellRunner:
         return numbers | self._state(path)
 
     def packed(self, cell: PackedCell) -> Numbers:
+        """Prune the first task, or add the path's last task and evaluate the older ones."""
         plan, path = self.plan, self._copy_of_parent(cell)
         way, recipe = cell.way, plan.recipe_of(cell.run, cell.way.recipe)
         if not cell.path:
@@ -101,6 +103,7 @@ class CellRunner:
         return numbers | self._state(path)
 
     def sweep(self, cell: SweepCell) -> Numbers:
+        """Train a task, or prune it with and without retraining."""
         plan, path = self.plan, self._copy_of_parent(cell)
         recipe = plan.recipe_of(cell.run)
         first = cell.task == plan.first.name
@@ -119,6 +122,7 @@ class CellRunner:
         return numbers | {"at_once": at_once["error"], "trained": trained}
 
     def layers(self, cell: LayersCell) -> Numbers:
+        """Add a task that trains only some layers."""
         path = self._copy_of_parent(cell)
         add = replace(self._addition(cell.task, self.plan.recipe_of(cell.run)), layers=cell.layers)
         return self._do(path, add)
@@ -126,6 +130,7 @@ class CellRunner:
     # -- baselines ----------------------------------------------------------------------------------------------
 
     def single_task(self, cell: SingleTaskCell) -> Numbers:
+        """Run Classifier Only or an Individual Network."""
         plan, start = self.plan, self._start()
         changes = dict(plan.best_changes if cell.recipe == "best" else {})
         epochs = plan.classifier_epochs if cell.kind == "classifier" else plan.individual_epochs
@@ -139,6 +144,7 @@ class CellRunner:
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
 
     def sequential(self, cell: SequentialCell) -> Numbers:
+        """Run LwF or EWC; `after` has the errors of all tasks after each addition."""
         plan, start = self.plan, self._start()
         own_rate = {"lwf": plan.lwf_lr, "ewc": plan.ewc_lr}[cell.method]
         changes: Changes = {} if own_rate is None else {"lr": own_rate}
@@ -154,11 +160,13 @@ class CellRunner:
         return numbers | {"after": after, "recipe": _fields(tasks[0].recipe)}
 
     def joint(self, cell: JointCell) -> Numbers:
+        """Run Joint Training."""
         recipe = self.plan.recipe_of(cell.run)
         tasks = [self._task(task.name, recipe) for task in self.plan.tasks]
         return _numbers(baselines.joint(self._start(), self._first_data(cell.run), tasks, recipe))
 
     def filters(self, cell: FilterCell) -> Numbers:
+        """Prune the first task's filters, then add a task."""
         plan, document, start = self.plan, self._document(self._file(FirstCell())), self._start()
         experiment = filters.begin(document.architecture, document.input, start.model)
         recipe = plan.recipe_of(cell.run)

@@ -14,6 +14,7 @@ STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # fo
 
 
 def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
+    """One order, by LwF, EWC and PackNet."""
     order = orders(plan)[0]
     return [
         SequentialCell(method="lwf", order=order, run=0),
@@ -42,6 +43,7 @@ def figure2(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def figure3_cells(plan: Plan, runs: int) -> list[Cell]:
+    """PackNet in all orders."""
     return [cell for run in range(runs) for cell in packed_cells(plan, HALF, run)]
 
 
@@ -60,6 +62,7 @@ def figure3(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def figure4_cells(plan: Plan, runs: int) -> list[Cell]:
+    """Every task at every ratio."""
     names = [plan.first.name, *(task.name for task in plan.tasks)]
     return [SweepCell(task=name, run=run, ratio=ratio) for run in range(runs) for name in names for ratio in RATIOS]
 
@@ -75,6 +78,7 @@ def figure4(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def figure5_cells(plan: Plan, runs: int) -> list[Cell]:
+    """Every task with every choice of layers."""
     names, choices = [task.name for task in plan.tasks], layer_choices(plan)
     return [LayersCell(task=name, run=run, layers=row) for run in range(runs) for name in names for row in choices]
 

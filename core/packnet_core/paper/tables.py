@@ -141,6 +141,7 @@ def _size(count: float) -> str:
 
 
 def table3_cells(plan: Plan, runs: int) -> list[Cell]:
+    """Joint training, both baselines on single tasks, and PackNet with two ratios."""
     found: list[Cell] = []
     for run in range(runs):
         found += [JointCell(run=run), *single_task_cells(plan, run)]
@@ -162,6 +163,7 @@ def table3(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def table4_cells(plan: Plan, runs: int) -> list[Cell]:
+    """Both baselines on single tasks, and PackNet."""
     return [cell for run in range(runs) for cell in (*single_task_cells(plan, run), *packed_cells(plan, HALF, run))]
 
 
@@ -209,6 +211,7 @@ def table5(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def table6_cells(plan: Plan, runs: int) -> list[Cell]:
+    """Each task added alone, after pruning filters or weights."""
     found: list[Cell] = []
     for run in range(runs):
         for task in plan.tasks:
