@@ -1,7 +1,7 @@
-"""Pictures of the workbench, for the documentation: `python docs/pictures.py FOLDER [NAME ...]` writes them as SVG.
+"""Writes pictures of the workbench for the documentation, as SVG: `python docs/pictures.py FOLDER [NAME ...]`.
 
-`demo` is the demo itself, in the middle of its third task: real digits, a real engine. What the others show is made
-up, and consistent: VGG-16 with two sealed tasks, the third in its retraining.
+`demo` is the real demo, with an engine, in the middle of its third task. The others show generated, consistent state:
+VGG-16 with two sealed tasks, the third being retrained.
 """
 
 import asyncio
@@ -46,15 +46,15 @@ PICTURES = {
 
 
 async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str, ...], ascii: bool) -> None:
-    """One picture, after some keys."""
+    """Take one picture, after pressing keys."""
     async with opened(file, size, ascii=ascii) as desk:
         await desk.press(*keys)
-        await desk.pilot.pause(1.0)  # data that was typed is looked at
+        await desk.pilot.pause(1.0)  # time for the preview of data
         save(desk.app, out)
 
 
 async def demo(file: Path, out: Path) -> None:
-    """The demo while it retrains its last task."""
+    """Take a picture of the demo while it retrains its last task."""
     demonstration.make(file)
     app = PacknetApp(file, submit=demonstration.commands())
     last = demonstration.commands()[-1].task
@@ -63,12 +63,12 @@ async def demo(file: Path, out: Path) -> None:
             await pilot.pause(0.05)
         await pilot.pause()
         save(app, out)
-        while app.picture.busy:  # the folder it works in is taken away afterwards
+        while app.picture.busy:  # its folder is deleted afterwards
             await pilot.pause(0.05)
 
 
 def save(app: PacknetApp, out: Path) -> None:
-    """What is on the screen; with its spaces kept, which not every viewer does unasked."""
+    """Save the screen. `xml:space` keeps spaces in every viewer."""
     out.write_text(app.export_screenshot().replace("<svg ", '<svg xml:space="preserve" ', 1))
     print(out)
 
@@ -83,12 +83,12 @@ def main(folder: Path, *names: str) -> None:
                 file = Path(made) / "demo.safetensors"
                 asyncio.run(demo(file, folder / "demo.svg"))
                 with client.start(file) as engine:
-                    engine.leave()  # it would wait a while for more work
+                    engine.leave()  # or it would wait a while for more work
                 continue
             size, state, keys = PICTURES[name]
             (Path(made) / name).mkdir()
             file = state(Path(made) / name / "model.safetensors")
-            with Paths(file).locked():  # as if somebody worked on it
+            with Paths(file).locked():  # as if a job were running
                 asyncio.run(picture(file, folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
 
 

@@ -235,12 +235,12 @@ class PackFile:
         """Images as this network takes them: uint8 N×H×W or N×H×W×C, to float32 N×C×S×S, resized and normalised."""
         import torch
 
-        from packnet_core.data.images import Decoded, Images
+        from packnet_core.data.images import Decoder, Images
         from packnet_core.data.pixels import ArrayPixels
 
         input, count = self.document.input, len(images)
         pixels = ArrayPixels(images, "images")
-        raw = Decoded(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
+        raw = Decoder(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
         ready = Images(raw, torch.arange(count), torch.zeros(count, dtype=torch.int64), input)
         return torch.cat([batch for batch, _ in ready.batches(256, self.network.device)])
 

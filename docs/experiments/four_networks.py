@@ -1,10 +1,11 @@
-"""The paper's four networks, each through the whole life of three tasks at the smallest real scale, with what it costs.
+"""Packs three tasks into each of the paper's four networks, at the smallest real scale, and measures time and memory.
 
     python docs/experiments/four_networks.py DATA OUT [NETWORK ...]
 
-DATA holds fashion.npz, signs.npz and mnist10k.npz; 200 training and 200 test images are drawn from each. Networks have
-the full width, 32×32 images and random weights, so errors say little; that older tasks stay to the digit, and time and
-memory, say something. Every step is a `packnet` of its own. OUT gets the files, results.json and results.md.
+DATA has fashion.npz, signs.npz and mnist10k.npz; 200 training and 200 test images are drawn from each. Networks have
+full width, 32×32 images and random weights, so errors mean little. What counts is that the errors of older tasks do not
+change by a digit, and the time and memory. Every step is a `packnet` process. OUT gets the pack files, results.json and
+results.md.
 """
 
 import json
@@ -23,13 +24,13 @@ IMAGES = 200
 
 
 class Costs:
-    """What child processes took: seconds of the clock and of processors, and the largest memory of one, in bytes."""
+    """Cost of child processes: elapsed and processor seconds in all, and the largest memory of one, in bytes."""
 
     def __init__(self) -> None:
         self.seconds, self.cpu, self.memory = 0.0, 0.0, 0
 
     def packnet(self, *arguments: object) -> str:
-        """Run it. Returns what it printed; ends the script where it failed."""
+        """Run `packnet` with these arguments. Returns its output; ends the script if it fails."""
         begun = time.monotonic()
         command = [sys.executable, "-m", "packnet_tui.cli.main", *map(str, arguments)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -46,7 +47,7 @@ class Costs:
 
 
 def draw(source: Path, target: Path) -> Path:
-    """A few of the images of a data set, drawn by a fixed seed, and its classes."""
+    """Write a data set with at most 200 training and test images, drawn by a fixed seed. Returns its path."""
     arrays, rng = dict(np.load(source)), np.random.default_rng(0)
     for part in ("train", "test"):
         rows = np.sort(rng.permutation(len(arrays[f"{part}_labels"]))[:IMAGES])
@@ -57,26 +58,26 @@ def draw(source: Path, target: Path) -> Path:
 
 
 def evaluated(costs: Costs, file: Path) -> dict[str, list[float]]:
-    """Each task's error (percent) and loss, as they are."""
+    """Each task's error in percent, and its loss, unrounded."""
     events = [json.loads(line)["event"] for line in costs.packnet("eval", file, "--json").splitlines()]
     return {e["task"]: [e["error"]["top1"], e["loss"]] for e in events if e["type"] == "evaluated"}
 
 
-def live(network: str, data: Path, out: Path) -> dict[str, object]:
-    """Three tasks in one network. Ends the script where an older task's error or loss is another than it was."""
-    file, work, looks = out / f"{network}.safetensors", Costs(), Costs()
+def pack_tasks(network: str, data: Path, out: Path) -> dict[str, object]:
+    """Pack three tasks into one network. Ends the script if the error or loss of an older task changes."""
+    file, work, checks = out / f"{network}.safetensors", Costs(), Costs()
     work.packnet("new", file, "--arch", network, "--input-size", 32)
     results: dict[str, list[float]] = {}
     for task, (name, ratio) in TASKS.items():
         source = draw(data / name, out / name)
         work.packnet("add", file, task, "--data", source, "--prune", ratio, *RECIPE)
-        now = evaluated(looks, file)
+        now = evaluated(checks, file)
         changed = [old for old, found in results.items() if now[old] != found]
         if changed:
             sys.exit(f"{network}: {changed} changed with {task}: {results} before, {now} now")
         results = now
-    looks.packnet("verify", file)
-    totals = json.loads(looks.packnet("inspect", file, "--json"))["totals"]
+    checks.packnet("verify", file)
+    totals = json.loads(checks.packnet("inspect", file, "--json"))["totals"]
     return {
         "network": network,
         "weights": totals["weights"],
@@ -85,8 +86,8 @@ def live(network: str, data: Path, out: Path) -> dict[str, object]:
         "file_bytes": file.stat().st_size,
         "seconds": work.seconds,
         "cpu_seconds": work.cpu,
-        "seconds_with_checks": work.seconds + looks.seconds,
-        "memory_bytes": max(work.memory, looks.memory),
+        "seconds_with_checks": work.seconds + checks.seconds,
+        "memory_bytes": max(work.memory, checks.memory),
     }
 
 
@@ -94,7 +95,7 @@ def main(data: Path, out: Path, networks: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     for network in networks or NETWORKS:
-        rows.append(live(network, data, out))
+        rows.append(pack_tasks(network, data, out))
         print(json.dumps(rows[-1]), flush=True)
         (out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
     titles = ("network", "weights", "errors, %", "free", "file", "time", "of processors", "peak memory")

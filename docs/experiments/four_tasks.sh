@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# CIFAR-10's ResNet-20, then Fashion-MNIST, sign-language digits and MNIST in one file: 1,200 training images a task.
+# CIFAR-10's ResNet-20, then Fashion-MNIST, sign-language digits and MNIST in one file: 1,200 training images per task.
 #   docs/experiments/four_tasks.sh DATA OUT SEED
-# DATA holds cifar10.npz, fashion.npz, signs.npz, mnist10k.npz and weights/cifar10-resnet20.safetensors.
+# DATA has cifar10.npz, fashion.npz, signs.npz, mnist10k.npz and weights/cifar10-resnet20.safetensors.
 set -euo pipefail
 data=$1 out=$2 seed=$3
 file=$out/net-$seed.safetensors

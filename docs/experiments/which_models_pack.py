@@ -1,11 +1,11 @@
-"""Which of torchvision's classification models pack: each tried with two tasks on tiny inputs, as a table.
+"""Tests which of torchvision's classification models pack, with two tasks on tiny inputs each, and writes a table.
 
-    python docs/experiments/which_models_pack.py            # writes docs/models.md; some minutes, 8 GB
-    python docs/experiments/which_models_pack.py resnet18   # prints the rows of some
+    python docs/experiments/which_models_pack.py            # writes docs/models.md; takes some minutes and 8 GB
+    python docs/experiments/which_models_pack.py resnet18   # prints the rows of these models
 
-A model packs where it opens a task, takes a training step, is pruned by half, opens a second task, takes a step of
-that (with weight decay, which moves whatever is not guarded), and the first task then has its digest and gives its
-answers to the bit.
+A model packs if it opens a task, takes a training step, is pruned by half, opens a second task and takes a step of
+that, and the first task then has the same digest and gives the same answers, to the bit. Steps have weight decay, which
+changes all weights that are not guarded.
 """
 
 import sys
@@ -28,7 +28,7 @@ TABLE = Path(__file__).parents[1] / "models.md"
 
 
 def row(name: str) -> str:
-    """A model's line of the table."""
+    """A model's row of the table."""
     torch.manual_seed(0)
     model = architectures.build(name, classes=CLASSES)
     try:
@@ -45,7 +45,7 @@ def row(name: str) -> str:
 
 
 def smallest_input(model: nn.Module) -> int | None:
-    """The first of `SIZES` at which two images get two answers, in evaluation and in training."""
+    """The first of `SIZES` at which two images give two answers, in evaluation and in training mode."""
     for size in SIZES:
         try:
             with torch.no_grad():
@@ -58,7 +58,7 @@ def smallest_input(model: nn.Module) -> int | None:
 
 
 def verdict(network: PackedNetwork, images: Tensor) -> str:
-    """Whether a network packs, or why not."""
+    """ "yes" if a network packs, or "no" and the reason."""
     try:
         network.open_task(CLASSES)
         step(network, images)
@@ -77,21 +77,21 @@ def verdict(network: PackedNetwork, images: Tensor) -> str:
 
 
 def step(network: PackedNetwork, images: Tensor) -> None:
-    """One step of the open task. Its optimizer and its gradients are gone afterwards, to be small."""
+    """One training step of the open task. Its optimizer and gradients are freed afterwards, to save memory."""
     others = network.train_mode()
     pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
     optimizer = GuardedOptimizer(
         lambda parameters: torch.optim.SGD(parameters, lr=1e-4, weight_decay=0.1), pairs, others, network.open
     )
     F.cross_entropy(network.model(images), torch.arange(len(images))).backward()
-    # two tiny images through normalisation and random weights give gradients of any size
+    # with random weights and a batch of two tiny images, gradients can be of any size
     nn.utils.clip_grad_norm_(network.model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
 
 
 def first_task(network: PackedNetwork, images: Tensor) -> tuple[str, bytes]:
-    """Digest and answers of the first task."""
+    """The first task's digest and answers."""
     with network.viewing(1) as model, torch.inference_mode():
         answers = model(images)
     if not bool(answers.isfinite().all()):
@@ -101,22 +101,22 @@ def first_task(network: PackedNetwork, images: Tensor) -> tuple[str, bytes]:
 
 TEXT = f"""# Which networks pack
 
-All of torchvision's classification models ({torchvision.__version__.split("+")[0]}), tried by
-`python docs/experiments/which_models_pack.py`: two tasks of five classes, random weights and images, a training step of
-each with weight decay, the first pruned by half. *Packs* means that the first task kept its digest and gave the same
-answers, to the bit, after the second was trained.
+`python docs/experiments/which_models_pack.py` tests all of torchvision's classification models
+({torchvision.__version__.split("+")[0]}) with two tasks of five classes, random weights and images: a training step of
+each task with weight decay, the first task pruned by half. *Packs* means that the first task had the same digest and
+gave the same answers, to the bit, after the second was trained.
 
-*Packable* are the weights of convolutions, linear layers and attention's projections, without the head; the *share* is
-that of all values without the head, running statistics counted. *Input* is the smallest of
+*Packable* counts the weights of convolutions, linear layers and attention projections, without the head; the *share* is
+their share of all values without the head, running statistics included. *Input* is the smallest of
 {", ".join(map(str, SIZES))} pixels (`--input-size`) that the model takes as torchvision builds it; ViT and MaxVit take
-no other.
+no other size.
 
-A task's head takes the place of the last linear layer, and always has a bias (MaxVit's own has none). SqueezeNet ends
-in a convolution and is refused. GoogLeNet and Inception are built without their auxiliary classifiers.
+A task's head replaces the last linear layer, and always has a bias (MaxVit's own has none). SqueezeNet ends in a
+convolution and is refused. GoogLeNet and Inception are built without their auxiliary classifiers.
 
-Besides these: `cifar_resnet20` and its kin, `cifar_vgg`, `digits_net`, and functions of your own
-(`--arch module:function`) whose network ends in a linear layer. Recurrent and bilinear layers, and weights that are
-computed from others (weight or spectral normalisation), are refused by the layer's name.
+Other networks that pack: CIFAR's ResNets such as `cifar_resnet20`, `cifar_vgg`, `digits_net`, and those of your own
+functions (`--arch module:function`) if they end in a linear layer. Recurrent and bilinear layers, and weights that are
+computed from others (weight or spectral normalisation), are refused; the error names the layer.
 
 | model | packable | share | input | packs |
 | --- | --- | --- | --- | --- |

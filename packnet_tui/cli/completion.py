@@ -17,9 +17,9 @@ def completions(text: str) -> list[str]:
     """
     found = [name for name in NAMED if name.startswith(text) and name != text]
     if text.startswith("torchvision:"):
-        from packnet_core.data.downloads import KNOWN  # numpy comes with it
+        from packnet_core.data.downloads import DATASETS  # numpy comes with it
 
-        names = (f"torchvision:{name}" for name in KNOWN)
+        names = (f"torchvision:{name}" for name in DATASETS)
         found += [name for name in names if name.lower().startswith(text.lower()) and len(name) > len(text)]
     name, colon, folder = text.partition(":")
     if name + colon in AUTHORED:

@@ -1,4 +1,4 @@
-"""`packnet paper`: what it takes and says in its help; `paper` does the work."""
+"""`packnet paper`: its options and help; `paper_work` does the work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,17 +23,17 @@ def paper(
         list[str],
         typer.Argument(
             metavar="NAME... [TASK=DATA...]",
-            help="table2 to table6, figure2 to figure5, ablation; and more tasks.",
+            help="Experiments: table2 to table6, figure2 to figure5, ablation. Then further tasks to add.",
             show_default=False,
         ),
     ],
-    first: Annotated[str, typer.Option(metavar="TASK=DATA", help="What the network was trained for.")],
-    tasks: Annotated[list[str], typer.Option(metavar="TASK=DATA", help="The tasks that are added; several follow.")],
+    first: Annotated[str, typer.Option(metavar="TASK=DATA", help="The network's first task.")],
+    tasks: Annotated[list[str], typer.Option(metavar="TASK=DATA", help="Tasks to add; several can follow.")],
     arch: Annotated[str, typer.Option(metavar="NAME", help="The network.", autocompletion=o.complete_architectures)],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go; what is there is not computed again.")],
-    weights: Annotated[str, typer.Option(metavar="PATH|DEFAULT|none", help="What it begins with.")] = "none",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results; its cells are not computed again.")],
+    weights: Annotated[str, typer.Option(metavar="PATH|DEFAULT|none", help="Its initial weights.")] = "none",
     input_size: Annotated[int | None, typer.Option(metavar="N", min=1, help="Width and height of the images.")] = None,
-    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Runs; each has its own seed.")] = 3,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Number of runs, each with its own seed.")] = 3,
     epochs: o.Epochs = PAPER.epochs,
     lr: o.Rate = PAPER.lr,
     batch_size: o.BatchSize = PAPER.batch_size,
@@ -43,35 +43,35 @@ def paper(
     precision: o.PrecisionName = None,
     limit: o.Limit = None,
     first_epochs: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Train the given network on its own data first.")
+        int, typer.Option(metavar="N", min=0, help="Epochs of training on the first task before all else.")
     ] = 0,
-    first_lr: Annotated[float, typer.Option(metavar="X", help="The rate of that.")] = PAPER.lr,
-    first_batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images a step of that.")] = 32,
+    first_lr: Annotated[float, typer.Option(metavar="X", help="Learning rate of that training.")] = PAPER.lr,
+    first_batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images per step of that training.")] = 32,
     first_limit: Annotated[
-        int | None, typer.Option(metavar="IMAGES", min=1, help="Of the first task, when retrained after pruning.")
+        int | None, typer.Option(metavar="IMAGES", min=1, help="Training images of the first task's retraining.")
     ] = None,
     individual_epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Of Individual Networks (default: --epochs).")
+        int | None, typer.Option(metavar="N", min=1, help="Epochs of Individual Networks (default: --epochs).")
     ] = None,
     classifier_epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Of Classifier Only (default: --epochs).")
+        int | None, typer.Option(metavar="N", min=1, help="Epochs of Classifier Only (default: --epochs).")
     ] = None,
     classifier_lr: Annotated[
-        float | None, typer.Option(metavar="X", help="Classifier Only's own rate (default: --lr).")
+        float | None, typer.Option(metavar="X", help="Learning rate of Classifier Only (default: --lr).")
     ] = None,
-    lwf_lr: Annotated[float | None, typer.Option(metavar="X", help="LwF's own rate (default: --lr).")] = None,
-    ewc_lr: Annotated[float | None, typer.Option(metavar="X", help="EWC's own rate (default: --lr).")] = None,
+    lwf_lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate of LwF (default: --lr).")] = None,
+    ewc_lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate of EWC (default: --lr).")] = None,
     ewc_strength: Annotated[float, typer.Option(metavar="X", min=0, help="Weight of EWC's penalty.")] = 100.0,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells computed at a time.")] = 1,
-    only: Annotated[str, typer.Option(metavar="PATTERN", help="Only cells whose names fit, such as 'packed-*'.")] = "*",
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw them too (matplotlib).")] = True,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells computed in parallel.")] = 1,
+    only: Annotated[str, typer.Option(metavar="PATTERN", help="Only cells with names like 'packed-*'.")] = "*",
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw pictures (matplotlib).")] = True,
     device: o.Device = None,
 ) -> int:
     """Make tables and figures of the paper, on any data.
 
-    Each is a list of cells (one baseline on one task, one task added after others), whose results are kept as they
-    come: a run that was stopped goes on where it was, and tables share cells. Written are JSON, Markdown and pictures;
-    numbers are means over runs and orders, with the standard error.
+    Each is a list of cells, such as one baseline on one task, or one task added after others. The result of each cell
+    is written at once: a run that was stopped can be resumed, and tables share cells. Tables are written as JSON,
+    Markdown and pictures. Numbers are means over runs and orders, with the standard error.
     """
     from packnet_core.paper.plan import Plan
     from packnet_tui.cli import paper_work as work
@@ -87,8 +87,8 @@ def paper(
         arch=arch,
         weights=weights,
         input_size=input_size,
-        first=work.named(first),
-        tasks=tuple(work.named(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
+        first=work.parse_task(first),
+        tasks=tuple(work.parse_task(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
         recipe=recipe,
         limit=limit,
         first_recipe=PAPER.changed(own),
@@ -100,4 +100,4 @@ def paper(
         ewc_lr=ewc_lr,
         ewc_strength=ewc_strength,
     )
-    return work.paper(names, plan, runs, out, jobs=jobs, device=device, only=only, draw=pictures)
+    return work.run_experiments(names, plan, runs, out, jobs=jobs, device=device, only=only, draw=pictures)

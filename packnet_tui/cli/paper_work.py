@@ -1,41 +1,40 @@
-"""`packnet paper`: an experiment from arguments to files, with its progress as lines or a bar."""
+"""`packnet paper`: computes experiments and writes their files, with progress as lines."""
 
 import sys
 from pathlib import Path
 
 from packnet_core.errors import RequestError
-from packnet_core.paper.plan import Named, Plan
+from packnet_core.paper.plan import Plan, PlanTask
 from packnet_tui.cli.shell import typed
 from packnet_tui.state.format import duration
 
 
-def named(text: str) -> Named:
-    """`NAME=DATA`. Raises RequestError where it is not that."""
+def parse_task(text: str) -> PlanTask:
+    """Parse `NAME=DATA`. Raises RequestError for other text."""
     name, _, data = text.partition("=")
     if not name or not data:
         raise RequestError(f"{text!r} is not NAME=DATA, such as signs=signs.npz")
-    return Named(name=name, data=data)
+    return PlanTask(name=name, data=data)
 
 
-def paper(
+def run_experiments(
     names: list[str], plan: Plan, runs: int, out: Path, *, jobs: int, device: str | None, only: str, draw: bool
 ) -> int:
-    """Compute what is missing of some experiments, and write them. Returns the exit status."""
+    """Compute the missing cells of experiments, and write their tables. Returns the exit status."""
     from packnet_core.paper import pictures, report, runner
     from packnet_core.paper.experiments import EXPERIMENTS
 
     if unknown := [name for name in names if name not in EXPERIMENTS]:
-        raise RequestError(f"there is no experiment {unknown[0]!r}; there are {', '.join(EXPERIMENTS)}")
-    runner.settle(plan, out)
+        raise RequestError(f"there is no experiment {unknown[0]!r}; the experiments are {', '.join(EXPERIMENTS)}")
+    runner.prepare(plan, out)
     cells = [cell for name in names for cell in EXPERIMENTS[name].cells(plan, runs)]
     try:
-        for tick in runner.run(plan, cells, out, jobs=jobs, device=device, only=only):
-            print(
-                f"{tick.done}/{tick.cells}  {tick.cell}  {duration(tick.seconds)}, {duration(tick.seconds_left)} left",
-                flush=True,
-            )
-    finally:  # what is there is written, however it ended
-        results = runner.read(out)
+        for cell in runner.run(plan, cells, out, jobs=jobs, device=device, only=only):
+            times = f"{duration(cell.seconds)}, {duration(cell.seconds_left)} left"
+            print(f"{cell.done}/{cell.cells}  {cell.name}  {times}", flush=True)
+    finally:  # also after an error or an interruption, with the results so far
+        results = runner.read_results(out)
+        # without --only: it chooses what is computed now, and changes no result
         command = " ".join(["packnet", *map(typed, map(Path, _without(sys.argv[1:], "--only")))])
         for name in names:
             experiment = EXPERIMENTS[name]
@@ -49,7 +48,7 @@ def paper(
 
 
 def _without(arguments: list[str], option: str) -> list[str]:
-    """The arguments without an option and its value: it says which cells came when, not what they are."""
+    """The arguments without an option and its value."""
     if option not in arguments:
         return arguments
     at = arguments.index(option)

@@ -1,7 +1,6 @@
-"""What the paper compares with (§4, Baselines; §5.5): the other ways of adding tasks to a trained network.
+"""The paper's baselines (§4; §5.5): other methods of adding tasks to a trained network, as generators of events.
 
-All use the loop, the data, the seeds and the evaluation of PackNet itself. Each begins with a copy of a network, so
-that no pack file is touched, and is a generator of events; every Evaluated in it is a result.
+All use PackNet's loop, data, seeds and evaluation, on a copy of a network. Never here: changes to pack files.
 """
 
 from packnet_core.baselines.alone import classifier_only, individual
@@ -9,6 +8,16 @@ from packnet_core.baselines.ewc import ewc
 from packnet_core.baselines.joint import joint
 from packnet_core.baselines.lwf import add as lwf_add
 from packnet_core.baselines.lwf import lwf
-from packnet_core.baselines.shared import Shared, TaskOf, first_network
+from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, first_network
 
-__all__ = ["Shared", "TaskOf", "classifier_only", "ewc", "first_network", "individual", "joint", "lwf", "lwf_add"]
+__all__ = [
+    "MultiHeadNetwork",
+    "NewTask",
+    "classifier_only",
+    "ewc",
+    "first_network",
+    "individual",
+    "joint",
+    "lwf",
+    "lwf_add",
+]

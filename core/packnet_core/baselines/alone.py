@@ -1,4 +1,7 @@
-"""The two ends between which PackNet lies (§4): only a new head a task, and a whole network a task."""
+"""Classifier Only and Individual Networks (§4): a new head per task, and a whole network per task.
+
+PackNet's errors lie between those of the two.
+"""
 
 from collections.abc import Iterator
 
@@ -6,47 +9,48 @@ from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
 
-from packnet_core.baselines.shared import Shared, TaskOf, trained
+from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_training
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
 from packnet_core.training.evaluate import evaluate
 from packnet_core.training.run import Objective, TrainingRun
 
-NOTHING: frozenset[str] = frozenset()  # of the network's layers
+NO_LAYERS: frozenset[str] = frozenset()
 
 
-def classifier_only(start: Shared, task: TaskOf) -> Iterator[Event]:
-    """Classifier Only: a new head on the features of a network that stays as it is; `start` is left alone.
+def classifier_only(start: MultiHeadNetwork, task: NewTask) -> Iterator[Event]:
+    """Classifier Only (§4): train a new head on the features of a copy of `start`, which stay as they are.
 
-    At the recipe's rate throughout (§4: 1e-3 for 20 epochs). Features are the network's as it answers with them:
-    running statistics as they are, no dropout. Ends with the task's test error.
+    At the recipe's rate throughout (the paper: 1e-3 for 20 epochs). The network is in evaluation mode: running
+    statistics do not change, and there is no dropout. Ends with an Evaluated, the task's test error.
     """
-    network = start.copy().open(task)
-    recipe = constant(task)
-    objective = on_fixed_features(network)
-    run = TrainingRun(network, task.name, "train", recipe, task.data.train, task.data.validation, NOTHING, objective)
-    yield from trained(run)
+    network = start.copy().open_task(task)
+    recipe = constant_rate(task)
+    objective = fixed_features_objective(network)
+    run = TrainingRun(network, task.name, "train", recipe, task.data.train, task.data.validation, NO_LAYERS, objective)
+    yield from run_training(run)
     yield from evaluate(network, 1, task.name, task.data.test)
 
 
-def individual(start: Shared, task: TaskOf) -> Iterator[Event]:
-    """Individual Networks: a copy of the network for this task alone, all of it trained. Ends with its test error.
+def individual(start: MultiHeadNetwork, task: NewTask) -> Iterator[Event]:
+    """Individual Networks (§4): train all of a copy of `start` for this task. Ends with an Evaluated, its test error.
 
-    The paper's recipe (§4): 20 epochs at 1e-3, divided by ten after 10.
+    The paper's recipe: 20 epochs at 1e-3, divided by ten after 10.
     """
-    network = start.copy().open(task)
-    yield from trained(TrainingRun(network, task.name, "train", task.recipe, task.data.train, task.data.validation))
+    network = start.copy().open_task(task)
+    run = TrainingRun(network, task.name, "train", task.recipe, task.data.train, task.data.validation)
+    yield from run_training(run)
     yield from evaluate(network, 1, task.name, task.data.test)
 
 
-def constant(task: TaskOf) -> Recipe:
-    """A task's recipe with one rate for all epochs."""
+def constant_rate(task: NewTask) -> Recipe:
+    """The task's recipe with its learning rate constant over all epochs."""
     return replace(task.recipe, schedule="step", decay_epoch=task.recipe.epochs, warmup_epochs=0)
 
 
-def on_fixed_features(network: PackedNetwork) -> Objective:
-    """The cross entropy of answers from a network in evaluation mode."""
+def fixed_features_objective(network: PackedNetwork) -> Objective:
+    """The cross entropy of the network's logits, the network being in evaluation mode."""
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         network.model.eval()

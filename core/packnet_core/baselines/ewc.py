@@ -1,7 +1,7 @@
-"""Elastic Weight Consolidation (Kirkpatrick et al., PNAS 2017): weights that mattered to older tasks are held back.
+"""Elastic Weight Consolidation (Kirkpatrick et al., PNAS 2017): weights that matter to older tasks are held back.
 
-How much a weight mattered is the diagonal of the Fisher information where the older task was learnt; moving away from
-there costs the square of the distance times that.
+How much a weight matters is the diagonal of the Fisher information at the weights learnt for the older task. Moving a
+weight costs its squared distance from there, times that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,49 +10,58 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from packnet_core.baselines.shared import Shared, TaskOf, trained
+from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_training
 from packnet_core.data.images import Images
 from packnet_core.network import layers
 from packnet_core.schema.events import Event
 from packnet_core.training.run import Objective, TrainingRun
 
 STRENGTH = 100.0
-IMAGES = 500  # that the Fisher diagonal is estimated from, one label drawn for each
-Diagonal = dict[str, Tensor]
+IMAGES = 500  # that the Fisher diagonal is estimated from, with one label drawn for each
+Diagonal = dict[str, Tensor]  # by parameter name
 
 
 def ewc(
-    start: Shared, tasks: Sequence[TaskOf], first: Images, *, strength: float = STRENGTH, images: int = IMAGES
+    start: MultiHeadNetwork,
+    tasks: Sequence[NewTask],
+    first: Images,
+    *,
+    strength: float = STRENGTH,
+    images: int = IMAGES,
 ) -> Iterator[Event]:
-    """Add tasks one after another; after each, the test error of every task so far. `start` is left alone.
+    """Add tasks one after another to a copy of `start`; after each, yield an Evaluated for every task so far.
 
-    `first` are training images of the task that the network begins with; `strength` weighs the penalty. Running
-    statistics of normalisation are those of the first task: there is no penalty that could hold them.
+    `first` are training images of the task that the network starts with; `strength` is the weight of the penalty;
+    `images` is how many images the Fisher diagonal is estimated from. Running statistics of normalisation stay the
+    first task's: the penalty does not cover them.
     """
-    shared = start.copy()
-    held = [_anchored(shared, first, images)]
+    network = start.copy()
+    anchors = [_anchor(network, first, images)]
     for task in tasks:
-        network = shared.open(task)
-        objective = consolidating(shared, held, strength, task.recipe.label_smoothing)
+        packed = network.open_task(task)
+        objective = ewc_objective(network, anchors, strength, task.recipe.label_smoothing)
         run = TrainingRun(
-            network, task.name, "train", task.recipe, task.data.train, task.data.validation, objective=objective
+            packed, task.name, "train", task.recipe, task.data.train, task.data.validation, objective=objective
         )
-        yield from trained(run)
-        held.append(_anchored(shared, task.data.train, images))
-        yield from shared.measure()
+        yield from run_training(run)
+        anchors.append(_anchor(network, task.data.train, images))
+        yield from network.evaluate()
 
 
-def consolidating(
-    shared: Shared, held: Sequence[tuple[Diagonal, Diagonal]], strength: float, label_smoothing: float = 0.0
+def ewc_objective(
+    network: MultiHeadNetwork,
+    anchors: Sequence[tuple[Diagonal, Diagonal]],
+    strength: float,
+    label_smoothing: float = 0.0,
 ) -> Objective:
-    """The new task's cross entropy, plus strength / 2 · Σ F (w - w*)² over all older tasks."""
+    """The new task's cross entropy plus strength / 2 · Σ F (w - w*)²; `anchors` has F and w* of each older task."""
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        layers.freeze_statistics(shared.model)
-        logits: Tensor = shared.model(images)
+        layers.freeze_statistics(network.model)
+        logits: Tensor = network.model(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        weights = dict(shared.model.named_parameters())
-        for fisher, anchor in held:
+        weights = dict(network.model.named_parameters())
+        for fisher, anchor in anchors:
             distances = [(fisher[name] * (weights[name] - anchor[name]).square()).sum() for name in fisher]
             loss = loss + strength / 2 * torch.stack(distances).sum()
         return loss, logits
@@ -60,22 +69,21 @@ def consolidating(
     return objective
 
 
-def fisher_diagonal(shared: Shared, images: Images) -> Diagonal:
-    """The diagonal of the Fisher information of the network with its newest head; the head itself left out.
+def fisher_diagonal(network: MultiHeadNetwork, images: Images) -> Diagonal:
+    """The diagonal of the Fisher information of the network with its newest head; the head itself is left out.
 
-    For each image the squared gradient of log p(y), with y drawn from the network's own answer, not the image's label
-    (which would give the empirical Fisher); the mean over the images. In evaluation mode; drawn by a fixed seed.
+    The mean over the images of the squared gradient of log p(y). y is drawn from the network's own answer, by a fixed
+    seed; the image's label would give the empirical Fisher instead. The network is in evaluation mode.
     """
-    network = shared.using(len(shared.heads))
-    model = network.model.eval().requires_grad_(True)
-    inside = shared.head + "."
+    model = network.with_head(len(network.heads)).model.eval().requires_grad_(True)
+    inside = network.head + "."
     found = {name: torch.zeros_like(p) for name, p in model.named_parameters() if not name.startswith(inside)}
     generator = torch.Generator().manual_seed(0)
-    for batch, _ in images.batches(1, shared.device):
+    for batch, _ in images.batches(1, network.device):
         model.zero_grad()
         answer = F.log_softmax(model(batch), 1)[0]
-        drawn = torch.multinomial(answer.detach().exp().cpu(), 1, generator=generator)
-        answer[drawn.item()].backward()  # type: ignore[index]
+        label = torch.multinomial(answer.detach().exp().cpu(), 1, generator=generator)
+        answer[label.item()].backward()  # type: ignore[index]
         for name, parameter in model.named_parameters():
             if name in found and parameter.grad is not None:
                 found[name] += parameter.grad.square() / len(images)
@@ -83,8 +91,8 @@ def fisher_diagonal(shared: Shared, images: Images) -> Diagonal:
     return found
 
 
-def _anchored(shared: Shared, images: Images, most: int) -> tuple[Diagonal, Diagonal]:
-    """The Fisher diagonal, and the values it was taken at."""
-    fisher = fisher_diagonal(shared, images.sample(most, seed=0))
-    weights = dict(shared.model.named_parameters())
+def _anchor(network: MultiHeadNetwork, images: Images, most: int) -> tuple[Diagonal, Diagonal]:
+    """The Fisher diagonal of at most `most` images, and the weights it was computed at."""
+    fisher = fisher_diagonal(network, images.sample(most, seed=0))
+    weights = dict(network.model.named_parameters())
     return fisher, {name: weights[name].detach().clone() for name in fisher}

@@ -1,8 +1,8 @@
-"""The saved state of a filter-pruning experiment: a safetensors file of its own kind, replaced whole or not at all.
+"""Saves and loads a filter-pruning experiment: a safetensors file of its own format, replaced atomically.
 
-Parameters and running statistics stand under the network's own names, the heads as `HEAD.0` and `HEAD.1`; a bool for
-each filter under `packnet.freed.LAYER` says whether it is freed, and owners follow from that. The rest is JSON in the
-metadata, under `packnet-filters`.
+Parameters and running statistics have the network's own names, the heads `HEAD.0` and `HEAD.1`. `packnet.freed.LAYER`,
+one bool per filter, says which filters are freed; owners follow from it. The rest is JSON in the metadata, under
+`packnet-filters`.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from msgspec import Struct
 from safetensors.torch import load_file
 from torch import nn
 
-from packnet_core.baselines.filters import Experiment, FilterTask, begin
+from packnet_core.baselines.filters import FilterExperiment, FilterTask, begin
 from packnet_core.errors import FileError
 from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.files.safetensors_writer import write_safetensors
@@ -28,12 +28,12 @@ class _Document(Struct, frozen=True, kw_only=True):
     version: Literal[1] = 1
     architecture: Architecture
     input: Input
-    heads: tuple[int, ...]  # classes of each
+    heads: tuple[int, ...]  # number of classes of each
     tasks: tuple[FilterTask, ...]
 
 
-def save(path: str | Path, experiment: Experiment) -> int:
-    """Write the experiment, atomically. Returns the bytes written. Raises WorkError where the disk refuses."""
+def save(path: str | Path, experiment: FilterExperiment) -> int:
+    """Write the experiment, atomically. Returns the size in bytes. Raises WorkError where it can't be written."""
     network = experiment.network
     document = _Document(
         architecture=experiment.architecture,
@@ -42,37 +42,40 @@ def save(path: str | Path, experiment: Experiment) -> int:
         tasks=tuple(experiment.tasks),
     )
     tensors = network.model.state_dict()
-    tensors |= {FREED + unit.name: freed for unit, freed in zip(network.units, network.freed, strict=True)}
+    tensors |= {FREED + layer.name: freed for layer, freed in zip(network.layers, network.freed, strict=True)}
     return write_safetensors(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()})
 
 
-def load(path: str | Path) -> Experiment:
-    """Read an experiment, on the CPU. Raises FileError where the file is none, or it and its network disagree."""
+def load(path: str | Path) -> FilterExperiment:
+    """Read an experiment, on the CPU.
+
+    Raises FileError where the file is not one, is damaged, or does not fit the network that it names.
+    """
     path = Path(path)
     metadata, _, _ = read_safetensors_header(path)
     try:
         document = msgspec.json.decode(metadata[KEY], type=_Document)
     except KeyError:
-        raise FileError(f"{path.name} is no filter-pruning experiment") from None
+        raise FileError(f"{path.name} is not a filter-pruning experiment") from None
     except msgspec.DecodeError as error:
-        raise FileError(f"{path.name}: its description is damaged, or of a newer version: {error}") from None
+        raise FileError(f"{path.name}: its metadata is damaged, or of a newer version: {error}") from None
     architecture, tensors = document.architecture, load_file(path)
     model = architectures.build(architecture.name, channels=document.input.channels, initialise=False)
     if not 1 <= len(document.heads) <= 2:
-        raise FileError(f"{path.name}: it has {len(document.heads)} heads")
+        raise FileError(f"{path.name} has {len(document.heads)} heads; it must have one or two")
     first, *second = (nn.Linear(architecture.features, classes) for classes in document.heads)
     try:
         model.set_submodule(architecture.head, first)
         experiment = begin(architecture, document.input, model)
         network = experiment.network
-        found = [tensors.pop(FREED + unit.name) for unit in network.units]
+        found = [tensors.pop(FREED + layer.name) for layer in network.layers]
         if any(
-            freed.dtype != torch.bool or freed.shape != (unit.filters,)
-            for freed, unit in zip(found, network.units, strict=True)
+            freed.dtype != torch.bool or freed.shape != (layer.filters,)
+            for freed, layer in zip(found, network.layers, strict=True)
         ):
-            raise FileError(f"{path.name}: what is freed does not fit its layers")
+            raise FileError(f"{path.name}: its masks of freed filters do not fit its layers")
         network.freed = found
-        network.own()
+        network.assign_owners()
         for head in second:
             network.append_head(head)
         network.model.load_state_dict(tensors)

@@ -1,7 +1,7 @@
-"""How much each filter matters: the Taylor criterion of Molchanov et al. (ICLR 2017), which §5.5 prunes by.
+"""Ranks filters by the Taylor criterion of Molchanov et al. (ICLR 2017), as §5.5 does.
 
-To first order, the loss changes by |mean over a filter's map of activation × gradient| where that filter is silenced.
-For each image, then the mean over images; divided by the layer's l2 norm, so that layers can be compared.
+To first order, removing a filter changes the loss by |mean over its map of activation × gradient|. The criterion is the
+mean of that over images, divided by the layer's l2 norm so that layers can be compared.
 """
 
 import math
@@ -13,25 +13,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from packnet_core.baselines.filter_chain import Unit
+from packnet_core.baselines.filter_chain import FilterLayer
 from packnet_core.errors import Diverged
 from packnet_core.training.loss_scaling import LossScaling
 
 
 class Ranking:
-    """Gathers the criterion of every filter from the passes, forward and back, that are made while it is `watching`."""
+    """Sums up the criterion of every filter over the forward and backward passes made while it is `collecting`."""
 
-    def __init__(self, units: Sequence[Unit]):
-        self._units = units
-        self._sums = [torch.zeros(unit.filters, device=unit.layer.weight.device) for unit in units]
+    def __init__(self, layers: Sequence[FilterLayer]):
+        self._layers = layers
+        self._sums = [torch.zeros(layer.filters, device=layer.module.weight.device) for layer in layers]
 
     @contextmanager
-    def watching(self, scaling: LossScaling | None = None) -> Iterator[None]:
-        """Gather meanwhile. The loss is to be a batch's mean, times the factor of `scaling` where there is one."""
+    def collecting(self, scaling: LossScaling | None = None) -> Iterator[None]:
+        """Collect from the passes made meanwhile. The loss must be a batch's mean, times the factor of `scaling`."""
         scaling = scaling or LossScaling(1.0)
         hooks = [
-            unit.last.register_forward_hook(partial(self._watch, index, scaling))
-            for index, unit in enumerate(self._units)
+            layer.output.register_forward_hook(partial(self._forward_hook, index, scaling))
+            for index, layer in enumerate(self._layers)
         ]
         try:
             yield
@@ -40,18 +40,18 @@ class Ranking:
                 hook.remove()
 
     def ranks(self) -> list[Tensor]:
-        """Every filter's criterion: a tensor a layer, on the CPU, of l2 norm 1.
+        """The criterion of every filter: one tensor per layer, on the CPU, of l2 norm 1.
 
-        Raises Diverged, naming the layer, where it is NaN or infinite.
+        Raises Diverged, naming the layer, where a gradient was NaN or infinite.
         """
-        for unit, total in zip(self._units, self._sums, strict=True):
+        for layer, total in zip(self._layers, self._sums, strict=True):
             if not bool(torch.isfinite(total).all()):
-                raise Diverged(f"the gradients of {unit.name} are NaN or infinite: its filters can't be ranked")
+                raise Diverged(f"the gradients of {layer.name} are NaN or infinite: its filters can't be ranked")
         return [F.normalize(total.cpu(), dim=0) for total in self._sums]
 
-    def _watch(self, index: int, scaling: LossScaling, module: nn.Module, given: object, out: Tensor) -> None:
-        if out.requires_grad:  # not while it is validated
-            # a ReLU may overwrite `out` by what it lets through: the product stays, as its gradient is 0 elsewhere
+    def _forward_hook(self, index: int, scaling: LossScaling, module: nn.Module, given: object, out: Tensor) -> None:
+        if out.requires_grad:  # not in validation
+            # an in-place ReLU may set values of `out` to 0; their gradients are 0 too, so the products are the same
             out.register_hook(partial(self._add, index, scaling, out.detach()))
 
     def _add(self, index: int, scaling: LossScaling, activation: Tensor, gradient: Tensor) -> None:
@@ -59,15 +59,14 @@ class Ranking:
         if products.dim() > 2:
             products = products.mean(tuple(range(2, products.dim())))
         if scaling.factor != 1 and not bool(torch.isfinite(products).all()):
-            return  # half precision has overflowed: the step is left out too
-        # an image's own loss has a gradient as many times that of the mean as there are images
+            return  # half precision overflowed: the optimizer skips this step too
+        # the gradient of an image's own loss is that of the batch's mean times the number of images
         self._sums[index] += products.abs().sum(0) * (len(products) / scaling.factor)
 
 
 def lowest(ranks: Sequence[Tensor], freed: Sequence[Tensor], count: int) -> list[Tensor]:
-    """The `count` filters of the lowest rank over all layers that are not freed yet: a bool for each of each layer.
-
-    At least one filter of each layer stays. Ties go by layer, then by place.
+    """Choose the `count` filters of the lowest ranks over all layers that are not freed yet: a bool per filter for each
+    layer. At least one filter of each layer is kept. Ties go by layer, then by position.
     """
     chosen = [torch.zeros_like(layer) for layer in freed]
     left = [int((~layer).sum()) for layer in freed]

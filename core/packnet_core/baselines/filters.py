@@ -1,12 +1,12 @@
-"""Filter pruning (§5.5, Table 6): whole filters of a trained network are freed for one more task, which uses them all.
+"""Filter pruning (§5.5, Table 6): frees whole filters of a trained network for one more task, which uses all filters.
 
-experiment = begin(architecture, input, model)       # a network trained for a first task, with its head
-yield from prune(experiment, "imagenet", data, recipe)         # 30 % of its filters, in ten rounds
+experiment = begin(architecture, input, model)           # a network trained for a first task, with its head
+yield from prune(experiment, "imagenet", data, recipe)   # 30 % of its filters, in ten rounds
 yield from add(experiment, "birds", other_data, recipe)
-experiment.network.answers(images)                   # both tasks' logits of one pass
+experiment.network.answers(images)                       # both tasks' logits from one pass
 
-The generators give the events of PackNet's own phases, and end with an Evaluated of each task. Neither the network
-nor the saved state (`filter_file.py`) is a kind of pack file: here both tasks are answered at once, unmasked.
+The generators yield the same events as PackNet's own phases; the last are Evaluated. The saved state (`filter_file.py`)
+is not a pack file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,11 @@ from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted, Pr
 from packnet_core.training.evaluate import evaluate, validate
 from packnet_core.training.run import Objective, TrainingRun
 
-SHARE, ROUNDS = 0.3, 10  # the paper's: 400 of VGG-16's 12,416 filters an epoch, 4,000 in all
+SHARE, ROUNDS = 0.3, 10  # the paper's: 400 of VGG-16's 12,416 filters per epoch, 4,000 in all
 
 
 class FilterTask(Struct, frozen=True, kw_only=True):
-    """What is known of a task: the error is that of its last evaluation."""
+    """A task of an experiment; its error is that of its last evaluation."""
 
     name: str
     classes: tuple[str, ...]
@@ -43,8 +43,8 @@ class FilterTask(Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class Experiment:
-    """A network, how to build it, what it takes, and its tasks so far: none, the first, or both."""
+class FilterExperiment:
+    """A network, its architecture and input, and its tasks so far: none, the first, or both."""
 
     network: FilterNetwork
     architecture: Architecture
@@ -52,59 +52,60 @@ class Experiment:
     tasks: list[FilterTask]
 
 
-def begin(architecture: Architecture, input: Input, model: nn.Module) -> Experiment:
-    """An experiment with a model that a first task was trained in, or will be (`train`). The model is taken over.
+def begin(architecture: Architecture, input: Input, model: nn.Module) -> FilterExperiment:
+    """Begin an experiment with a model that is trained for a first task, or will be by `train`. The model is modified.
 
-    Raises RequestError for a network that is no plain chain of layers: residual and dense ones.
+    Raises RequestError for a network that is not a plain chain of layers, such as residual and dense ones.
     """
-    return Experiment(FilterNetwork(model, architecture.head), architecture, input, [])
+    return FilterExperiment(FilterNetwork(model, architecture.head), architecture, input, [])
 
 
-def train(experiment: Experiment, task: str, data: TaskData, recipe: Recipe) -> Iterator[Event]:
-    """Train the whole network for the first task, where it was not given one that is."""
-    _settle(experiment, task, data, recipe)
-    yield from _trained(experiment, data)
-    yield from measured(experiment, {task: data.test})
+def train(experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe) -> Iterator[Event]:
+    """Train the whole network for the first task, if the model is not trained yet. Raises RequestError as `prune`."""
+    _record_task(experiment, task, data, recipe)
+    yield from _train(experiment, data)
+    yield from evaluate_tasks(experiment, {task: data.test})
 
 
 def prune(
-    experiment: Experiment, task: str, data: TaskData, recipe: Recipe, share: float = SHARE, rounds: int = ROUNDS
+    experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe, share: float = SHARE, rounds: int = ROUNDS
 ) -> Iterator[Event]:
-    """Free a share of all filters (neurons of hidden linear layers count) of the first task's network, in rounds.
+    """Free a share (0 to 1) of all filters of the first task's network, in rounds, then retrain.
 
-    A round is an epoch of training, at the retraining rate, in which filters are ranked; then the lowest are freed: a
-    Pruned each, its ratio the share of filters freed by then, its counts those of parameters that the newer task may
-    have and that the first has. Then come the epochs of retraining. Ends with the task's test error.
+    Neurons of hidden linear layers count as filters. A round is one epoch of training at the retraining rate, in which
+    filters are ranked; then the lowest are freed. It yields a Pruned: its ratio is the share of filters freed so far;
+    `freed` and `kept` count values that are free and that are the first task's. Ends with an Evaluated, the test error.
 
-    Raises RequestError for a share that would leave a layer without a filter, and after the second task was added.
+    Raises RequestError for a share that would leave a layer without filters, for data with other classes than the head,
+    and after the second task was added.
     """
     network = experiment.network
-    filters = sum(unit.filters for unit in network.units)
+    filters = sum(layer.filters for layer in network.layers)
     goal = round(share * filters)
-    if not 0 < share < 1 or rounds < 1 or goal > filters - len(network.units):
+    if not 0 < share < 1 or rounds < 1 or goal > filters - len(network.layers):
         raise RequestError(
-            f"{share:g} of {filters} filters in {rounds} rounds can't be freed: each of {len(network.units)} layers "
-            "keeps one, and a round at least is needed"
+            f"{share:g} of {filters} filters in {rounds} rounds can't be freed: each of {len(network.layers)} layers "
+            "keeps at least one, and there must be at least one round"
         )
     if network.open == 2:
         raise RequestError("filters are freed before the second task is added; this network has two tasks")
-    _settle(experiment, task, data, recipe)
-    # one phase, so that rates and orders follow the epochs; a new optimizer where owners have changed
+    _record_task(experiment, task, data, recipe)
+    # rounds and retraining are epochs of one phase; each round has a new optimizer, as owners have changed
     recipe = recipe.changed({"retrain_epochs": rounds + recipe.retraining_epochs})
     yield PhaseStarted(phase="retrain", task=task, epochs=recipe.retraining_epochs, images=len(data.train))
     for number in range(1, rounds + 1):
         yield from _round(experiment, data, recipe, number, round(goal * number / rounds))
     yield from _run(experiment, "retrain", data, recipe, rounds + 1).events()
     network.end_phase()
-    yield from measured(experiment, {task: data.test})
+    yield from evaluate_tasks(experiment, {task: data.test})
 
 
-def _round(experiment: Experiment, data: TaskData, recipe: Recipe, number: int, goal: int) -> Iterator[Event]:
-    """An epoch of ranking and training; then `goal` filters are freed in all."""
+def _round(experiment: FilterExperiment, data: TaskData, recipe: Recipe, number: int, goal: int) -> Iterator[Event]:
+    """Train and rank for one epoch, then free filters until `goal` are free in all."""
     network, task = experiment.network, experiment.tasks[0].name
-    recipe = recipe.changed({"pick": "last"})  # of earlier epochs, in which other filters were free
-    run, ranking, before = _run(experiment, "retrain", data, recipe, number), Ranking(network.units), None
-    with ranking.watching(run.scaling):
+    recipe = recipe.changed({"pick": "last"})  # in earlier epochs other filters were free
+    run, ranking, before = _run(experiment, "retrain", data, recipe, number), Ranking(network.layers), None
+    with ranking.collecting(run.scaling):
         for event in run.events():
             yield event
             if isinstance(event, Epoch):
@@ -114,7 +115,7 @@ def _round(experiment: Experiment, data: TaskData, recipe: Recipe, number: int, 
     free = network.free(lowest(ranking.ranks(), network.freed, goal - done))
     yield Pruned(
         task=task,
-        ratio=goal / sum(unit.filters for unit in network.units),
+        ratio=goal / sum(layer.filters for layer in network.layers),
         freed=free,
         kept=sum(int((owner == 1).sum()) for owner in network.owners.values()),
         before=before,
@@ -123,31 +124,32 @@ def _round(experiment: Experiment, data: TaskData, recipe: Recipe, number: int, 
 
 
 def add(
-    experiment: Experiment, task: str, data: TaskData, recipe: Recipe, first: Images | None = None
+    experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe, first: Images | None = None
 ) -> Iterator[Event]:
-    """Train a second task in the freed filters. Ends with its test error, and the first task's on `first` images.
+    """Train a second task in the freed filters. Ends with an Evaluated, its test error, after one for the first task if
+    `first` has its test images.
 
-    Raises RequestError where there is no first task, nothing is free, or there are two tasks already; WorkError where
-    anything of the first task's would have changed.
+    Raises RequestError where there is no first task, no filter is free, or there are two tasks already; WorkError where
+    the first task has changed.
     """
     network = experiment.network
     if not experiment.tasks:
-        raise RequestError("there is no first task; prune one before another is added")
+        raise RequestError("there is no first task; prune its filters before another is added")
     if task == experiment.tasks[0].name:
-        raise RequestError(f"there is a task {task!r} already; give this one another name")
+        raise RequestError(f"there is a task {task!r} already; give the new one another name")
     before = network.digest()
     network.add_task(len(data.classes), torch.Generator().manual_seed(recipe.seed))
-    _settle(experiment, task, data, recipe)
-    yield from _trained(experiment, data)
+    _record_task(experiment, task, data, recipe)
+    yield from _train(experiment, data)
     if network.digest() != before:
-        raise WorkError(f"the first task, {experiment.tasks[0].name!r}, has changed. Please report this")
-    yield from measured(
+        raise WorkError(f"the first task, {experiment.tasks[0].name!r}, has changed; please report this")
+    yield from evaluate_tasks(
         experiment, ({experiment.tasks[0].name: first} if first is not None else {}) | {task: data.test}
     )
 
 
-def measured(experiment: Experiment, tests: Mapping[str, Images]) -> Iterator[Event]:
-    """Test errors of the tasks named, which the experiment's tasks keep. Each pass gives all tasks' answers."""
+def evaluate_tasks(experiment: FilterExperiment, tests: Mapping[str, Images]) -> Iterator[Event]:
+    """Yield an Evaluated for each task with test images in `tests`, by name; the experiment's tasks keep the errors."""
     for index, task in enumerate(experiment.tasks):
         for event in evaluate(experiment.network, index + 1, task.name, tests[task.name]) if task.name in tests else ():
             if isinstance(event, Evaluated):
@@ -155,8 +157,8 @@ def measured(experiment: Experiment, tests: Mapping[str, Images]) -> Iterator[Ev
             yield event
 
 
-def _trained(experiment: Experiment, data: TaskData) -> Iterator[Event]:
-    """The open task's training phase."""
+def _train(experiment: FilterExperiment, data: TaskData) -> Iterator[Event]:
+    """Train the open task for a whole phase."""
     task = experiment.tasks[-1]
     yield PhaseStarted(phase="train", task=task.name, epochs=task.recipe.epochs, images=len(data.train))
     yield from _run(experiment, "train", data, task.recipe).events()
@@ -164,7 +166,7 @@ def _trained(experiment: Experiment, data: TaskData) -> Iterator[Event]:
 
 
 def _run(
-    experiment: Experiment, phase: Literal["train", "retrain"], data: TaskData, recipe: Recipe, epoch: int = 1
+    experiment: FilterExperiment, phase: Literal["train", "retrain"], data: TaskData, recipe: Recipe, epoch: int = 1
 ) -> TrainingRun:
     return TrainingRun(
         experiment.network,
@@ -179,7 +181,7 @@ def _run(
 
 
 def _objective(network: FilterNetwork, label_smoothing: float) -> Objective:
-    """The cross entropy of the open task's answers."""
+    """The cross entropy of the open task's logits."""
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits: Tensor = network.model(images)[network.open - 1]
@@ -188,14 +190,14 @@ def _objective(network: FilterNetwork, label_smoothing: float) -> Objective:
     return objective
 
 
-def _settle(experiment: Experiment, task: str, data: TaskData, recipe: Recipe) -> None:
-    """Write down the open task. Raises RequestError where it has other classes than its head."""
+def _record_task(experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe) -> None:
+    """Record the open task. Raises RequestError where its number of classes is not the head's."""
     network = experiment.network
     outputs = network.heads[-1].out_features
     if outputs != len(data.classes):
         raise RequestError(
             f"the network's head has {outputs} classes, and the data of {task!r} has {len(data.classes)}; "
-            "give the data that it was trained on"
+            "give the data that the head was trained on"
         )
     experiment.tasks[network.open - 1 :] = [
         FilterTask(name=task, classes=data.classes, data=data.record, recipe=recipe)

@@ -1,4 +1,4 @@
-"""Joint Training (§4): all tasks at once in one network, each step on as many images of one task as of another."""
+"""Joint Training (§4): one network trained on all tasks at once, each step on the same number of images per task."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from packnet_core.baselines.shared import Shared, TaskOf, trained
+from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_training
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData
 from packnet_core.network.packed import PackedNetwork
@@ -18,43 +18,44 @@ from packnet_core.training.evaluate import validate
 from packnet_core.training.run import TrainingRun
 
 
-def joint(start: Shared, first: TaskData, tasks: Sequence[TaskOf], recipe: Recipe) -> Iterator[Event]:
-    """Train a copy of the network on its first task and all others together; then every task's test error.
+def joint(start: MultiHeadNetwork, first: TaskData, tasks: Sequence[NewTask], recipe: Recipe) -> Iterator[Event]:
+    """Train a copy of `start` on its first task and all others together; then yield an Evaluated for every task.
 
-    `first` is the data of the task that the network begins with. Each step takes the same number of images of every
-    task, so that smaller sets are gone through more often; an epoch has as many images as all training sets have.
-    The recipe is one for all: its batch is raised to one image a task where it is smaller.
+    `first` is the data of the task that the network starts with. Each step takes the same number of images of every
+    task, so smaller data sets are repeated; an epoch has as many images as all training sets together. `recipe` is used
+    for all tasks; its batch size is raised to one image per task where it is smaller.
     """
-    shared = start.copy()
+    network = start.copy()
     for task in tasks:
-        shared.open(task)
+        network.open_task(task)
     data = [first, *(task.data for task in tasks)]
-    run = JointTrainingRun(shared, data, replace(recipe, batch_size=max(recipe.batch_size, len(data))))
-    yield from trained(run)
-    run.divide()
-    yield from shared.measure()
+    run = JointTrainingRun(network, data, replace(recipe, batch_size=max(recipe.batch_size, len(data))))
+    yield from run_training(run)
+    run.split_head()
+    yield from network.evaluate()
 
 
 class JointTrainingRun(TrainingRun):
-    """A run on several tasks: their heads are one layer, in which each image is answered by its own task's part."""
+    """A training run on several tasks. Their heads are joined to one layer; an image's loss and error are those of its
+    own task's classes."""
 
-    def __init__(self, shared: Shared, data: Sequence[TaskData], recipe: Recipe):
-        self.shared = shared
-        self.parts = [images.validation for images in data]
-        sizes = [head.out_features for head in shared.heads]
+    def __init__(self, joined: MultiHeadNetwork, data: Sequence[TaskData], recipe: Recipe):
+        self.joined = joined
+        self.validation_parts = [images.validation for images in data]
+        sizes = [head.out_features for head in joined.heads]
         self.ends = torch.tensor(sizes).cumsum(0)
         self.task_of = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))  # of each class
-        head = nn.Linear(shared.heads[0].in_features, sum(sizes))
+        head = nn.Linear(joined.heads[0].in_features, sum(sizes))
         with torch.no_grad():
-            head.weight.copy_(torch.cat([head.weight for head in shared.heads]))
-            head.bias.copy_(torch.cat([head.bias for head in shared.heads]))
-        self.packed = PackedNetwork(shared.model, shared.head)
+            head.weight.copy_(torch.cat([head.weight for head in joined.heads]))
+            head.bias.copy_(torch.cat([head.bias for head in joined.heads]))
+        self.packed = PackedNetwork(joined.model, joined.head)
         self.packed.open_task(sum(sizes), head=head)
-        mixed = Mixed([images.train for images in data], [0, *self.ends.tolist()[:-1]])
-        super().__init__(self.packed, "all", "train", recipe, mixed, self.parts[0], objective=self.answer)
+        train = JointImages([images.train for images in data], [0, *self.ends.tolist()[:-1]])
+        super().__init__(self.packed, "all", "train", recipe, train, self.validation_parts[0], objective=self.answer)
 
     def answer(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean cross entropy, and answers in which classes of other tasks are out of the question."""
+        """The mean cross entropy, and logits, N × classes of all tasks, which are -inf for classes of other tasks."""
         task_of = self.task_of.to(labels.device)
         others = task_of[None, :] != task_of[labels][:, None]
         logits = self.network.model(images).float().masked_fill(others, -torch.inf)
@@ -65,27 +66,28 @@ class JointTrainingRun(TrainingRun):
         return (1 - smoothing) * F.cross_entropy(logits, labels) - smoothing * own.mean(), logits
 
     def validate(self) -> tuple[float | None, float | None]:
-        """The mean over the tasks."""
-        self.divide()
-        found = [validate(self.shared.using(index), images) for index, images in enumerate(self.parts, 1)]
+        """Loss and error in percent, each the mean over the tasks; None where a task has no validation images."""
+        self.split_head()
+        found = [validate(self.joined.with_head(i), images) for i, images in enumerate(self.validation_parts, 1)]
         self.packed.restore_view()
         losses, errors = zip(*found, strict=True)
         return (None, None) if None in errors else (sum(losses) / len(losses), sum(errors) / len(errors))
 
-    def divide(self) -> None:
-        """Give each task its part of the common head."""
-        common, begin = self.network.heads[0], 0
+    def split_head(self) -> None:
+        """Copy the joined head's rows back to the tasks' own heads."""
+        head, begin = self.network.heads[0], 0
         with torch.no_grad():
-            for head, end in zip(self.shared.heads, self.ends.tolist(), strict=True):
-                head.weight.copy_(common.weight[begin:end])
-                head.bias.copy_(common.bias[begin:end])
+            for own, end in zip(self.joined.heads, self.ends.tolist(), strict=True):
+                own.weight.copy_(head.weight[begin:end])
+                own.bias.copy_(head.bias[begin:end])
                 begin = end
 
 
-class Mixed(Images):
-    """Images of several tasks, the same number of each in a batch; labels count on from task to task.
+class JointImages(Images):
+    """Images of several tasks, the same number of each in a batch; labels are offset, so that tasks share no label.
 
-    `offsets` has the first label of each task. A batch of a size that the tasks do not divide is that much smaller.
+    `offsets` has the first label of each task. Where the number of tasks does not divide the batch size, batches are
+    smaller by the remainder.
     """
 
     def __init__(self, parts: Sequence[Images], offsets: Sequence[int]):
@@ -104,7 +106,7 @@ class Mixed(Images):
         share = size // len(self.parts)
         generator = generator or torch.Generator().manual_seed(0)
         streams = [_endless(part, share, device, generator, augment) for part in self.parts]
-        whole, left = divmod(len(self), size)  # steps as `TrainingRun.steps_per_epoch` has them
+        whole, left = divmod(len(self), size)  # as many steps as the training run counts
         for batches in islice(zip(*streams, strict=True), start, max(whole + (left > 1), 1)):
             images = torch.cat([images for images, _ in batches])
             yield images, torch.cat([labels + at for (_, labels), at in zip(batches, self.offsets, strict=True)])
@@ -113,7 +115,7 @@ class Mixed(Images):
 def _endless(
     images: Images, share: int, device: torch.device | str, generator: torch.Generator, augment: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Passes over a task's images without end, each in an order of its own, in batches of just `share`."""
+    """Batches of exactly `share` images without end: pass after pass, each shuffled anew."""
     while True:
         for batch, labels in images.batches(min(share, len(images)), device, generator=generator, augment=augment):
             if len(labels) == min(share, len(images)):

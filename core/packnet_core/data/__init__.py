@@ -1,4 +1,4 @@
-"""Labelled images: where they come from, how they are split, and batches of them.
+"""Labelled images: their sources, their splits, and batches of them for training.
 
 Never here: networks and tasks.
 """

@@ -1,7 +1,7 @@
-"""Pixels as they are kept made into what a network takes: mirrored, cropped, scaled to 0..1, then `(x - mean) / std`.
+"""Preprocessing of a batch of stored pixels: crop, flip, scale to 0..1, then `(x - mean) / std`.
 
-On a GPU a batch at once, in torch. On a CPU image by image in NumPy: what is worked on stays in the cache, and no
-thread of torch's waits, spinning, for more work, while others are to decode the next images.
+On a GPU a whole batch at once, in torch. On a CPU image by image in NumPy: the values stay in the cache, and no torch
+thread spins while it waits for work, when other threads need the processor to decode the next images.
 """
 
 from collections.abc import Sequence
@@ -13,55 +13,62 @@ from torch import Tensor
 
 from packnet_core.schema.document import Input
 
-PIECE = 1 << 17  # numbers worked on at once on a CPU
+CHUNK_VALUES = 1 << 17  # values processed at once on a CPU
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Which images of a batch are mirrored, and where each is cropped: y and x of its upper left corner."""
+class Augmentation:
+    """Augmentation parameters of a batch: which images are flipped, and where each is cropped: y and x of the crop's
+    upper left corner, in pixels."""
 
-    mirrored: Sequence[bool]
+    flipped: Sequence[bool]
     corners: Sequence[tuple[int, int]]
 
-    def taken(self, pixels: Tensor, index: int, size: int) -> Tensor:
-        """An image's square, not mirrored yet: a view."""
+    def crop(self, pixels: Tensor, index: int, size: int) -> Tensor:
+        """The crop of one image, C×S×S, not flipped yet: a view."""
         y, x = self.corners[index]
         return pixels[index, :, y : y + size, x : x + size]
 
 
-def drawn(count: int, room: int, flip: bool, augment: bool) -> Draw:
-    """Draws from torch's global CPU generator: mirrored or not, if that means the same, then corners, if there is room.
-    Without `augment` nothing is mirrored, and all are cropped in the middle."""
-    mirrored = (torch.rand(count) < 0.5).tolist() if augment and flip else [False] * count
-    corners = torch.randint(room + 1, (count, 2)).tolist() if augment and room else [(room // 2, room // 2)] * count
-    return Draw(mirrored, corners)
+def draw_augmentation(count: int, margin: int, flip: bool, augment: bool) -> Augmentation:
+    """Draw the augmentation parameters of `count` images from torch's global CPU generator.
+
+    Flips are drawn first, if `flip` allows them; then corners, if images are `margin` > 0 pixels larger than the crop.
+    Without `augment` nothing is drawn: no image is flipped, and all are cropped in the centre.
+    """
+    flipped = (torch.rand(count) < 0.5).tolist() if augment and flip else [False] * count
+    centre = (margin // 2, margin // 2)
+    corners = torch.randint(margin + 1, (count, 2)).tolist() if augment and margin else [centre] * count
+    return Augmentation(flipped, corners)
 
 
-def ready(pixels: Tensor, draw: Draw, input: Input) -> Tensor:
-    """Float32 N×C×S×S out of uint8 N×c×R×R on the same device; grey images (c = 1) get the network's C channels."""
-    return _on_cpu(pixels, draw, input) if pixels.device.type == "cpu" else _at_once(pixels, draw, input)
+def preprocess(pixels: Tensor, augmentation: Augmentation, input: Input) -> Tensor:
+    """Turn uint8 N×c×R×R into float32 N×C×S×S on the same device; grey images (c = 1) are repeated to the network's C
+    channels."""
+    run = _preprocess_by_image if pixels.device.type == "cpu" else _preprocess_batch
+    return run(pixels, augmentation, input)
 
 
-def _at_once(pixels: Tensor, draw: Draw, input: Input) -> Tensor:
+def _preprocess_batch(pixels: Tensor, augmentation: Augmentation, input: Input) -> Tensor:
     size, device = input.size, pixels.device
     mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (input.mean, input.std))
-    taken = torch.stack([draw.taken(pixels, index, size) for index in range(len(pixels))])
-    rows = torch.tensor(draw.mirrored).nonzero().flatten().to(device)
-    taken[rows] = taken[rows].flip(3)
-    return taken.float().div_(255).sub(mean).div_(std)
+    crops = torch.stack([augmentation.crop(pixels, index, size) for index in range(len(pixels))])
+    flipped = torch.tensor(augmentation.flipped).nonzero().flatten().to(device)
+    crops[flipped] = crops[flipped].flip(3)
+    return crops.float().div_(255).sub(mean).div_(std)
 
 
-def _on_cpu(pixels: Tensor, draw: Draw, input: Input) -> Tensor:
+def _preprocess_by_image(pixels: Tensor, augmentation: Augmentation, input: Input) -> Tensor:
     size = input.size
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (input.mean, input.std))
     out = np.empty((len(pixels), input.channels, size, size), np.float32)
-    step = max(PIECE // (input.channels * size * size), 1)
+    step = max(CHUNK_VALUES // (input.channels * size * size), 1)
     for start in range(0, len(out), step):
-        piece = out[start : start + step]
-        for index, image in enumerate(piece, start):
-            taken = draw.taken(pixels, index, size).numpy()
-            np.copyto(image, taken[:, :, ::-1] if draw.mirrored[index] else taken)
-        piece /= np.float32(255)
-        piece -= mean
-        piece /= std
+        chunk = out[start : start + step]
+        for index, image in enumerate(chunk, start):
+            crop = augmentation.crop(pixels, index, size).numpy()
+            np.copyto(image, crop[:, :, ::-1] if augmentation.flipped[index] else crop)
+        chunk /= np.float32(255)
+        chunk -= mean
+        chunk /= std
     return torch.from_numpy(out)

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from their authors' binary files: torchvision's own reader would unpickle. Needs no torch.
+"""Reads CIFAR-10 and CIFAR-100 from their authors' binary files; torchvision's reader would unpickle. Needs no torch.
 
 Each image is one or two label bytes, then 3 × 32 × 32 bytes of pixels, red before green before blue.
 """
@@ -17,7 +17,10 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Archive:
-    """Where the files are, and which. The last of an image's `label_bytes` is its class."""
+    """An archive of the authors: its address and MD5 sum, the folder that it unpacks to, and the files there.
+
+    Each image begins with `label_bytes` bytes; the last of them is its class.
+    """
 
     url: str
     md5: str
@@ -52,7 +55,7 @@ ARCHIVES = {
 
 
 def read(folder: Path, files: tuple[str, ...], label_bytes: int) -> tuple[Bytes, Ints]:
-    """Images uint8 N×32×32×3 and their labels. Raises RequestError, naming the file, where one is cut off."""
+    """Read images, uint8 N×32×32×3, and labels, int64 N. Raises RequestError, naming the file, where one is damaged."""
     parts = []
     for file in files:
         content = np.fromfile(folder / file, np.uint8)
@@ -65,4 +68,5 @@ def read(folder: Path, files: tuple[str, ...], label_bytes: int) -> tuple[Bytes,
 
 
 def class_names(folder: Path, archive: Archive) -> tuple[str, ...]:
+    """The names of the classes, in the order of their labels."""
     return tuple((folder / archive.names).read_text().split())

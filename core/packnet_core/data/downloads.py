@@ -1,6 +1,6 @@
 """torchvision's data sets, downloaded to a cache folder by torchvision's own code. `find` needs no torch.
 
-Those that torchvision reads by unpickling are left out; CIFAR's are read from their authors' binary files instead.
+Data sets that torchvision unpickles are left out; CIFAR's are read from their authors' binary files instead.
 """
 
 import difflib
@@ -17,19 +17,19 @@ from platformdirs import user_cache_path
 
 from packnet_core.data import cifar
 from packnet_core.data.pixels import ArrayPixels, FilePixels
-from packnet_core.data.types import Part, Source
+from packnet_core.data.types import Source, Split
 from packnet_core.errors import RequestError
 
 DIGITS = tuple("0123456789")
-# what urllib, archives and torchvision's own checks raise where a download fails or comes out wrong
-FAILED = (OSError, RuntimeError, ValueError, HTTPException, EOFError, tarfile.TarError, zipfile.BadZipFile)
+# what urllib, archives and torchvision's own checks raise where a download fails or is damaged
+DOWNLOAD_ERRORS = (OSError, RuntimeError, ValueError, HTTPException, EOFError, tarfile.TarError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
-class Known:
-    """A data set and how torchvision is asked for its parts. `classes` where torchvision does not name them.
-
-    `layout` is that of its array of images; "" where each image is a file.
+class TorchvisionData:
+    """A data set of torchvision's: `images` says their size and colour, `train` and `test` are the arguments that its
+    class takes for each split. `layout` is that of the array of images; "" where each image is a file. `classes` are
+    given where torchvision does not name them.
     """
 
     name: str
@@ -42,84 +42,87 @@ class Known:
     classes: tuple[str, ...] = ()
 
 
-_TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})  # as the paper counts them (§4); we split our own off
+_TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})  # both train (§4); validation images are split off them
 _PHOTOS = "photographs of various sizes, colour"
-KNOWN = {
-    known.name: known
-    for known in (
-        Known("MNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}, flip=False),
-        Known("FashionMNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}),
-        Known("KMNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}, flip=False),
-        Known("USPS", "16×16 grey", "NHW", ({"train": True},), {"train": False}, flip=False, classes=DIGITS),
-        Known("SVHN", "32×32 colour", "NCHW", flip=False, classes=DIGITS),
-        Known("STL10", "96×96 colour", "NCHW"),
-        Known("CIFAR10", "32×32 colour"),
-        Known("CIFAR100", "32×32 colour"),
-        Known("Flowers102", _PHOTOS, train=_TRAIN_AND_VAL, crop=True),
-        Known("Food101", _PHOTOS),
-        Known("DTD", _PHOTOS, train=_TRAIN_AND_VAL),
-        Known("FGVCAircraft", _PHOTOS, train=({"split": "trainval"},)),
-        Known("StanfordCars", _PHOTOS),
-        Known("Country211", _PHOTOS),
-        Known("Imagenette", _PHOTOS, test={"split": "val"}),
+DATASETS = {
+    spec.name: spec
+    for spec in (
+        TorchvisionData("MNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}, flip=False),
+        TorchvisionData("FashionMNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}),
+        TorchvisionData("KMNIST", "28×28 grey", "NHW", ({"train": True},), {"train": False}, flip=False),
+        TorchvisionData("USPS", "16×16 grey", "NHW", ({"train": True},), {"train": False}, flip=False, classes=DIGITS),
+        TorchvisionData("SVHN", "32×32 colour", "NCHW", flip=False, classes=DIGITS),
+        TorchvisionData("STL10", "96×96 colour", "NCHW"),
+        TorchvisionData("CIFAR10", "32×32 colour"),
+        TorchvisionData("CIFAR100", "32×32 colour"),
+        TorchvisionData("Flowers102", _PHOTOS, train=_TRAIN_AND_VAL, crop=True),
+        TorchvisionData("Food101", _PHOTOS),
+        TorchvisionData("DTD", _PHOTOS, train=_TRAIN_AND_VAL),
+        TorchvisionData("FGVCAircraft", _PHOTOS, train=({"split": "trainval"},)),
+        TorchvisionData("StanfordCars", _PHOTOS),
+        TorchvisionData("Country211", _PHOTOS),
+        TorchvisionData("Imagenette", _PHOTOS, test={"split": "val"}),
     )
 }
 
 
-def find(source: str) -> Known:
-    """The data set that `torchvision:NAME` means. Raises RequestError, with names close to it, for others."""
+def find(source: str) -> TorchvisionData:
+    """The data set of `torchvision:NAME`. Raises RequestError for an unknown name, with the closest known one."""
     name = source.removeprefix("torchvision:")
-    if name in KNOWN:
-        return KNOWN[name]
-    close = difflib.get_close_matches(name.lower(), {k.lower(): k for k in KNOWN}, 1)
-    meant = next((k for k in KNOWN if close and k.lower() == close[0]), None)
+    if name in DATASETS:
+        return DATASETS[name]
+    close = difflib.get_close_matches(name.lower(), {k.lower(): k for k in DATASETS}, 1)
+    meant = next((k for k in DATASETS if close and k.lower() == close[0]), None)
     hint = f"did you mean torchvision:{meant}? " if meant else ""
     raise RequestError(
-        f"torchvision:{name} is not data that packnet reads; {hint}It reads {', '.join(KNOWN)}; anything else as a "
-        "folder or an .npz file"
+        f"torchvision:{name} is not a data set that packnet reads; {hint}It reads {', '.join(DATASETS)}; other data "
+        "can be given as a folder or an .npz file"
     )
 
 
 def open_torchvision(source: str) -> Source:
-    """Download a data set unless the cache has it, and open it. Raises RequestError where that fails."""
-    known = find(source)
-    cache = user_cache_path("packnet") / "data" / known.name
+    """Open `torchvision:NAME`; download it unless the cache has it.
+
+    Raises RequestError for an unknown name, and where the download fails.
+    """
+    spec = find(source)
+    cache = user_cache_path("packnet") / "data" / spec.name
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        train, test, classes = _cifar(cache, known.name) if known.name in cifar.ARCHIVES else _torchvision(cache, known)
+        train, test, classes = _cifar(cache, spec.name) if spec.name in cifar.ARCHIVES else _torchvision(cache, spec)
     except ImportError as error:
         raise RequestError(f"{source} needs a package that is missing: {error}; pip install scipy") from None
-    except FAILED as error:
+    except DOWNLOAD_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(f"{source} could not be downloaded to {cache}: {reason}") from None
-    return Source(source, classes, train, test, known.flip, known.crop)
+    return Source(source, classes, train, test, spec.flip, spec.crop)
 
 
-def _torchvision(cache: Path, known: Known) -> tuple[Part, Part, tuple[str, ...]]:
+def _torchvision(cache: Path, spec: TorchvisionData) -> tuple[Split, Split, tuple[str, ...]]:
     from torchvision import datasets
 
-    make = getattr(datasets, known.name)
-    # a loader that gives the path back tells where the files are without decoding them
-    loader: dict[str, Any] = {} if known.layout else {"loader": lambda path: path}
-    trains = [make(cache, download=True, **loader, **part) for part in known.train]
-    test = make(cache, download=True, **loader, **known.test)
-    named = known.classes or tuple(name if isinstance(name, str) else name[0] for name in test.classes)
-    return _part(trains, known), _part([test], known), named
+    make = getattr(datasets, spec.name)
+    # this loader returns the path instead of a decoded image
+    loader: dict[str, Any] = {} if spec.layout else {"loader": lambda path: path}
+    trains = [make(cache, download=True, **loader, **part) for part in spec.train]
+    test = make(cache, download=True, **loader, **spec.test)
+    named = spec.classes or tuple(name if isinstance(name, str) else name[0] for name in test.classes)
+    return _split(trains, spec), _split([test], spec), named
 
 
-def _part(datasets: list[Any], known: Known) -> Part:
-    if not known.layout:
+def _split(datasets: list[Any], spec: TorchvisionData) -> Split:
+    if not spec.layout:
         pairs = [dataset[index] for dataset in datasets for index in range(len(dataset))]
         files = FilePixels([os.fspath(path) for path, _ in pairs])
-        return Part(np.array([label for _, label in pairs], np.int64), files)
+        return Split(np.array([label for _, label in pairs], np.int64), files)
     (dataset,) = datasets
     images = np.asarray(dataset.data)
     labels = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
-    pixels = ArrayPixels(np.moveaxis(images, 1, 3) if known.layout == "NCHW" else images, f"torchvision:{known.name}")
-    return Part(labels.astype(np.int64), pixels)
+    pixels = ArrayPixels(np.moveaxis(images, 1, 3) if spec.layout == "NCHW" else images, f"torchvision:{spec.name}")
+    return Split(labels.astype(np.int64), pixels)
 
 
-def _cifar(cache: Path, name: str) -> tuple[Part, Part, tuple[str, ...]]:
+def _cifar(cache: Path, name: str) -> tuple[Split, Split, tuple[str, ...]]:
     archive = cifar.ARCHIVES[name]
     folder = cache / archive.folder
     if not all((folder / file).is_file() for file in (*archive.train, *archive.test, archive.names)):
@@ -127,5 +130,5 @@ def _cifar(cache: Path, name: str) -> tuple[Part, Part, tuple[str, ...]]:
 
         download_and_extract_archive(archive.url, str(cache), md5=archive.md5)
     train, test = (cifar.read(folder, files, archive.label_bytes) for files in (archive.train, archive.test))
-    parts = [Part(labels, ArrayPixels(images, f"torchvision:{name}")) for images, labels in (train, test)]
-    return parts[0], parts[1], cifar.class_names(folder, archive)
+    splits = [Split(labels, ArrayPixels(images, f"torchvision:{name}")) for images, labels in (train, test)]
+    return splits[0], splits[1], cifar.class_names(folder, archive)

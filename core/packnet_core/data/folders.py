@@ -1,4 +1,4 @@
-"""Folders of images: train/CLASS/ and test/CLASS/ or val/CLASS/. Needs no torch."""
+"""Reads folders of images: train/CLASS/ and test/CLASS/ or val/CLASS/. Needs no torch."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from packnet_core.data.pixels import EXTENSIONS, FilePixels
-from packnet_core.data.types import Part, Source, listed, mirrors_mean_the_same
+from packnet_core.data.types import Source, Split, flips_by_default, listed
 from packnet_core.errors import RequestError
 
 
 def open_folder(path: Path) -> Source:
-    """Open a folder. Raises RequestError, saying what belongs where, for one that is laid out otherwise."""
+    """Open a folder with train/CLASS/ and test/CLASS/ or val/CLASS/; test is preferred to val.
+
+    Raises RequestError, saying what belongs where, for a folder with another layout.
+    """
     train, test = path / "train", path / "test"
     if not train.is_dir():
         raise RequestError(
@@ -32,18 +35,18 @@ def open_folder(path: Path) -> Source:
         if missing := sorted(set(ours) - set(theirs)):
             raise RequestError(f"{listed(missing)} in {a} but not in {b}; both need the same class folders")
     return Source(
-        str(path), classes, read_folder(train, classes), read_folder(test, classes), mirrors_mean_the_same(classes)
+        str(path), classes, read_folder(train, classes), read_folder(test, classes), flips_by_default(classes)
     )
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """The names of the folders in a folder, sorted."""
+    """The names of the folders in a folder, sorted, without hidden ones."""
     with os.scandir(folder) as entries:
         return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
 
 
-def read_folder(folder: Path, classes: tuple[str, ...]) -> Part:
-    """All images below the folder of each class. Raises RequestError for a class without any."""
+def read_folder(folder: Path, classes: tuple[str, ...]) -> Split:
+    """All images below each class's folder, without hidden files. Raises RequestError for a class without images."""
     paths: list[str] = []
     counts = []
     for name in classes:
@@ -54,7 +57,7 @@ def read_folder(folder: Path, classes: tuple[str, ...]) -> Part:
             )
         paths += found
         counts.append(len(found))
-    return Part(np.repeat(np.arange(len(classes)), counts).astype(np.int64), FilePixels(paths))
+    return Split(np.repeat(np.arange(len(classes)), counts).astype(np.int64), FilePixels(paths))
 
 
 def _images_below(folder: Path) -> Iterator[str]:

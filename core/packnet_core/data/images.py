@@ -1,4 +1,4 @@
-"""Images: labelled images ready for a network, in batches; kept in memory, or decoded as they are asked for."""
+"""Labelled images of one split, in batches for a network: kept in memory, or decoded batch by batch."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,28 +10,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from packnet_core.data.augment import drawn, ready
+from packnet_core.data.augment import draw_augmentation, preprocess
 from packnet_core.data.pixels import WORKERS, Bytes, Pixels
 from packnet_core.data.split import allot, choose
 from packnet_core.schema.document import Input
 
-AHEAD = 3  # batches decoded ahead of the one that is in use
-CHUNK = 64  # images a thread decodes at a time where all are wanted: small ones take less than a switch of threads
+PREFETCH = 3  # batches decoded and sent ahead of the one in use
+CHUNK_IMAGES = 64  # images per task of a thread where all are decoded: a small one takes less time than a thread switch
 
 
 class Images:
-    """Images of one split, as a network with the given input takes them.
+    """Images of one split, in the form that a network with the given input takes.
 
-    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R, C being 1 where all are grey, or `Decoded`
-    to take them from; `rows` says which of those images these are. R is the network's S, or more: then S×S is cropped.
-    `flip` says whether mirrored images mean the same.
+    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R (C is 1 where all are grey), or a `Decoder`
+    of them; `indices` says which of its images these are. R is the network's S, or more: then S×S is cropped. `flip`
+    says whether training may flip the images left to right.
     """
 
-    def __init__(self, pixels: "Tensor | Decoded", rows: Tensor, labels: Tensor, input: Input, flip: bool = False):
+    def __init__(self, pixels: "Tensor | Decoder", indices: Tensor, labels: Tensor, input: Input, flip: bool = False):
         self.labels = labels
         self.flip = flip
         self._pixels = pixels
-        self._rows = rows
+        self._indices = indices
         self._input = input
 
     def __len__(self) -> int:
@@ -39,6 +39,7 @@ class Images:
 
     @property
     def in_memory(self) -> bool:
+        """Whether all pixels are in memory, resized."""
         return isinstance(self._pixels, Tensor)
 
     def batches(
@@ -50,96 +51,97 @@ class Images:
         augment: bool = False,
         start: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of images and labels on `device`: float32 N×C×S×S, scaled to 0..1, then `(x - mean) / std`.
+        """Batches of images and labels on `device`: float32 N×C×S×S, scaled to 0..1, then `(x - mean) / std`; int64 N.
 
-        `generator` shuffles; without one the order stays. `start` leaves that many batches of the same order out.
-        With `augment` each image is mirrored or not, where that means the same, and cropped anywhere; without, it is
-        cropped in the middle. The draws are from torch's global CPU generator, made when the batch is asked for. Raises
-        RequestError, naming the file, where an image can't be decoded.
+        `generator` shuffles; without one the order stays. `start` skips that many batches of the same order. With
+        `augment` each image is flipped at random, where `flip` allows it, and cropped at random; without, it is cropped
+        in the centre. Augmentation parameters are drawn from torch's global CPU generator when the batch is asked for.
+        Raises RequestError, naming the file, where an image can't be decoded.
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
-        parts = torch.split(order, size)[start:] if len(order) else ()
-        for part, pixels in zip(parts, self._sent(parts, torch.device(device)), strict=True):
-            draw = drawn(len(part), pixels.shape[3] - self._input.size, self.flip, augment)
-            yield ready(pixels, draw, self._input), self.labels[part].to(device)
+        batches = torch.split(order, size)[start:] if len(order) else ()
+        for batch, pixels in zip(batches, self._pixels_on(torch.device(device), batches), strict=True):
+            augmentation = draw_augmentation(len(batch), pixels.shape[3] - self._input.size, self.flip, augment)
+            yield preprocess(pixels, augmentation, self._input), self.labels[batch].to(device)
 
     def sample(self, count: int, seed: int) -> "Images":
-        """At most `count` of these images, with each class in proportion, drawn by `seed`; they keep their order."""
+        """At most `count` of these images, each class in proportion, drawn by `seed`; their order stays."""
         labels = self.labels.numpy()
         shares = allot(np.bincount(labels).astype(np.int64), count)
-        return self.where(torch.from_numpy(choose(labels, shares, seed)))
+        return self.subset(torch.from_numpy(choose(labels, shares, seed)))
 
-    def where(self, mask: Tensor) -> "Images":
-        """Those of these images for which `mask` is true; pixels are shared."""
-        return Images(self._pixels, self._rows[mask], self.labels[mask], self._input, self.flip)
+    def subset(self, mask: Tensor) -> "Images":
+        """The images for which `mask` (bool, N) is true; pixels are shared."""
+        return Images(self._pixels, self._indices[mask], self.labels[mask], self._input, self.flip)
 
-    def _sent(self, parts: tuple[Tensor, ...], device: torch.device) -> Iterator[Tensor]:
-        """The pixels of each part on the device, where they are mirrored, cropped and scaled. To a GPU they go as bytes
-        out of pinned memory, a few batches ahead, so that neither waits for the other."""
-        raw = self._raw(parts)
+    def _pixels_on(self, device: torch.device, batches: tuple[Tensor, ...]) -> Iterator[Tensor]:
+        """The stored pixels of each batch, uint8, on the device, where they are preprocessed. Pinned memory and a few
+        batches ahead keep a GPU and the decoding threads from waiting for each other."""
+        stored = self._stored_pixels(batches)
         if device.type == "cpu":
-            yield from raw
+            yield from stored
             return
         sent: deque[Tensor] = deque()
-        for pixels in raw:
+        for pixels in stored:
             pinned = pixels.pin_memory() if device.type == "cuda" else pixels
             sent.append(pinned.to(device, non_blocking=True))
-            if len(sent) == AHEAD:
+            if len(sent) == PREFETCH:
                 yield sent.popleft()
         yield from sent
 
-    def _raw(self, parts: tuple[Tensor, ...]) -> Iterator[Tensor]:
-        """The pixels of each part, uint8, in a tensor of its own."""
-        rows = (self._rows[part] for part in parts)
+    def _stored_pixels(self, batches: tuple[Tensor, ...]) -> Iterator[Tensor]:
+        """The pixels of each batch, uint8, in a new tensor."""
+        indices = (self._indices[batch] for batch in batches)
         if isinstance(self._pixels, Tensor):
-            return (self._pixels[part] for part in rows)
-        return self._pixels.ahead(list(rows))
+            return (self._pixels[batch] for batch in indices)
+        return self._pixels.prefetch(list(indices))
 
 
-class Decoded:
-    """Images too many to keep: decoded by threads, a few batches ahead. Pillow lets other threads run meanwhile."""
+class Decoder:
+    """Decodes images with a pool of threads, to uint8 channels×size×size. Pillow releases the GIL."""
 
     def __init__(self, pixels: Pixels, size: int, channels: int):
         self.pixels = pixels
         self.size = size
         self.channels = channels
 
-    def ahead(self, parts: list[Tensor]) -> Iterator[Tensor]:
-        """The images of each part, uint8 N×C×S×S."""
+    def prefetch(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        """The images of each batch of indices, uint8 N×C×S×S, decoded a few batches ahead. Raises RequestError, naming
+        the file, where an image can't be decoded."""
         pool = ThreadPoolExecutor(WORKERS)
         try:
             waiting: deque[tuple[Bytes, list[Future[None]]]] = deque()
-            later = iter(parts)
-            for part in islice(later, AHEAD):
-                waiting.append(self._begin(pool, part))
+            later = iter(batches)
+            for batch in islice(later, PREFETCH):
+                waiting.append(self._submit(pool, batch))
             while waiting:
                 out, futures = waiting.popleft()
                 for future in futures:
                     future.result()  # raises what a thread raised
-                for part in islice(later, 1):
-                    waiting.append(self._begin(pool, part))
+                for batch in islice(later, 1):
+                    waiting.append(self._submit(pool, batch))
                 yield torch.from_numpy(out)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def all(self, rows: Tensor) -> Tensor:
-        """These images in one tensor, uint8 N×C×S×S, each decoded once."""
-        out = self._room(len(rows))
-        starts = range(0, len(rows), CHUNK)
+    def all(self, indices: Tensor) -> Tensor:
+        """The images at these indices in one tensor, uint8 N×C×S×S. Raises RequestError as `prefetch` does."""
+        out = self._empty(len(indices))
+        starts = range(0, len(indices), CHUNK_IMAGES)
         with ThreadPoolExecutor(WORKERS) as pool:
-            fill = partial(self._fill, out, rows.tolist(), CHUNK)
-            deque(pool.map(fill, starts), maxlen=0)  # raises what a thread raised
+            decode = partial(self._decode_into, out, indices.tolist(), CHUNK_IMAGES)
+            deque(pool.map(decode, starts), maxlen=0)  # raises what a thread raised
         return torch.from_numpy(out)
 
-    def _begin(self, pool: ThreadPoolExecutor, part: Tensor) -> tuple[Bytes, list[Future[None]]]:
-        """Room for a part, and what fills it, image by image: torch's own threads have no part in it, whose waiting
-        would keep these from the processor."""
-        out, rows = self._room(len(part)), part.tolist()
-        return out, [pool.submit(self._fill, out, rows, 1, index) for index in range(len(rows))]
+    def _submit(self, pool: ThreadPoolExecutor, batch: Tensor) -> tuple[Bytes, list[Future[None]]]:
+        """An empty batch, and the futures that fill it, image by image. No torch operation takes part: torch's threads
+        spin while they wait, and would keep the pool from the processor."""
+        out, indices = self._empty(len(batch)), batch.tolist()
+        return out, [pool.submit(self._decode_into, out, indices, 1, start) for start in range(len(indices))]
 
-    def _fill(self, out: Bytes, rows: list[int], count: int, start: int) -> None:
-        for index, row in enumerate(rows[start : start + count], start):
-            out[index] = self.pixels.decode(row, self.size, self.channels)
+    def _decode_into(self, out: Bytes, indices: list[int], count: int, start: int) -> None:
+        for place, index in enumerate(indices[start : start + count], start):
+            out[place] = self.pixels.decode(index, self.size, self.channels)
 
-    def _room(self, count: int) -> Bytes:
+    def _empty(self, count: int) -> Bytes:
         return np.empty((count, self.channels, self.size, self.size), np.uint8)

@@ -1,6 +1,6 @@
-"""A task's data as training needs it: opened, checked, split, and in memory where it fits."""
+"""Loads a task's data for training: opened, checked, split, and kept in memory where it fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,23 +9,26 @@ import torch
 from numpy.typing import NDArray
 
 from packnet_core.data import npz
-from packnet_core.data.images import Decoded, Images
+from packnet_core.data.images import Decoder, Images
 from packnet_core.data.kinds import resolve
 from packnet_core.data.open import open_source
 from packnet_core.data.pixels import ArrayPixels
 from packnet_core.data.split import Ints, allot, choose
-from packnet_core.data.types import Part, Source
+from packnet_core.data.types import Source, Split, listed
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import Data, Input
 
-MEMORY = 1 << 30  # bytes of resized images that are kept; more are decoded batch by batch
-ROOM = 8 / 7  # the paper resizes to 256 and crops 224 (§4)
-VALIDATION = 0.1  # of the training data, for choosing; the test set is for the reported error alone
+MEMORY = 1 << 30  # bytes of resized images that are kept in memory; larger data is decoded batch by batch
+RESIZE_FACTOR = 8 / 7  # of images to be cropped: the paper resizes to 256 and crops to 224 (§4)
+VALIDATION = 0.1  # share of the training data, for model selection; the test set is for the reported error only
 
 
 @dataclass(frozen=True)
 class TaskData:
-    """One task's images, split. `chance` is the error in percent of always answering the test set's largest class."""
+    """One task's images in three splits, and `record`: how they were loaded, for the pack file.
+
+    `chance` is the error in percent of always answering the test set's largest class.
+    """
 
     classes: tuple[str, ...]
     train: Images
@@ -33,7 +36,7 @@ class TaskData:
     test: Images
     record: Data
     chance: float
-    extent: str = ""  # whether this is all of a data set or a part, where that is known
+    extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
 
 
 def load(
@@ -46,85 +49,88 @@ def load(
     seed: int = 0,
     classes: tuple[str, ...] | None = None,
 ) -> TaskData:
-    """Load what `--data` took, for a network with this input.
+    """Load a source, as `--data` takes it, for a network with this input.
 
-    At most `limit` training images are used, and 10 % of those validate; both are stratified and drawn by `seed`, the
-    same everywhere. `flip`, `crop` None: as the data suggests. With `classes`, the data must have just these, in this
-    order.
+    At most `limit` training images are used, and 10 % of them are for validation; both choices are stratified and drawn
+    by `seed`, the same on every machine. `flip` and `crop`: whether training flips and crops at random; None is the
+    data's default. With `classes`, the data must have exactly these, in this order.
 
     Raises RequestError, naming what is wrong and what to do, for data that can't be used.
+
+        data = load("birds/", document.input, limit=2000)
+        images, labels = next(data.train.batches(32, "cuda", augment=True))    # float32 32×C×S×S, int64 32
     """
-    opened = _opened(source, classes)
+    opened = _open(source, classes)
     flip = opened.flip if flip is None else flip
     crop = opened.crop if crop is None else crop
-    used, validates = _split(opened, limit, seed)
-    test = opened.test.counts(len(opened.classes))
-    trains, validation, tests = _images(opened, _Form(input, flip, crop), used, validates)
+    used, held_out = _choose(opened, limit, seed)
+    train, validation, test = _load_splits(opened, _Form(input, flip, crop), used, held_out)
+    counts = opened.test.counts(len(opened.classes))
     record = Data(
         source=resolve(source),
         flip=flip,
         crop=crop,
         limit=limit,
-        train=len(trains),
+        train=len(train),
         validation=len(validation),
-        test=len(tests),
+        test=len(test),
     )
-    chance = 100 * (1 - int(test.max()) / int(test.sum()))
-    return TaskData(opened.classes, trains, validation, tests, record, chance, opened.extent)
+    chance = 100 * (1 - int(counts.max()) / int(counts.sum()))
+    return TaskData(opened.classes, train, validation, test, record, chance, opened.extent)
 
 
 def load_test(source: str, input: Input, classes: tuple[str, ...], crop: bool = False) -> Images:
-    """The test images alone, for a task with these classes: no training image is decoded. Raises as `load` does."""
-    test = _opened(source, classes).test
+    """Load only the test images, for a task with these classes: no training image is decoded. Raises as `load` does."""
+    test = _open(source, classes).test
     form = _Form(input, flip=False, crop=crop)
-    rows = np.arange(len(test.labels))
-    channels = test.pixels.channels(rows, input.channels)
-    return _part(test, rows, form, channels, len(rows) * channels * form.side**2 <= MEMORY)
+    indices = np.arange(len(test.labels))
+    channels = test.pixels.channels(indices, input.channels)
+    return _load_split(test, indices, form, channels, len(indices) * channels * form.side**2 <= MEMORY)
 
 
 def load_mixed(source: str, input: Input, tasks: Mapping[str, tuple[tuple[str, ...], bool]]) -> dict[str, Images]:
-    """A mixed data set, an .npz file whose images each name their task: the images of every task that is in it.
+    """Load a mixed data set, an .npz file that names the task of each image. Returns each task's images, by its name.
 
-    `tasks` has the classes of each task there is, and whether its images are cropped; labels are indices of these
-    classes. Tasks come in the order they have in `tasks`, a task's images in that of the file. Raises RequestError,
-    naming the first image that is wrong.
+    `tasks` has, for each task of the pack file, its classes and whether its images are cropped; labels are indices of
+    these classes. Tasks are in the order of `tasks`, a task's images in the order of the file. Raises RequestError for
+    a task that is not in `tasks`, and for the first label out of range, naming its index.
     """
     path = Path(resolve(source))
     arrays = npz.read_mixed(path)
     names = np.array(arrays.tasks)
     if unknown := sorted(set(arrays.tasks) - set(tasks)):
-        raise RequestError(f"{path.name} has images of task {unknown[0]!r}; the file's tasks: {', '.join(tasks)}")
-    part = Part(arrays.labels, ArrayPixels(arrays.images, f"{npz.MIXED[0]} in {path}"))
+        raise RequestError(f"{path.name} has images of task {unknown[0]!r}; the pack file has {', '.join(tasks)}")
+    mixed = Split(arrays.labels, ArrayPixels(arrays.images, f"images in {path}"))
     found = {}
     for name, (classes, crop) in tasks.items():
-        rows = np.flatnonzero(names == name)
-        labels = part.labels[rows]
-        wrong = rows[(labels < 0) | (labels >= len(classes))]
+        indices = np.flatnonzero(names == name)
+        labels = mixed.labels[indices]
+        wrong = indices[(labels < 0) | (labels >= len(classes))]
         if len(wrong):
             raise RequestError(
-                f"{path.name}: label {part.labels[wrong[0]]} at index {wrong[0]} is out of range; labels of task "
+                f"{path.name}: label {mixed.labels[wrong[0]]} at index {wrong[0]} is out of range; labels of task "
                 f"{name!r} go from 0 to {len(classes) - 1}"
             )
-        if len(rows):
-            form, channels = _Form(input, flip=False, crop=crop), part.pixels.channels(rows, input.channels)
-            found[name] = _part(part, rows, form, channels, len(names) * channels * form.side**2 <= MEMORY)
+        if len(indices):
+            form, channels = _Form(input, flip=False, crop=crop), mixed.pixels.channels(indices, input.channels)
+            found[name] = _load_split(mixed, indices, form, channels, len(names) * channels * form.side**2 <= MEMORY)
     return found
 
 
-def _opened(source: str, classes: tuple[str, ...] | None) -> Source:
+def _open(source: str, classes: tuple[str, ...] | None) -> Source:
     opened = open_source(source)
     if problem := opened.problem():
         raise RequestError(problem)
     if classes is not None and opened.classes != classes:
         raise RequestError(
-            f"{opened.name} has the classes {_shown(opened.classes)}, and the task has {_shown(classes)}; "
+            f"{opened.name} has the classes {listed(opened.classes)}, and the task has {listed(classes)}; "
             "give data with the task's classes, in the same order"
         )
     return opened
 
 
-def _split(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[np.bool_]]:
-    """The rows of the training images to use, in order, and which of these validate."""
+def _choose(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """The indices of the training images to use, in order, and a mask over them: those for validation."""
     labels = source.train.labels
     counts = source.train.counts(len(source.classes))
     if limit is not None and limit < len(source.classes):
@@ -133,16 +139,16 @@ def _split(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray[
         )
     if limit is not None and limit < len(labels):
         counts = allot(counts, limit, least=1)
-        rows = np.flatnonzero(choose(labels, counts, seed))
+        used = np.flatnonzero(choose(labels, counts, seed))
     else:
-        rows = np.arange(len(labels))
-    shares = allot(counts, round(VALIDATION * len(rows)), spare=1)
-    return rows, choose(labels[rows], shares, seed)
+        used = np.arange(len(labels))
+    shares = allot(counts, round(VALIDATION * len(used)), spare=1)
+    return used, choose(labels[used], shares, seed)
 
 
 @dataclass(frozen=True)
 class _Form:
-    """How images are kept: squares of `side`, to be cropped to the network's input where that is smaller."""
+    """How images are stored: side×side pixels, to be cropped to the network's input where that is smaller."""
 
     input: Input
     flip: bool
@@ -150,28 +156,25 @@ class _Form:
 
     @property
     def side(self) -> int:
-        return round(ROOM * self.input.size) if self.crop else self.input.size
+        return round(RESIZE_FACTOR * self.input.size) if self.crop else self.input.size
 
 
-def _images(source: Source, form: _Form, used: Ints, validates: NDArray[np.bool_]) -> tuple[Images, Images, Images]:
+def _load_splits(source: Source, form: _Form, used: Ints, held_out: NDArray[np.bool_]) -> tuple[Images, Images, Images]:
+    """Training, validation and test images."""
     wanted = form.input.channels
     channels = source.train.pixels.channels(used, wanted)
     test_channels = source.test.pixels.channels(range(len(source.test.labels)), wanted)
     keep = form.side**2 * (len(used) * channels + len(source.test.labels) * test_channels) <= MEMORY
-    every = np.arange(len(source.test.labels))
-    test = _part(source.test, every, form, test_channels, keep)
-    train = _part(source.train, used, form, channels, keep)
-    chosen = torch.from_numpy(validates)
-    return train.where(~chosen), train.where(chosen), test
+    test = _load_split(source.test, np.arange(len(source.test.labels)), form, test_channels, keep)
+    train = _load_split(source.train, used, form, channels, keep)
+    validates = torch.from_numpy(held_out)
+    return train.subset(~validates), train.subset(validates), test
 
 
-def _part(part: Part, rows: Ints, form: _Form, channels: int, keep: bool) -> Images:
-    decoded = Decoded(part.pixels, form.side, channels)
-    labels, chosen = torch.from_numpy(part.labels[rows]), torch.from_numpy(rows)
+def _load_split(split: Split, indices: Ints, form: _Form, channels: int, keep: bool) -> Images:
+    """The images of a split at these indices: decoded now if `keep`, else batch by batch."""
+    decoder = Decoder(split.pixels, form.side, channels)
+    labels, used = torch.from_numpy(split.labels[indices]), torch.from_numpy(indices)
     if keep:
-        return Images(decoded.all(chosen), torch.arange(len(rows)), labels, form.input, form.flip)
-    return Images(decoded, chosen, labels, form.input, form.flip)
-
-
-def _shown(classes: Sequence[str]) -> str:
-    return ", ".join(classes[:5]) + (f" … ({len(classes)})" if len(classes) > 5 else "")
+        return Images(decoder.all(used), torch.arange(len(indices)), labels, form.input, form.flip)
+    return Images(decoder, used, labels, form.input, form.flip)

@@ -1,4 +1,4 @@
-"""An .npz file of images, read without ever unpickling. Needs no torch."""
+"""Reads .npz files of images, without unpickling anything. Needs no torch."""
 
 import lzma
 import zipfile
@@ -15,12 +15,12 @@ from packnet_core.data.split import Ints
 from packnet_core.errors import RequestError
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "classes")
-MIXED = ("images", "labels", "tasks")
+MIXED_KEYS = ("images", "labels", "tasks")
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """What such a file holds: images uint8 N×H×W or N×H×W×C, labels N, class names."""
+    """Arrays of a task's file: images uint8 N×H×W or N×H×W×C, labels int64 N, class names."""
 
     train_images: Bytes
     train_labels: Ints
@@ -30,9 +30,10 @@ class Arrays:
 
 
 def read(path: Path, pixels: bool = True) -> Arrays:
-    """Read a file; without `pixels` only the headers of images are read, and they are zeros of the shape stated there.
+    """Read a task's file. Without `pixels` only the headers of image arrays are read; the images are then zeros of the
+    shape that the header states.
 
-    Raises RequestError, naming the array, where one is missing or not of the right kind or shape.
+    Raises RequestError, naming the array, where one is missing or has the wrong type or shape.
     """
     arrays = _read_arrays(path, KEYS, pixels)
     return Arrays(
@@ -46,7 +47,7 @@ def read(path: Path, pixels: bool = True) -> Arrays:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Images of several tasks: uint8 N×H×W or N×H×W×C, labels N in each one's own task, and the N tasks' names."""
+    """Mixed images of several tasks: uint8 N×H×W or N×H×W×C; per image, its label (int64 N) and its task's name (N)."""
 
     images: Bytes
     labels: Ints
@@ -54,8 +55,8 @@ class Mixture:
 
 
 def read_mixed(path: Path) -> Mixture:
-    """Read a mixed data set. Raises RequestError as `read` does, and where the three are not of one length."""
-    arrays = _read_arrays(path, MIXED)
+    """Read a mixed data set. Raises RequestError as `read` does, and where the arrays differ in length."""
+    arrays = _read_arrays(path, MIXED_KEYS)
     found = Mixture(
         _images(arrays["images"], f"images in {path}"),
         _labels(arrays["labels"], f"labels in {path}"),
@@ -63,7 +64,7 @@ def read_mixed(path: Path) -> Mixture:
     )
     if not len(found.images) == len(found.labels) == len(found.tasks):
         counts = f"{len(found.images)} images, {len(found.labels)} labels and {len(found.tasks)} tasks"
-        raise RequestError(f"{path} has {counts}; each image needs one of both")
+        raise RequestError(f"{path} has {counts}; each image needs a label and a task")
     return found
 
 
@@ -82,17 +83,17 @@ def _read_arrays(path: Path, keys: Sequence[str], pixels: bool = True) -> dict[s
 def _read_array(file: "np.lib.npyio.NpzFile", key: str, path: Path, values: bool) -> NDArray[np.generic]:
     try:
         array = file[key] if values else _zeros_alike(path, key)
-    except ValueError as error:  # what NumPy raises for objects, and for a header that makes no sense
+    except ValueError as error:  # what NumPy raises for arrays of objects and for malformed headers
         raise RequestError(
             f"{key} in {path} can't be read: {error}; arrays of objects would have to be unpickled, which is never done"
         ) from None
-    if not isinstance(array, np.ndarray):  # a member that has no .npy header comes back as raw bytes
+    if not isinstance(array, np.ndarray):  # a member without an .npy header is read as raw bytes
         raise RequestError(f"{key} in {path} is not a NumPy array; write it again with numpy.savez")
     return array
 
 
 def _zeros_alike(path: Path, key: str) -> NDArray[np.generic]:
-    """Zeros, taking no memory, of the shape and type that the header of an array states."""
+    """Zeros of the shape and type that an array's header states; they take no memory."""
     with zipfile.ZipFile(path) as file, file.open(f"{key}.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -104,23 +105,23 @@ def _zeros_alike(path: Path, key: str) -> NDArray[np.generic]:
 
 def _images(array: NDArray[np.generic], name: str) -> Bytes:
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape[1:]:
-        raise RequestError(f"{name} is {_kind(array)}; images are uint8, N×H×W or N×H×W×C")
+        raise RequestError(f"{name} is {_type_and_shape(array)}; images are uint8, N×H×W or N×H×W×C")
     return array.astype(np.uint8, copy=False)
 
 
 def _labels(array: NDArray[np.generic], name: str) -> Ints:
     if not np.issubdtype(array.dtype, np.integer) or array.ndim != 1:
-        raise RequestError(f"{name} is {_kind(array)}; labels are whole numbers, one an image")
+        raise RequestError(f"{name} is {_type_and_shape(array)}; labels are whole numbers, one per image")
     return array.astype(np.int64)
 
 
 def _classes(array: NDArray[np.generic], name: str) -> tuple[str, ...]:
     if array.ndim != 1 or array.dtype.kind not in "USiu":
-        raise RequestError(f"{name} is {_kind(array)}; they are a list of names")
+        raise RequestError(f"{name} is {_type_and_shape(array)}; it must be a list of names")
     if array.dtype.kind == "S":
         return tuple(item.decode("utf-8", "replace") for item in array.tolist())
     return tuple(str(item) for item in array.tolist())
 
 
-def _kind(array: NDArray[np.generic]) -> str:
+def _type_and_shape(array: NDArray[np.generic]) -> str:
     return f"{array.dtype} of shape {'×'.join(map(str, array.shape)) or 'none'}"

@@ -1,8 +1,8 @@
-"""What `--data` takes, opened: folders, .npz files, and what has a name in front. Needs no torch.
+"""Opens what `--data` takes: folders, .npz files and named data sets. Needs no torch.
 
-source = open_source("pictures")        # raises RequestError where that can't be data
-source.problem()                        # the first thing wrong with its classes or labels, or None
-summarise("pictures")                       # the same, and counts, for a screen
+source = open_source("pictures")    # raises RequestError where that is not data
+source.problem()                    # the first problem of its classes or labels, or None
+summarise("pictures")               # the same, and counts, for a screen
 """
 
 import re
@@ -12,27 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packnet_core.data import npz
-from packnet_core.data.kinds import AUTHORED, KINDS, resolve
+from packnet_core.data.kinds import KINDS, PAPER_DATA, resolve
 from packnet_core.data.pixels import ArrayPixels
 from packnet_core.data.split import Ints, allot, choose
-from packnet_core.data.types import Part, Source, Summary, mirrors_mean_the_same
+from packnet_core.data.types import Source, Split, Summary, flips_by_default
 from packnet_core.errors import RequestError
 from packnet_core.schema.text import has_control_characters
 
 
 def summarise(source: str) -> Summary:
-    """Counts of what `--data` would take, and the first problem found. Quick; reads no pixels, raises nothing."""
+    """Summarise a source: images per class, and the first problem. Quick: decodes no image. Raises nothing: what can't
+    be opened is the summary's `problem`."""
     if source.startswith("torchvision:"):
         from packnet_core.data import downloads
 
         try:
-            known = downloads.find(source)
+            spec = downloads.find(source)
         except RequestError as error:
             return Summary(source=source, problem=str(error))
-        return Summary(source=source, images=known.images, flip=known.flip, crop=known.crop)
+        return Summary(source=source, images=spec.images, flip=spec.flip, crop=spec.crop)
     try:
         opened = open_source(source, pixels=False)
-    except (RequestError, OSError) as error:  # what the system refuses it names itself: no permission, gone meanwhile
+    except (RequestError, OSError) as error:  # an OSError names the file: no permission, deleted meanwhile
         return Summary(source=source, problem=str(error))
     classes = len(opened.classes)
     images, problem = "", opened.problem()
@@ -55,22 +56,23 @@ def summarise(source: str) -> Summary:
 
 
 def open_source(source: str, pixels: bool = True) -> Source:
-    """Open data; files are only listed, and without `pixels` the images of an .npz file are left out (see `npz.read`).
+    """Open a source as `--data` takes it. Image files are only listed; without `pixels`, the images of an .npz file are
+    zeros (see `npz.read`). torchvision's data is downloaded unless the cache has it.
 
-    Raises RequestError, naming what is wrong, where the source can't be data.
+    Raises RequestError, naming what is wrong, where the source is not data.
     """
     if has_control_characters(source):
-        raise RequestError(f"the data source {source!r} has characters that can't be shown; rename it")
+        raise RequestError(f"the data source {source!r} has control characters; rename it")
     if source.startswith("torchvision:"):
         from packnet_core.data import downloads
 
         return downloads.open_torchvision(source)
     if source.startswith("sklearn:"):
         return _open_digits(source)
-    if source.startswith(AUTHORED):
+    if source.startswith(PAPER_DATA):
         from packnet_core.data import authors
 
-        return authors.open_authored(resolve(source))
+        return authors.open_paper_data(resolve(source))
     path = Path(resolve(source))
     if path.is_dir():
         from packnet_core.data import folders
@@ -79,7 +81,7 @@ def open_source(source: str, pixels: bool = True) -> Source:
     if path.is_file():
         return _open_npz(path, pixels)
     if re.match(r"[a-z0-9]+:", source):
-        raise RequestError(f"{source!r} is no kind of data packnet knows; give {KINDS}")
+        raise RequestError(f"{source!r} is not a kind of data that packnet knows; give {KINDS}")
     raise RequestError(f"there is no {path}; give {KINDS}")
 
 
@@ -89,13 +91,13 @@ def open_source(source: str, pixels: bool = True) -> Source:
 def _open_npz(path: Path, pixels: bool) -> Source:
     arrays = npz.read(path, pixels)
     classes = arrays.classes
-    train = Part(arrays.train_labels, ArrayPixels(arrays.train_images, f"train_images in {path}"))
-    test = Part(arrays.test_labels, ArrayPixels(arrays.test_images, f"test_images in {path}"))
-    return Source(str(path), classes, train, test, mirrors_mean_the_same(classes))
+    train = Split(arrays.train_labels, ArrayPixels(arrays.train_images, f"train_images in {path}"))
+    test = Split(arrays.test_labels, ArrayPixels(arrays.test_images, f"test_images in {path}"))
+    return Source(str(path), classes, train, test, flips_by_default(classes))
 
 
 def _open_digits(source: str) -> Source:
-    """scikit-learn's handwritten digits, 8×8 grey; a fifth of them, stratified, is the test set."""
+    """scikit-learn's handwritten digits, 8×8 grey; a stratified fifth of them is the test set."""
     first, last = _digit_range(source)
     try:
         from sklearn.datasets import load_digits
@@ -107,8 +109,8 @@ def _open_digits(source: str) -> Source:
     labels: Ints = digits.target[wanted].astype(np.int64) - first
     counts = np.bincount(labels).astype(np.int64)
     test = choose(labels, allot(counts, round(0.2 * len(labels))), seed=0)
-    parts = [Part(labels[mask], ArrayPixels(images[mask], source)) for mask in (~test, test)]
-    return Source(source, tuple(str(digit) for digit in range(first, last + 1)), parts[0], parts[1], flip=False)
+    splits = [Split(labels[mask], ArrayPixels(images[mask], source)) for mask in (~test, test)]
+    return Source(source, tuple(str(digit) for digit in range(first, last + 1)), splits[0], splits[1], flip=False)
 
 
 def _digit_range(source: str) -> tuple[int, int]:
@@ -120,5 +122,5 @@ def _digit_range(source: str) -> tuple[int, int]:
             if len(first) == len(last) == 1 and (first + last).isdecimal() and first < last:
                 return int(first), int(last)
     raise RequestError(
-        f"{source!r} is not data packnet knows; give sklearn:digits, or some of them as sklearn:digits:0-3"
+        f"{source!r} is not data that packnet knows; give sklearn:digits, or some of its digits as sklearn:digits:0-3"
     )

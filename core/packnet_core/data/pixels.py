@@ -1,4 +1,4 @@
-"""Images before they are tensors: decoded one at a time, resized to squares, uint8. Needs no torch."""
+"""Images before they are tensors: decoded one by one, resized to squares, uint8. Needs no torch."""
 
 import os
 import struct
@@ -18,7 +18,7 @@ Bytes = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"})
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
-# what Pillow's readers raise for files that are empty, cut off, something else or made to fill the memory
+# what Pillow's readers raise for files that are empty, truncated, not images, or built to fill the memory
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -33,25 +33,25 @@ WORKERS = min(os.cpu_count() or 1, 16)
 
 
 class Pixels(Protocol):
-    """A row of images of any sizes."""
+    """Images of any sizes, by index."""
 
     def __len__(self) -> int: ...
 
-    def channels(self, rows: Iterable[int], wanted: int) -> int:
-        """How many channels to keep: 1 where all these images are grey, else `wanted`, the network's.
+    def channels(self, indices: Iterable[int], wanted: int) -> int:
+        """How many channels to decode: 1 where all these images are grey, else `wanted`, the network's.
 
-        Raises RequestError, naming the image, where one has channels that are neither 1 nor `wanted`.
+        Raises RequestError, naming the image, where its number of channels is neither 1 nor `wanted`.
         """
 
-    def decode(self, row: int, size: int, channels: int) -> Bytes:
-        """One image, channels × size × size. Raises RequestError, naming the image, where it can't be read."""
+    def decode(self, index: int, size: int, channels: int) -> Bytes:
+        """One image, uint8 channels×size×size. Raises RequestError, naming the image, where it can't be read."""
 
     def describe(self) -> str:
-        """Size and colour in a few words, from a look at some of them. Raises RequestError for an empty file."""
+        """Size and colour in a few words, from some of the images. Raises RequestError for an empty file."""
 
 
 class ArrayPixels:
-    """Images in one array, uint8 N×H×W or N×H×W×C. `name` is used in errors."""
+    """Images in one array, uint8 N×H×W or N×H×W×C. Errors name it `name`."""
 
     def __init__(self, array: Bytes, name: str):
         self.array = array if array.ndim == 4 else array[..., None]
@@ -60,19 +60,19 @@ class ArrayPixels:
     def __len__(self) -> int:
         return len(self.array)
 
-    def channels(self, rows: Iterable[int], wanted: int) -> int:
+    def channels(self, indices: Iterable[int], wanted: int) -> int:
         have = int(self.array.shape[3])
         if have not in (1, wanted):
             raise _channels_differ(self.name, have, wanted)
         return have
 
-    def decode(self, row: int, size: int, channels: int) -> Bytes:
-        image = self.array[row]
+    def decode(self, index: int, size: int, channels: int) -> Bytes:
+        image = self.array[index]
         if image.shape[:2] != (size, size):
             if image.shape[2] == 3:
-                image = resized(Image.fromarray(image), size)
-            else:  # one channel at a time: Pillow would take a second or fourth one for transparency
-                image = np.stack([resized(Image.fromarray(c), size) for c in np.moveaxis(image, 2, 0)], axis=2)
+                image = resize(Image.fromarray(image), size)
+            else:  # one channel at a time: Pillow would take a second or fourth channel for transparency
+                image = np.stack([resize(Image.fromarray(c), size) for c in np.moveaxis(image, 2, 0)], axis=2)
         return np.moveaxis(image, 2, 0)
 
     def describe(self) -> str:
@@ -80,7 +80,7 @@ class ArrayPixels:
 
 
 class FilePixels:
-    """Images in files; with `boxes` (left, upper, right, lower, a row an image) what is in those boxes alone."""
+    """Images in files. With `boxes` (float64 N×4: left, upper, right, lower, in pixels) they are cropped to them."""
 
     def __init__(self, paths: Sequence[str], boxes: Boxes | None = None):
         self.paths = paths
@@ -89,24 +89,24 @@ class FilePixels:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def channels(self, rows: Iterable[int], wanted: int) -> int:
-        waiting = iter(rows)
+    def channels(self, indices: Iterable[int], wanted: int) -> int:
+        waiting = iter(indices)
         with ThreadPoolExecutor(WORKERS) as pool:
-            while some := [self.paths[row] for row in islice(waiting, 256)]:
+            while some := [self.paths[index] for index in islice(waiting, 256)]:
                 for path, (mode, _) in zip(some, pool.map(read_header, some), strict=True):
                     if mode in GREY_MODES:
                         continue
                     if wanted != 3:
                         raise _channels_differ(path, 3, wanted)
-                    return wanted  # the rest can't change that: a million headers need not be read
+                    return wanted  # no other image changes that: a million headers need not be read
         return 1
 
-    def decode(self, row: int, size: int, channels: int) -> Bytes:
-        path = self.paths[row]
+    def decode(self, index: int, size: int, channels: int) -> Bytes:
+        path = self.paths[index]
         try:
             with Image.open(path) as image:
-                upright = self._drafted(image, row, size)
-                pixels = resized(
+                upright = self._draft(image, index, size)
+                pixels = resize(
                     upright.convert("RGB") if channels == 3 and upright.mode not in GREY_MODES else _grey(upright), size
                 )
         except UNREADABLE as error:
@@ -115,16 +115,16 @@ class FilePixels:
             np.moveaxis(pixels if pixels.ndim == 3 else pixels[..., None], 2, 0), (channels, size, size)
         )
 
-    def _drafted(self, image: Image.Image, row: int, size: int) -> Image.Image:
-        """The image, or its box. A large JPEG is decoded at a half, a quarter or an eighth, and still at twice the size
-        that is needed."""
+    def _draft(self, image: Image.Image, index: int, size: int) -> Image.Image:
+        """The image, upright, or its box. A large JPEG is decoded at a half, a quarter or an eighth of its size, but at
+        no less than twice the size that is needed."""
         if self.boxes is None:
             image.draft(None, (2 * size, 2 * size))
             return ImageOps.exif_transpose(image)
         width, height = image.size
-        left, upper, right, lower = self.boxes[row].clip(0, (width, height, width, height))  # of the pixels as stored
+        left, upper, right, lower = self.boxes[index].clip(0, (width, height, width, height))  # in pixels as stored
         if right - left < 1 or lower - upper < 1:
-            raise ValueError(f"its box {self.boxes[row].tolist()} is not in its {width}×{height} pixels")
+            raise ValueError(f"its box {self.boxes[index].tolist()} is outside its {width}×{height} pixels")
         image.draft(None, (int(2 * size * width / (right - left)) + 1, int(2 * size * height / (lower - upper)) + 1))
         x, y = image.size[0] / width, image.size[1] / height
         return image.crop((round(left * x), round(upper * y), round(right * x), round(lower * y)))
@@ -138,7 +138,10 @@ class FilePixels:
 
 
 def read_header(path: str) -> tuple[str, tuple[int, int]]:
-    """Pillow's mode of an image file, and its width and height; no pixel is read. Raises RequestError."""
+    """Pillow's mode of an image file, and its width and height; no pixel is decoded.
+
+    Raises RequestError, naming the file, where it can't be read as an image.
+    """
     try:
         with Image.open(path) as image:
             return image.mode, image.size
@@ -146,13 +149,14 @@ def read_header(path: str) -> tuple[str, tuple[int, int]]:
         raise _unreadable(path, error) from None
 
 
-def resized(image: Image.Image, size: int) -> Bytes:
-    """Straight to size × size, bilinear, antialiased where it shrinks; in Pillow's integers, so the same anywhere."""
+def resize(image: Image.Image, size: int) -> Bytes:
+    """Resize to size×size, whatever the aspect ratio: bilinear, antialiased where the image shrinks. Returns uint8
+    S×S×C, or S×S for one channel. Pillow computes in integers, so the result is the same on every machine."""
     return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits: the upper eight; Pillow's own conversion would clip
+    if image.mode.startswith("I"):  # 16 bits: keep the upper eight; Pillow's own conversion would clip
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     return image.convert("L")
 
@@ -165,7 +169,7 @@ def _describe(sizes: list[tuple[int, int]], channels: int) -> str:
 def _channels_differ(name: str, have: int, wanted: int) -> RequestError:
     return RequestError(
         f"{name} has {have} channels, and the network takes {wanted}; only grey images (1 channel) can be repeated to "
-        f"others: convert the images, or use a network with {have} channels"
+        f"more channels: convert the images, or use a network with {have} channels"
     )
 
 

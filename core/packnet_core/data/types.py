@@ -1,4 +1,4 @@
-"""Labelled images before they are tensors: a source and its two parts, and a preview of one. Needs no torch."""
+"""Labelled images before they are tensors: a source, its two splits, and a summary of it. Needs no torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from packnet_core.schema.text import has_control_characters
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What a look at data shows. `train` and `test` count images by class, in the order of `classes`.
+    """Summary of a source, for a screen. `train` and `test` count images per class, in the order of `classes`.
 
-    Classes and counts are empty where they can't be known yet (torchvision's data, until it is loaded), or where
-    `problem` says why this can't be used.
+    Classes and counts are empty where they are not known yet (torchvision's data, until it is loaded), or where
+    `problem` says why the data can't be used.
     """
 
     source: str  # as `resolve` gives it
@@ -23,39 +23,39 @@ class Summary(Struct, frozen=True, kw_only=True):
     train: tuple[int, ...] = ()
     test: tuple[int, ...] = ()
     images: str = ""  # size and colour, such as "28×28 grey"
-    flip: bool = True  # whether training flips images left to right unless told otherwise
-    crop: bool = False  # whether it crops them anywhere
-    extent: str = ""  # whether this is all of a data set or a part, where that is known
+    flip: bool = True  # whether training flips images left to right by default
+    crop: bool = False  # whether training crops them at random by default
+    extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
     problem: str | None = None
 
 
 @dataclass(frozen=True)
-class Part:
-    """The training or the test images, with a class index for each."""
+class Split:
+    """The training or the test images, and the class index of each: `labels`, int64 N."""
 
     labels: Ints
     pixels: Pixels
 
     def counts(self, classes: int) -> Ints:
-        """Images by class; labels out of range are not counted."""
-        fine = self.labels[(self.labels >= 0) & (self.labels < classes)]
-        return np.bincount(fine, minlength=classes).astype(np.int64)
+        """How many images each class has, int64; labels out of range are not counted."""
+        valid = self.labels[(self.labels >= 0) & (self.labels < classes)]
+        return np.bincount(valid, minlength=classes).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Data opened: its classes, its two parts, and whether its images may be mirrored and are cropped."""
+    """Opened data: its classes, its two splits, and whether training flips and crops its images by default."""
 
     name: str
     classes: tuple[str, ...]
-    train: Part
-    test: Part
+    train: Split
+    test: Split
     flip: bool
     crop: bool = False
-    extent: str = ""  # whether this is all of a data set or a part, where that is known
+    extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
 
     def problem(self) -> str | None:
-        """The first thing wrong with the classes and labels, as a line that names it; None where all is well."""
+        """The first problem of the classes and labels, as a line that names it; None where there is none."""
         return next(self._problems(), None)
 
     def _problems(self) -> Iterator[str]:
@@ -65,26 +65,28 @@ class Source:
             yield f"{self.name} has {classes} class{'' if classes == 1 else 'es'}{only}; a task needs two or more"
         for index, name in enumerate(self.classes):
             if name in self.classes[:index]:
-                yield f"{self.name} has two classes called {name!r}; each needs a name of its own"
+                yield f"{self.name} has two classes called {name!r}; each needs its own name"
             if not name or has_control_characters(name):
-                yield f"{self.name} has a class called {name!r}; a name needs visible characters alone"
-        for part, what in ((self.train, "train"), (self.test, "test")):
-            if len(part.labels) != len(part.pixels):
-                yield f"{self.name} has {len(part.pixels)} {what} images and {len(part.labels)} labels; each needs one"
-            wrong = np.flatnonzero((part.labels < 0) | (part.labels >= classes))
+                yield f"{self.name} has a class called {name!r}; a name must have visible characters only"
+        for split, what in ((self.train, "train"), (self.test, "test")):
+            if len(split.labels) != len(split.pixels):
+                counts = f"{len(split.pixels)} {what} images and {len(split.labels)} labels"
+                yield f"{self.name} has {counts}; each image needs one label"
+            wrong = np.flatnonzero((split.labels < 0) | (split.labels >= classes))
             if len(wrong):
                 yield (
-                    f"{self.name}: {what} label {part.labels[wrong[0]]} at index {wrong[0]} is out of range; "
+                    f"{self.name}: {what} label {split.labels[wrong[0]]} at index {wrong[0]} is out of range; "
                     f"labels of {classes} classes go from 0 to {classes - 1}"
                 )
-            empty = np.flatnonzero(part.counts(classes) == 0)
+            empty = np.flatnonzero(split.counts(classes) == 0)
             if len(empty):
                 missing = listed([self.classes[index] for index in empty])
                 yield f"{self.name} has no {what} images of {missing}; add some, or take the class out"
 
 
-def mirrors_mean_the_same(classes: Sequence[str]) -> bool:
-    """Whether flips are on by default: not where classes are digits or single characters (other signs, mirrored)."""
+def flips_by_default(classes: Sequence[str]) -> bool:
+    """Whether training flips images by default: not where classes are digits or single characters, which mean something
+    else when flipped."""
     return not classes or not all(len(name) == 1 or name.isdigit() for name in classes)
 
 

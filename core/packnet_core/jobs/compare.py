@@ -1,4 +1,4 @@
-"""Tasks of a pack file by another way of adding them (§4, Baselines): what they would have, beside what they have."""
+"""The command Compare: test errors that tasks of a pack file would have by a baseline (§4, Baselines)."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from packnet_core import baselines
-from packnet_core.baselines import Shared, TaskOf, filter_file, filters
+from packnet_core.baselines import MultiHeadNetwork, NewTask, filter_file, filters
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import RequestError
 from packnet_core.network import architectures
@@ -22,9 +22,10 @@ LoadData = Callable[[Task, str | None], TaskData]
 def compare(
     path: Path, document: Document, command: Compare, data_of: LoadData, device: torch.device
 ) -> Iterator[Event]:
-    """A baseline on tasks of a file, with the data and the recipe that each was added with; the file is only read.
+    """Run a baseline on tasks of a pack file, with the data and recipe that each was added with. The file is only read.
 
-    Yields a Compared for every test error. Raises RequestError for weights that do not fit.
+    `data_of` loads a task's data, from another source if one is given. Yields a Compared for every test error. Raises
+    RequestError for weights that do not fit the network.
     """
     named = command.tasks or tuple(task.name for task in document.tasks[1:])
     alone = command.baseline in ("classifier", "individual", "filters")
@@ -33,39 +34,41 @@ def compare(
     first = data_of(document.tasks[0], None)
     start = baselines.first_network(path, first.test, device)
     if command.weights is not None:
-        _begin_with(start, command.weights, document)
-    tasks = [TaskOf(t.name, data_of(t, None), t.recipe.changed(command.recipe)) for t in chosen]
+        _replace_weights(start, command.weights, document)
+    tasks = [NewTask(t.name, data_of(t, None), t.recipe.changed(command.recipe)) for t in chosen]
     match command.baseline:
         case "classifier" | "individual" as kind:
             method = baselines.classifier_only if kind == "classifier" else baselines.individual
             for task in tasks:
-                yield from _told(kind, method(start, task), [task])
+                yield from _as_comparison(kind, method(start, task), [task])
         case "lwf":
-            yield from _told("lwf", baselines.lwf(start, tasks), tasks)
+            yield from _as_comparison("lwf", baselines.lwf(start, tasks), tasks)
         case "ewc":
-            yield from _told("ewc", baselines.ewc(start, tasks, first.train), tasks)
+            yield from _as_comparison("ewc", baselines.ewc(start, tasks, first.train), tasks)
         case "joint":
-            yield from _told("joint", baselines.joint(start, first, tasks, tasks[-1].recipe), tasks)
+            yield from _as_comparison("joint", baselines.joint(start, first, tasks, tasks[-1].recipe), tasks)
         case "filters":
-            yield from _by_filters(document, start, first, tasks[0], Paths(path).folder)
+            yield from _compare_filters(document, start, first, tasks[0], Paths(path).folder)
 
 
-def _by_filters(document: Document, start: Shared, first: TaskData, task: TaskOf, folder: Path) -> Iterator[Event]:
-    """One task added in pruned filters; the network that comes of it lies beside the pack file."""
+def _compare_filters(
+    document: Document, start: MultiHeadNetwork, first: TaskData, task: NewTask, folder: Path
+) -> Iterator[Event]:
+    """Add one task by filter pruning (§5.5); the resulting network is saved beside the pack file."""
     experiment = filters.begin(document.architecture, document.input, start.model)
     pruned = filters.prune(experiment, document.tasks[0].name, first, task.recipe)
-    yield from _told("filters", pruned, [task])
-    yield from _told("filters", filters.add(experiment, task.name, task.data, task.recipe), [task])
+    yield from _as_comparison("filters", pruned, [task])
+    yield from _as_comparison("filters", filters.add(experiment, task.name, task.data, task.recipe), [task])
     path = folder / f"filters-{document.index(task.name)}.safetensors"
     filter_file.save(path, experiment)
-    yield Note(text=f"both tasks' network, its filters pruned, is in {path}")
+    yield Note(text=f"the network of both tasks, with pruned filters, is in {path}")
 
 
-def _begin_with(start: Shared, weights: str, document: Document) -> None:
-    """Other weights for the network, its head among them."""
+def _replace_weights(start: MultiHeadNetwork, weights: str, document: Document) -> None:
+    """Load other weights into the network, its head included. Raises RequestError where they do not fit."""
     state = architectures.load_weights(weights, document.architecture.name)
     if not architectures.fit_weights(start.model, state, start.head):
-        raise RequestError(f"{weights} has no head {start.head!r}, which the first task's errors are measured with")
+        raise RequestError(f"{weights} has no head {start.head!r}; the first task is evaluated with it")
     head = start.model.get_submodule(start.head)
     assert isinstance(head, nn.Linear)
     if head.out_features != len(document.tasks[0].classes):
@@ -76,21 +79,21 @@ def _begin_with(start: Shared, weights: str, document: Document) -> None:
     start.heads[0] = head.to(start.device)
 
 
-def _told(baseline: Baseline, events: Iterator[Event], tasks: list[TaskOf]) -> Iterator[Event]:
-    """A baseline's events as a comparison tells them: not as training of the file's own tasks, which they are not."""
+def _as_comparison(baseline: Baseline, events: Iterator[Event], tasks: list[NewTask]) -> Iterator[Event]:
+    """Replace a baseline's events by those of a comparison, as none of the file's own tasks is trained or evaluated."""
     names = [task.name for task in tasks]
-    together = baseline in ("lwf", "ewc")
-    newest = 0  # of the tasks that have been added, by a method that measures after each
-    shown = ""
+    sequential = baseline in ("lwf", "ewc")
+    newest = 0  # index of the task added last, for methods that evaluate after each task
+    started = ""
     for event in events:
         match event:
             case TrainStep(task=name, step=step, steps=steps):
-                if name != shown:
+                if name != started:
                     yield PhaseStarted(phase="compare", task=name, epochs=0, images=steps)
-                    shown = name
+                    started = name
                 yield Progress(task=name, done=step, images=steps)
             case Evaluated(task=name, error=error):
-                yield Compared(task=name, baseline=baseline, error=error, after=names[newest] if together else None)
+                yield Compared(task=name, baseline=baseline, error=error, after=names[newest] if sequential else None)
                 if name == names[newest] and newest + 1 < len(names):
                     newest += 1
             case Progress():

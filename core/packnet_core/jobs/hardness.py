@@ -1,6 +1,6 @@
-"""In what order to add tasks: the hardest first (§5.1), where hard is what a new head alone answers wrongly.
+"""The order in which to add tasks: the hardest first (§5.1), by the error of a new head alone (Classifier Only, §4).
 
-Nothing is written: the file is read, and only heads are trained (the paper's Classifier Only, §4).
+The file is only read, and only heads are trained.
 """
 
 import copy
@@ -11,7 +11,7 @@ import torch
 from msgspec import Struct
 from torch import nn
 
-from packnet_core.baselines import Shared, TaskOf, classifier_only
+from packnet_core.baselines import MultiHeadNetwork, NewTask, classifier_only
 from packnet_core.data.loading import load
 from packnet_core.packfile import storage
 from packnet_core.schema.document import Error, Recipe
@@ -19,23 +19,25 @@ from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted
 
 
 class Hardness(Struct, frozen=True, kw_only=True):
-    """What a new head alone made of one data set; errors in percent."""
+    """How hard one data set is: the errors of a new head alone, in percent."""
 
     name: str
-    data: str  # as it was resolved
+    data: str  # its source, resolved
     classes: int
     validation_error: float | None  # after the best epoch; None without validation images
     error: Error  # on the test set
-    chance: float
+    chance: float  # the error of always answering the test set's largest class
 
     @property
-    def measure(self) -> float:
-        """What tasks are ordered by: the validation error, as the test set is for what is reported alone."""
+    def ordering_error(self) -> float:
+        """The error that tasks are ordered by: on validation images, as the test set is for reported errors only; on
+        the test set where there are none."""
         return self.error.top1 if self.validation_error is None else self.validation_error
 
 
 def hardest_first(found: Sequence[Hardness]) -> list[Hardness]:
-    return sorted(found, key=lambda hardness: -hardness.measure)
+    """Sort by `ordering_error`, the largest first; ties keep their order."""
+    return sorted(found, key=lambda hardness: -hardness.ordering_error)
 
 
 def measure(
@@ -47,22 +49,25 @@ def measure(
     limit: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Iterator[Event | Hardness]:
-    """Train a head for each data set (name: as `--data` takes it) on the features of a file's network.
+    """Train a head for each data set (its name, and its source as `--data` takes it) on the features of a pack file.
 
-    Those of the task called `features`, or of the newest one, or, without any, of the weights as they were given.
-    Yields the events of the work, and a Hardness at the end of each. The recipe's default is the paper's: 20 epochs
-    at 1e-3 throughout (§4). Raises FileError or RequestError where file, task or data can't be used.
+    The features are those of the task called `features`, by default the newest; in a file without tasks, those of the
+    initial weights. Yields the events of the training, and a Hardness at the end of each data set. The default recipe
+    is the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each are used. Raises
+    FileError or RequestError where the file, the task or the data can't be used.
+
+        found = [event for event in measure("model.safetensors", {"birds": "birds/"}) if isinstance(event, Hardness)]
     """
     recipe = recipe or Recipe()
     network, document = storage.load(path)
     with network.viewing(document.index(features) if features else network.tasks) as model:
-        start = Shared(copy.deepcopy(model).to(device), network.head)
+        start = MultiHeadNetwork(copy.deepcopy(model).to(device), network.head)
     start.model.set_submodule(network.head, nn.Linear(network.features, 1))
     for name, source in data.items():
         loaded = load(source, document.input, limit=limit, seed=recipe.seed)
         yield PhaseStarted(phase="train", task=name, epochs=recipe.epochs, images=len(loaded.train))
         errors, error = [], None
-        for event in classifier_only(start, TaskOf(name, loaded, recipe)):
+        for event in classifier_only(start, NewTask(name, loaded, recipe)):
             if isinstance(event, Epoch) and event.validation_error is not None:
                 errors.append(event.validation_error)
             if isinstance(event, Evaluated):

@@ -1,4 +1,4 @@
-"""The paper's tables and figures as experiments: lists of cells, each computed once and kept, on any data.
+"""The paper's tables and figures as experiments on any data: lists of cells, each computed once and stored.
 
 Never here: methods themselves (`jobs`, `baselines`).
 """

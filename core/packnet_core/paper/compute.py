@@ -1,30 +1,30 @@
-"""What each cell of an experiment does: its work, and the numbers it leaves."""
+"""Computes one cell of an experiment: its jobs or baselines, and the numbers of its result."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from packnet_core import baselines
-from packnet_core.baselines import Shared, TaskOf, filters
+from packnet_core.baselines import MultiHeadNetwork, NewTask, filters
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
 from packnet_core.jobs import run_job
 from packnet_core.packfile import create
 from packnet_core.packfile.header import read_header
 from packnet_core.paper.plan import (
-    Alone,
     Cell,
-    Chosen,
-    Filtered,
-    First,
-    Forgetting,
-    Jointly,
-    Packed,
+    FilterCell,
+    FirstCell,
+    JointCell,
+    LayersCell,
+    PackedCell,
     Plan,
-    Swept,
+    SequentialCell,
+    SingleTaskCell,
+    SweepCell,
     key,
     parent,
 )
@@ -32,67 +32,67 @@ from packnet_core.schema.commands import Add, Changes, Command, Evaluate, Prune,
 from packnet_core.schema.document import Document, Recipe
 from packnet_core.schema.events import Epoch, Evaluated, Event, JobFinished, Pruned
 
-Numbers = dict[str, Any]
+Numbers = dict[str, Any]  # a cell's result; its names are part of the stored format
 
 
 def compute(plan: Plan, cell: Cell, folder: Path, device: str | None) -> Numbers:
-    """Do a cell's work on the files of those before it in `folder`, and give what it found; errors are in percent.
+    """Compute a cell, from the files of the cells it starts from in `folder`. Returns its result; errors in percent.
 
-    Raises WorkError where its job failed.
+    Raises WorkError where a job failed.
     """
-    bench = Bench(plan, folder, device)
+    runner = CellRunner(plan, folder, device)
     match cell:
-        case First():
-            return bench.first(cell)
-        case Packed():
-            return bench.packed(cell)
-        case Alone():
-            return bench.alone(cell)
-        case Forgetting():
-            return bench.forgetting(cell)
-        case Jointly():
-            return bench.jointly(cell)
-        case Swept():
-            return bench.swept(cell)
-        case Chosen():
-            return bench.chosen(cell)
-        case Filtered():
-            return bench.filtered(cell)
+        case FirstCell():
+            return runner.first(cell)
+        case PackedCell():
+            return runner.packed(cell)
+        case SingleTaskCell():
+            return runner.single_task(cell)
+        case SequentialCell():
+            return runner.sequential(cell)
+        case JointCell():
+            return runner.joint(cell)
+        case SweepCell():
+            return runner.sweep(cell)
+        case LayersCell():
+            return runner.layers(cell)
+        case FilterCell():
+            return runner.filters(cell)
 
 
-class Bench:
-    """Where cells are computed: a plan, a folder of files, a device."""
+class CellRunner:
+    """Computes cells, with a method for each kind: by a plan, with files in a folder, on a device."""
 
     def __init__(self, plan: Plan, folder: Path, device: str | None):
         self.plan = plan
         self.folder = folder
         self.device = device
 
-    # -- cells that leave a file --------------------------------------------------------------------------------
+    # -- cells with a pack file ---------------------------------------------------------------------------------
 
-    def first(self, cell: First) -> Numbers:
+    def first(self, cell: FirstCell) -> Numbers:
+        """Create the first task's pack file, from given weights or from random ones."""
         plan, path = self.plan, self._fresh(cell)
-        whole = replace(plan.first_recipe, seed=0)
-        given = plan.weights.lower() != "none"
-        if given:
+        recipe = replace(plan.first_recipe, seed=0)
+        if plan.weights.lower() != "none":
             for _ in create.new(path, plan.arch, weights=plan.weights, input_size=plan.input_size, device=self.device,
                                 task=plan.first.name, data_source=plan.first.data):  # fmt: skip
                 pass
             before = _top1(self._document(path), plan.first.name)
             numbers: Numbers = {"given": before}
-            if whole.epochs:
-                numbers |= self._do(path, Train(recipe=_changes(whole), device=self.device))
+            if recipe.epochs:
+                numbers |= self._do(path, Train(recipe=_changes(recipe), device=self.device))
         else:
             for _ in create.new(path, plan.arch, input_size=plan.input_size, device=self.device):
                 pass
-            add = Add(task=plan.first.name, data=plan.first.data, recipe=whole, device=self.device)
+            add = Add(task=plan.first.name, data=plan.first.data, recipe=recipe, device=self.device)
             numbers = self._do(path, add)
         return numbers | self._state(path)
 
-    def packed(self, cell: Packed) -> Numbers:
+    def packed(self, cell: PackedCell) -> Numbers:
+        """Prune the first task, or add the path's last task and evaluate the older ones."""
         plan, path = self.plan, self._copy_of_parent(cell)
-        recipe = plan.recipe_of(cell.run, cell.way.recipe)
-        way = cell.way
+        way, recipe = cell.way, plan.recipe_of(cell.run, cell.way.recipe)
         if not cell.path:
             numbers = self._do(path, self._first_pruning(way.first, recipe, way.steps))
         else:
@@ -102,7 +102,8 @@ class Bench:
             numbers["older"] = self._do(path, Evaluate(tasks=old, device=self.device))["evaluated"]
         return numbers | self._state(path)
 
-    def swept(self, cell: Swept) -> Numbers:
+    def sweep(self, cell: SweepCell) -> Numbers:
+        """Train a task, or prune it with and without retraining."""
         plan, path = self.plan, self._copy_of_parent(cell)
         recipe = plan.recipe_of(cell.run)
         first = cell.task == plan.first.name
@@ -111,7 +112,7 @@ class Bench:
                 return {"error": _top1(self._document(path), cell.task)}
             return self._do(path, self._addition(cell.task, recipe)) | self._state(path)
         limit = plan.first_limit if first else plan.limit
-        # first without retraining, on a copy of the copy: what Figure 4 has stars for
+        # first without retraining, on a copy: the stars of Figure 4
         bare = path.with_name("bare-" + path.name)
         shutil.copy(path, bare)
         at_once = self._do(bare, Prune(ratio=cell.ratio, recipe={"retrain_epochs": 0}, limit=limit, device=self.device))
@@ -120,14 +121,16 @@ class Bench:
         numbers = self._do(path, replace(self._first_pruning(cell.ratio, recipe, 1), limit=limit))
         return numbers | {"at_once": at_once["error"], "trained": trained}
 
-    def chosen(self, cell: Chosen) -> Numbers:
+    def layers(self, cell: LayersCell) -> Numbers:
+        """Add a task that trains only some layers."""
         path = self._copy_of_parent(cell)
         add = replace(self._addition(cell.task, self.plan.recipe_of(cell.run)), layers=cell.layers)
         return self._do(path, add)
 
     # -- baselines ----------------------------------------------------------------------------------------------
 
-    def alone(self, cell: Alone) -> Numbers:
+    def single_task(self, cell: SingleTaskCell) -> Numbers:
+        """Run Classifier Only or an Individual Network."""
         plan, start = self.plan, self._start()
         changes = dict(plan.best_changes if cell.recipe == "best" else {})
         epochs = plan.classifier_epochs if cell.kind == "classifier" else plan.individual_epochs
@@ -140,7 +143,8 @@ class Bench:
         method = baselines.classifier_only if cell.kind == "classifier" else baselines.individual
         return _numbers(method(start, task)) | _data(task.data) | {"recipe": _fields(recipe)}
 
-    def forgetting(self, cell: Forgetting) -> Numbers:
+    def sequential(self, cell: SequentialCell) -> Numbers:
+        """Run LwF or EWC; `after` has the errors of all tasks after each addition."""
         plan, start = self.plan, self._start()
         own_rate = {"lwf": plan.lwf_lr, "ewc": plan.ewc_lr}[cell.method]
         changes: Changes = {} if own_rate is None else {"lr": own_rate}
@@ -152,18 +156,18 @@ class Bench:
             events = baselines.ewc(start, tasks, self._first_data(cell.run).train, strength=plan.ewc_strength)
         numbers = _numbers(events)
         found = iter(numbers.pop("evaluated"))
-        rounds = []
-        for count in range(2, len(cell.order) + 2):
-            rounds.append([next(found) for _ in range(count)])
-        return numbers | {"after": rounds, "recipe": _fields(tasks[0].recipe)}
+        after = [[next(found) for _ in range(count)] for count in range(2, len(cell.order) + 2)]
+        return numbers | {"after": after, "recipe": _fields(tasks[0].recipe)}
 
-    def jointly(self, cell: Jointly) -> Numbers:
+    def joint(self, cell: JointCell) -> Numbers:
+        """Run Joint Training."""
         recipe = self.plan.recipe_of(cell.run)
-        tasks = [self._task(named.name, recipe) for named in self.plan.tasks]
+        tasks = [self._task(task.name, recipe) for task in self.plan.tasks]
         return _numbers(baselines.joint(self._start(), self._first_data(cell.run), tasks, recipe))
 
-    def filtered(self, cell: Filtered) -> Numbers:
-        plan, document, start = self.plan, self._document(self._file(First())), self._start()
+    def filters(self, cell: FilterCell) -> Numbers:
+        """Prune the first task's filters, then add a task."""
+        plan, document, start = self.plan, self._document(self._file(FirstCell())), self._start()
         experiment = filters.begin(document.architecture, document.input, start.model)
         recipe = plan.recipe_of(cell.run)
         given = load(plan.first.data, document.input, limit=plan.first_limit, seed=cell.run)
@@ -174,7 +178,7 @@ class Bench:
         freed = {"first_error": first["error"], "freed": counts, "available": 100 * available}
         return numbers | freed | _data(task.data) | {"recipe": _fields(recipe)}
 
-    # -- what they share ----------------------------------------------------------------------------------------
+    # -- shared -------------------------------------------------------------------------------------------------
 
     def _first_pruning(self, ratio: float, recipe: Recipe, steps: int) -> Prune:
         changes = {**_changes(recipe), "retrain_epochs": recipe.retraining_epochs, "retrain_lr": recipe.retraining_lr}
@@ -182,24 +186,26 @@ class Bench:
 
     def _addition(self, task: str, recipe: Recipe) -> Add:
         data = self.plan.data_of(task)
-        # a task that is no better than chance is a result too
+        # yes: a task that is no better than chance is a result too
         return Add(task=task, data=data, recipe=recipe, limit=self.plan.limit, device=self.device, yes=True)
 
-    def _start(self) -> Shared:
-        path = self._file(First())
+    def _start(self) -> MultiHeadNetwork:
+        path = self._file(FirstCell())
         return baselines.first_network(path, self._first_data(0).test, self.device or "cpu")
 
     def _first_data(self, run: int) -> TaskData:
-        """As many images of the first task as of the others."""
-        given = self._document(self._file(First())).input
-        return load(self.plan.first.data, given, limit=self.plan.limit, seed=run)
+        """The first task's data, with as many training images as the other tasks."""
+        return self._load(self.plan.first.name, run)
 
-    def _task(self, name: str, recipe: Recipe) -> TaskOf:
-        given = self._document(self._file(First())).input
-        return TaskOf(name, load(self.plan.data_of(name), given, limit=self.plan.limit, seed=recipe.seed), recipe)
+    def _task(self, name: str, recipe: Recipe) -> NewTask:
+        return NewTask(name, self._load(name, recipe.seed), recipe)
+
+    def _load(self, name: str, seed: int) -> TaskData:
+        document = self._document(self._file(FirstCell()))
+        return load(self.plan.data_of(name), document.input, limit=self.plan.limit, seed=seed)
 
     def _do(self, path: Path, command: Command) -> Numbers:
-        """Do a command on a file. Raises WorkError where it failed."""
+        """Run a command on a pack file. Raises WorkError where it failed."""
         entries = list(run_job.run(path, command))
         ended = entries[-1].event
         assert isinstance(ended, JobFinished)
@@ -208,7 +214,7 @@ class Bench:
         return _numbers(entry.event for entry in entries)
 
     def _state(self, path: Path) -> Numbers:
-        """What the file says of its newest task."""
+        """Facts about a pack file and its newest task."""
         document = self._document(path)
         task = document.tasks[-1]
         return {
@@ -225,7 +231,7 @@ class Bench:
         return self.folder / f"{key(cell)}.safetensors"
 
     def _fresh(self, cell: Cell) -> Path:
-        """A place for a cell's file; what a stopped run left there goes."""
+        """The path of a cell's file, after deleting what a stopped run left there."""
         path = self._file(cell)
         path.unlink(missing_ok=True)
         shutil.rmtree(path.with_suffix(".packnet"), ignore_errors=True)
@@ -243,8 +249,8 @@ class Bench:
         return read_header(path).document
 
 
-def _numbers(events: Iterable[Event] | Iterator[Event]) -> Numbers:
-    """The results among events: every test error, what pruning did, and the errors after each epoch."""
+def _numbers(events: Iterable[Event]) -> Numbers:
+    """The numbers in events: every test error, the counts of pruning, and the errors after each epoch."""
     evaluated: list[Numbers] = []
     epochs: list[Numbers] = []
     numbers: Numbers = {}
@@ -276,7 +282,7 @@ def _fields(recipe: Recipe) -> Numbers:
 
 
 def _changes(recipe: Recipe) -> Changes:
-    """A recipe as what a command changes in a task's own."""
+    """A recipe as changes to a task's own recipe."""
     return {name: value for name, value in _fields(recipe).items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""Every experiment by its name: the cells it needs, and the tables that come out of them."""
+"""The experiments by name: the cells that each one needs, and the function that makes its table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,14 @@ from packnet_core.paper.plan import Cell, Plan
 from packnet_core.paper.runner import Results
 from packnet_core.paper.tables import Table
 
-Make = Callable[[Plan, Results, int], Table]
-
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of the paper's tables or figures. `lines` says that its picture has lines instead of bars."""
+    """One of the paper's tables or figures. `cells` takes the plan and the number of runs; `make` takes the results
+    between them. With `lines` its picture has lines instead of bars."""
 
     cells: Callable[[Plan, int], list[Cell]]
-    make: Make
+    make: Callable[[Plan, Results, int], Table]
     lines: bool = False
 
 

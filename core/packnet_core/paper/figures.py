@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from packnet_core.paper.numbers import Mean, mean, of, orders
-from packnet_core.paper.plan import HALF, Cell, Chosen, Forgetting, Packed, Plan, Swept
+from packnet_core.paper.numbers import mean_of, orders, result_of, single
+from packnet_core.paper.plan import HALF, Cell, LayersCell, PackedCell, Plan, SequentialCell, SweepCell
 from packnet_core.paper.runner import Results
-from packnet_core.paper.tables import Table, Value, in_all_orders
+from packnet_core.paper.tables import Table, Value, packed_cells
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of Figure 4
 CHOICES = (("classifier",), ("fc",), ("conv",), ("all",))  # of Figure 5, for VGG
@@ -14,88 +14,90 @@ STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # fo
 
 
 def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
+    """One order, by LwF, EWC and PackNet."""
     order = orders(plan)[0]
     return [
-        Forgetting(method="lwf", order=order, run=0),
-        Forgetting(method="ewc", order=order, run=0),
-        Packed(way=HALF, run=0, path=order),
+        SequentialCell(method="lwf", order=order, run=0),
+        SequentialCell(method="ewc", order=order, run=0),
+        PackedCell(way=HALF, run=0, path=order),
     ]
 
 
 def figure2(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 2: the error of each task as more are added, in the order that they were given; by EWC too."""
+    """Figure 2: the error of each task as more are added, in the plan's order, by LwF, PackNet and, beyond the paper,
+    EWC."""
     order = orders(plan)[0]
     none: list[list[dict[str, Any]]] = [[]] * len(order)
-    lwf, ewc = (of(results, Forgetting(method=m, order=order, run=0), "after") or none for m in ("lwf", "ewc"))
+    lwf, ewc = (SequentialCell(method=m, order=order, run=0) for m in ("lwf", "ewc"))
+    lwf_after, ewc_after = (result_of(results, cell, "after") or none for cell in (lwf, ewc))
     rows: list[tuple[str, Sequence[Value]]] = []
     for index, name in enumerate((plan.first.name, *order)):
-        by_lwf, by_ewc = ([_one(_among(errors, name)) for errors in after] for after in (lwf, ewc))
-        ours: list[Value] = []
+        by_lwf, by_ewc = ([single(_error_of(name, found)) for found in after] for after in (lwf_after, ewc_after))
+        by_packnet: list[Value] = []
         for k in range(1, len(order) + 1):
-            cell = Packed(way=HALF, run=0, path=order[:k])
-            newest = index == k
-            error = of(results, cell) if newest else _among(of(results, cell, "older") or [], name)
-            ours.append(_one(error))
-        rows += [(f"LwF: {name}", by_lwf), (f"EWC: {name}", by_ewc), (f"PackNet: {name}", ours)]
+            cell = PackedCell(way=HALF, run=0, path=order[:k])
+            older = result_of(results, cell, "older") or []
+            by_packnet.append(single(result_of(results, cell) if index == k else _error_of(name, older)))
+        rows += [(f"LwF: {name}", by_lwf), (f"EWC: {name}", by_ewc), (f"PackNet: {name}", by_packnet)]
     return Table("Figure 2: errors as tasks are added, %", [f"after {name}" for name in order], rows)
 
 
 def figure3_cells(plan: Plan, runs: int) -> list[Cell]:
-    return [cell for run in range(runs) for cell in in_all_orders(plan, HALF, run)]
+    """PackNet in all orders."""
+    return [cell for run in range(runs) for cell in packed_cells(plan, HALF, run)]
 
 
 def figure3(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 3: a task's error by its place in the order; the mean over what comes before it, and over runs."""
+    """Figure 3: a task's error by its place in the order; the mean over the orders of earlier tasks, and over runs."""
     rows: list[tuple[str, Sequence[Value]]] = []
-    for named in plan.tasks:
+    for task in plan.tasks:
         errors: list[Value] = []
         for place in range(len(plan.tasks)):
-            paths = sorted({order[: place + 1] for order in orders(plan) if order[place] == named.name})
-            cells = [Packed(way=HALF, run=run, path=path) for run in range(runs) for path in paths]
-            errors.append(mean([of(results, cell) for cell in cells]))
-        rows.append((named.name, errors))
+            paths = sorted({order[: place + 1] for order in orders(plan) if order[place] == task.name})
+            cells = [PackedCell(way=HALF, run=run, path=path) for run in range(runs) for path in paths]
+            errors.append(mean_of(results, cells))
+        rows.append((task.name, errors))
     places = [("first", "second", "third")[i] if i < 3 else f"{i + 1}th" for i in range(len(plan.tasks))]
     return Table("Figure 3: error by place in the order, %", places, rows)
 
 
 def figure4_cells(plan: Plan, runs: int) -> list[Cell]:
-    names = [plan.first.name, *(named.name for named in plan.tasks)]
-    return [Swept(task=name, run=run, ratio=ratio) for run in range(runs) for name in names for ratio in RATIOS]
+    """Every task at every ratio."""
+    names = [plan.first.name, *(task.name for task in plan.tasks)]
+    return [SweepCell(task=name, run=run, ratio=ratio) for run in range(runs) for name in names for ratio in RATIOS]
 
 
 def figure4(plan: Plan, results: Results, runs: int) -> Table:
     """Figure 4: a task's error right after pruning at a ratio, and after retraining."""
     rows: list[tuple[str, Sequence[Value]]] = []
-    for name in (plan.first.name, *(named.name for named in plan.tasks)):
-        for what, title in (("at_once", "right after"), ("error", "retrained")):
-            cells = [[Swept(task=name, run=run, ratio=ratio) for run in range(runs)] for ratio in RATIOS]
-            rows.append((f"{name}, {title}", [mean([of(results, cell, what) for cell in some]) for some in cells]))
+    for name in (plan.first.name, *(task.name for task in plan.tasks)):
+        cells = [[SweepCell(task=name, run=run, ratio=ratio) for run in range(runs)] for ratio in RATIOS]
+        for field, title in (("at_once", "right after"), ("error", "retrained")):
+            rows.append((f"{name}, {title}", [mean_of(results, column, field) for column in cells]))
     return Table("Figure 4: error by pruning ratio, %", [f"{ratio:g}" for ratio in RATIOS], rows)
 
 
 def figure5_cells(plan: Plan, runs: int) -> list[Cell]:
-    names = [named.name for named in plan.tasks]
-    return [Chosen(task=name, run=run, layers=row) for run in range(runs) for name in names for row in choices(plan)]
+    """Every task with every choice of layers."""
+    names, choices = [task.name for task in plan.tasks], layer_choices(plan)
+    return [LayersCell(task=name, run=run, layers=row) for run in range(runs) for name in names for row in choices]
 
 
 def figure5(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 5: a task's error where some layers alone may train."""
+    """Figure 5: a task's error where only some layers train."""
+    choices = layer_choices(plan)
     rows: list[tuple[str, Sequence[Value]]] = []
-    for named in plan.tasks:
-        cells = [[Chosen(task=named.name, run=run, layers=row) for run in range(runs)] for row in choices(plan)]
-        rows.append((named.name, [mean([of(results, cell) for cell in some]) for some in cells]))
-    titles = [" + ".join(layer.strip("*") for layer in row) for row in choices(plan)]
+    for task in plan.tasks:
+        cells = [[LayersCell(task=task.name, run=run, layers=row) for run in range(runs)] for row in choices]
+        rows.append((task.name, [mean_of(results, column) for column in cells]))
+    titles = [" + ".join(layer.strip("*") for layer in row) for row in choices]
     return Table("Figure 5: error by the layers that train, %", titles, rows)
 
 
-def choices(plan: Plan) -> tuple[tuple[str, ...], ...]:
-    """The rows of Figure 5: by kind of layer, or by stage where a network has one kind alone."""
+def layer_choices(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """The layers that train in each column of Figure 5: by kind of layer, or by stage in a ResNet."""
     return STAGES if "resnet" in plan.arch else CHOICES
 
 
-def _one(value: float | None) -> Mean | None:
-    return None if value is None else Mean(value, None, 1)
-
-
-def _among(entries: Sequence[dict[str, Any]], task: str) -> float | None:
+def _error_of(task: str, entries: Sequence[dict[str, Any]]) -> float | None:
     return next((entry["top1"] for entry in entries if entry["task"] == task), None)

@@ -1,7 +1,7 @@
-"""Numbers out of results: means over runs and orders, and how much of a gap is closed.
+"""Numbers from results: mean errors over runs and orders, and the share of the gap that is closed.
 
-A number is a mean over runs ± its standard error; within a run it is the mean over the orders that tasks can be added
-in. What has not been computed is None.
+A number is a mean over runs ± its standard error. Within a run it is the mean over the orders in which tasks can be
+added. Errors are in percent; what has not been computed is None.
 """
 
 import statistics
@@ -10,98 +10,130 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, Literal
 
-from packnet_core.paper.plan import Alone, Cell, First, Forgetting, Name, Packed, Plan, Way, key
+from packnet_core.paper.plan import (
+    Cell,
+    FirstCell,
+    Name,
+    PackedCell,
+    PackingVariant,
+    Plan,
+    SequentialCell,
+    SingleTaskCell,
+    key,
+)
 from packnet_core.paper.runner import Results
 from packnet_core.planning.gap import gap_closed
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean, its standard error (None for a single value), and how many values (mostly runs) it is of."""
+    """A mean, its standard error (None for a single value), and the number of values, mostly one per run."""
 
     mean: float
-    error: float | None
+    standard_error: float | None
     count: int
 
 
 def mean(values: Sequence[float | None]) -> Mean | None:
-    """The mean of what is there."""
+    """The mean of the values that are not None; None where there is none."""
     found = [value for value in values if value is not None]
     if not found:
         return None
-    error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else None
-    return Mean(statistics.fmean(found), error, len(found))
+    standard_error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else None
+    return Mean(statistics.fmean(found), standard_error, len(found))
 
 
-def of(results: Results, cell: Cell, what: str = "error") -> Any:
-    """One number of a cell's result; None where it has not been computed."""
-    return results.get(key(cell), {}).get(what)
+def result_of(results: Results, cell: Cell, name: str = "error") -> Any:
+    """One value of a cell's result; None where it has not been computed."""
+    return results.get(key(cell), {}).get(name)
 
 
-def top5(results: Results, cells: Sequence[Cell]) -> Mean | None:
-    """The top-5 error at the end of each cell; the mean of what is there."""
-    ends = [of(results, cell, "evaluated") for cell in cells]
-    return mean([found[-1]["top5"] for found in ends if found])
+def mean_of(results: Results, cells: Sequence[Cell], name: str = "error") -> Mean | None:
+    """The mean of one value over the cells that have been computed."""
+    return mean([result_of(results, cell, name) for cell in cells])
+
+
+def single(value: float | None) -> Mean | None:
+    """A single number in the place of a mean."""
+    return None if value is None else Mean(value, None, 1)
+
+
+def top5_error(results: Results, cells: Sequence[Cell]) -> Mean | None:
+    """The mean of the cells' last top-5 errors."""
+    evaluated = [result_of(results, cell, "evaluated") for cell in cells]
+    return mean([found[-1]["top5"] for found in evaluated if found])
 
 
 def orders(plan: Plan) -> list[tuple[Name, ...]]:
-    """All orders that the tasks can be added in."""
-    return list(permutations(named.name for named in plan.tasks))
+    """All orders in which the tasks can be added."""
+    return list(permutations(task.name for task in plan.tasks))
 
 
-def given(results: Results) -> Mean | None:
-    """The first task's error before anything was pruned."""
-    return mean([of(results, First())])
+def first_error(results: Results) -> Mean | None:
+    """The first task's error before pruning."""
+    return mean_of(results, [FirstCell()])
 
 
-def packed(
-    plan: Plan, results: Results, way: Way, task: Name, runs: int, among: Sequence[tuple[Name, ...]] | None = None
+def packed_error(
+    plan: Plan,
+    results: Results,
+    variant: PackingVariant,
+    task: Name,
+    runs: int,
+    among: Sequence[tuple[Name, ...]] | None = None,
 ) -> Mean | None:
-    """A task's error as it was packed: in each run the mean over the orders, the task being at its place in each.
+    """A packed task's error: in each run the mean over the orders (all, or those `among`).
 
-    The first task's is what it has after its own pruning: nothing that follows changes it. A run with an order missing
+    The first task's error is that after its own pruning: no later task changes it. A run in which an order is missing
     does not count.
     """
     if task == plan.first.name:
-        return mean([of(results, Packed(way=way, run=run, path=())) for run in range(runs)])
+        return mean_of(results, [PackedCell(way=variant, run=run, path=()) for run in range(runs)])
     paths = [order[: order.index(task) + 1] for order in among or orders(plan)]
     found: list[float | None] = []
     for run in range(runs):
-        values = [of(results, Packed(way=way, run=run, path=path)) for path in paths]
+        values = [result_of(results, PackedCell(way=variant, run=run, path=path)) for path in paths]
         found.append(None if None in values else statistics.fmean(values))
     return mean(found)
 
 
-def alone(
+def single_task_error(
     results: Results, kind: Literal["classifier", "individual"], task: Name, runs: int,
     recipe: Literal["paper", "best"] = "paper",
 ) -> Mean | None:  # fmt: skip
-    """The error of Classifier Only, or of an Individual Network."""
-    return mean([of(results, Alone(kind=kind, task=task, run=run, recipe=recipe)) for run in range(runs)])
+    """A task's error by Classifier Only, or by an Individual Network."""
+    cells = [SingleTaskCell(kind=kind, task=task, run=run, recipe=recipe) for run in range(runs)]
+    return mean_of(results, cells)
 
 
-def individual(results: Results, task: Name, runs: int) -> Mean | None:
-    """The better of both recipes: a weak yardstick would flatter what is measured by it."""
-    found = (alone(results, "individual", task, runs, "paper"), alone(results, "individual", task, runs, "best"))
+def individual_error(results: Results, task: Name, runs: int) -> Mean | None:
+    """The lower error of an Individual Network by the paper's and by the best recipe: a harder yardstick."""
+    found = (single_task_error(results, "individual", task, runs, recipe) for recipe in ("paper", "best"))
     return min((m for m in found if m is not None), key=lambda m: m.mean, default=None)
 
 
-def lwf(plan: Plan, results: Results, task: Name, runs: int) -> Mean | None:
-    """A task's error once all have been added by LwF: in each run the mean over the orders; one with an order missing
-    does not count."""
+def lwf_error(plan: Plan, results: Results, task: Name, runs: int) -> Mean | None:
+    """A task's error after all tasks were added by LwF: in each run the mean over the orders.
+
+    A run in which an order is missing does not count.
+    """
     found: list[float | None] = []
     for run in range(runs):
-        after = [of(results, Forgetting(method="lwf", order=order, run=run), "after") for order in orders(plan)]
+        cells = [SequentialCell(method="lwf", order=order, run=run) for order in orders(plan)]
+        after = [result_of(results, cell, "after") for cell in cells]
         errors = [entry["top1"] for rounds in after if rounds for entry in rounds[-1] if entry["task"] == task]
         found.append(statistics.fmean(errors) if len(errors) == len(after) else None)
     return mean(found)
 
 
-def gaps(plan: Plan, results: Results, found: Sequence[Mean | None], runs: int) -> list[float | None]:
-    """The share of the gap that is closed (`gap_closed`, in percent) for each of the plan's tasks; last, their mean."""
-    shares = []
-    for named, error in zip(plan.tasks, found, strict=True):
-        means = error, alone(results, "classifier", named.name, runs), individual(results, named.name, runs)
-        shares.append(gap_closed(*(m.mean if m else None for m in means)))
-    whole = [share for share in shares if share is not None]
-    return [*shares, statistics.fmean(whole) if len(whole) == len(shares) else None]
+def mean_gap_closed(plan: Plan, results: Results, errors: Sequence[Mean | None], runs: int) -> float | None:
+    """The mean of the share of the gap that is closed over the plan's tasks, which have these errors."""
+    shares: list[float] = []
+    for task, error in zip(plan.tasks, errors, strict=True):
+        classifier = single_task_error(results, "classifier", task.name, runs)
+        means = error, classifier, individual_error(results, task.name, runs)
+        share = gap_closed(*(mean.mean if mean else None for mean in means))
+        if share is None:
+            return None
+        shares.append(share)
+    return statistics.fmean(shares)

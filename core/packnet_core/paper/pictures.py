@@ -1,4 +1,4 @@
-"""A table as a picture, in SVG and PNG: bars, or lines over the columns. Needs matplotlib."""
+"""Draws a table as SVG and PNG: bars, or lines over the columns. Needs matplotlib."""
 
 from pathlib import Path
 from typing import Any
@@ -7,17 +7,20 @@ from packnet_core.errors import RequestError
 from packnet_core.paper.numbers import Mean
 from packnet_core.paper.tables import Table
 
-STARS = "right after"  # rows of Figure 4 that the paper draws as stars
+STARS = "right after"  # in the titles of rows of Figure 4 that the paper draws as stars
 
 
 def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
-    """Write NAME.svg and NAME.png. Returns them. Raises RequestError where matplotlib is missing."""
+    """Draw a table to NAME.svg and NAME.png in the folder `out`; `lines` instead of bars. Returns their paths.
+
+    Raises RequestError where matplotlib is missing.
+    """
     try:
         import matplotlib
     except ImportError:
         raise RequestError('pictures need matplotlib: pip install "packnet-tui[paper]"') from None
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "packnet"  # the same picture is the same file
+    matplotlib.rcParams["svg.hashsalt"] = "packnet"  # so that the same picture gives the same file
     from matplotlib import pyplot
 
     rows = [(title, values) for title, values in table.rows if any(isinstance(v, Mean) for v in values)]
@@ -37,18 +40,19 @@ def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
 
 
 def _bars(axes: Any, table: Table, rows: list[Any]) -> None:
-    """A group a row, a bar a column."""
+    """One group per row, one bar per column."""
     width = 0.8 / max(len(table.columns), 1)
     for index, column in enumerate(table.columns):
         found = [(place, values[index]) for place, (_, values) in enumerate(rows) if isinstance(values[index], Mean)]
         if found:
             places = [place + (index + 0.5) * width - 0.4 for place, _ in found]
-            axes.bar(places, [m.mean for _, m in found], width, yerr=[m.error or 0 for _, m in found], label=column)
+            means, errors = [m.mean for _, m in found], [m.standard_error or 0 for _, m in found]
+            axes.bar(places, means, width, yerr=errors, label=column)
     axes.set_xticks(range(len(rows)), [title for title, _ in rows])
 
 
 def _lines(axes: Any, table: Table, rows: list[Any]) -> None:
-    """A line a row; rows of one task share a colour."""
+    """One line per row; rows of the same task have the same colour."""
     colours: dict[str, str] = {}
     for title, values in rows:
         task = title.split(":")[-1].split(",")[0].strip()
@@ -59,7 +63,7 @@ def _lines(axes: Any, table: Table, rows: list[Any]) -> None:
         axes.errorbar(
             [place for place, _ in found],
             [m.mean for _, m in found],
-            yerr=[m.error or 0 for _, m in found],
+            yerr=[m.standard_error or 0 for _, m in found],
             label=title,
             color=colour,
             linestyle=style,

@@ -1,6 +1,7 @@
-"""What an experiment is done with: networks, data, recipes; and its cells, as values. Needs no torch.
+"""The plan of an experiment (network, data, recipes) and its cells, as values. Needs no torch.
 
-A cell is one result: a baseline on one task, a task added to a pack file after some others. Tables share cells.
+A cell is one result, such as a baseline on one task, or a task added to a pack file after others. Tables share cells.
+Field names and tags are part of the stored format (plan.json, results.jsonl).
 """
 
 from typing import Any, Literal
@@ -15,51 +16,52 @@ from packnet_core.schema.recipes import BEST
 Name = str  # of a task
 
 
-class Named(Struct, frozen=True, kw_only=True):
-    """A task of an experiment: its name, and its data as `--data` takes it, resolved."""
+class PlanTask(Struct, frozen=True, kw_only=True):
+    """A task of an experiment: its name, and its data as `--data` takes it."""
 
     name: Name
     data: str
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """The settings that all results in one folder share."""
+    """The settings of all results in one folder."""
 
     arch: str
     weights: str = "none"
     input_size: Positive | None = None
-    first: Named
-    tasks: tuple[Named, ...]
-    recipe: Recipe = Recipe()  # of the tasks that are added, and of the first one's retraining
-    limit: Positive | None = None  # training images of a task
-    first_recipe: Recipe = Recipe()  # that brings the given weights to the first task's data, before anything else
-    first_limit: Positive | None = None  # training images of the first task when it is retrained after pruning
-    best: dict[str, Any] = field(
-        default_factory=BEST.copy
-    )  # the best recipe, as `recipes` has it: what differs from `recipe` and from `Add`
-    individual_epochs: Positive | None = None  # of Individual Networks; None: the recipe's
-    classifier_epochs: Positive | None = None  # of Classifier Only; None: the recipe's
-    classifier_lr: float | None = None  # Classifier Only's own rate; None: the recipe's
-    ewc_lr: float | None = None  # Elastic Weight Consolidation's own rate; None: the recipe's
-    ewc_strength: float = 100.0  # of its penalty
-    lwf_lr: float | None = None  # Learning without Forgetting's own rate; None: the recipe's
+    first: PlanTask
+    tasks: tuple[PlanTask, ...]
+    recipe: Recipe = Recipe()  # of added tasks, and of the first task's retraining
+    limit: Positive | None = None  # at most N training images per task
+    first_recipe: Recipe = Recipe()  # trains the given weights on the first task's data, before anything else
+    first_limit: Positive | None = None  # at most N training images of the first task when it is retrained
+    # the best recipe, as in `recipes`: what differs from `recipe`, and settings of `Add`
+    best: dict[str, Any] = field(default_factory=BEST.copy)
+    # settings of the baselines; None: as in `recipe`
+    individual_epochs: Positive | None = None  # of Individual Networks
+    classifier_epochs: Positive | None = None  # of Classifier Only
+    classifier_lr: float | None = None
+    ewc_lr: float | None = None
+    ewc_strength: float = 100.0  # weight of the penalty of Elastic Weight Consolidation
+    lwf_lr: float | None = None  # of Learning without Forgetting
 
     def data_of(self, name: Name) -> str:
-        """Raises KeyError where the experiment has no such task."""
-        return {named.name: named.data for named in (self.first, *self.tasks)}[name]
+        """The data of a task. Raises KeyError for an unknown task."""
+        return {task.name: task.data for task in (self.first, *self.tasks)}[name]
 
     @property
     def best_changes(self) -> Changes:
-        """Those settings of the best recipe that are fields of a Recipe."""
+        """The settings of the best recipe that are fields of a Recipe."""
         return {name: value for name, value in self.best.items() if name in Recipe.__struct_fields__}
 
     def recipe_of(self, run: int, changes: Changes | None = None) -> Recipe:
-        """The recipe of a run (from 0), which is its seed."""
+        """The recipe of a run (from 0), with `changes`; the run's number is its seed."""
         return self.recipe.changed({**(changes or {}), "seed": run})
 
 
-class Way(Struct, frozen=True, kw_only=True):
-    """A way to pack: ratios after the first task and after each later one, and what differs from the plan's recipe."""
+class PackingVariant(Struct, frozen=True, kw_only=True):
+    """A variant of packing: pruning ratios of the first and of later tasks, settings of `Add`, and `recipe`: the fields
+    that differ from the plan's recipe."""
 
     name: str
     first: Share = 0.5
@@ -69,21 +71,21 @@ class Way(Struct, frozen=True, kw_only=True):
     recipe: Changes = {}
 
 
-class First(Struct, frozen=True, kw_only=True, tag="first"):
-    """The network that all others begin with, brought to the first task's data; a file with that task, dense."""
+class FirstCell(Struct, frozen=True, kw_only=True, tag="first"):
+    """The network that all other cells start from: a pack file with the first task, trained and dense."""
 
 
-class Packed(Struct, frozen=True, kw_only=True, tag="packed"):
-    """The first task pruned, then the tasks of `path` added in this order; the result is the last one's, and what the
-    older ones have then."""
+class PackedCell(Struct, frozen=True, kw_only=True, tag="packed"):
+    """The first task pruned, then the tasks of `path` added in this order. The result has the error of the last one
+    (of the first task if `path` is empty), and the errors of the older ones after it."""
 
-    way: Way
+    way: PackingVariant
     run: int
     path: tuple[Name, ...]
 
 
-class Alone(Struct, frozen=True, kw_only=True, tag="alone"):
-    """A baseline on one task: Classifier Only, or a network of its own."""
+class SingleTaskCell(Struct, frozen=True, kw_only=True, tag="alone"):
+    """A baseline on one task: Classifier Only or an Individual Network."""
 
     kind: Literal["classifier", "individual"]
     task: Name
@@ -91,39 +93,39 @@ class Alone(Struct, frozen=True, kw_only=True, tag="alone"):
     recipe: Literal["paper", "best"] = "paper"
 
 
-class Forgetting(Struct, frozen=True, kw_only=True, tag="forgetting"):
-    """All tasks in an order, by a method that protects none to the bit; the errors of all after each."""
+class SequentialCell(Struct, frozen=True, kw_only=True, tag="forgetting"):
+    """All tasks added in an order by LwF or EWC; the errors of all tasks after each."""
 
     method: Literal["lwf", "ewc"]
     order: tuple[Name, ...]
     run: int
 
 
-class Jointly(Struct, frozen=True, kw_only=True, tag="joint"):
-    """All tasks at once."""
+class JointCell(Struct, frozen=True, kw_only=True, tag="joint"):
+    """All tasks trained together."""
 
     run: int
 
 
-class Swept(Struct, frozen=True, kw_only=True, tag="swept"):
-    """One task pruned at one ratio and retrained (Figure 4); at None trained only. After the first one pruned by half,
-    where it is not the first itself."""
+class SweepCell(Struct, frozen=True, kw_only=True, tag="swept"):
+    """One task trained, then pruned at a ratio and retrained; only trained if `ratio` is None (Figure 4). A task other
+    than the first is added after the first, pruned by half."""
 
     task: Name
     run: int
     ratio: Share | None
 
 
-class Chosen(Struct, frozen=True, kw_only=True, tag="chosen"):
-    """One task added to the first one pruned by half, some layers alone being trained (Figure 5)."""
+class LayersCell(Struct, frozen=True, kw_only=True, tag="chosen"):
+    """One task added after the first, pruned by half; only some layers train (Figure 5)."""
 
     task: Name
     run: int
     layers: tuple[str, ...]
 
 
-class Filtered(Struct, frozen=True, kw_only=True, tag="filtered"):
-    """Filters pruned by their Taylor rank instead of weights, and one task added (Table 6)."""
+class FilterCell(Struct, frozen=True, kw_only=True, tag="filtered"):
+    """One task added after filters instead of weights were pruned, by their Taylor rank (Table 6)."""
 
     task: Name
     run: int
@@ -131,50 +133,50 @@ class Filtered(Struct, frozen=True, kw_only=True, tag="filtered"):
     rounds: Positive = 10
 
 
-Cell = First | Packed | Alone | Forgetting | Jointly | Swept | Chosen | Filtered
-HALF = Way(name="half")  # the paper's 0.50, 0.75, 0.75; what Figures 4 and 5 stand on
+Cell = FirstCell | PackedCell | SingleTaskCell | SequentialCell | JointCell | SweepCell | LayersCell | FilterCell
+HALF = PackingVariant(name="half")  # the paper's 0.50, 0.75, 0.75; Figures 4 and 5 start from it
 
 
 def key(cell: Cell) -> str:
-    """A cell's name, which is that of its files."""
+    """A cell's name, which is also the name of its files."""
     match cell:
-        case First():
+        case FirstCell():
             return "first"
-        case Packed(way=way, run=run, path=path):
+        case PackedCell(way=way, run=run, path=path):
             return "-".join(("packed", way.name, str(run), *path))
-        case Alone(kind=kind, task=task, run=run, recipe=recipe):
+        case SingleTaskCell(kind=kind, task=task, run=run, recipe=recipe):
             return "-".join((kind, recipe, str(run), task))
-        case Forgetting(method=method, order=order, run=run):
+        case SequentialCell(method=method, order=order, run=run):
             return "-".join((method, str(run), *order))
-        case Jointly(run=run):
+        case JointCell(run=run):
             return f"joint-{run}"
-        case Swept(task=task, run=run, ratio=ratio):
+        case SweepCell(task=task, run=run, ratio=ratio):
             return f"swept-{run}-{task}-" + ("trained" if ratio is None else f"{ratio:.2f}")
-        case Chosen(task=task, run=run, layers=layers):
+        case LayersCell(task=task, run=run, layers=layers):
             return "-".join(("chosen", str(run), task, *(layer.replace("*", "") for layer in layers)))
-        case Filtered(task=task, run=run):
+        case FilterCell(task=task, run=run):
             return f"filtered-{run}-{task}"
 
 
 def parent(cell: Cell, plan: Plan) -> Cell | None:
-    """The cell whose file another one begins with; None for the first."""
+    """The cell whose file a cell starts from; None for the first."""
     match cell:
-        case First():
+        case FirstCell():
             return None
-        case Packed(path=(*before, _)):
+        case PackedCell(path=(*before, _)):
             return replace(cell, path=tuple(before))
-        case Swept(ratio=float()):
+        case SweepCell(ratio=float()):
             return replace(cell, ratio=None)
-        case Swept(task=task, run=run) if task != plan.first.name:
-            return Packed(way=HALF, run=run, path=())
-        case Chosen(run=run):
-            return Packed(way=HALF, run=run, path=())
+        case SweepCell(task=task, run=run) if task != plan.first.name:
+            return PackedCell(way=HALF, run=run, path=())
+        case LayersCell(run=run):
+            return PackedCell(way=HALF, run=run, path=())
         case _:
-            return First()
+            return FirstCell()
 
 
 def with_parents(cells: list[Cell], plan: Plan) -> list[Cell]:
-    """The cells and all that they begin with, each once, parents first."""
+    """The cells and all cells that they start from, each once, parents first."""
     found: dict[str, Cell] = {}
 
     def put(cell: Cell) -> None:

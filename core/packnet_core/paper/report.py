@@ -1,4 +1,4 @@
-"""A table written down: as Markdown laid out like the paper's, and as JSON; and all results in one file beside it."""
+"""Writes a table as Markdown, with the paper's layout, and as JSON; and all results in one file beside it."""
 
 import json
 from pathlib import Path
@@ -13,26 +13,27 @@ from packnet_core.paper.tables import Table, Value
 
 
 def markdown(table: Table, missing: int, cells: int) -> str:
-    """The table, and how much of it is missing."""
+    """The table in Markdown, and a line that says how many of its cells are missing, if any."""
     lines = [f"### {table.title}", "", "| | " + " | ".join(table.columns) + " |"]
     lines.append("| --- |" + " --- |" * len(table.columns))
-    lines += [f"| {title} | " + " | ".join(map(shown, values)) + " |" for title, values in table.rows]
+    lines += [f"| {title} | " + " | ".join(map(format_value, values)) + " |" for title, values in table.rows]
     if missing:
-        lines += ["", f"{missing} of {cells} cells are not computed yet; what rests on them is marked –."]
+        lines += ["", f"{missing} of {cells} cells are not computed yet; numbers that need them are –."]
     return "\n".join(lines) + "\n"
 
 
-def shown(value: Value) -> str:
-    """`12.3 ± 0.4 (3)`: mean, standard error, and of how many, where there is more than one."""
+def format_value(value: Value) -> str:
+    """`12.30 ± 0.40 (3)`: mean, standard error and number of values, the last two if there are several; – for None."""
     if value is None:
         return "–"
     if isinstance(value, str):
         return value
-    return f"{value.mean:.2f}" + (f" ± {value.error:.2f} ({value.count})" if value.error is not None else "")
+    spread = "" if value.standard_error is None else f" ± {value.standard_error:.2f} ({value.count})"
+    return f"{value.mean:.2f}{spread}"
 
 
 def conditions(plan: Plan, results: Results) -> list[str]:
-    """What the results were made with, in lines: data and counts, recipe, machine, time."""
+    """How the results were made, in lines: network, images, recipe, machines, time."""
     lines = [f"Network: {plan.arch}, weights: {Path(plan.weights).name}."]
     for found in results.values():
         if "images" in found and "path" in found["cell"] and found["cell"]["path"]:
@@ -56,7 +57,10 @@ def conditions(plan: Plan, results: Results) -> list[str]:
 def write(
     name: str, table: Table, plan: Plan, cells: list[Cell], results: Results, out: Path, command: str
 ) -> list[Path]:
-    """Write NAME.md and NAME.json into a folder; the latter names the results that the table rests on. Returns them."""
+    """Write NAME.md and NAME.json to the folder `out`; the latter names the results that the table is made from.
+
+    `command` is stated as the command that makes them. Returns their paths.
+    """
     wanted = {key(cell) for cell in with_parents(cells, plan)}
     found = {name: numbers for name, numbers in results.items() if name in wanted}
     text = markdown(table, len(wanted) - len(found), len(wanted))
@@ -77,7 +81,7 @@ def write(
 
 
 def write_results(results: Results, out: Path) -> Path:
-    """Write results.jsonl, every result a line: what all tables in the folder were made from. Returns it."""
+    """Write results.jsonl, one result per line: all that the folder's tables were made from. Returns its path."""
     path = out / "results.jsonl"
     lines = (json.dumps({"name": name, **found}, ensure_ascii=False) for name, found in results.items())
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -85,4 +89,6 @@ def write_results(results: Results, out: Path) -> Path:
 
 
 def _plain(value: Value) -> Any:
-    return {"mean": value.mean, "error": value.error, "count": value.count} if isinstance(value, Mean) else value
+    if not isinstance(value, Mean):
+        return value
+    return {"mean": value.mean, "error": value.standard_error, "count": value.count}

@@ -1,6 +1,6 @@
-"""Cells computed, several at a time, each in a process; each result written when it is there, and never twice.
+"""Computes cells in parallel processes and writes each result once, when its cell is done.
 
-DIR/plan.json says what the results were made with; DIR/cells/KEY.json has one cell's; DIR/work/ the files between.
+DIR/plan.json has the settings of all results, DIR/cells/KEY.json the result of one cell, DIR/work/ the pack files.
 """
 
 import multiprocessing
@@ -19,67 +19,68 @@ from typing import Any
 import msgspec
 
 from packnet_core.errors import PacknetError, RequestError
+from packnet_core.files.atomic import replace_file
 from packnet_core.paper.plan import Cell, Plan, key, parent, with_parents
 
 Results = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A cell is done, or was already; how many are, of how many, and the seconds that the rest may take."""
+class CellDone:
+    """Cell `name` was computed, in `seconds`; `done` of `cells` are done, and the rest may take `seconds_left`."""
 
-    cell: str
+    name: str
     seconds: float
     done: int
     cells: int
     seconds_left: float
 
 
-def settle(plan: Plan, out: Path) -> None:
-    """Make the folder, or see that what is in it was made with the same plan. Raises RequestError where it was not."""
+def prepare(plan: Plan, out: Path) -> None:
+    """Create the folder with its plan. Raises RequestError, naming the settings, where its plan differs."""
     (out / "cells").mkdir(parents=True, exist_ok=True)
     (out / "work").mkdir(exist_ok=True)
-    path, encoded = out / "plan.json", msgspec.json.format(msgspec.json.encode(plan))
+    path = out / "plan.json"
     if not path.exists():
-        _write(path, encoded)
+        _write(path, plan)
         return
-    before = msgspec.json.decode(path.read_bytes())
-    now = msgspec.json.decode(encoded)
+    before, now = (msgspec.json.decode(encoded) for encoded in (path.read_bytes(), msgspec.json.encode(plan)))
     if odd := [name for name in now if before.get(name) != now[name]]:
         raise RequestError(
-            f"{out} has results that were made with another {', '.join(odd)}; give another --out, or the same settings"
+            f"{out} has results that were made with another {', '.join(odd)}; give another --out or the same settings"
         )
 
 
-def read(out: Path) -> Results:
-    """All results in a folder, by their cells' names."""
+def read_results(out: Path) -> Results:
+    """All results in a folder, by the names of their cells."""
     return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted((out / "cells").glob("*.json"))}
 
 
 def run(
     plan: Plan, cells: list[Cell], out: Path, *, jobs: int = 1, device: str | None = None, only: str = "*"
-) -> Iterator[Tick]:
-    """Compute the cells that are missing (those whose name fits `only`), and all that they begin with.
+) -> Iterator[CellDone]:
+    """Compute the missing cells whose name matches the pattern `only`, and all cells that they start from, `jobs` at a
+    time; yield a CellDone after each.
 
-    Stopped, it leaves what is done; the next run goes on with the rest. Raises WorkError where a cell failed, after
-    those that were under way have ended.
+    A run that was stopped can be resumed: cells that are done are not computed again. Raises RequestError where no name
+    matches, WorkError where a cell failed, after the cells under way have ended.
     """
     wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
     if not wanted:
-        raise RequestError(f"no cell's name fits {only!r}; they are like {key(cells[-1])!r}")
+        raise RequestError(f"no cell's name matches {only!r}; names are like {key(cells[-1])!r}")
     done = {key(cell) for cell in wanted if (out / "cells" / f"{key(cell)}.json").exists()}
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
     threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // jobs, 1))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
         running: dict[Future[float], Cell] = {}
         while waiting or running:
             for cell in list(waiting):
                 above = parent(cell, plan)
                 if len(running) < jobs and (above is None or key(above) in done):
                     waiting.remove(cell)
-                    running[pool.submit(_do, plan, cell, out, device)] = cell
+                    running[pool.submit(_compute, plan, cell, out, device)] = cell
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 cell = running.pop(future)
@@ -90,25 +91,25 @@ def run(
                     raise
                 done.add(key(cell))
                 left = (time.monotonic() - begun) / len(took) * (len(waiting) + len(running))
-                yield Tick(key(cell), took[-1], len(done), total, left)
+                yield CellDone(key(cell), took[-1], len(done), total, left)
 
 
-def _begin(threads: int) -> None:
-    """In a new process, before its first cell. It ends with the process that began it, however that ends."""
+def _start_worker(threads: int) -> None:
+    """Set up a new process before its first cell. The process exits when its parent does, however the parent ends."""
     import torch
 
     parent = multiprocessing.parent_process()
     assert parent is not None
 
-    def follow() -> None:
+    def exit_with_parent() -> None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
 
 
-def _do(plan: Plan, cell: Cell, out: Path, device: str | None) -> float:
+def _compute(plan: Plan, cell: Cell, out: Path, device: str | None) -> float:
     """Compute one cell and write its result. Returns the seconds it took."""
     import torch
 
@@ -126,12 +127,12 @@ def _do(plan: Plan, cell: Cell, out: Path, device: str | None) -> float:
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
     }
-    _write(out / "cells" / f"{key(cell)}.json", msgspec.json.format(msgspec.json.encode(found)))
+    _write(out / "cells" / f"{key(cell)}.json", found)
     return seconds
 
 
 def machine(device: str | None) -> str:
-    """The device's name, as the results state it."""
+    """The name of the GPU, or the processor's architecture and cores, as stated in results."""
     import torch
 
     if torch.cuda.is_available() and device != "cpu":
@@ -139,8 +140,7 @@ def machine(device: str | None) -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores"
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content + b"\n")
-    os.replace(beside, path)
+def _write(path: Path, content: Any) -> None:
+    """Write JSON, atomically."""
+    encoded = msgspec.json.format(msgspec.json.encode(content))
+    replace_file(path, lambda file: file.write(encoded + b"\n"))

@@ -1,4 +1,4 @@
-"""Filter pruning (§5.5): how filters are ranked, what is freed and what never is, and two tasks in one pass."""
+"""Filter pruning (§5.5): how filters are ranked, what is freed and what is never free, and two tasks in one pass."""
 
 import math
 
@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from packnet_core.baselines import filters, first_network
-from packnet_core.baselines.filter_chain import find
+from packnet_core.baselines.filter_chain import find_chain
 from packnet_core.baselines.filter_file import load, save
 from packnet_core.baselines.filter_network import NEVER, FilterNetwork
 from packnet_core.baselines.filter_ranking import Ranking, lowest
@@ -50,7 +50,7 @@ def seven(name: str) -> nn.Module:
     return architectures.build(name, classes=7)
 
 
-def begin(name: str = "tests.networks:vgg_bn") -> filters.Experiment:
+def begin(name: str = "tests.networks:vgg_bn") -> filters.FilterExperiment:
     model = seven(name)
     head = architectures.find_head(model)
     features = model.get_submodule(head).in_features
@@ -58,14 +58,14 @@ def begin(name: str = "tests.networks:vgg_bn") -> filters.Experiment:
 
 
 def every_third_freed(network: FilterNetwork) -> None:
-    network.free([torch.arange(unit.filters) % 3 == 1 for unit in network.units])
+    network.free([torch.arange(layer.filters) % 3 == 1 for layer in network.layers])
 
 
 # -- ranking ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inplace", [False, True])
-def test_the_rank_is_the_one_worked_out_by_hand(inplace):
+def test_the_rank_is_the_one_computed_by_hand(inplace):
     """Two 1×1 filters of weights 1 and -1 on images of 1×2; the loss is s·v·z, z being what ReLU lets through.
 
     v = (1, -1) for the first filter's two pixels, (4, 5) for the second's. Image A = (1, 3) with s = 1, B = (-2, 4)
@@ -78,22 +78,22 @@ def test_the_rank_is_the_one_worked_out_by_hand(inplace):
     model[0].weight.data[:] = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
     model[3].weight.data[:] = torch.tensor([1.0, -1.0, 4.0, 5.0])
     a, b = torch.tensor([[1.0, 3.0], [-2.0, 4.0]]).view(2, 1, 1, 2)
-    ranking = Ranking(find(model, "3")[:-1])
-    with ranking.watching():
+    ranking = Ranking(find_chain(model, "3")[:-1])
+    with ranking.collecting():
         (torch.tensor([[1.0], [-1.0]]) * model(torch.stack([a, b]))).mean().backward()
         (-model(b[None])).mean().backward()
-    (-model(b[None])).mean().backward()  # nobody watches
+    (-model(b[None])).mean().backward()  # not collected
     torch.testing.assert_close(ranking.ranks(), [torch.tensor([5.0, 8.0]) / math.sqrt(89)])
 
 
 def test_ranks_are_those_of_the_loss_before_it_is_scaled():
-    """In half precision the loss is multiplied; a step whose gradients overflow counts for nothing."""
+    """In half precision the loss is multiplied; a step whose gradients overflow does not count."""
 
     def ranks(factor: float, *, overflow: bool) -> list[torch.Tensor]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
-        ranking, scaling = Ranking(find(model, "2")[:-1]), LossScaling(factor)
-        with ranking.watching(scaling):
+        ranking, scaling = Ranking(find_chain(model, "2")[:-1]), LossScaling(factor)
+        with ranking.collecting(scaling):
             for images in (torch.randn(6, 2), torch.randn(6, 2)):
                 (model(images).mean() * scaling.factor).backward()
                 if overflow:
@@ -104,16 +104,16 @@ def test_ranks_are_those_of_the_loss_before_it_is_scaled():
     torch.testing.assert_close(ranks(4.0, overflow=True), ranks(1.0, overflow=False))
 
 
-def test_a_rank_that_is_no_number_is_refused():
+def test_a_rank_that_is_nan_is_refused():
     model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1))
-    ranking = Ranking(find(model, "2")[:-1])
-    with ranking.watching():
+    ranking = Ranking(find_chain(model, "2")[:-1])
+    with ranking.collecting():
         (model(torch.full((1, 1), math.nan))).sum().backward()
     with pytest.raises(Diverged, match="gradients of 0 are NaN"):
         ranking.ranks()
 
 
-def test_the_lowest_of_all_layers_go_and_one_of_each_stays():
+def test_the_lowest_of_all_layers_are_chosen_and_one_of_each_layer_is_kept():
     ranks = [torch.tensor([0.1, 0.2]), torch.tensor([0.05, 0.3, 0.01, 0.0])]
     freed = [torch.tensor([False, False]), torch.tensor([False, False, False, True])]
     assert [c.tolist() for c in lowest(ranks, freed, 2)] == [[False, False], [True, False, True, False]]
@@ -132,7 +132,7 @@ def toy() -> FilterNetwork:
 
 
 def test_freed_and_never_free():
-    """Three layers: the middle neuron of the first and the first one of the second are freed."""
+    """Three layers: the second neuron of the first layer and the first neuron of the second are freed."""
     network = toy()
     assert network.free([torch.tensor([False, True, False]), torch.tensor([True, False])]) == 2 + 1 + 3 + 1
 
@@ -157,7 +157,7 @@ def test_freed_and_never_free():
     assert network.available() == 5 / 12
 
 
-def test_a_flattened_map_is_as_many_columns_as_it_has_pixels():
+def test_a_flattened_map_has_one_column_per_pixel():
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 1))
     network = FilterNetwork(model, "5")
     network.free([torch.tensor([True, False]), torch.tensor([False, False])])
@@ -184,24 +184,24 @@ def test_a_second_task_needs_free_filters_and_is_the_last():
         ("tests.networks:vit", "VisionTransformer "),
     ],
 )
-def test_what_is_no_plain_chain_is_refused_by_name(name, where):
+def test_a_network_that_is_not_a_plain_chain_is_refused_and_the_place_is_named(name, where):
     with pytest.raises(RequestError, match=f"filters of {where}"):
         begin(name)
 
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg19_bn", "alexnet", "cifar_vgg", "digits_net", "tests.networks:vgg"])
-def test_plain_chains_are_taken(name):
+def test_plain_chains_are_accepted(name):
     model = architectures.shapes(name)
-    *units, head = find(model, architectures.find_head(model))
-    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    *layers, head = find_chain(model, architectures.find_head(model))
+    modules = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert [unit.layer for unit in (*units, head)] == layers
-    assert [unit.norm for unit in units if unit.norm] == norms
+    assert [layer.module for layer in (*layers, head)] == modules
+    assert [layer.norm for layer in layers if layer.norm] == norms
 
 
 def test_vgg16_has_the_papers_number_of_filters():
     model = architectures.shapes("vgg16")
-    assert sum(unit.filters for unit in find(model, "classifier.6")[:-1]) == 12_416
+    assert sum(layer.filters for layer in find_chain(model, "classifier.6")[:-1]) == 12_416
 
 
 # -- the older task -----------------------------------------------------------------------------------------------
@@ -226,39 +226,39 @@ def test_the_older_task_keeps_every_bit(name, recipe, data):
     for key, owner in owners.items():
         assert torch.equal(bits(after[key])[owner != 0], bits(before[key])[owner != 0])
         assert not after[key][owner == NEVER].any()
-    for unit, freed in zip(network.units, network.freed, strict=True):
-        weight = f"{unit.name}.weight"
+    for layer, freed in zip(network.layers, network.freed, strict=True):
+        weight = f"{layer.name}.weight"
         assert bool((after[weight][freed] != 0).any(1).all())
-        if unit.norm:
+        if layer.norm:
             for part in ("running_mean", "running_var"):
-                key = f"{unit.norm_name}.{part}"
+                key = f"{layer.norm_name}.{part}"
                 assert torch.equal(bits(after[key])[~freed], bits(before[key])[~freed])
                 assert bool((after[key][freed] != before[key][freed]).all())
     assert network.digest() == digest
-    # products with weights that are 0.0 are 0.0, but nobody promises the order in which they are summed
+    # products with weights of 0.0 are 0.0, but the order in which they are summed is not guaranteed
     torch.testing.assert_close(network.answers(images)[0], answers, rtol=1e-6, atol=1e-6)
 
 
 def test_newer_filters_are_trained_and_normalised_by_the_batch(data):
-    """A training pass of the newer task is that of a network in which older channels alone use running statistics."""
+    """In a training pass of the newer task, only older channels are normalised by running statistics."""
     experiment = begin("tests.networks:vgg_bn")
     network = experiment.network
     every_third_freed(network)
     network.add_task(3, torch.Generator().manual_seed(0))
     network.train_mode()
-    (unit, *_), (freed, *_) = network.units, network.freed
+    (layer, *_), (freed, *_) = network.layers, network.freed
     caught = []
-    unit.norm.register_forward_hook(lambda module, given, out: caught.append((given[0].clone(), out.clone())))
+    layer.norm.register_forward_hook(lambda module, given, out: caught.append((given[0].clone(), out.clone())))
     images, _ = next(data["new"].train.batches(16, "cpu"))
     network.model(images)
     ((given, out),) = caught
     mean, deviation = out.mean((0, 2, 3)), out.std((0, 2, 3))
     torch.testing.assert_close(mean[freed], torch.zeros(int(freed.sum())), atol=1e-5, rtol=0)
     torch.testing.assert_close(deviation[freed], torch.ones(int(freed.sum())), atol=1e-2, rtol=0)
-    norm = unit.norm
+    norm = layer.norm
     older = F.batch_norm(given, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
     torch.testing.assert_close(out[:, ~freed], older[:, ~freed])
-    torch.testing.assert_close(unit.norm.running_mean[freed], 0.1 * given.mean((0, 2, 3))[freed])
+    torch.testing.assert_close(layer.norm.running_mean[freed], 0.1 * given.mean((0, 2, 3))[freed])
 
 
 # -- both tasks at once -------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_an_experiment_from_end_to_end(done, data):
     assert [(task.name, task.error) for task in experiment.tasks] == [(e.task, e.error) for e in evaluated[2:]]
 
 
-def test_one_pass_answers_both_as_a_pass_each_would(data):
+def test_one_pass_gives_both_tasks_answers(data):
     experiment = begin("digits_net")
     network = experiment.network
     list(filters.train(experiment, "old", data["old"], RECIPE))
@@ -306,7 +306,7 @@ def test_one_pass_answers_both_as_a_pass_each_would(data):
     list(filters.add(experiment, "new", data["new"], RECIPE))
     images, _ = next(data["new"].test.batches(30, "cpu"))
     passes = []
-    hook = network.units[0].layer.register_forward_hook(lambda *_: passes.append(1))
+    hook = network.layers[0].module.register_forward_hook(lambda *_: passes.append(1))
     both = network.answers(images)
     assert passes == [1]
     hook.remove()
@@ -314,12 +314,12 @@ def test_one_pass_answers_both_as_a_pass_each_would(data):
     for task, logits in enumerate(both, 1):
         with network.viewing(task) as answer, torch.inference_mode():
             assert torch.equal(answer(images), logits)
-    # the first task's, by a network from which newer filters are cut out
+    # the first task's answers, by a network without the newer filters
     torch.testing.assert_close(without_newer(network)(images), both[0], rtol=1e-4, atol=1e-5)
 
 
 def without_newer(network: FilterNetwork) -> nn.Module:
-    """The first task's network, smaller by the filters that were freed."""
+    """The first task's network without the freed filters."""
     model = seven("digits_net").eval()
     state = network.model.state_dict()
 
@@ -329,21 +329,21 @@ def without_newer(network: FilterNetwork) -> nn.Module:
         getattr(model.get_submodule(module), part).data = tensor if columns is None else tensor[:, columns]
 
     columns = everything = slice(None)
-    for unit, freed in zip(network.units, network.freed, strict=True):
+    for layer, freed in zip(network.layers, network.freed, strict=True):
         if isinstance(columns, torch.Tensor):
-            columns = columns.repeat_interleave(unit.spread)
-        cut(f"{unit.name}.weight", ~freed, columns)
-        if unit.layer.bias is not None:
-            cut(f"{unit.name}.bias", ~freed)
-        for part in ("weight", "bias", "running_mean", "running_var") if unit.norm else ():
-            cut(f"{unit.norm_name}.{part}", ~freed)
+            columns = columns.repeat_interleave(layer.columns_per_filter)
+        cut(f"{layer.name}.weight", ~freed, columns)
+        if layer.module.bias is not None:
+            cut(f"{layer.name}.bias", ~freed)
+        for part in ("weight", "bias", "running_mean", "running_var") if layer.norm else ():
+            cut(f"{layer.norm_name}.{part}", ~freed)
         columns = ~freed
     cut("output.weight", everything, columns, of="output.0.weight")
     cut("output.bias", everything, of="output.0.bias")
     return model
 
 
-def test_saved_and_loaded_it_is_the_same(done, data, tmp_path):
+def test_a_saved_experiment_is_loaded_unchanged(done, data, tmp_path):
     experiment, path = done[0], tmp_path / "filters.safetensors"
     assert save(path, experiment) == path.stat().st_size
     again = load(path)
@@ -355,12 +355,12 @@ def test_saved_and_loaded_it_is_the_same(done, data, tmp_path):
     assert all(torch.equal(state[name], loaded[name]) for name in state)
     assert all(torch.equal(experiment.network.owners[n], owner) for n, owner in again.network.owners.items())
     tests = {name: one.test for name, one in data.items()}
-    errors = {e.task: e.error for e in filters.measured(again, tests) if isinstance(e, Evaluated)}
+    errors = {e.task: e.error for e in filters.evaluate_tasks(again, tests) if isinstance(e, Evaluated)}
     assert errors == {task.name: task.error for task in experiment.tasks}
 
 
-def test_it_begins_with_the_first_task_of_a_pack_file(tmp_path):
-    """The file is only read; its first task's error is the same in the experiment, before anything is freed."""
+def test_an_experiment_begins_with_the_first_task_of_a_pack_file(tmp_path):
+    """The file is only read; before anything is freed, the first task has the same error in the experiment."""
     source = worlds.images(tmp_path / "first.npz", train=120)
     path = worlds.pack_file(tmp_path / "net.safetensors")
     entries = worlds.work(path, worlds.add("first", source, prune=None))
@@ -374,8 +374,8 @@ def test_it_begins_with_the_first_task_of_a_pack_file(tmp_path):
     assert path.read_bytes() == file
 
 
-def test_a_saved_experiment_goes_on(data, tmp_path):
-    """Saved after its pruning and loaded again, it adds its task with the same bits as without."""
+def test_a_saved_experiment_can_be_resumed(data, tmp_path):
+    """Saved after pruning and loaded again, it adds a task with the same bits as without."""
     straight = begin()
     list(filters.prune(straight, "old", data["old"], RECIPE, rounds=1))
     save(tmp_path / "half", straight)
@@ -392,13 +392,13 @@ def test_other_files_are_refused(done, tmp_path):
     with pytest.raises(FileError, match="not a pack file"):
         storage.load(path)
     worlds.pack_file(tmp_path / "pack.safetensors")
-    with pytest.raises(FileError, match="no filter-pruning experiment"):
+    with pytest.raises(FileError, match="not a filter-pruning experiment"):
         load(tmp_path / "pack.safetensors")
     metadata, tensors = read_safetensors_header(path)[0], load_file(path)
     for change in ({"packnet.freed.conv1": None}, {"packnet.freed.conv1": torch.zeros(3)}):
         changed = {name: t for name, t in {**tensors, **change}.items() if t is not None}
         save_file(changed, tmp_path / "changed", metadata)
-        with pytest.raises(FileError, match=r"changed.*(disagree|does not fit)"):
+        with pytest.raises(FileError, match=r"changed.*(disagree|do not fit)"):
             load(tmp_path / "changed")
 
 

@@ -1,4 +1,4 @@
-"""The data sets of Table 1 in the layouts their authors ship: small made folders, and lists of the real length."""
+"""The data sets of Table 1 in the layouts their authors ship: small generated folders, and lists of full length."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from packnet_core.data.authors import TABLE_1, open_authored
+from packnet_core.data.authors import TABLE_1, open_paper_data
 from packnet_core.data.kinds import resolve
 from packnet_core.data.loading import load, load_test
 from packnet_core.data.open import summarise
@@ -30,7 +30,7 @@ def image(path: Path, box: tuple[int, int, int, int] | None = None, size: tuple[
 
 
 def cub200(root: Path, classes: int = 2, train: int = 3, test: int = 2) -> Path:
-    """As CUB_200_2011.tgz; so many images of each class. All images are one file."""
+    """As CUB_200_2011.tgz, with `train` and `test` images of each class. All images are links to one file."""
     folder = root / "CUB_200_2011"
     image(folder / "one.png", (10, 5, 30, 20))
     names = [f"{index + 1:03}.Bird_{index}" for index in range(classes)]
@@ -55,7 +55,7 @@ def cub200(root: Path, classes: int = 2, train: int = 3, test: int = 2) -> Path:
 
 
 def records(**columns: list) -> np.ndarray:
-    """A row of MATLAB structs."""
+    """An array of MATLAB structs."""
     count = len(next(iter(columns.values())))
     made = np.zeros((1, count), dtype=[(name, object) for name in columns])
     for name, values in columns.items():
@@ -65,7 +65,7 @@ def records(**columns: list) -> np.ndarray:
 
 
 def boxes(count: int) -> dict[str, list]:
-    """Of the red part, in MATLAB's counting."""
+    """The box of the red part, counted from 1 as in MATLAB."""
     return {f"bbox_{name}": [value] * count for name, value in (("x1", 11), ("y1", 6), ("x2", 30), ("y2", 20))}
 
 
@@ -135,7 +135,7 @@ def places365_easy(root: Path) -> Path:
 
 def imagenet(root: Path) -> Path:
     """As ILSVRC2012_img_train.tar (and the archives in it), ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz."""
-    wnids = ["n02119789", "n01440764"]  # in the kit's order, which is not theirs in the alphabet
+    wnids = ["n02119789", "n01440764"]  # in the kit's order, which is not alphabetical
     for wnid in wnids:
         for index in range(3):
             image(root / "train" / wnid / f"{wnid}_{index}.JPEG")
@@ -156,7 +156,7 @@ def imagenet_in_folders(root: Path) -> Path:
     return root
 
 
-# layout, images of each class to train and to test on, classes
+# name, layout, training and test images of each class, classes
 LAYOUTS = [
     ("cub200", cub200, (3, 3), (2, 2), ("001.Bird_0", "002.Bird_1")),
     ("cars", cars, (2, 2), (2, 2), ("AM General Hummer SUV 2000", "Acura RL Sedan 2012")),
@@ -193,11 +193,11 @@ def test_birds_and_cars_are_cropped_to_their_boxes(tmp_path, name, make):
 
 def test_imagenets_labels_follow_the_wordnet_ids(tmp_path):
     """As torchvision's weights have them, not as the development kit counts."""
-    assert open_authored(f"imagenet:{imagenet(tmp_path)}").test.labels.tolist() == [1, 0, 0, 1]
+    assert open_paper_data(f"imagenet:{imagenet(tmp_path)}").test.labels.tolist() == [1, 0, 0, 1]
 
 
 def test_flowers_train_on_the_authors_training_and_validation_images(tmp_path):
-    source = open_authored(f"flowers102:{flowers102(tmp_path)}")
+    source = open_paper_data(f"flowers102:{flowers102(tmp_path)}")
     assert [path[-9:] for path in source.train.pixels.paths] == [f"{n:05}.jpg" for n in (4, 5, 6, 1, 2, 3)]
 
 
@@ -210,12 +210,12 @@ def test_the_sizes_are_those_of_table_1(name):
         "cars": (8_144, 8_041, 196),
         "flowers102": (2_040, 6_149, 102),
     }[name]
-    known = TABLE_1[name]
-    extra = 23 if name == "imagenet" else 0  # what the archive holds; docs/method.md says so
-    assert (known.train - extra, known.test, known.classes) == paper
+    whole = TABLE_1[name]
+    extra = 23 if name == "imagenet" else 0  # that the archive has besides, see docs/method.md
+    assert (whole.train - extra, whole.test, whole.classes) == paper
 
 
-def test_the_whole_set_is_known_as_such_and_what_has_more_is_refused(tmp_path):
+def test_a_complete_data_set_is_recognised_and_one_with_more_images_is_refused(tmp_path):
     root = cub200(tmp_path, classes=200, train=29, test=28)
     folder = root / "CUB_200_2011"
     assert summarise(f"cub200:{root}").extent == (
@@ -235,33 +235,33 @@ def test_the_whole_set_is_known_as_such_and_what_has_more_is_refused(tmp_path):
     assert summarise(f"cub200:{root}").extent == "all of cub200"
     grow(1, 0)
     with pytest.raises(RequestError, match=r"5,795 test images, and cub200 has 5,794"):
-        open_authored(f"cub200:{root}")
+        open_paper_data(f"cub200:{root}")
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_missing_files_are_named(tmp_path):
     with pytest.raises(RequestError, match=r"there is no folder .*nowhere"):
-        open_authored(f"cub200:{tmp_path}/nowhere")
+        open_paper_data(f"cub200:{tmp_path}/nowhere")
     with pytest.raises(RequestError, match=r"is not cub200 as its authors ship it: .*classes\.txt"):
-        open_authored(f"cub200:{tmp_path}")
+        open_paper_data(f"cub200:{tmp_path}")
     with pytest.raises(RequestError, match="needs the folders train and val"):
-        open_authored(f"imagenet:{tmp_path}")
+        open_paper_data(f"imagenet:{tmp_path}")
     cub200(tmp_path)
     gone = tmp_path / "CUB_200_2011" / "images" / "002.Bird_1" / "1.jpg"
     gone.unlink()
-    with pytest.raises(RequestError, match=r"002\.Bird_1/1\.jpg is listed but not there"):
-        open_authored(f"cub200:{tmp_path}")
-    assert "is listed but not there" in summarise(f"cub200:{tmp_path}").problem
+    with pytest.raises(RequestError, match=r"002\.Bird_1/1\.jpg is listed but missing"):
+        open_paper_data(f"cub200:{tmp_path}")
+    assert "is listed but missing" in summarise(f"cub200:{tmp_path}").problem
 
 
-def test_a_torn_list_is_an_error_that_names_it(tmp_path):
+def test_a_truncated_list_is_an_error(tmp_path):
     cars(tmp_path)
     meta = tmp_path / "devkit" / "cars_meta.mat"
     meta.write_bytes(meta.read_bytes()[:100])
     with pytest.raises(RequestError, match="is not cars as its authors ship it"):
-        open_authored(f"cars:{tmp_path}")
+        open_paper_data(f"cars:{tmp_path}")
 
 
-def test_a_box_beside_its_image_is_an_error_that_names_it(tmp_path):
+def test_a_box_outside_its_image_is_an_error_that_names_the_image(tmp_path):
     cub200(tmp_path)
     boxes = tmp_path / "CUB_200_2011" / "bounding_boxes.txt"
     boxes.write_text(boxes.read_text().replace("1 10.0 5.0 20.0 15.0\n", "1 90.0 5.0 20.0 15.0\n", 1))
@@ -269,8 +269,8 @@ def test_a_box_beside_its_image_is_an_error_that_names_it(tmp_path):
         load(f"cub200:{tmp_path}", RGB)
 
 
-def test_a_large_photograph_is_decoded_small_and_its_box_with_it(tmp_path):
-    """Where a JPEG is drafted at an eighth, the box shrinks with it."""
+def test_a_large_photograph_is_decoded_smaller_and_its_box_is_scaled(tmp_path):
+    """Where a JPEG is decoded at an eighth of its size, the box is an eighth too."""
     folder = cub200(tmp_path) / "CUB_200_2011"
     picture = Image.new("RGB", (1600, 1200), GREEN)
     picture.paste(RED, (400, 200, 1200, 800))
@@ -283,8 +283,8 @@ def test_a_large_photograph_is_decoded_small_and_its_box_with_it(tmp_path):
     assert images[:, 1, 1:-1, 1:-1].max() < 0.1
 
 
-def test_random_crops_while_training_and_the_middle_otherwise(tmp_path):
-    """Every image is a ramp from left to right and top to bottom, so a crop tells where it was taken."""
+def test_crops_are_random_in_training_and_in_the_centre_otherwise(tmp_path):
+    """Every image is a ramp from left to right and top to bottom, so its first pixel tells where a crop was taken."""
     ramp = np.add.outer(np.arange(16), 16 * np.arange(16)).astype(np.uint8)
     arrays = {f"{part}_images": np.stack([ramp] * 20) for part in ("train", "test")}
     arrays |= {f"{part}_labels": np.arange(20) % 2 for part in ("train", "test")}

@@ -1,4 +1,4 @@
-"""torchvision's data sets, laid out as the cache has them."""
+"""torchvision's data sets, with the layouts that they have in the cache."""
 
 import struct
 from pathlib import Path
@@ -17,7 +17,7 @@ RGB = Input(channels=3, size=28, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing answers there
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no proxy listens there
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     return tmp_path / "packnet" / "data"
 

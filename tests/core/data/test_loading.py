@@ -1,4 +1,4 @@
-"""Data as training gets it: splits, limits, pixels, batches."""
+"""Loading data for training: splits, limits, pixels, batches."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def indices(images: Images) -> list[int]:
     return [round(float(x)) for batch, _ in images.batches(7, "cpu") for x in (batch[:, 0, 0, 0] * 0.5 + 0.1) * 255]
 
 
-def test_a_tenth_validates_stratified_and_seeded(tmp_path: Path) -> None:
+def test_a_stratified_seeded_tenth_is_for_validation(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz")
     first, same, other = (load(path, RGB, seed=seed) for seed in (0, 0, 1))
     assert np.bincount(first.validation.labels).tolist() == [4, 2]
@@ -82,15 +82,15 @@ def test_channels_that_are_neither_one_nor_the_networks_are_refused(tmp_path: Pa
         assert len(load(path, RGB).train) == 54
 
 
-def test_other_classes_than_the_tasks_are_refused_stating_both(tmp_path: Path) -> None:
+def test_classes_other_than_the_tasks_are_refused_and_both_are_named(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz")
     assert load(path, RGB, classes=("class a", "class b")).classes == ("class a", "class b")
-    with pytest.raises(RequestError, match="classes class a, class b, and the task has class b, class a"):
+    with pytest.raises(RequestError, match="classes 'class a', 'class b', and the task has 'class b', 'class a'"):
         load(path, RGB, classes=("class b", "class a"))
 
 
 @pytest.mark.parametrize(("classes", "flips"), [(["3", "14"], False), (["a", "b"], False), (["cat", "b"], True)])
-def test_flips_are_off_for_digits_and_signs_unless_asked_for(tmp_path: Path, classes: list[str], flips: bool) -> None:
+def test_flips_are_off_by_default_for_digits_and_signs(tmp_path: Path, classes: list[str], flips: bool) -> None:
     path = write_npz(tmp_path / "a.npz")
     with np.load(path) as arrays:
         np.savez(path, **{**arrays, "classes": np.array(classes)})
@@ -98,7 +98,7 @@ def test_flips_are_off_for_digits_and_signs_unless_asked_for(tmp_path: Path, cla
     assert load(path, RGB, flip=not flips).record.flip is not flips
 
 
-def test_a_shuffled_order_can_be_gone_on_with(tmp_path: Path) -> None:
+def test_batches_can_be_resumed_in_a_shuffled_order(tmp_path: Path) -> None:
     train = load(write_npz(tmp_path / "a.npz"), RGB).train
 
     def batches(start: int) -> list[torch.Tensor]:
@@ -122,7 +122,7 @@ def write_folder(root: Path, mode: str = "RGB") -> Path:
     return root
 
 
-def test_images_too_many_to_keep_are_decoded_to_the_same_batches(
+def test_data_too_large_for_memory_is_decoded_to_the_same_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(write_folder(tmp_path))
@@ -142,7 +142,7 @@ def test_images_too_many_to_keep_are_decoded_to_the_same_batches(
     assert torch.equal(kept.sample(5, 3).labels, decoded.sample(5, 3).labels)
 
 
-def test_an_image_that_can_not_be_decoded_later_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_cannot_be_decoded_later_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "MEMORY", 1000)
     bad = write_folder(tmp_path) / "test" / "dog" / "01.png"
     bad.write_bytes(bad.read_bytes()[:700])
@@ -151,7 +151,7 @@ def test_an_image_that_can_not_be_decoded_later_is_named(tmp_path: Path, monkeyp
         list(test.batches(4, "cpu"))
 
 
-def test_flips_mirror_about_half_of_the_images_one_draw_each(tmp_path: Path) -> None:
+def test_about_half_of_the_images_are_flipped_by_one_draw_each(tmp_path: Path) -> None:
     train = load(str(write_folder(tmp_path)), RGB).train
     plain = torch.cat([images for images, _ in train.batches(5, "cpu")])
     torch.manual_seed(0)
@@ -161,7 +161,7 @@ def test_flips_mirror_about_half_of_the_images_one_draw_each(tmp_path: Path) -> 
     assert [not m for m in mirrored] == same
     torch.manual_seed(0)
     assert mirrored == [bool(torch.rand(1) < 0.5) for _ in mirrored]
-    assert torch.equal(torch.cat([images for images, _ in train.batches(5, "cpu")]), plain)  # kept pixels stay
+    assert torch.equal(torch.cat([images for images, _ in train.batches(5, "cpu")]), plain)  # pixels stay
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 1), ("1", 1), ("P", 3), ("RGBA", 3)])

@@ -1,4 +1,4 @@
-"""What `--data` takes, looked at: counts where all is well, one line that names what is wrong where not."""
+"""Summaries of what `--data` takes: counts, or one line that names the problem."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_an_npz_file_is_counted(tmp_path: Path) -> None:
     assert (seen.classes, seen.train, seen.test, seen.images) == (("cat", "dog"), (4, 2), (1, 2), "7×5 grey")
 
 
-def test_a_folder_is_counted_hidden_and_other_files_are_not(tmp_path: Path) -> None:
+def test_a_folder_is_counted_without_hidden_and_other_files(tmp_path: Path) -> None:
     write_folder(tmp_path)
     (tmp_path / "train" / ".cache").mkdir()
     (tmp_path / "train" / "cat" / "._0.png").write_bytes(b"")
@@ -64,7 +64,7 @@ def test_test_is_preferred_to_val(tmp_path: Path) -> None:
     assert summarise(str(tmp_path)).test == (3, 2)
 
 
-def test_digits_may_be_some_of_them() -> None:
+def test_a_range_of_digits_is_a_source() -> None:
     seen = summarise("sklearn:digits:3-5")
     assert seen.classes == ("3", "4", "5")
     assert not seen.flip
@@ -89,7 +89,7 @@ def test_digits_may_be_some_of_them() -> None:
         ({"train_labels": np.array([{}] * 6, object)}, "never done"),
     ],
 )
-def test_a_bad_npz_file_is_refused_by_what_is_bad(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+def test_a_bad_npz_file_is_refused_and_the_problem_is_named(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     path = write_npz(tmp_path / "a.npz", **changes)
     with pytest.raises(RequestError, match=says) as refused:
         load(path, INPUT)
@@ -97,7 +97,7 @@ def test_a_bad_npz_file_is_refused_by_what_is_bad(tmp_path: Path, changes: dict[
     assert summarise(path).problem is not None
 
 
-def test_files_that_are_not_npz_or_cut_off_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_truncated_or_not_npz_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(RequestError, match=r"is not an \.npz file"):
         load(str(tmp_path / "text.npz"), INPUT)
@@ -147,11 +147,11 @@ def break_folder(root: Path, how: str) -> None:
         ("cut", "0.PNG can't be read as an image"),
     ],
 )
-def test_a_bad_folder_is_refused_by_what_is_bad(tmp_path: Path, how: str, says: str) -> None:
+def test_a_bad_folder_is_refused_and_the_problem_is_named(tmp_path: Path, how: str, says: str) -> None:
     break_folder(write_folder(tmp_path), how)
     with pytest.raises(RequestError, match=says):
         load(str(tmp_path), INPUT)
-    if how != "cut":  # that takes reading the pixels
+    if how != "cut":  # this is only found when pixels are decoded
         assert summarise(str(tmp_path)).problem is not None
 
 
@@ -159,7 +159,7 @@ def test_a_bad_folder_is_refused_by_what_is_bad(tmp_path: Path, how: str, says: 
     ("source", "says"),
     [
         ("/no/such/place", "there is no /no/such/place"),
-        ("images:all", "no kind of data"),
+        ("images:all", "not a kind of data"),
         ("torchvision:mnist", "did you mean torchvision:MNIST"),
         ("sklearn:iris", "sklearn:digits"),
         ("sklearn:digits:7-3", "sklearn:digits:0-3"),
@@ -177,7 +177,7 @@ def test_only_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.Monkey
     assert resolve("torchvision:MNIST") == "torchvision:MNIST"
 
 
-def test_looking_needs_no_torch(tmp_path: Path) -> None:
+def test_summaries_need_no_torch(tmp_path: Path) -> None:
     sources = [write_npz(tmp_path / "a.npz"), str(write_folder(tmp_path / "b")), "sklearn:digits", "torchvision:MNIST"]
     code = (
         f"import sys; from packnet_core.data.open import summarise; [summarise(s) for s in {sources}]; "

@@ -1,4 +1,4 @@
-"""Stratified choices: exact totals, fair shares, the same everywhere."""
+"""Stratified choices: exact totals, proportional shares, the same on every machine."""
 
 import numpy as np
 from hypothesis import given
@@ -10,7 +10,7 @@ COUNTS = st.lists(st.integers(0, 200), min_size=1, max_size=30)
 
 
 @given(COUNTS, st.integers(0, 3000), st.integers(0, 2), st.integers(0, 2))
-def test_shares_add_up_and_keep_their_bounds(counts: list[int], total: int, least: int, spare: int) -> None:
+def test_shares_have_the_total_and_keep_their_bounds(counts: list[int], total: int, least: int, spare: int) -> None:
     given = np.array(counts, np.int64)
     shares = allot(given, total, least, spare)
     most = np.maximum(given - spare, 0)

@@ -1,4 +1,4 @@
-"""`packnet baseline`: results in the journal, by every method; the file and its folder's checkpoint as they were."""
+"""The command Compare: results of every baseline as events; the pack file is not changed."""
 
 import pytest
 from safetensors.torch import save_file
@@ -40,7 +40,7 @@ def compared(path, **settings) -> list[tuple[str, str | None, float]]:
         ("ewc", [(n, "second") for n in ("first", "second")] + [(n, "third") for n in ("first", "second", "third")]),
     ],
 )
-def test_each_baseline_tells_its_errors_and_leaves_the_file_alone(path, baseline, expected):
+def test_each_baseline_reports_its_errors_and_leaves_the_file_unchanged(path, baseline, expected):
     assert [(task, after) for task, after, _ in compared(path, baseline=baseline)] == expected
 
 
@@ -51,20 +51,20 @@ def test_filter_pruning_adds_one_task_and_keeps_its_network_beside_the_file(path
     assert [task.name for task in kept.tasks] == ["first", "third"]
 
 
-def test_a_task_that_is_named_is_compared_alone_or_with_those_before_it(path):
+def test_a_named_task_is_compared_alone_or_with_those_before_it(path):
     assert [task for task, _, _ in compared(path, baseline="individual", tasks=("third",))] == ["third"]
     assert [task for task, _, _ in compared(path, baseline="lwf", tasks=("second",))] == ["first", "second"]
 
 
 def test_the_recipe_can_be_another(path):
-    """Without an epoch the new head knows nothing: it was drawn by the task's own seed."""
+    """With 0 epochs the new head has random weights, drawn by the task's own seed."""
     ((_, _, untrained),) = compared(path, baseline="individual", tasks=("second",), recipe={"epochs": 0})
     ((_, _, trained),) = compared(path, baseline="individual", tasks=("second",), recipe={"epochs": 4})
     assert trained < untrained
 
 
-def test_it_begins_with_other_weights_where_they_are_given(path, tmp_path):
-    """With all weights 0 every feature is the same, so that a head on them answers one class alone."""
+def test_a_comparison_begins_with_other_weights_where_they_are_given(path, tmp_path):
+    """With all weights 0 every image has the same features, so a head on them answers the same class for all."""
     network, _ = storage.load(path)
     state = {name: tensor.detach().clone() for name, tensor in (*network.weights.items(), *network.rest.items())}
     state |= {f"{network.head}.{part}": tensor for part, tensor in network.heads[0].state_dict().items()}
@@ -77,7 +77,7 @@ def test_it_begins_with_other_weights_where_they_are_given(path, tmp_path):
     assert error == pytest.approx(100 * 2 / 3, abs=0.1)
 
 
-def test_progress_is_told_as_a_comparison(path):
+def test_progress_is_reported_as_a_comparison(path):
     events = [entry.event for entry in work(path, Compare(baseline="individual", tasks=("second",)))]
     started = [event for event in events if isinstance(event, PhaseStarted)]
     assert [(event.phase, event.task) for event in started] == [("compare", "second")]

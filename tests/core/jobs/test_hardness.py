@@ -1,4 +1,4 @@
-"""Which task to add first: what a new head alone makes of its data; the file stays as it is."""
+"""Which task to add first: the one with the largest error of a new head alone; the file is not changed."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def hard(tmp_path):
-    """Images whose labels say nothing."""
+    """Images with random labels."""
     path = images(tmp_path / "hard.npz", seed=5, train=120, test=60)
     arrays = dict(np.load(path))
     for part in ("train_labels", "test_labels"):
@@ -55,12 +55,12 @@ def test_the_hardest_comes_first_and_nothing_is_written(tmp_path, path, hard):
     assert {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()} == before
 
 
-def test_the_order_is_by_validation_and_by_the_test_set_only_where_there_is_none():
+def test_the_order_is_by_validation_error_and_by_test_error_without_validation_images():
     given = [hardness("a", 10.0, 90.0), hardness("b", 20.0, 1.0), hardness("c", None, 15.0)]
     assert [h.name for h in hardest_first(given)] == ["b", "c", "a"]
 
 
-def test_the_features_are_those_of_the_task_that_is_named(tmp_path, path, hard):
+def test_the_features_are_those_of_the_named_task(tmp_path, path, hard):
     work(path, add("two", hard))
     data = {"x": str(images(tmp_path / "x.npz", seed=9, train=90, test=90))}
 

@@ -92,7 +92,7 @@ def failure(path, command) -> str:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"tasks": np.array(["one", "four"])}, "images of task 'four'; the file's tasks: one, two, three"),
+        ({"tasks": np.array(["one", "four"])}, "images of task 'four'; the pack file has one, two, three"),
         ({"labels": np.array([0, 3])}, "label 3 at index 1 is out of range; labels of task 'one' go from 0 to 2"),
         ({"labels": np.array([0, -1])}, "label -1 at index 1 is out of range"),
         ({"labels": np.array([0])}, "has 2 images, 1 labels and 2 tasks"),

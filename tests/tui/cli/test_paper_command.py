@@ -1,4 +1,4 @@
-"""`packnet paper`: every experiment end to end at toy size; stopped half way and gone on with; what it writes."""
+"""`packnet paper`: every experiment end to end at toy size; a run stopped half way and resumed; the files it writes."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ EXPERIMENTS = ["table2", "table3", "table4", "table5", "table6", "figure2", "fig
 
 
 def arguments(folder, out, *experiments) -> list[str]:
-    """Two tasks after a first one, of 24 images each, an epoch each."""
+    """Two tasks after a first one, each with 30 training images and one epoch."""
     for seed, name in enumerate(("first", "red", "blue")):
         if not (folder / f"{name}.npz").exists():
             images(folder / f"{name}.npz", classes=3, train=30, test=12, seed=seed)
@@ -26,7 +26,7 @@ def arguments(folder, out, *experiments) -> list[str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """All experiments in one go: they share most cells."""
+    """All experiments in one command: they share most cells."""
     folder = tmp_path_factory.mktemp("paper")
     assert packnet(arguments(folder, folder / "out", *EXPERIMENTS)) == 0
     return folder
@@ -42,7 +42,7 @@ def results_of(folder):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_is_written_as_json_table_and_pictures(world, name):
+def test_an_experiment_is_written_as_json_markdown_and_pictures(world, name):
     found = read(world, name)
     assert found["missing"] == []
     assert found["rows"]
@@ -55,7 +55,7 @@ def test_an_experiment_is_written_as_json_table_and_pictures(world, name):
     assert (world / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_results_state_what_they_were_made_with(world):
+def test_results_state_how_they_were_made(world):
     results = results_of(world)
     assert set(read(world, "table2")["results"]) <= set(results)
     for cell in results.values():
@@ -77,7 +77,7 @@ def test_older_tasks_keep_their_errors_to_the_digit(world):
     assert all(after["digests"][name] == results["packed-half-0-red"]["digests"][name] for name in before)
 
 
-def test_a_mean_is_over_orders_and_the_gap_is_between_the_two_ends(world):
+def test_a_mean_is_over_orders_and_the_gap_is_between_classifier_only_and_individual_networks(world):
     found = read(world, "table2")
     results, rows = results_of(world), found["rows"]
     column = found["columns"].index("0.50, 0.75, 0.75")
@@ -93,8 +93,8 @@ def test_a_mean_is_over_orders_and_the_gap_is_between_the_two_ends(world):
     assert (whole and whole["mean"]) == (None if None in shares else pytest.approx(sum(shares) / 2))
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(world, tmp_path):
-    """Killed once a few cells are there; then gone on with."""
+def test_a_stopped_run_is_resumed_to_the_same_numbers(world, tmp_path):
+    """Killed after a few cells, then run again: finished cells stay, and the table is the same."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "packnet_tui.cli.main", *arguments(world, out, "table4", "--no-pictures")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(world, tmp_path):
     assert resumed["rows"] == whole["rows"]
 
 
-def test_only_some_cells_leave_the_rest_marked_as_missing(world, tmp_path):
+def test_with_only_some_cells_the_others_are_marked_as_missing(world, tmp_path):
     out = tmp_path / "out"
     assert packnet(arguments(world, out, "table4", "--no-pictures", "--only", "classifier-*")) == 0
     table = (out / "table4.md").read_text()
@@ -129,6 +129,6 @@ def test_other_settings_are_refused_in_the_same_folder(world, capsys):
     ("words", "message"),
     [(["tableau"], "there is no experiment 'tableau'"), (["table2", "--only", "x"], "no cell")],
 )
-def test_what_does_not_exist_is_one_clear_error(world, tmp_path, capsys, words, message):
+def test_an_unknown_experiment_or_cell_is_one_clear_error(world, tmp_path, capsys, words, message):
     assert packnet(arguments(world, tmp_path / "out", *words)) == 2
     assert message in capsys.readouterr().err

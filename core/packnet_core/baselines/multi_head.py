@@ -1,4 +1,4 @@
-"""A network that several tasks use with a head each, and that protects nothing: what all baselines train."""
+"""A multi-head network, which all baselines train: tasks share all of its weights and have one head each."""
 
 import copy
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from packnet_core.training.run import TrainingRun
 
 
 @dataclass(frozen=True)
-class TaskOf:
-    """A task to add: its name, its data, and how it is trained."""
+class NewTask:
+    """A task to add: its name, its data, and the recipe that it is trained with."""
 
     name: str
     data: TaskData
@@ -28,10 +28,10 @@ class TaskOf:
 
 
 @dataclass
-class Shared:
-    """A network, the name of the module in it that heads take the place of, and its tasks so far.
+class MultiHeadNetwork:
+    """A model, the name of its head's module, and its tasks so far: their names, heads and test images.
 
-    `names`, `heads` and `tests` (the test images) have one entry a task. Device and values are the model's own.
+    The model has one of the heads in place at a time.
     """
 
     model: nn.Module
@@ -40,16 +40,18 @@ class Shared:
     heads: list[nn.Linear] = field(default_factory=list)
     tests: list[Images] = field(default_factory=list)
 
-    def copy(self) -> "Shared":
-        """The same with tensors of its own."""
-        return Shared(*copy.deepcopy((self.model, self.head, self.names, self.heads)), list(self.tests))
+    def copy(self) -> "MultiHeadNetwork":
+        """A copy with its own tensors; test images are shared."""
+        return MultiHeadNetwork(*copy.deepcopy((self.model, self.head, self.names, self.heads)), list(self.tests))
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return next(self.model.parameters()).device
 
-    def open(self, task: TaskOf) -> PackedNetwork:
-        """Add a task with a new head, drawn by the recipe's seed; all that it uses may be trained (see `using`)."""
+    def open_task(self, task: NewTask) -> PackedNetwork:
+        """Add a task with a new head, drawn by the recipe's seed. Returns the network with that head, as `with_head`
+        does: all of it can be trained."""
         network = PackedNetwork(self.model, self.head)
         generator = torch.Generator().manual_seed(task.recipe.seed)
         network.open_task(len(task.data.classes), generator=generator)
@@ -58,21 +60,21 @@ class Shared:
         self.tests.append(task.data.test)
         return network
 
-    def using(self, index: int) -> PackedNetwork:
-        """The network with the head of a task (from 1), as if it were its only one; nothing is copied."""
+    def with_head(self, index: int) -> PackedNetwork:
+        """The network with the head of a task (from 1) in place, as a network of that task alone; nothing is copied."""
         head = self.heads[index - 1]
         self.model.set_submodule(self.head, head)
         network = PackedNetwork(self.model, self.head)
         network.open_task(head.out_features, head=head)
         return network
 
-    def measure(self) -> Iterator[Event]:
-        """The test error of every task so far."""
+    def evaluate(self) -> Iterator[Event]:
+        """Yield an Evaluated, the test error, for every task so far."""
         for index, (name, images) in enumerate(zip(self.names, self.tests, strict=True), 1):
-            yield from evaluate(self.using(index), 1, name, images)
+            yield from evaluate(self.with_head(index), 1, name, images)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the heads receive, N × features, by whatever head is in place."""
+        """The features of images, N × features: the input of the head, whichever is in place."""
         caught: list[Tensor] = []
         hook = self.model.get_submodule(self.head).register_forward_pre_hook(lambda _, given: caught.append(given[0]))
         try:
@@ -82,20 +84,24 @@ class Shared:
         return caught[0]
 
 
-def first_network(path: str | Path, tests: Images, device: torch.device | str = "cpu") -> Shared:
-    """The first task's network of a pack file, as that task uses it, with its test images; the file is only read.
+def first_network(path: str | Path, tests: Images, device: torch.device | str = "cpu") -> MultiHeadNetwork:
+    """The first task's network of a pack file, on `device`, with the task's test images. The file is only read.
 
-    Where the first task has been pruned, so is this network: its free weights are 0.0. Raises FileError.
+    If the first task has been pruned, so is this network: its free weights are 0.0. Raises FileError where the file is
+    not a valid pack file.
+
+        start = first_network("model.safetensors", data.test, "cuda")
+        events = list(individual(start, NewTask("birds", birds, Recipe())))
     """
     network, document = storage.load(path)
     with network.viewing(1) as model:
         own = copy.deepcopy(model).to(device)
     head = own.get_submodule(network.head)
     assert isinstance(head, nn.Linear)
-    return Shared(own, network.head, [document.tasks[0].name], [head], [tests])
+    return MultiHeadNetwork(own, network.head, [document.tasks[0].name], [head], [tests])
 
 
-def trained(run: TrainingRun) -> Iterator[Event]:
-    """A run's events, and its parameters as they are to be used afterwards."""
+def run_training(run: TrainingRun) -> Iterator[Event]:
+    """Yield a training run's events, then end the phase: the trained values are the network's."""
     yield from run.events()
     run.network.end_phase(dense=True)
