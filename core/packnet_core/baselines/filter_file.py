@@ -11,12 +11,11 @@ from typing import Literal
 import msgspec
 import torch
 from msgspec import Struct
-from safetensors.torch import load_file
 from torch import nn
 
 from packnet_core.baselines.filters import FilterExperiment, FilterTask, begin
 from packnet_core.errors import FileError
-from packnet_core.files.safetensors_header import read_safetensors_header
+from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures
 from packnet_core.schema.document import Architecture, Input
@@ -52,14 +51,15 @@ def load(path: str | Path) -> FilterExperiment:
     Raises FileError where the file is not one, is damaged, or does not fit the network that it names.
     """
     path = Path(path)
-    metadata, _, _ = read_safetensors_header(path)
+    file = SafetensorsFile(path)
     try:
-        document = msgspec.json.decode(metadata[KEY], type=_Document)
+        document = msgspec.json.decode(file.header.metadata[KEY], type=_Document)
     except KeyError:
         raise FileError(f"{path.name} is not a filter-pruning experiment") from None
     except msgspec.DecodeError as error:
         raise FileError(f"{path.name}: its metadata is damaged, or of a newer version: {error}") from None
-    architecture, tensors = document.architecture, load_file(path)
+    architecture = document.architecture
+    tensors = {name: file.tensor(name).clone() for name in file.header.tensors}
     model = architectures.build(architecture.name, channels=document.input.channels, initialise=False)
     if not 1 <= len(document.heads) <= 2:
         raise FileError(f"{path.name} has {len(document.heads)} heads; it must have one or two")

@@ -6,17 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from packnet_core.errors import WorkError
+from packnet_core.errors import RequestError, WorkError
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], object], check: Callable[[], object] = lambda: None) -> int:
+def replace_file(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    check: Callable[[Path], object] = lambda _: None,
+    *,
+    new: bool = False,
+) -> int:
     """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
 
-    Steps: a new file in the same folder, fsync, `check`, rename, fsync of the folder. The permissions stay. Raises
-    WorkError where the disk refuses, and whatever `check` raises, which leaves the old file in place.
+    Steps: a new file in the same folder, fsync, `check` (of the new file's path), rename, fsync of the folder. The
+    permissions stay. Where `new`, a file that is there already is never replaced.
+
+    Raises WorkError where the disk refuses, RequestError where `new` and the file exists, and whatever `check` raises;
+    the old file then stays in place.
     """
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
         try:
             with open(handle, "wb") as file:
                 write(file)
@@ -24,10 +34,13 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], check: Callabl
                 file.flush()
                 os.fsync(handle)
                 size = file.tell()
-            check()
-            os.replace(temporary, path)
+            check(temporary)
+            if new:
+                _name(temporary, path)
+            else:
+                os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -37,6 +50,25 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], check: Callabl
     except OSError as error:
         raise WorkError(f"{path} could not be written and is as it was: {error}") from None
     return size
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Rename a file to a name that is free (`os.replace` would replace). Raises RequestError where it is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise exists(path) from None
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise exists(path) from None
+        os.replace(temporary, path)
+    else:
+        temporary.unlink()
+
+
+def exists(path: Path) -> RequestError:
+    """The error for a new file whose name is taken."""
+    return RequestError(f"{path} exists already; choose another name, or remove it first")
 
 
 def _umask() -> int:

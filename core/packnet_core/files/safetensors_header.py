@@ -5,8 +5,10 @@ shape and offsets of every tensor, and `__metadata__`.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -30,29 +32,56 @@ class TensorInfo(Struct, frozen=True):
         return self.data_offsets[1] - self.data_offsets[0]
 
 
-def read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, TensorInfo], int]:
-    """Read the metadata, the tensors' infos by name, and the file's size in bytes; no tensor is read.
+class SafetensorsHeader(NamedTuple):
+    """What the header of a file says, and the file's size in bytes; the tensors begin at byte `start`."""
 
-    Raises FileError where the file is missing, can't be read, or is not a whole safetensors file: a header that is too
-    long or no JSON, tensors that overlap, leave gaps, do not match their types and shapes, or do not fill the file.
+    metadata: dict[str, str]
+    tensors: dict[str, TensorInfo]
+    size: int
+    start: int
+
+
+def read_safetensors_header(path: Path) -> SafetensorsHeader:
+    """Read the header of a file; no tensor is read.
+
+    Raises FileError where the file is missing, can't be read, or is not a whole safetensors file (see `parse_header`).
+    """
+    with open_to_read(path) as file:
+        return parse_header(file, path)
+
+
+@contextmanager
+def open_to_read(path: Path) -> Iterator[BinaryIO]:
+    """Open a file once: all that is read from it belongs together, also where another file replaces it meanwhile.
+
+    Raises FileError where it is missing or can't be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise FileError(f"there is no file {path}; make one with: packnet new {path} --arch NAME") from None
+    except OSError as error:
+        raise FileError(f"{path} can't be read: {error.strerror or error}") from None
+
+
+def parse_header(file: BinaryIO, path: Path) -> SafetensorsHeader:
+    """Read and check the header of an open file; `path` is used in errors.
+
+    Raises FileError where it is not a whole safetensors file: a header that is too long or no JSON, tensors that
+    overlap, leave gaps, do not match their types and shapes, or do not fill the file.
     """
 
     def wrong(what: str) -> NoReturn:
         raise FileError(f"{path.name} is not a whole safetensors file: {what}")
 
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8:
-                wrong(f"it has {size} bytes")
-            if length > min(size - 8, LARGEST_HEADER):
-                wrong(f"its header would be {length} bytes long, in a file of {size}")
-            raw = file.read(length)
-    except FileNotFoundError:
-        raise FileError(f"there is no file {path}; make one with: packnet new {path} --arch NAME") from None
-    except OSError as error:
-        raise FileError(f"{path} can't be read: {error.strerror}") from None
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8:
+        wrong(f"it has {size} bytes")
+    if length > min(size - 8, LARGEST_HEADER):
+        wrong(f"its header would be {length} bytes long, in a file of {size}")
+    raw = file.read(length)
     try:
         fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
         metadata = msgspec.convert(fields.pop("__metadata__", None) or {}, dict[str, str])
@@ -69,4 +98,4 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, str], dict[str, Tenso
         end = info.data_offsets[1]
     if end != size - 8 - length:
         wrong(f"its tensors need {end} bytes, and {size - 8 - length} are there")
-    return metadata, tensors, size
+    return SafetensorsHeader(metadata, tensors, size, 8 + length)

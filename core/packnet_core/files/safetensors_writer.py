@@ -1,5 +1,6 @@
 """Write a safetensors file atomically, one tensor at a time."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,30 +42,53 @@ def write_safetensors(
     path: Path,
     tensors: Mapping[str, Tensor | Encoded],
     metadata: dict[str, str],
-    check: Callable[[], object] = lambda: None,
+    check: Callable[[Path], object] = lambda _: None,
+    *,
+    new: bool = False,
 ) -> int:
     """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
 
-    The same content gives the same bytes, unlike with the library's writer. `check` runs before the old file is
-    replaced. Raises WorkError where the disk refuses, and what `check` raises.
+    The same content gives the same bytes, unlike with the library's writer. `check` and `new` are those of
+    `replace_file`. Raises WorkError where the disk refuses, RequestError where a new file exists already, and what
+    `check` raises.
     """
-    return replace_file(path, lambda file: _write(file, tensors, metadata), check)
+    return replace_file(path, lambda file: _write(file, tensors, metadata), check, new=new)
 
 
 def _write(file: BinaryIO, tensors: Mapping[str, Tensor | Encoded], metadata: dict[str, str]) -> None:
     header: dict[str, object] = {"__metadata__": metadata}
-    sizes = {name: math.prod(tensor.shape) * tensor.dtype.itemsize for name, tensor in tensors.items()}
-    # sizes that are multiples of ALIGNED first: then all of these are aligned, and can stay where they are loaded;
-    # then by size of a number, so that every number is aligned
-    ordered = sorted(tensors, key=lambda name: (sizes[name] % ALIGNED != 0, -tensors[name].dtype.itemsize))
     end = 0
-    for name in ordered:
-        begin, end = end, end + sizes[name]
+    for name in _ordered(tensors):
+        begin, end = end, end + _size(tensors[name])
         header[name] = TensorInfo(DTYPES[tensors[name].dtype], tuple(tensors[name].shape), (begin, end))
     text = msgspec.json.encode(header)
     text += b" " * (-(8 + len(text)) % ALIGNED)
     file.write(len(text).to_bytes(8, "little") + text)
-    for name in ordered:
-        tensor = tensors[name]
-        array = tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor.array()
-        file.write(np.ascontiguousarray(array).data)
+    for name in _ordered(tensors):
+        file.write(_bytes(tensors[name]))
+
+
+def data_digest(tensors: Mapping[str, Tensor | Encoded]) -> str:
+    """The SHA-256 of all tensors' bytes as the file will have them, in hex (see `SafetensorsFile.data_digest`)."""
+    digest = hashlib.sha256()
+    for name in _ordered(tensors):
+        digest.update(_bytes(tensors[name]))
+    return digest.hexdigest()
+
+
+def _ordered(tensors: Mapping[str, Tensor | Encoded]) -> list[str]:
+    """The order of the tensors in the file.
+
+    Sizes that are multiples of ALIGNED first: then all of these are aligned, and can stay where they are loaded. Then
+    by size of a number, so that every number is aligned.
+    """
+    return sorted(tensors, key=lambda name: (_size(tensors[name]) % ALIGNED != 0, -tensors[name].dtype.itemsize))
+
+
+def _size(tensor: Tensor | Encoded) -> int:
+    return math.prod(tensor.shape) * tensor.dtype.itemsize
+
+
+def _bytes(tensor: Tensor | Encoded) -> memoryview:
+    array = tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor.array()
+    return np.ascontiguousarray(array).data

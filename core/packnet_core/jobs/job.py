@@ -73,7 +73,7 @@ def _begun(session: Session, command: Add | Prune | Train) -> Job:
 def _resumed(session: Session, interrupted: Checkpoint) -> Job:
     """An interrupted job with the phases that are left, and the state to start them with."""
     command, task = interrupted.command, interrupted.document.tasks[-1]
-    tensors = session.restore(session.paths.checkpoint, interrupted) if interrupted.step else {}
+    tensors = session.restore(session.paths.checkpoint) if interrupted.step else {}
     if isinstance(command, Add):
         data, recipe = session.data_of(task, None), task.recipe
     else:

@@ -118,7 +118,7 @@ def drop_newest(session: Session, command: Drop) -> Iterator[Event]:
     session.network.drop_newest()
     session.document = replace(session.document, tasks=session.document.tasks[:-1])
     occupancy = session.count()
-    yield session.save(summary(command), command.task)
+    yield session.save(summary(command), command.task, drop=True)
     yield occupancy
 
 

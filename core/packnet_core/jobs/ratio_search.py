@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from packnet_core.errors import WorkError
 from packnet_core.jobs.phases import Job, Phase, Trial
 from packnet_core.jobs.prune import steps
-from packnet_core.packfile import checkpoint, checkpoint_header
+from packnet_core.packfile import checkpoint
 from packnet_core.schema.commands import Prune
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Note
@@ -98,7 +98,7 @@ class TakeBest:
                 f"no ratio that was tried costs {self.prune.max_drop:g} points or less; the file is as it was. Allow "
                 "more points, more --trials, or more retraining"
             )
-        session.restore(session.paths.best, checkpoint_header.read(session.paths.best))
+        session.restore(session.paths.best)
         job.at("retrain", self.prune.steps)
         job.keep()  # the search need not be done again
         yield Note(text=f"{found[0]:g} is taken: {found[1]:.2f} % after retraining, {job.before:.2f} % before pruning")

@@ -66,18 +66,21 @@ class Session:
         """The checkpoint of an interrupted job, if there is one for the file as it stands."""
         return checkpoint_header.find(self.paths.checkpoint, self.document)
 
-    def restore(self, path: Path, kept: Checkpoint) -> dict[str, torch.Tensor]:
-        """Take network and document from a checkpoint. Returns the tensors of its training run."""
-        self.network, tensors = checkpoint.load(path, kept)
+    def restore(self, path: Path) -> dict[str, torch.Tensor]:
+        """Take network and document from a checkpoint. Returns the tensors of its training run.
+
+        Raises FileError where it is damaged.
+        """
+        kept, self.network, tensors = checkpoint.load(path)
         self.network.to(self.device)
         self.document, self.changed = kept.document, True
         return tensors
 
-    def save(self, what: str, task: str) -> Saved:
+    def save(self, what: str, task: str, drop: bool = False) -> Saved:
         """Replace the file by what is in memory, with a new line of history, and remove the checkpoint.
 
-        Raises WorkError where the disk refuses, where a sealed task would change, or where something else changed the
-        file since it was read: the file then stays as it is.
+        With `drop`, the newest task was taken out. Raises WorkError where the disk refuses, where a sealed task would
+        change, or where something else changed the file since it was read: the file then stays as it is.
         """
         if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
@@ -86,7 +89,7 @@ class Session:
             )
         step = Step(at=time.time(), task=task, what=what)
         self.document = replace(self.document, history=(*self.document.history, step))
-        size = storage.save(self.path, self.network, self.document)
+        size = storage.save(self.path, self.network, self.document, drop=drop)
         self.saved, self.changed, self._signature = self.document, False, signature(self.path)
         self.paths.give_up()
         return Saved(bytes=size)

@@ -34,8 +34,12 @@ def base(document: Document) -> str:
 
 def read(path: Path) -> Checkpoint:
     """Read a checkpoint's description. Raises FileError or msgspec.DecodeError where the file is no checkpoint."""
-    metadata, _, _ = read_safetensors_header(path)
-    return msgspec.json.decode(metadata.get("checkpoint", ""), type=Checkpoint)
+    return decode(read_safetensors_header(path).metadata.get("checkpoint", ""))
+
+
+def decode(description: str) -> Checkpoint:
+    """Decode the description of a checkpoint. Raises msgspec.DecodeError where it is none."""
+    return msgspec.json.decode(description, type=Checkpoint)
 
 
 def find(path: Path, document: Document) -> Checkpoint | None:

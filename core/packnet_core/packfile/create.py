@@ -10,6 +10,7 @@ from torch import nn
 
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import RequestError
+from packnet_core.files.atomic import exists
 from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
@@ -53,7 +54,7 @@ def new(
     """
     paths = Paths(path)
     if paths.file.exists():
-        raise RequestError(f"{path} exists already; choose another name, or remove it first")
+        raise exists(paths.file)
     if not paths.file.parent.is_dir():
         raise RequestError(f"there is no folder {paths.file.parent}")
     if task is not None and (data_source is None or weights.lower() == "none"):
@@ -91,8 +92,10 @@ def new(
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0
     with paths.locked():
+        if paths.file.exists():  # it appeared while this was busy
+            raise exists(paths.file)
         paths.retire_journal()
-        yield Saved(bytes=storage.save(paths.file, network, document))
+        yield Saved(bytes=storage.save(paths.file, network, document, new=True))
 
 
 def _given_task(

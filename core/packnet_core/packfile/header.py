@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from packnet_core.errors import FileError, RequestError
-from packnet_core.files.safetensors_header import TensorInfo, read_safetensors_header
+from packnet_core.files.safetensors_header import SafetensorsHeader, TensorInfo, read_safetensors_header
 from packnet_core.schema.document import FORMAT_VERSION, MOST_TASKS, Document, dense_layers, planes
 
 OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
@@ -46,7 +46,12 @@ def read_header(path: str | Path) -> Header:
     version, or where its sums, shapes or types contradict each other.
     """
     path = Path(path)
-    metadata, tensors, size = read_safetensors_header(path)
+    return check_header(path, read_safetensors_header(path))
+
+
+def check_header(path: Path, header: SafetensorsHeader) -> Header:
+    """Check the header of a safetensors file as that of a pack file. Raises FileError as `read_header` does."""
+    metadata, tensors, size, _ = header
     if "packnet" not in metadata:
         raise FileError(
             f"{path.name} is a plain safetensors file, not a pack file; begin one from it with: "

@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from packnet_core.errors import FileError, WorkError
-from packnet_core.files.safetensors_writer import ALIGNED, write_safetensors
+from packnet_core.files.safetensors_reader import SafetensorsFile
+from packnet_core.files.safetensors_writer import ALIGNED, Encoded, write_safetensors
 from packnet_core.network import architectures, layers, owners
 from packnet_core.network.blockwise import on_threads
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.packfile.header import HEAD, OWNER, REST, Header, encode_document, read_header
+from packnet_core.packfile.header import HEAD, OWNER, REST, check_header, encode_document, read_header
 from packnet_core.schema.document import Architecture, Document, dense_layers, planes
 
 LayerArrays = tuple[NDArray[np.float32], owners.Bytes]  # weights and owners of one layer, of the same shape
@@ -56,32 +57,30 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
     where the file disagrees with its architecture or counts.
     """
     path, device = Path(path), torch.device(device)
-    header = read_header(path)
-    document = header.document
+    file = SafetensorsFile(path)  # opened once: header and tensors belong together, whatever replaces the file
+    document = check_header(path, file.header).document
     network = build(document.architecture, document.input.channels)
     wanted = [layer.name for layer in document.layers]
     if list(network.weights) != wanted:
         odd = sorted(set(network.weights) ^ set(wanted))[:3]
         raise FileError(f"{path.name}: its layers are not those of {document.architecture.name}: {', '.join(odd)} …")
-    with _tensors(path) as file:
-        for name, tensor in (*network.weights.items(), *network.rest.items()):
-            if name not in header.tensors:
-                raise FileError(f"{path.name}: tensor {name!r} is missing")
-            source = file.get_tensor(name)
-            _check_like(tensor, source, name, path)
-            if name not in network.weights:
-                tensor.data.copy_(source)
-                continue
-            network.owners[name] = torch.from_numpy(read_owners(file, header, name, source.numpy())).to(device)
-            tensor.data = source.to(device) if _stays(source) or device.type != "cpu" else source.clone()
-        for index, task in enumerate(document.tasks, 1):
-            head = nn.Linear(network.features, len(task.classes))
-            for part in ("weight", "bias"):
-                source = file.get_tensor(f"{HEAD}{index}.{part}")
-                _check_like(getattr(head, part), source, f"head of {task.name}", path)
-                getattr(head, part).data.copy_(source)
-            network.heads.append(head)
-            network.own.append(_read_own(file, header, network, index, path))
+    for name, tensor in (*network.weights.items(), *network.rest.items()):
+        source = file.tensor(name)
+        _check_like(tensor, source, name, path)
+        if name not in network.weights:
+            tensor.data.copy_(source)
+            continue
+        network.owners[name] = torch.from_numpy(_read_owners(file, document, name, source.numpy())).to(device)
+        tensor.data = source.to(device) if _stays(source) or device.type != "cpu" else source.clone()
+    for index, task in enumerate(document.tasks, 1):
+        head = nn.Linear(network.features, len(task.classes))
+        for part in ("weight", "bias"):
+            source = file.tensor(f"{HEAD}{index}.{part}")
+            _check_like(getattr(head, part), source, f"head of {task.name}", path)
+            getattr(head, part).data.copy_(source)
+        network.heads.append(head)
+        own = layers.own_names(network.model, network.rest, task.own)
+        network.own.append({name: file.tensor(f"{REST}{index}.{name}").clone() for name in own})
     network.open = len(document.tasks) if document.open_task else 0
     network.to(device)
     counted = network.counts()
@@ -94,59 +93,89 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
     return network, document
 
 
-def save(path: str | Path, network: PackedNetwork, document: Document) -> int:
+def save(path: str | Path, network: PackedNetwork, document: Document, *, new: bool = False, drop: bool = False) -> int:
     """Replace a pack file by a new state, atomically. Returns its size in bytes.
 
-    All that the tasks sealed in `document` use must stand in the present file with the same bits (law 1). Raises
-    WorkError, and leaves the file as it was, where one of them would change, or the disk refuses.
+    Before the rename, the new header is read again and compared, and all that sealed tasks use is compared with the
+    present file, bit by bit (law 1); with `drop` the newest task may go. With `new` no file is replaced.
+
+    Raises WorkError, and leaves the file as it was, where a sealed task would change, the file could not be read again,
+    or the disk refuses; RequestError where `new` and there is a file.
     """
     path = Path(path)
+    tensors, metadata = contents(network, document)
+
+    def check_written(temporary: Path) -> None:
+        try:
+            written = read_header(temporary).document
+        except FileError as error:
+            raise WorkError(f"{path.name} was left as it was: its new state can't be read again ({error})") from None
+        if written != document:
+            raise WorkError(f"{path.name} was left as it was: its new header reads otherwise. Please report this")
+
+    if new or not path.exists():
+        return write_safetensors(path, tensors, metadata, check_written, new=new)
+    with ThreadPoolExecutor(1, "sealed") as pool:  # while the disk is busy
+        checked = pool.submit(check_sealed, path, network, document, drop)
+
+        def check(temporary: Path) -> None:
+            check_written(temporary)
+            checked.result()
+
+        return write_safetensors(path, tensors, metadata, check)
+
+
+def contents(network: PackedNetwork, document: Document) -> tuple[dict[str, Tensor | Encoded], dict[str, str]]:
+    """The tensors and the metadata of the file for a network and its document."""
     count = network.tasks
-    tensors: dict[str, Tensor | Planes] = {**network.weights, **network.rest}
+    tensors: dict[str, Tensor | Encoded] = {**network.weights, **network.rest}
     for index, head in enumerate(network.heads, 1):
         tensors[f"{HEAD}{index}.weight"], tensors[f"{HEAD}{index}.bias"] = head.weight, head.bias
         tensors |= {f"{REST}{index}.{name}": tensor for name, tensor in network.own[index - 1].items()}
     if count > 1:
         for name, owner in network.owners.items():
             tensors[OWNER + name] = Planes(owner, count)
-    metadata = {"format": "pt", "packnet": encode_document(document)}
-    if not path.exists():
-        return write_safetensors(path, tensors, metadata)
-    with ThreadPoolExecutor(1, "sealed") as pool:  # while the disk is busy
-        checked = pool.submit(check_sealed, path, network, document)
-        return write_safetensors(path, tensors, metadata, checked.result)
+    return tensors, {"format": "pt", "packnet": encode_document(document)}
 
 
-def check_sealed(path: Path, network: PackedNetwork, document: Document) -> None:
-    """Compare all that the tasks sealed in `document` use with the present file, bit by bit (law 1).
+def check_sealed(path: Path, network: PackedNetwork, document: Document, drop: bool = False) -> None:
+    """Compare all that sealed tasks use with the present file, bit by bit (law 1).
 
-    Raises WorkError where anything differs.
+    Sealed are those that the present file seals (but the newest one where `drop`), and those that `document` seals.
+    Raises WorkError where one is missing or differs.
     """
-    header = read_header(path)
-    sealed = sum(task.phase == "sealed" for task in document.tasks)
-    if not sealed:
-        return
 
-    def refuse(what: str) -> None:
+    def refuse(what: str) -> NoReturn:
         raise WorkError(f"{what} of a sealed task would change; {path.name} was left as it was. Please report this")
 
-    with _tensors(path) as file:
-        for name, parameter in network.weights.items():
-            weight = file.get_tensor(name).numpy()
-            then = weight, read_owners(file, header, name, weight)
-            now = parameter.detach().cpu().numpy(), network.owners[name].cpu().numpy()
-            if not _same_sealed(then, now, sealed):
-                refuse(f"layer {name!r}")
-        for name, tensor in network.rest.items():
-            if not _same_bits(file.get_tensor(name), tensor):
-                refuse(f"{name!r}")
-        for index, task in enumerate(document.tasks[:sealed], 1):
-            for part_name, tensor in network.heads[index - 1].state_dict().items():
-                if not _same_bits(file.get_tensor(f"{HEAD}{index}.{part_name}"), tensor):
-                    refuse(f"the head of task {task.name!r}")
-            for name, tensor in network.own[index - 1].items():
-                if not _same_bits(file.get_tensor(f"{REST}{index}.{name}"), tensor):
-                    refuse(f"{name!r} of task {task.name!r} alone")
+    file = SafetensorsFile(path)
+    before = check_header(path, file.header).document
+    sealed = max(_sealed(before) - drop, _sealed(document))
+    for index, task in enumerate(before.tasks[:sealed]):
+        if index >= len(document.tasks) or document.tasks[index].digest != task.digest:
+            refuse(f"the digest or the place of {task.name!r}")
+    if not sealed:
+        return
+    for name, parameter in network.weights.items():
+        weight = file.tensor(name).numpy()
+        then = weight, _read_owners(file, before, name, weight)
+        now = parameter.detach().cpu().numpy(), network.owners[name].cpu().numpy()
+        if not _same_sealed(then, now, sealed):
+            refuse(f"layer {name!r}")
+    for name, tensor in network.rest.items():
+        if not _same_bits(file.tensor(name), tensor):
+            refuse(f"{name!r}")
+    for index, task in enumerate(document.tasks[:sealed], 1):
+        for part_name, tensor in network.heads[index - 1].state_dict().items():
+            if not _same_bits(file.tensor(f"{HEAD}{index}.{part_name}"), tensor):
+                refuse(f"the head of task {task.name!r}")
+        for name, tensor in network.own[index - 1].items():
+            if not _same_bits(file.tensor(f"{REST}{index}.{name}"), tensor):
+                refuse(f"{name!r} of task {task.name!r} alone")
+
+
+def _sealed(document: Document) -> int:
+    return sum(task.phase == "sealed" for task in document.tasks)
 
 
 def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
@@ -165,18 +194,6 @@ def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
     return all(on_threads(same, weight.size))
 
 
-def _read_own(file: safe_open, header: Header, network: PackedNetwork, index: int, path: Path) -> dict[str, Tensor]:
-    """The tensors that replace shared ones for one task, by name."""
-    own = header.document.tasks[index - 1].own
-    wanted = layers.own_names(network.model, network.rest, own)
-    for name in wanted:
-        if f"{REST}{index}.{name}" not in header.tensors:
-            raise FileError(
-                f"{path.name}: tensor '{REST}{index}.{name}' is missing, and the task has {own[0]} of its own"
-            )
-    return {name: file.get_tensor(f"{REST}{index}.{name}").clone() for name in wanted}
-
-
 def _stays(mapped: Tensor) -> bool:
     """Whether a layer may stay mapped: it is large, and aligned as torch's own memory is.
 
@@ -185,21 +202,13 @@ def _stays(mapped: Tensor) -> bool:
     return mapped.numel() >= MAPPED and mapped.data_ptr() % ALIGNED == 0
 
 
-def read_owners(file: safe_open, header: Header, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
+def _read_owners(file: SafetensorsFile, document: Document, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
     """Decode the owners of one layer from an open file: uint8 in the layer's shape."""
-    document = header.document
     if not document.tasks:
         return np.zeros(weight.shape, np.uint8)
     dense = len(document.tasks) if name in dense_layers(document) else 0
-    encoded = file.get_tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
+    encoded = file.tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
     return owners.decode(encoded, weight, dense)
-
-
-def _tensors(path: Path) -> safe_open:
-    try:
-        return safe_open(path, framework="pt")
-    except (OSError, SafetensorError) as error:
-        raise FileError(f"{path.name} can't be read: {error}") from None
 
 
 def _check_like(target: Tensor, source: Tensor, name: str, path: Path) -> None:

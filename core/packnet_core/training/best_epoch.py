@@ -15,11 +15,11 @@ import msgspec
 import torch
 from msgspec import Struct
 from msgspec.structs import replace
-from safetensors import safe_open
 from torch import Tensor
 
 from packnet_core.errors import FileError
 from packnet_core.files.safetensors_header import read_safetensors_header
+from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import write_safetensors
 
 
@@ -72,9 +72,9 @@ class BestEpoch:
         if self.found is None or self.found.epoch == epoch:
             return epoch
         self._check()
-        with safe_open(self._file(), framework="pt") as file:
-            for name, tensor in self.tensors.items():
-                tensor.data.copy_(file.get_tensor(name))
+        file = SafetensorsFile(self._file())
+        for name, tensor in self.tensors.items():
+            tensor.data.copy_(file.tensor(name))
         return self.found.epoch
 
     def restore(self, found: ValidatedEpoch | None, epochs: int) -> None:
@@ -97,7 +97,7 @@ class BestEpoch:
 
     def _saved(self) -> ValidatedEpoch:
         """The epoch in the file."""
-        metadata, _, _ = read_safetensors_header(self._file())
+        metadata = read_safetensors_header(self._file()).metadata
         try:
             return msgspec.json.decode(metadata.get("epoch", ""), type=ValidatedEpoch)
         except msgspec.DecodeError:
