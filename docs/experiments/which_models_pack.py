@@ -101,22 +101,22 @@ def first_task(network: PackedNetwork, images: Tensor) -> tuple[str, bytes]:
 
 TEXT = f"""# Which networks pack
 
-All of torchvision's classification models ({torchvision.__version__.split("+")[0]}), tried by
-`python docs/experiments/which_models_pack.py`: two tasks of five classes, random weights and images, a training step of
-each with weight decay, the first pruned by half. *Packs* means that the first task kept its digest and gave the same
-answers, to the bit, after the second was trained.
+Which networks can hold several tasks. All of torchvision's classification models
+({torchvision.__version__.split("+")[0]}) were tried by `python docs/experiments/which_models_pack.py`: two tasks of five
+classes, random weights and images, one training step each with weight decay, the first task pruned by half. *Packs*
+means that the first task kept its digest and gave the same answers, to the bit, after the second was trained.
 
-*Packable* are the weights of convolutions, linear layers and attention's projections, without the head; the *share* is
-that of all values without the head, running statistics counted. *Input* is the smallest of
+*Packable* counts the weights of convolutions, linear layers and attention projections, without the head; *share* is
+their share of all values without the head, including running statistics. *Input* is the smallest of
 {", ".join(map(str, SIZES))} pixels (`--input-size`) that the model takes as torchvision builds it; ViT and MaxVit take
 no other.
 
-A task's head takes the place of the last linear layer, and always has a bias (MaxVit's own has none). SqueezeNet ends
-in a convolution and is refused. GoogLeNet and Inception are built without their auxiliary classifiers.
+A task's head replaces the last linear layer and always has a bias (MaxVit's own has none). SqueezeNet ends in a
+convolution and is refused. GoogLeNet and Inception are built without their auxiliary classifiers.
 
-Besides these: `cifar_resnet20` and its kin, `cifar_vgg`, `digits_net`, and functions of your own
-(`--arch module:function`) whose network ends in a linear layer. Recurrent and bilinear layers, and weights that are
-computed from others (weight or spectral normalisation), are refused by the layer's name.
+Other networks: `cifar_resnet20` and other depths, `cifar_vgg`, `digits_net`, and your own functions
+(`--arch module:function`) whose network ends in a linear layer. Recurrent and bilinear layers, and weights computed
+from others (weight or spectral normalisation), are refused by the layer's name.
 
 | model | packable | share | input | packs |
 | --- | --- | --- | --- | --- |
