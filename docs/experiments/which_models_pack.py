@@ -101,10 +101,10 @@ def first_task(network: PackedNetwork, images: Tensor) -> tuple[str, bytes]:
 
 TEXT = f"""# Which networks pack
 
-Which networks can hold several tasks. All of torchvision's classification models
-({torchvision.__version__.split("+")[0]}) were tried by `python docs/experiments/which_models_pack.py`: two tasks of five
-classes, random weights and images, one training step each with weight decay, the first task pruned by half. *Packs*
-means that the first task kept its digest and gave the same answers, to the bit, after the second was trained.
+See which networks can hold several tasks. All of torchvision's classification models
+({torchvision.__version__.split("+")[0]}) were tried by `python docs/experiments/which_models_pack.py`: two tasks of
+five classes, random weights and images, one training step each with weight decay, the first task pruned by half.
+*Packs* means that the first task kept its digest and gave the same answers, to the bit, after the second was trained.
 
 *Packable* counts the weights of convolutions, linear layers and attention projections, without the head; *share* is
 their share of all values without the head, including running statistics. *Input* is the smallest of
