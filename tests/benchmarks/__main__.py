@@ -22,7 +22,9 @@ TABLES = ("step", "growth", "input", "precision", "kept")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
     parser.add_argument("--quick", action="store_true")
