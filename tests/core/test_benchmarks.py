@@ -24,7 +24,7 @@ def test_the_cores_cases_need_no_terminal():
     assert not subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.strip()
 
 
-def test_the_table_is_written_with_its_machine(tmp_path):
+def test_results_are_written_with_the_machines_facts(tmp_path):
     out = tmp_path / "out.json"
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--threads", "1", "--out", str(out), "-k", "itself"]
     subprocess.run(command, check=True, capture_output=True)

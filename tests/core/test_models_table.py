@@ -1,4 +1,4 @@
-"""The table in docs/models.md says what the script that made it finds."""
+"""The table in docs/models.md agrees with the script that makes it."""
 
 import importlib.util
 from pathlib import Path
@@ -18,7 +18,7 @@ def script():
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mnasnet0_5", "squeezenet1_1"])
-def test_a_model_does_what_its_row_says(script, name):
+def test_the_script_gives_a_models_row(script, name):
     assert script.row(name) in ROWS
 
 
@@ -28,14 +28,13 @@ def test_all_but_squeezenet_pack():
     assert len(ROWS) > 60
 
 
-def test_what_does_not_pack_is_said(script, monkeypatch):
-    """The script would find a first task that changed."""
+def test_the_script_finds_a_first_task_that_changed(script, monkeypatch):
     monkeypatch.setattr(script, "GuardedOptimizer", Unguarded)
     assert script.row("shufflenet_v2_x0_5").endswith("| no: its first task changed |")
 
 
 class Unguarded:
-    """Plain weight decay on all weights, as where gradients alone are masked."""
+    """Steps all weights with weight decay, as if only gradients were masked."""
 
     def __init__(self, make, weights, others, task):
         self.optimizer = make([*(parameter for parameter, _ in weights), *others])
