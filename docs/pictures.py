@@ -1,7 +1,7 @@
-"""Pictures of the workbench, for the documentation: `python docs/pictures.py FOLDER [NAME ...]` writes them as SVG.
+"""Pictures of the workbench for the documentation: `python docs/pictures.py FOLDER [NAME ...]` writes them as SVG.
 
-`demo` is the demo itself, in the middle of its third task: real digits, a real engine. What the others show is made
-up, and consistent: VGG-16 with two sealed tasks, the third in its retraining.
+`demo` is the demo itself, in the middle of its third task: real digits, a real engine. The others show a made-up but
+consistent VGG-16 with two sealed tasks and a third in retraining.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str,
     """One picture, after some keys."""
     async with opened(file, size, ascii=ascii) as desk:
         await desk.press(*keys)
-        await desk.pilot.pause(1.0)  # data that was typed is looked at
+        await desk.pilot.pause(1.0)  # typed data is read for its summary
         save(desk.app, out)
 
 
@@ -63,12 +63,12 @@ async def demo(file: Path, out: Path) -> None:
             await pilot.pause(0.05)
         await pilot.pause()
         save(app, out)
-        while app.picture.busy:  # the folder it works in is taken away afterwards
+        while app.picture.busy:  # its folder is deleted afterwards
             await pilot.pause(0.05)
 
 
 def save(app: PacknetApp, out: Path) -> None:
-    """What is on the screen; with its spaces kept, which not every viewer does unasked."""
+    """Write the screen as SVG, with an attribute that makes all viewers keep its spaces."""
     out.write_text(app.export_screenshot().replace("<svg ", '<svg xml:space="preserve" ', 1))
     print(out)
 
@@ -83,12 +83,12 @@ def main(folder: Path, *names: str) -> None:
                 file = Path(made) / "demo.safetensors"
                 asyncio.run(demo(file, folder / "demo.svg"))
                 with client.start(file) as engine:
-                    engine.leave()  # it would wait a while for more work
+                    engine.leave()  # it would wait for more work
                 continue
             size, state, keys = PICTURES[name]
             (Path(made) / name).mkdir()
             file = state(Path(made) / name / "model.safetensors")
-            with Paths(file).locked():  # as if somebody worked on it
+            with Paths(file).locked():  # as if an engine worked on it
                 asyncio.run(picture(file, folder / f"{name}.svg", size, keys, ascii=name == "ascii"))
 
 

@@ -1,10 +1,10 @@
-"""The paper's four networks, each through the whole life of three tasks at the smallest real scale, with what it costs.
+"""The paper's four networks, each with three tasks from start to end at the smallest real scale, and what that costs.
 
     python docs/experiments/four_networks.py DATA OUT [NETWORK ...]
 
 DATA holds fashion.npz, signs.npz and mnist10k.npz; 200 training and 200 test images are drawn from each. Networks have
-the full width, 32×32 images and random weights, so errors say little; that older tasks stay to the digit, and time and
-memory, say something. Every step is a `packnet` of its own. OUT gets the files, results.json and results.md.
+the full width, 32×32 images and random weights, so errors mean little; what counts is that older tasks stay the same
+to the digit, time and memory. Each step is a `packnet` process. OUT gets the files, results.json and results.md.
 """
 
 import json
@@ -23,13 +23,13 @@ IMAGES = 200
 
 
 class Costs:
-    """What child processes took: seconds of the clock and of processors, and the largest memory of one, in bytes."""
+    """Costs of child processes: wall and processor seconds, and the peak memory of one, in bytes."""
 
     def __init__(self) -> None:
         self.seconds, self.cpu, self.memory = 0.0, 0.0, 0
 
     def packnet(self, *arguments: object) -> str:
-        """Run it. Returns what it printed; ends the script where it failed."""
+        """Run it. Returns what it printed; ends the script if it fails."""
         begun = time.monotonic()
         command = [sys.executable, "-m", "packnet_tui.cli.main", *map(str, arguments)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -46,7 +46,7 @@ class Costs:
 
 
 def draw(source: Path, target: Path) -> Path:
-    """A few of the images of a data set, drawn by a fixed seed, and its classes."""
+    """Write a few images of a data set, drawn with a fixed seed. Returns the new file."""
     arrays, rng = dict(np.load(source)), np.random.default_rng(0)
     for part in ("train", "test"):
         rows = np.sort(rng.permutation(len(arrays[f"{part}_labels"]))[:IMAGES])
@@ -57,13 +57,13 @@ def draw(source: Path, target: Path) -> Path:
 
 
 def evaluated(costs: Costs, file: Path) -> dict[str, list[float]]:
-    """Each task's error (percent) and loss, as they are."""
+    """Each task's error (percent) and loss, not rounded."""
     events = [json.loads(line)["event"] for line in costs.packnet("eval", file, "--json").splitlines()]
     return {e["task"]: [e["error"]["top1"], e["loss"]] for e in events if e["type"] == "evaluated"}
 
 
 def live(network: str, data: Path, out: Path) -> dict[str, object]:
-    """Three tasks in one network. Ends the script where an older task's error or loss is another than it was."""
+    """Three tasks in one network. Ends the script if an older task's error or loss changes."""
     file, work, looks = out / f"{network}.safetensors", Costs(), Costs()
     work.packnet("new", file, "--arch", network, "--input-size", 32)
     results: dict[str, list[float]] = {}

@@ -3,9 +3,9 @@
     python docs/experiments/make_data.py DATA OUT
 
 DATA holds cifar10.npz, fashion.npz, signs.npz and mnist10k.npz. OUT gets cifar10, fashion, signs and mnist with at most
-2,000 test images each, the same number of every class, so that measuring does not take longer than training; and
-dev-fashion, dev-signs, dev-mnist, whose test images are training images that are left out of their training, for
-choosing a recipe without a look at a test set.
+2,000 test images each, classes in proportion, so that evaluation does not take longer than training; and dev-fashion,
+dev-signs and dev-mnist, whose test images are left out of the training images, for choosing a recipe without the test
+set.
 """
 
 import sys
@@ -20,7 +20,7 @@ SETS = {"cifar10": "cifar10", "fashion": "fashion", "signs": "signs", "mnist": "
 
 
 def sample(labels: np.ndarray, count: int) -> np.ndarray:
-    """A mask of so many images, each class in proportion."""
+    """A mask that selects `count` images, classes in proportion."""
     counts = np.bincount(labels).astype(np.int64)
     return choose(labels.astype(np.int64), allot(counts, count), seed=0)
 

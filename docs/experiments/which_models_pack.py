@@ -1,11 +1,10 @@
-"""Which of torchvision's classification models pack: each tried with two tasks on tiny inputs, as a table.
+"""A table of which of torchvision's classification models pack, each tried with two tasks on tiny inputs.
 
     python docs/experiments/which_models_pack.py            # writes docs/models.md; some minutes, 8 GB
     python docs/experiments/which_models_pack.py resnet18   # prints the rows of some
 
-A model packs where it opens a task, takes a training step, is pruned by half, opens a second task, takes a step of
-that (with weight decay, which moves whatever is not guarded), and the first task then has its digest and gives its
-answers to the bit.
+A model packs if the first task keeps its digest and its answers, to the bit, after this: open a task, train one step,
+prune by half, open a second task, train one step (with weight decay, which moves every weight that is not guarded).
 """
 
 import sys
@@ -28,7 +27,7 @@ TABLE = Path(__file__).parents[1] / "models.md"
 
 
 def row(name: str) -> str:
-    """A model's line of the table."""
+    """A model's row of the table."""
     torch.manual_seed(0)
     model = architectures.build(name, classes=CLASSES)
     try:
@@ -45,7 +44,7 @@ def row(name: str) -> str:
 
 
 def smallest_input(model: nn.Module) -> int | None:
-    """The first of `SIZES` at which two images get two answers, in evaluation and in training."""
+    """The first of `SIZES` at which two images give two answers, in evaluation and in training."""
     for size in SIZES:
         try:
             with torch.no_grad():
@@ -58,7 +57,7 @@ def smallest_input(model: nn.Module) -> int | None:
 
 
 def verdict(network: PackedNetwork, images: Tensor) -> str:
-    """Whether a network packs, or why not."""
+    """Whether a network packs: "yes", or "no" and the reason."""
     try:
         network.open_task(CLASSES)
         step(network, images)
@@ -77,7 +76,7 @@ def verdict(network: PackedNetwork, images: Tensor) -> str:
 
 
 def step(network: PackedNetwork, images: Tensor) -> None:
-    """One step of the open task. Its optimizer and its gradients are gone afterwards, to be small."""
+    """One step of the open task. Frees its optimizer and gradients, to save memory."""
     others = network.train_mode()
     pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
     optimizer = GuardedOptimizer(
