@@ -1,4 +1,7 @@
-"""Small variants of the paper's networks and of later ones, for `--arch tests.networks:NAME`; images of 32 × 32."""
+"""Small networks for `--arch tests.networks:NAME`: small versions of the paper's and of later ones, and two plain ones.
+
+All take images of 3 × 32 × 32, except `toy` (3 × 8 × 8) and `with_biases` (3 × 16 × 16).
+"""
 
 import torch
 import torchvision
@@ -10,40 +13,58 @@ from torchvision.models import mobilenetv3 as mn
 from torchvision.models import swin_transformer as sw
 
 
+def toy() -> nn.Module:
+    """A convolution, a hidden layer and a head, for images of 3 × 8 × 8."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(128, 16),
+        nn.ReLU(),
+        nn.Linear(16, 5),
+    )
+
+
+def with_biases() -> nn.Module:
+    """A convolution, batch normalisation, a hidden layer and a head, all with biases, for images of 3 × 16 × 16."""
+    return _WithBiases()
+
+
 def vgg() -> nn.Module:
-    """VGG-16 in small: the same kinds of layers in the same order, dropout too."""
+    """A small VGG-16: the same kinds of layers in the same order, including dropout."""
     return _vgg(batch_norm=False)
 
 
 def vgg_bn() -> nn.Module:
-    """VGG-16-BN in small, likewise."""
+    """A small VGG-16-BN, likewise."""
     return _vgg(batch_norm=True)
 
 
 def resnet() -> nn.Module:
-    """ResNet-50 in small: bottlenecks and projection shortcuts."""
+    """A small ResNet-50: bottlenecks and projection shortcuts."""
     return torchvision.models.ResNet(_Bottleneck, [2, 1, 1, 1], num_classes=7, width_per_group=4, groups=2)
 
 
 def densenet() -> nn.Module:
-    """DenseNet-121 in small."""
+    """A small DenseNet-121."""
     return torchvision.models.DenseNet(growth_rate=4, block_config=(2, 2), num_init_features=8, num_classes=7)
 
 
 def convnext() -> nn.Module:
-    """ConvNeXt in small: depthwise convolutions, layer normalisation, layer scales, stochastic depth."""
+    """A small ConvNeXt: depthwise convolutions, layer normalisation, layer scales, stochastic depth."""
     stages = [cn.CNBlockConfig(8, 16, 1), cn.CNBlockConfig(16, None, 2)]
     return torchvision.models.ConvNeXt(stages, stochastic_depth_prob=0.2, num_classes=7)
 
 
 def efficientnet() -> nn.Module:
-    """EfficientNet in small: squeeze and excitation, stochastic depth, dropout."""
+    """A small EfficientNet: squeeze and excitation, stochastic depth, dropout."""
     stages = [en.MBConvConfig(1, 3, 1, 8, 8, 2, 1.0, 1.0), en.MBConvConfig(4, 5, 2, 8, 16, 1, 1.0, 1.0)]
     return torchvision.models.EfficientNet(stages, dropout=0.2, num_classes=7, last_channel=32)
 
 
 def mobilenet() -> nn.Module:
-    """MobileNetV3 in small: hard swish, and a hidden layer with dropout before the head."""
+    """A small MobileNetV3: hard swish, and a hidden layer with dropout before the head."""
     stages = [
         mn.InvertedResidualConfig(8, 3, 16, 8, True, "RE", 2, 1, 1.0),
         mn.InvertedResidualConfig(8, 5, 24, 16, True, "HS", 2, 1, 1.0),
@@ -52,19 +73,19 @@ def mobilenet() -> nn.Module:
 
 
 def vit() -> nn.Module:
-    """ViT-B/16 in small: attention with one weight for its three projections, a class token, position embeddings."""
+    """A small ViT-B/16: attention with one weight for its three projections, a class token, position embeddings."""
     return torchvision.models.VisionTransformer(
         image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, dropout=0.1, num_classes=7
     )
 
 
 def swin() -> nn.Module:
-    """Swin in small: attention of linear layers, a table of position biases and its integer index."""
+    """A small Swin: attention of linear layers, a table of position biases and its integer index."""
     return torchvision.models.SwinTransformer([4, 4], 8, [2, 2], [1, 2], [4, 4], num_classes=7)
 
 
 def swin_v2() -> nn.Module:
-    """Swin V2 in small: position biases from a network of linear layers."""
+    """A small Swin V2: position biases from a network of linear layers."""
     return torchvision.models.SwinTransformer(
         [4, 4], 8, [2, 2], [1, 2], [4, 4], num_classes=7, block=sw.SwinTransformerBlockV2,
         downsample_layer=sw.PatchMergingV2,
@@ -72,8 +93,21 @@ def swin_v2() -> nn.Module:
 
 
 def maxvit() -> nn.Module:
-    """MaxVit in small; its head has no bias."""
+    """A small MaxVit; its head has no bias."""
     return mv.MaxVit((32, 32), 8, 4, [8, 16], [1, 1], 4, stochastic_depth_prob=0.1, num_classes=7)
+
+
+class _WithBiases(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=2)
+        self.bn = nn.BatchNorm2d(8)
+        self.hidden = nn.Linear(8 * 7 * 7, 20)
+        self.head = nn.Linear(20, 2)
+
+    def forward(self, images):
+        seen = self.bn(self.conv(images)).relu().flatten(1)
+        return self.head(self.hidden(seen).relu())
 
 
 class _Bottleneck(torchvision.models.resnet.Bottleneck):
@@ -82,7 +116,7 @@ class _Bottleneck(torchvision.models.resnet.Bottleneck):
 
 def _vgg(batch_norm: bool) -> nn.Module:
     features = torchvision.models.vgg.make_layers([8, "M", 16, "M", 16, "M"], batch_norm=batch_norm)
-    with torch.device("meta"):  # its own classifier has 120 million weights, which make room for small ones
+    with torch.device("meta"):  # no memory for its classifier of 120 million weights, which is replaced
         network = torchvision.models.VGG(features, num_classes=7, init_weights=True, dropout=0.2)
     network.avgpool = nn.AdaptiveAvgPool2d(1)
     network.classifier[0] = nn.Linear(16, 24)

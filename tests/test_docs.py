@@ -7,12 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "docs/results/README.md"]
-BEGIN = [ROOT, ROOT / "core/packnet_core", ROOT / "packnet_tui", ROOT / "packnet_tui/workbench", ROOT / "docs"]
+FILES = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".git" not in path.parts]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_that_a_page_names_is_there(page):
-    named = set(re.findall(r"`([\w./-]+\.(?:py|md|json|sh|svg|toml|tcss))`", page.read_text()))
-    named |= {link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()) if "://" not in link}
-    missing = [name for name in named if not any((begin / name).exists() for begin in [page.parent, *BEGIN])]
-    assert not missing
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_every_module_that_a_page_names_is_there(page):
+    named = set(re.findall(r"`([\w./]+\.(?:py|tcss))`", page.read_text()))
+    assert not [name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in FILES)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_every_link_within_the_repository_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]

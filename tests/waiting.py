@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere: a deadline, and a look every few milliseconds."""
+"""Wait for other processes: check every few milliseconds, fail after a deadline."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Entry
 
 T = TypeVar("T")
-DEADLINE = 60.0  # seconds; generous, for these machines are busy
+DEADLINE = 60.0  # seconds; generous, because test machines are busy
 
 
 def until(condition: Callable[[], T | None], what: str) -> T:
-    """The first true value that `condition` gives."""
+    """Wait until `condition` returns a true value. Returns it."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         if value := condition():
@@ -23,7 +23,7 @@ def until(condition: Callable[[], T | None], what: str) -> T:
 
 
 def until_event(path, kind: type, job: int | None = None, count: int = 1, after: float = 0) -> Entry:
-    """The count-th journal entry of a kind (of one job, later than `after`)."""
+    """Wait for the count-th journal entry of a kind (of one job, later than `after`). Returns it."""
     reader, found = Reader(Paths(path).journal), []
 
     def look() -> Entry | None:

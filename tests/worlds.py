@@ -1,19 +1,21 @@
-"""Small made-up data sets and pack files for tests: real files, quickly learnt."""
+"""Small random data sets and pack files for tests: real files, learnt in seconds; and commands on them."""
 
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add
 from packnet_core.schema.document import Recipe
 
 QUICK = Recipe(lr=0.05, epochs=2, retrain_epochs=1, batch_size=16)
+LONG = replace(QUICK, epochs=10_000)  # outlasts any test
 
 
 def images(
     path: Path, classes: int = 3, train: int = 60, test: int = 30, size: int = 8, channels: int = 1, seed: int = 0
 ):
-    """An .npz whose classes are noisy versions of a random picture each. Returns its path."""
+    """Write an .npz in which each class is noisy versions of one random picture. Returns its path."""
     rng = np.random.default_rng(seed)
     pictures = rng.integers(40, 216, (classes, size, size, channels))
     arrays: dict[str, np.ndarray] = {"classes": np.array([f"class {i}" for i in range(classes)])}
@@ -28,7 +30,7 @@ def images(
 
 
 def pack_file(path: Path, arch: str = "digits_net", size: int = 8, channels: int = 1, **options) -> Path:
-    """A new pack file without tasks."""
+    """Create a pack file without tasks."""
     from packnet_core.packfile.create import new
 
     for _ in new(path, arch, input_size=size, channels=channels, **options):
@@ -37,12 +39,12 @@ def pack_file(path: Path, arch: str = "digits_net", size: int = 8, channels: int
 
 
 def add(name: str, data: Path, **changes) -> Add:
-    """A quick `add` that prunes by half."""
+    """An `add` command that trains quickly and prunes by half."""
     return Add(**{"task": name, "data": str(data), "recipe": QUICK, "prune": 0.5, **changes})
 
 
 def work(path: Path, command):
-    """Do a command in this process. Returns its journal entries; fails the test where the job failed."""
+    """Run a command in this process. Returns its journal entries; fails the test if the job fails."""
     from packnet_core.jobs import run_job
 
     entries = list(run_job.run(path, command))

@@ -1,4 +1,4 @@
-"""Benchmarks as ratios: each case is timed in turn with its yardsticks, in the same process, and their medians divided.
+"""Benchmarks as ratios: each case is timed in turn with its yardsticks in the same process; a ratio is of medians.
 
 `python -m tests.benchmarks` runs them, prints the table and writes it as JSON; see there for the options.
 """
@@ -7,13 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import msgspec
 import pytest
 import torch
 
-from tests.benchmarks.machine import machine
+from packnet_core.packfile import storage
+from tests.benchmarks.measure import seconds, write
+from tests.benchmarks.networks import packed
 
 RESULTS = pytest.StashKey[list["Result"]]()
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -35,9 +35,9 @@ class Result:
 
 
 def pytest_addoption(parser):
-    parser.addoption("--device", default="cpu", help="where the networks are: cpu or cuda")
-    parser.addoption("--clock", default="wall", choices=CLOCKS, help="cpu: processor time, where others work too")
-    parser.addoption("--quick", action="store_true", help="three rounds at the most")
+    parser.addoption("--device", default="cpu", help="device of the networks: cpu or cuda")
+    parser.addoption("--clock", default="wall", choices=CLOCKS, help="cpu: processor time, for shared machines")
+    parser.addoption("--quick", action="store_true", help="at most three rounds")
     parser.addoption("--results", help="where to write the table as JSON")
 
 
@@ -50,6 +50,14 @@ def device(request) -> torch.device:
     return torch.device(request.config.getoption("device"))
 
 
+@pytest.fixture(scope="session")
+def file(tmp_path_factory):
+    """A pack file of VGG-16 with four tasks."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.safetensors"
+    storage.save(path, *packed("vgg16"))
+    return path
+
+
 @pytest.fixture
 def compare(benchmark, request, device):
     """Call as `compare(subject, yardstick, bar=…, aim=…)`; `before` runs untimed before each subject call.
@@ -57,13 +65,6 @@ def compare(benchmark, request, device):
     `also` are other yardsticks by name, without a bar.
     """
     clock = CLOCKS[request.config.getoption("clock")]
-
-    def seconds(work: Callable[[], object]) -> float:
-        begun = clock()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        return clock() - begun
 
     def run(
         subject: Callable[[], object],
@@ -81,11 +82,13 @@ def compare(benchmark, request, device):
 
         def setup() -> None:
             for name, work in yardsticks.items():
-                against[name].append(seconds(work))
+                against[name].append(seconds(work, device, clock))
             before()
 
         rounds = min(rounds, 3) if request.config.getoption("quick") else rounds
-        benchmark.pedantic(lambda: times.append(seconds(subject)), setup=setup, rounds=rounds, warmup_rounds=1)
+        benchmark.pedantic(
+            lambda: times.append(seconds(subject, device, clock)), setup=setup, rounds=rounds, warmup_rounds=1
+        )
         for name, others in against.items():
             pairs = list(zip(times[1:], others[1:], strict=True))  # the first ones belong to the warm-up
             ratio = statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
@@ -99,7 +102,7 @@ def compare(benchmark, request, device):
 
 @pytest.fixture
 def note(request):
-    """Put a figure that is no time in the table: `note(0.98, bar=1.06)`."""
+    """Put a figure that is not a ratio of times in the table: `note(0.98, bar=1.06)`."""
 
     def put(ratio: float, *, bar: float | None = None, aim: float | None = None) -> None:
         keep(request.config, Result(request.node.name, "", ratio, 0.0, bar, aim, 0.0))
@@ -122,9 +125,8 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def keep(config, result: Result) -> None:
-    """Put a result in the table and in its file at once, so that a run that is cut short is not lost."""
+    """Put a result in the table and write it at once, so that an interrupted run is not lost."""
     config.stash[RESULTS].append(result)
     if path := config.getoption("results"):
         settings = {name: config.getoption(name) for name in ("device", "clock", "quick")}
-        table = {"machine": machine(), "settings": settings, "results": [asdict(r) for r in config.stash[RESULTS]]}
-        Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(table)) + b"\n")
+        write(path, settings=settings, results=[asdict(r) for r in config.stash[RESULTS]])

@@ -4,11 +4,7 @@ A training step, pruning, saving and `inspect` with 1, 4 and 16 tasks in ResNet-
 23.5 and 134 million weights. Seconds, median of three; the step at a batch of one, 64 px.
 """
 
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,22 +13,12 @@ import torch
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
+from tests.benchmarks.measure import medians, packnet
 from tests.benchmarks.networks import guarded, packed, stepping
 
-PLACES = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]
+NETWORKS = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]  # and tasks
 WHAT = ("step", "prune", "save", "inspect")
-INSPECT = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; packnet()"
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    times = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times)
+TITLES = ("network", "weights", "tasks", *WHAT)
 
 
 def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str, float | int | str]:
@@ -45,39 +31,36 @@ def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str
         for name, weight in network.weights.items():
             find_threshold(weight.data, network.owners[name], tasks, 0.5, name)
 
-    inspect = [sys.executable, "-c", INSPECT, "inspect", str(path)]
+    def seconds(work: Callable[[], object]) -> float:
+        return medians([work], 3, device, warmups=0)[0]
+
     return {
         "arch": arch,
         "tasks": tasks,
         "weights": sum(weight.numel() for weight in network.weights.values()),
-        "prune": seconds(prune, device),
-        "save": seconds(lambda: storage.save(path, network, document), device),
-        "inspect": seconds(lambda: subprocess.run(inspect, check=True, stdout=subprocess.DEVNULL), device),
-        "step": seconds(step(network), device),  # last: it changes the weights
+        "prune": seconds(prune),
+        "save": seconds(lambda: storage.save(path, network, document)),
+        "inspect": seconds(lambda: packnet("inspect", path)),
+        "step": seconds(step(network)),  # last: it changes the weights
     }
 
 
 def step(network: PackedNetwork) -> Callable[[], None]:
-    """Of the newest task, beside those before it."""
+    """One training step of the newest task."""
     optimizer = guarded(network, torch.optim.SGD, {"lr": 1e-4, "momentum": 0.9, "weight_decay": 1e-4})
     images, labels = torch.randn(1, 3, 64, 64, device=network.device), torch.zeros(1, device=network.device).long()
     return stepping(network, optimizer, images, labels)
 
 
-def main(device: torch.device, threads: int) -> Iterator[dict]:
-    print("| network | weights | tasks | " + " | ".join(WHAT) + " |\n| --- | --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as folder:
-        for arch, tasks in PLACES:
+def rows(device: torch.device) -> Iterator[tuple[dict, list[str]]]:
+    for arch, tasks in NETWORKS:
+        with tempfile.TemporaryDirectory() as folder:
             row = costs(arch, tasks, Path(folder), device)
-            for file in Path(folder).glob("*.safetensors"):
-                file.unlink()
-            shown = " | ".join(f"{row[what]:.3f}" for what in WHAT)
-            print(f"| {arch} | {row['weights'] / 1e6:.1f} M | {tasks} | {shown} |", flush=True)
-            yield row
+        yield row, [arch, f"{row['weights'] / 1e6:.1f} M", str(tasks), *(f"{row[what]:.3f}" for what in WHAT)]
 
 
 def draw(rows: list[dict[str, float | int | str]], path: Path) -> None:
-    """Two axes: against tasks in ResNet-50, and against weights with four tasks."""
+    """Two plots: against tasks in ResNet-50, and against weights with four tasks."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -1,7 +1,7 @@
 """Peak memory of training VGG-16, in a process of its own: `python -m tests.benchmarks.memory plain|packed` prints it.
 
-Three steps at the paper's momentum, batch 4 at 64 px; `packed SHARE` trains the second task beside a sealed one that
-has that share of the weights.
+Three steps with the paper's momentum, batch 4 at 64 px. `packed SHARE` trains the second task; the first is sealed and
+owns that share of the weights. Printed are bytes, and the number of prunable weights.
 """
 
 import sys
@@ -10,16 +10,16 @@ import torch
 
 from packnet_core.data.images import Images
 from packnet_core.network import architectures
-from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Input, Recipe
 from packnet_core.training.run import TrainingRun
-from tests.benchmarks.machine import peak_bytes
+from tests.benchmarks.measure import peak_bytes
+from tests.benchmarks.networks import second_task
 
 SIZE, BATCH, STEPS = 64, 4, 3
 
 
 def plain() -> int:
-    """torch's own loop. Returns how many prunable weights there are."""
+    """torch's own loop. Returns the number of prunable weights."""
     model = architectures.build("vgg16", channels=3)
     head = architectures.find_head(model)
     model.set_submodule(head, torch.nn.Linear(model.get_submodule(head).in_features, 10))
@@ -33,13 +33,8 @@ def plain() -> int:
 
 
 def packed(sealed: float) -> int:
-    """The product's loop. Returns how many prunable weights there are."""
-    model = architectures.build("vgg16", channels=3)
-    network = PackedNetwork(model, architectures.find_head(model))
-    network.open_task(10)
-    network.prune(dict.fromkeys(network.weights, 1 - sealed))
-    network.end_phase()
-    network.open_task(10)
+    """The product's loop. Returns the number of prunable weights."""
+    network = second_task("vgg16", sealed, torch.device("cpu"))
     pixels = torch.zeros(BATCH * STEPS, 3, SIZE, SIZE, dtype=torch.uint8)
     rows, labels = torch.arange(len(pixels)), torch.zeros(len(pixels)).long()
     given = Input(channels=3, size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -1,4 +1,4 @@
-"""What the benchmarks measure: networks with tasks, as in §10 of the design but not trained, and a step of training."""
+"""What the benchmarks measure: networks with tasks, not trained, and one step of training."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ OPTIMIZERS = {
 
 
 def second_task(arch: str, sealed: float, device: torch.device) -> PackedNetwork:
-    """A network whose newest task is open on all weights but a share that is sealed; at 0 it is the first task."""
+    """A network whose open task has all weights except the share `sealed`; with 0 it is the first task."""
     torch.manual_seed(0)
     model = architectures.build(arch, channels=3)
     network = PackedNetwork(model, architectures.find_head(model))
@@ -50,9 +50,9 @@ def guarded(network: PackedNetwork, kind: type[Optimizer], settings: dict[str, f
 def stepping(
     network: PackedNetwork, optimizer: Optimizer | GuardedOptimizer, images: Tensor, labels: Tensor
 ) -> Callable[[], None]:
-    """What does one step of training: a guarded one as `training.Run` does it, else torch's own loop.
+    """A function that does one step of training: guarded as in a job, or else as in torch's own loop.
 
-    Each frees its own gradients at its end, so that none pays for what another left.
+    Each step frees its own gradients, so that none pays for another's.
     """
     early = optimizer.early if isinstance(optimizer, GuardedOptimizer) else nullcontext
 

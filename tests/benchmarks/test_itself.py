@@ -1,4 +1,4 @@
-"""That the ratio of a thing to itself is one: how much to trust the others."""
+"""The ratio of a thing to itself should be one: it shows how far to trust the others."""
 
 import torch
 

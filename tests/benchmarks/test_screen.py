@@ -1,6 +1,6 @@
-"""An open screen while its file is being trained: its own CPU time, what it sends to the terminal, how soon it answers.
+"""The workbench while its file is trained: its CPU time, its terminal output, how soon it answers a key.
 
-And how soon an evaluation shows that it is under way, where the engine is warm.
+Also how soon an evaluation shows progress on a warm engine.
 """
 
 import os
@@ -33,7 +33,7 @@ def cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def screen_while_training(folder: Path):
-    """A screen of 120×40 that watches ResNet-20 being trained."""
+    """A workbench of 120×40 that watches ResNet-20 being trained."""
     path = pack_file(folder / "net.safetensors", "cifar_resnet20", size=32, channels=3)
     data = images(folder / "data.npz", classes=10, train=2000, test=200, size=32, channels=3)
     with client.start(path) as engine:
@@ -53,7 +53,7 @@ def opened(path: Path, folder: Path) -> Terminal:
 
 
 def seconds_until(screen: Terminal, key: str, shown: str) -> float:
-    """From a key being pressed to a text being drawn."""
+    """From a key press until a text is drawn."""
     screen.output = b""
     begun = time.perf_counter()
     screen.type(key)
@@ -63,7 +63,7 @@ def seconds_until(screen: Terminal, key: str, shown: str) -> float:
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory) -> tuple[float, float]:
-    """CPU seconds a second, and bytes a second."""
+    """CPU seconds per second, and terminal bytes per second."""
     with screen_while_training(tmp_path_factory.mktemp("screen")) as screen:
         threading.Thread(target=screen.wait, daemon=True).start()  # reads all that is drawn
         cpu, sent, begun = cpu_seconds(screen.pid), len(screen.output), time.perf_counter()
@@ -81,7 +81,7 @@ def test_terminal_kilobytes_a_second_while_training(note, costs):
 
 
 def test_key_to_answer_ms_p99_while_training(note, tmp_path):
-    """Keys at random moments, each after the answer to the one before: to the last layer, and to the first again."""
+    """Keys at random times, each after the answer to the one before: to the last layer, back to the first."""
     pauses = random.Random(0)
     with screen_while_training(tmp_path) as screen:
         seconds = []

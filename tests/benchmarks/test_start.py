@@ -1,27 +1,14 @@
-"""How soon something is seen: against `python -c "import torch"` in a process of its own."""
+"""How soon the user sees something, against `python -c "import torch"` in a process of its own."""
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from packnet_core.packfile import storage
-from tests.benchmarks.networks import packed
+from tests.benchmarks.measure import packnet, python
 from tests.tui.cli.terminal import Terminal
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vgg") / "vgg16.safetensors"
-    storage.save(path, *packed("vgg16"))
-    return path
-
-
-def python(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def import_torch() -> None:
@@ -30,12 +17,11 @@ def import_torch() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 def test_inspect_vgg16_four_tasks(compare, file, options):
-    code = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; packnet()"
-    compare(lambda: python("-c", code, "inspect", str(file), *options), import_torch, bar=0.15, aim=0.08)
+    compare(lambda: packnet("inspect", file, *options), import_torch, bar=0.15, aim=0.08)
 
 
 def test_first_screen_vgg16_four_tasks(compare, file, tmp_path):
-    """From the shell's prompt to all five panes. Read only, so that no engine is left behind to import torch too."""
+    """From the command to all five panes. Read-only, so that no engine imports torch at the same time."""
     screens: list[Terminal] = []
 
     def first_screen() -> None:

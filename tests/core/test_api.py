@@ -1,4 +1,4 @@
-"""The Python API: README's own lines, what each method asks for, and that it is cheap to import."""
+"""The Python API: README's example, what each method does, and that importing it is cheap."""
 
 import re
 import subprocess
@@ -37,7 +37,7 @@ def commands(file) -> list:
 
 
 def used_network(pixels) -> dict[str, torch.Tensor]:
-    """A network as if it had been trained, as far as running statistics go: so few steps do not set them."""
+    """Weights whose running statistics fit the images; the few training steps of a test would not set them."""
     torch.manual_seed(0)
     model = architectures.build("cifar_resnet20").train()
     seen = torch.from_numpy(pixels[:32]).permute(0, 3, 1, 2) / 127.5 - 1
@@ -47,8 +47,8 @@ def used_network(pixels) -> dict[str, torch.Tensor]:
     return model.state_dict()
 
 
-def test_the_lines_of_the_readme_do_what_they_say(tmp_path, monkeypatch, capsys):
-    """Word for word, on small data sets of the same names, and for the weights a state dict of the same kind."""
+def test_the_readmes_example_runs_and_does_what_it_says(tmp_path, monkeypatch, capsys):
+    """Word for word, on small data sets of the same names and a state dict of the same network."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("fashion", "signs")):
         images(tmp_path / f"{name}.npz", classes=2, train=96, test=20, size=32, channels=3, seed=seed)
@@ -69,7 +69,7 @@ def test_the_lines_of_the_readme_do_what_they_say(tmp_path, monkeypatch, capsys)
     assert set(load_file("signs.safetensors")) == set(architectures.build("cifar_resnet20").state_dict())
 
 
-def test_importing_it_and_looking_at_a_file_is_cheap(file):
+def test_importing_it_and_opening_a_file_needs_no_torch(file):
     script = (
         "import sys, packnet_core as packnet\n"
         "assert not {'torch', 'numpy', 'msgspec'} & set(sys.modules)\n"
@@ -81,7 +81,7 @@ def test_importing_it_and_looking_at_a_file_is_cheap(file):
     assert result.returncode == 0, result.stderr
 
 
-def test_the_life_of_a_task(file, data):
+def test_methods_add_prune_train_evaluate_and_drop_a_task(file, data):
     seen = []
     file.listen = seen.append
     one = file.add("one", data["one"], **QUICK)
@@ -110,12 +110,12 @@ def test_recipes_by_name_and_by_value(file, data, monkeypatch):
     assert (task.recipe.epochs, task.recipe.seed, commands(file)[-1].steps) == (1, 3, 2)
     given = packnet.Recipe(epochs=1, lr=0.02)
     assert file.add("two", data["two"], recipe=given, epochs=2, yes=True).recipe == given.changed({"epochs": 2})
-    assert task.own == ()  # the first has all of the rest
+    assert task.own == ()  # the first task owns the shared rest
     file.prune(0.5, recipe="ours", retrain_epochs=0)
     assert (commands(file)[-1].named, commands(file)[-1].recipe) == ("ours", {"retrain_epochs": 0})
 
 
-def test_answers_are_the_networks_by_task(file, data):
+def test_answers_are_those_of_each_images_own_task(file, data):
     for name in ("one", "two"):
         file.add(name, data[name], prune=0.5, yes=True, **QUICK)
     pixels = np.load(data["one"])["test_images"]
@@ -125,7 +125,7 @@ def test_answers_are_the_networks_by_task(file, data):
         logits = model(ready)
     assert torch.equal(torch.stack(file.answer(ready, "one")), logits)
     wrong = 100 * float((logits.argmax(1) != torch.from_numpy(np.load(data["one"])["test_labels"])).float().mean())
-    assert wrong == pytest.approx(file.evaluate("one")["one"].top1)  # images are prepared as an evaluation has them
+    assert wrong == pytest.approx(file.evaluate("one")["one"].top1)  # `prepare` and evaluation agree
     mixed = file.answer(ready[:4], ["two", "one", "one", "two"])
     assert torch.allclose(mixed[1], logits[1], atol=1e-5)
     network, _ = storage.load(file.path)
@@ -133,7 +133,7 @@ def test_answers_are_the_networks_by_task(file, data):
         assert torch.equal(mixed[3], model(ready[[0, 3]])[1])
 
 
-def test_what_goes_wrong_is_an_exception_of_its_kind(tmp_path, file, data):
+def test_each_kind_of_error_has_its_exception(tmp_path, file, data):
     with pytest.raises(packnet.FileError, match="there is no file"):
         packnet.open(tmp_path / "none.safetensors")
     with pytest.raises(packnet.RequestError, match="no task to be pruned"):

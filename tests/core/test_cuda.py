@@ -1,4 +1,4 @@
-"""What must hold on a GPU too. Without one these are left out; with one they need nothing but the core and pytest."""
+"""What must also hold on a GPU. Skipped without one; with one they need only the core and pytest."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("share", [0.1, 0.5])
 @pytest.mark.parametrize("large", [False, True])
 def test_only_the_open_tasks_weights_move(make, share, large, monkeypatch):
-    """At the step, or of a large layer within backward, which is in a thread of its own there."""
+    """In the step, or for a large layer during backward, which has its own thread on a GPU."""
     monkeypatch.setattr(guarded_optimizer, "LARGE", 1 if large else 1 << 30)
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(300, 700, device=CUDA))
@@ -45,9 +45,9 @@ def test_only_the_open_tasks_weights_move(make, share, large, monkeypatch):
     assert bool((weight.data != before)[owner == 2].all())
 
 
-def test_a_decay_is_found_out():
+def test_the_kind_of_weight_decay_is_found_by_a_trial():
     assert kind_of_decay(OPTIMIZERS["sgd"], CUDA) == "none"
-    assert kind_of_decay(OPTIMIZERS["adamw"], CUDA)  # to the bit as torch's own, or it would be put back
+    assert kind_of_decay(OPTIMIZERS["adamw"], CUDA)  # None would mean that bits must be restored
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.31, 0.5, 0.75, 1.0])
@@ -63,7 +63,7 @@ def test_pruning_cuts_the_same_weights_as_on_the_cpu(ratio):
     assert torch.equal(found[0][1], found[1][1])
 
 
-def test_batches_are_those_of_the_cpu():
+def test_batches_are_the_same_as_on_the_cpu():
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 10, 10)).astype(np.uint8))
     given = Input(channels=3, size=8, mean=(0.5,) * 3, std=(0.25,) * 3)
     images = Images(pixels, torch.arange(50), torch.arange(50) % 7, given, flip=True)
@@ -76,7 +76,7 @@ def test_batches_are_those_of_the_cpu():
         assert torch.equal(b, d.cpu())
 
 
-def test_a_file_is_read_straight_to_the_gpu_and_written_from_there(tmp_path):
+def test_a_file_loaded_to_the_gpu_is_saved_with_the_same_bytes(tmp_path):
     path = pack_file(tmp_path / "net.safetensors", "cifar_resnet20", size=32, channels=3)
     before = path.read_bytes()
     network, document = storage.load(path, "cuda")

@@ -1,4 +1,4 @@
-"""The processes around a pack file: its engine, and the screens that are open on it."""
+"""The processes of a pack file: its engine and its open workbenches."""
 
 import os
 import signal
@@ -10,20 +10,20 @@ from tests.waiting import until
 
 
 def end_engine(path) -> None:
-    """Kill a file's engine, if it has one, and wait until it is gone."""
+    """Kill a file's engine, if it has one, and wait until it has ended."""
     if engine := client.connect(path):
         with engine:
             kill_engine(path, engine)
 
 
 def kill_engine(path, engine: client.Engine) -> None:
-    """End an engine as a machine that is out of memory does."""
+    """End an engine with SIGKILL, as a machine that runs out of memory does."""
     os.kill(engine.status().pid, signal.SIGKILL)
     until(lambda: not Paths(path).is_locked(), "the engine to end")
 
 
 def screens(path) -> list[int]:
-    """The processes of the screens that are open on a file."""
+    """Process ids of the workbenches open on a file."""
     return [
         pid
         for pid, arguments in _programs()
@@ -32,7 +32,7 @@ def screens(path) -> list[int]:
 
 
 def screen(path) -> int:
-    """The process of the one screen that is open on a file."""
+    """Wait for the one workbench open on a file. Returns its process id."""
     (pid,) = until(lambda: screens(path), "a screen")
     return pid
 

@@ -1,4 +1,4 @@
-"""A real SSH server on loopback, for this user alone, and a client that is let in."""
+"""A real SSH server on loopback that only this user can log in to."""
 
 import getpass
 import os
@@ -15,7 +15,7 @@ import pytest
 from tests.waiting import until
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-SEPARATION = Path("/run/sshd")  # root's sshd wants this empty folder
+SEPARATION = Path("/run/sshd")  # sshd needs this empty folder when it runs as root
 needs_sshd = pytest.mark.skipif(
     SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None,
     reason="no SSH server or client is installed (Debian: openssh-server, openssh-client)",
@@ -23,7 +23,7 @@ needs_sshd = pytest.mark.skipif(
 
 
 class Server:
-    """An sshd with keys and settings of its own. Gives up a silent client after two seconds."""
+    """An sshd with its own keys and settings. It drops a silent client after two seconds."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -35,7 +35,7 @@ class Server:
             self._port = free.getsockname()[1]
         if os.getuid() == 0:
             SEPARATION.mkdir(mode=0o755, exist_ok=True)
-        # what a test was started with, so that the same code runs there
+        # the environment of the test, so that the same code runs there
         variables = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         given = " ".join(f'"{name}={value}"' for name, value in {**variables, "OMP_NUM_THREADS": "1"}.items())
         (folder / "config").write_text(
@@ -49,7 +49,7 @@ class Server:
         assert self._process.poll() is None, (folder / "log").read_text()
 
     def command(self, *arguments: object) -> str:
-        """What one types to run a command over there, on a terminal."""
+        """The shell command that runs a program through SSH, on a terminal."""
         there = shlex.join(map(str, (Path(sys.executable).with_name(str(arguments[0])), *arguments[1:])))
         return shlex.join([
             "ssh", "-F", "none", "-t", "-p", str(self._port), "-i", str(self._folder / "client"),
@@ -58,11 +58,11 @@ class Server:
         ])  # fmt: skip
 
     def clients(self) -> list[int]:
-        """The ssh processes that are connected here."""
+        """The ssh client processes that are connected to this server."""
         return [pid for pid, (_, line) in _processes().items() if line[:1] == ["ssh"] and str(self._port) in line]
 
     def sessions(self) -> list[int]:
-        """The server's processes for connections, one for each or two."""
+        """The server's processes for connections, one or two per connection."""
         known, grown = {self._process.pid}, True
         processes = _processes()
         while grown:
@@ -71,7 +71,7 @@ class Server:
         return sorted(known - {self._process.pid})
 
     def cut(self) -> None:
-        """End every connection, as a network does that fails."""
+        """End every connection, as a network failure does."""
         for pid in self.sessions():
             os.kill(pid, signal.SIGKILL)
 
@@ -85,18 +85,8 @@ class Server:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
 
-@pytest.fixture
-def sshd(tmp_path):
-    """An SSH server that lets this user in."""
-    folder = tmp_path / "ssh"
-    folder.mkdir()
-    server = Server(folder)
-    yield server
-    server.close()
-
-
 def _processes() -> dict[int, tuple[int, list[str]]]:
-    """Parent and command line of every process."""
+    """Parent and command line of each process."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

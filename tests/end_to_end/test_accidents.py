@@ -1,4 +1,4 @@
-"""What may befall a file while it is open: its engine dies, another file takes its place, its journal is cut."""
+"""Accidents while a file is open: its engine dies, another file replaces it, its journal is cut or unreadable."""
 
 import os
 
@@ -9,32 +9,31 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import EngineStarted, JobFinished, Note, TrainStep
 from tests.end_to_end.processes import kill_engine
-from tests.end_to_end.test_screen import LONG
-from tests.end_to_end.tmux import needs_tmux, terminal  # noqa: F401
+from tests.end_to_end.tmux import needs_tmux
 from tests.tui.made_up import NOON, SEALED, append, at_rest, document, entries, write
 from tests.waiting import until, until_event
-from tests.worlds import add, pack_file, work
+from tests.worlds import LONG, add, pack_file, work
 
 pytestmark = needs_tmux
 
 
 @pytest.fixture
 def quiet(tmp_path):
-    """A file on which nothing is done."""
+    """A file that no job works on."""
     return at_rest(tmp_path / "quiet.safetensors")
 
 
-def test_an_engine_killed_in_a_job_is_told_of_and_the_next_action_starts_another(path, data, terminal):  # noqa: F811
+def test_a_killed_engine_is_reported_and_the_next_action_starts_another(path, data, terminal):
     work(path, add("cars", data))
     terminal.type(f"packnet-tui open {path}; echo status $?")
     with client.start(path) as engine:
         job = engine.submit(add("birds", data, recipe=LONG))
         until_event(path, TrainStep, job)
         terminal.wait_for("TRAIN birds")
-        Paths(path).log.write_text("torch: the last that was heard of it\n")
+        Paths(path).log.write_text("torch: the GPU has run out of memory\n")
         kill_engine(path, engine)
     terminal.wait_for("✗ engine died")
-    terminal.wait_for("heard of it")
+    terminal.wait_for("out of memory")
     terminal.wait_for("in the middle of add birds")
     terminal.press("E")
     assert until_event(path, JobFinished, job + 1).event.outcome == "done"
@@ -44,7 +43,7 @@ def test_an_engine_killed_in_a_job_is_told_of_and_the_next_action_starts_another
     terminal.wait_for("status 0")
 
 
-def test_another_file_in_its_place_is_shown_and_worked_on(path, data, tmp_path, terminal):  # noqa: F811
+def test_a_file_that_replaces_it_is_shown_and_used(path, data, tmp_path, terminal):
     work(path, add("cars", data))
     other = pack_file(tmp_path / "other.safetensors")
     work(other, add("birds", data))
@@ -61,19 +60,19 @@ def test_another_file_in_its_place_is_shown_and_worked_on(path, data, tmp_path, 
     terminal.wait_for("status 0")
 
 
-def test_a_file_taken_away_is_told_of_and_so_is_its_coming_back(quiet, tmp_path, terminal):  # noqa: F811
+def test_a_missing_file_is_reported_and_shown_again_when_it_is_back(quiet, tmp_path, terminal):
     terminal.type(f"packnet-tui open {quiet} --readonly; echo status $?")
     terminal.wait_for("cars")
     quiet.rename(tmp_path / "elsewhere")
     shown = terminal.wait_for("there is no file")
-    assert "cars" in shown  # the last that is known stays
+    assert "cars" in shown  # the last known state stays
     write(quiet, document(SEALED))
     until(lambda: "cars" not in terminal.screen().split("3 Curves")[0], "the file as it is now")
     terminal.press("q")
     terminal.wait_for("status 0")
 
 
-def test_a_journal_cut_in_the_middle_of_a_line_is_read_as_far_as_it_goes(quiet, terminal):  # noqa: F811
+def test_a_journal_cut_in_the_middle_of_a_line_is_read_up_to_there(quiet, terminal):
     journal = Paths(quiet).journal
     terminal.type(f"packnet-tui open {quiet} --readonly; echo status $?")
     terminal.wait_for("eval: done")
@@ -86,13 +85,13 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_read_as_far_as_it_goes(quiet, 
     append(quiet, [])
     with open(journal, "ab") as file:
         file.write(b"\n")  # as an engine does first
-    append(quiet, entries([Note(text="it goes on")], at=NOON + 900))
-    assert terminal.wait_for("it goes on").count("eval cubs") == 1
+    append(quiet, entries([Note(text="work continues")], at=NOON + 900))
+    assert terminal.wait_for("work continues").count("eval cubs") == 1
     terminal.press("q")
     terminal.wait_for("status 0")
 
 
-def test_a_journal_that_cannot_be_read_is_told_of_and_read_later(quiet, terminal):  # noqa: F811
+def test_an_unreadable_journal_is_reported_and_read_later(quiet, terminal):
     journal = Paths(quiet).journal
     terminal.type(f"packnet-tui open {quiet} --readonly; echo status $?")
     terminal.wait_for("eval: done")

@@ -1,4 +1,4 @@
-"""The engine as a real process: what it does, and what it survives."""
+"""The engine as a real process: jobs, requests, signals, and resumed jobs."""
 
 import os
 import signal
@@ -32,36 +32,20 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from tests.waiting import until, until_event
-from tests.worlds import QUICK, add, images, pack_file, work
-
-LONG = replace(QUICK, epochs=10_000)
+from tests.worlds import LONG, QUICK, add, pack_file, work
 
 
-@pytest.fixture
-def data(tmp_path):
-    return images(tmp_path / "data.npz", train=200)
-
-
-@pytest.fixture
-def path(tmp_path):
-    path = pack_file(tmp_path / "net.safetensors")
-    yield path
-    if engine := client.connect(path):
-        os.kill(engine.status().pid, signal.SIGKILL)
-        until(lambda: not Paths(path).is_locked(), "the engine to end")
-
-
-def test_does_jobs_in_order_and_leaves_the_file_with_them(path, data):
+def test_it_does_jobs_in_order_and_saves_their_results(path, data):
     with client.start(path) as engine:
-        jobs_ = [engine.submit(add("one", data)), engine.submit(Evaluate())]
-        done = [until_event(path, JobFinished, job).event for job in jobs_]
+        jobs = [engine.submit(add("one", data)), engine.submit(Evaluate())]
+        done = [until_event(path, JobFinished, job).event for job in jobs]
     assert [(d.outcome, d.status) for d in done] == [("done", 0)] * 2, done
-    assert until_event(path, Evaluated, jobs_[1]).event.task == "one"
+    assert until_event(path, Evaluated, jobs[1]).event.task == "one"
     assert read_header(path).document.tasks[0].phase == "retrained"
     assert all(checked.ok for checked in verify(path))
 
 
-def test_runs_in_a_session_of_its_own_and_only_its_user_reaches_it(path):
+def test_it_runs_in_its_own_session_and_only_its_user_reaches_it(path):
     with client.start(path) as engine:
         pid = engine.status().pid
         assert os.getsid(pid) == pid != os.getsid(0)
@@ -70,7 +54,7 @@ def test_runs_in_a_session_of_its_own_and_only_its_user_reaches_it(path):
         assert len(os.fsencode(socket)) < 100
 
 
-def test_its_log_is_kept_for_its_last_words(path, monkeypatch):
+def test_its_log_is_kept_after_it_has_left(path, monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with client.start(path) as engine:
         engine.leave()
@@ -78,7 +62,7 @@ def test_its_log_is_kept_for_its_last_words(path, monkeypatch):
     assert Paths(path).log.read_text() == ""
 
 
-def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
+def test_the_socket_path_stays_short_in_a_deep_folder(tmp_path):
     deep = tmp_path / ("d" * 100) / "e"
     deep.mkdir(parents=True)
     path = pack_file(deep / "net.safetensors")
@@ -88,7 +72,7 @@ def test_socket_path_stays_short_in_a_deep_folder(tmp_path):
         until_event(path, EngineLeft)
 
 
-def test_kill_9_in_the_middle_of_training_leaves_the_last_whole_file(path, data):
+def test_kill_9_during_training_leaves_the_last_saved_file(path, data):
     work(path, add("one", data))
     before = path.read_bytes()
     with client.start(path) as engine:
@@ -99,12 +83,12 @@ def test_kill_9_in_the_middle_of_training_leaves_the_last_whole_file(path, data)
     assert client.connect(path) is None
     assert path.read_bytes() == before
     assert all(checked.ok for checked in verify(path))
-    work(path, add("two", data))  # and work goes on
+    work(path, add("two", data))  # the file can be used again
     assert len(read_header(path).document.tasks) == 2
 
 
 def test_a_killed_screen_leaves_the_job_running(path, data):
-    """A client in a session of its own, killed by SIGKILL and by the SIGHUP of its terminal's whole group."""
+    """A client in its own session; its whole process group gets SIGHUP, as from a closed terminal."""
     script = (
         "import sys; from packnet_core.engine import client; from tests.worlds import add; "
         "engine = client.start(sys.argv[1]); print(engine.submit(add('one', sys.argv[2])), flush=True); "
@@ -124,7 +108,7 @@ def test_a_killed_screen_leaves_the_job_running(path, data):
     assert read_header(path).document.tasks[0].name == "one"
 
 
-def test_one_engine_a_file_and_nobody_else_works_meanwhile(path, data):
+def test_a_file_has_one_engine_and_no_other_process_may_work_on_it(path, data):
     with client.start(path) as engine, client.start(path) as same:
         assert engine.status().pid == same.status().pid
         with pytest.raises(RequestError, match="another packnet process"):
@@ -136,7 +120,7 @@ def test_a_wrong_request_is_refused_at_once(path):
         engine.submit(Evaluate())
 
 
-def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_with(path, data):
+def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_resumed(path, data):
     with client.start(path) as engine:
         running = engine.submit(add("one", data, recipe=LONG))
         until_event(path, TrainStep, running)
@@ -144,7 +128,7 @@ def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_wi
         assert engine.status().waiting == (waiting,)
         engine.stop(waiting)
         cancelled = until_event(path, JobFinished, waiting).event
-        assert (cancelled.outcome, cancelled.message.partition(" ")[0]) == ("cancelled", "add")  # it says which
+        assert (cancelled.outcome, cancelled.message.partition(" ")[0]) == ("cancelled", "add")  # it names the command
         engine.stop(running)
         assert until_event(path, JobFinished, running).event.outcome == "stopped"
         with pytest.raises(RequestError, match="neither runs nor waits"):
@@ -155,7 +139,7 @@ def test_a_waiting_job_can_be_cancelled_and_a_running_one_stopped_and_gone_on_wi
         engine.stop(again)
 
 
-def test_sigterm_keeps_the_work_and_leaves(path, data):
+def test_on_sigterm_it_keeps_a_checkpoint_and_leaves(path, data):
     with client.start(path) as engine:
         job = engine.submit(add("one", data, recipe=LONG))
         until_event(path, TrainStep, job)
@@ -166,10 +150,10 @@ def test_sigterm_keeps_the_work_and_leaves(path, data):
     assert not Paths(path).address.exists()
 
 
-def test_leaves_when_idle_and_alone_but_not_before(path):
+def test_it_leaves_only_when_idle_and_without_connections(path):
     engine = subprocess.Popen([sys.executable, "-m", "packnet_core.engine", str(path), "2"], start_new_session=True)
     until_event(path, EngineStarted)
-    with client.connect(path) as connection:  # its address is there before it says that it started
+    with client.connect(path) as connection:  # its address is written before the event
         begun = time.monotonic()
         while time.monotonic() - begun < 4:  # longer than it would stay alone
             connection.status()
@@ -189,7 +173,7 @@ def test_an_engine_that_cannot_start_says_why(tmp_path):
 
 
 def stop_after(path, command, kind: type, count: int):
-    """Do a command in this process and stop it at the count-th event of a kind. Returns how it finished."""
+    """Run a command in this process and stop it at the count-th event of a kind. Returns the last event."""
     stop, seen = threading.Event(), 0
     for entry in run_job.run(path, command, stop):
         seen += isinstance(entry.event, kind)
@@ -198,8 +182,8 @@ def stop_after(path, command, kind: type, count: int):
     return entry.event
 
 
-def test_a_job_gone_on_with_ends_as_if_it_had_never_stopped(tmp_path, data):
-    """Bit for bit: stopped in training, in the evaluation at its end, and in retraining; flips and momentum too."""
+def test_a_resumed_job_ends_as_if_it_had_never_stopped(tmp_path, data):
+    """Bit for bit, with flips and momentum: stopped in training, in the evaluation after it, and in retraining."""
     straight, stopped = (pack_file(tmp_path / f"{name}.safetensors") for name in ("straight", "stopped"))
     command = add("one", data, recipe=replace(QUICK, epochs=3, retrain_epochs=2), flip=True)
     work(straight, command)

@@ -1,24 +1,22 @@
-"""The workbench as a person has it: a real terminal, a real engine, keys."""
+"""The workbench as a user has it: a real terminal, a real engine, keys."""
 
 import os
 import signal
 
 import pytest
-from msgspec.structs import replace
 
 from packnet_core.engine import client
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.events import JobFinished, TrainStep
 from tests.end_to_end.processes import end_engine, screen, screens
-from tests.end_to_end.tmux import Terminal, needs_tmux, terminal  # noqa: F401
+from tests.end_to_end.tmux import Terminal, needs_tmux
 from tests.waiting import until, until_event
-from tests.worlds import QUICK, add, work
+from tests.worlds import LONG, add, work
 
 pytestmark = needs_tmux
-LONG = replace(QUICK, epochs=10_000)
 
 
-def test_the_demo_packs_three_tasks_before_ones_eyes(tmp_path, terminal):  # noqa: F811
+def test_the_demo_packs_three_tasks(tmp_path, terminal):
     path = tmp_path / "demo.safetensors"
     terminal.type(f"packnet-tui demo {path}; echo status $?")
     terminal.wait_for("TRAIN")
@@ -34,7 +32,7 @@ def test_the_demo_packs_three_tasks_before_ones_eyes(tmp_path, terminal):  # noq
     end_engine(path)
 
 
-def test_leaving_does_not_stop_the_job_and_opening_again_shows_it(path, data, terminal):  # noqa: F811
+def test_quitting_does_not_stop_the_job_and_reopening_shows_it(path, data, terminal):
     with client.start(path) as engine:
         job = engine.submit(add("cars", data, recipe=LONG))
         terminal.type(f"packnet-tui open {path}; echo status $?")
@@ -56,7 +54,7 @@ def test_leaving_does_not_stop_the_job_and_opening_again_shows_it(path, data, te
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM], ids=lambda s: s.name)
-def test_a_screen_that_is_killed_leaves_the_job_running(path, data, terminal, how):  # noqa: F811
+def test_a_killed_screen_leaves_the_job_running(path, data, terminal, how):
     with client.start(path) as engine:
         job = engine.submit(add("cars", data, recipe=LONG))
         terminal.type(f"packnet-tui open {path}; echo status $?")
@@ -69,7 +67,7 @@ def test_a_screen_that_is_killed_leaves_the_job_running(path, data, terminal, ho
 
 
 def test_a_lost_terminal_ends_the_screen_and_not_the_job(path, data):
-    terminal = Terminal()  # noqa: F811
+    terminal = Terminal()
     with client.start(path) as engine:
         job = engine.submit(add("cars", data))
         terminal.type(f"packnet-tui open {path}")
@@ -80,7 +78,7 @@ def test_a_lost_terminal_ends_the_screen_and_not_the_job(path, data):
         assert until_event(path, JobFinished, job).event.outcome == "done"
 
 
-def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):  # noqa: F811
+def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):
     terminal.type(f"packnet-tui open {path}; echo status $?")
     terminal.wait_for("idle")
     terminal.press("a")
@@ -94,14 +92,14 @@ def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):  # noqa: F811
     terminal.wait_for("idle")
     terminal.press("e")
     assert until_event(path, JobFinished, job.job + 1).event.outcome == "done"
-    terminal.press("p", "y", "Enter")  # yes, prune it again, at the ratio in hand
+    terminal.press("p", "y", "Enter")  # yes, prune it again, at the current ratio
     until(lambda: read_header(path).document.tasks[0].prune_ratio == 0.75, "the pruning")
     terminal.press("q")
     terminal.wait_for("status 0")
 
 
-def test_what_is_typed_at_once_goes_where_it_belongs(path, data, terminal):  # noqa: F811
-    """A slow connection brings many keys in one packet: some of them belong to a form that is not there yet."""
+def test_keys_typed_ahead_go_where_they_belong(path, data, terminal):
+    """A slow connection brings many keys in one packet; some belong to a form that is not open yet."""
     terminal.type(f"packnet-tui open {path}; echo status $?")
     terminal.wait_for("idle")
     back = "\x7f"
@@ -118,7 +116,7 @@ def test_what_is_typed_at_once_goes_where_it_belongs(path, data, terminal):  # n
     terminal.wait_for("status 0")
 
 
-def test_small_terminals_and_resizing(path, data, terminal):  # noqa: F811
+def test_small_terminals_and_resizing(path, data, terminal):
     work(path, add("cars", data))
     terminal.type(f"packnet-tui open {path} --readonly; echo status $?")
     for columns, rows in ((120, 40), (80, 24), (60, 15), (120, 40)):

@@ -1,4 +1,4 @@
-"""Through SSH, as its users have it: the connection is lost in the middle of training, and the job goes on."""
+"""Through a real SSH server: the connection is lost during training, and the job continues."""
 
 import os
 import signal
@@ -9,32 +9,32 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import JobFinished, TrainStep
 from tests.end_to_end.processes import screens
-from tests.end_to_end.sshd import Server, needs_sshd, sshd  # noqa: F401
-from tests.end_to_end.tmux import another, needs_tmux, terminal  # noqa: F401
+from tests.end_to_end.sshd import Server, needs_sshd
+from tests.end_to_end.tmux import needs_tmux
 from tests.waiting import until, until_event
 
 pytestmark = [needs_tmux, needs_sshd]
 
 
-def cut(sshd: Server, path) -> None:  # noqa: F811
+def cut(sshd: Server, path) -> None:
     sshd.cut()
 
 
-def freeze(sshd: Server, path) -> None:  # noqa: F811
-    """The client stops, as a laptop does that is closed; the server gives it up after a while."""
+def freeze(sshd: Server, path) -> None:
+    """The client stops, like a closed laptop; after a while the server ends the connection."""
     (pid,) = sshd.clients()
     os.kill(pid, signal.SIGSTOP)
-    until(lambda: not screens(path), "the server to give the client up, and the screen to end")
+    until(lambda: not screens(path), "the server to drop the client, and the screen to end")
     os.kill(pid, signal.SIGKILL)
 
 
-def kill(sshd: Server, path) -> None:  # noqa: F811
+def kill(sshd: Server, path) -> None:
     (pid,) = sshd.clients()
     os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("lose", [cut, freeze, kill])
-def test_a_lost_connection_ends_the_screen_and_not_the_job(path, data, sshd, terminal, another, lose):  # noqa: F811
+def test_a_lost_connection_ends_the_screen_and_not_the_job(path, data, sshd, terminal, another, lose):
     opens = sshd.command("packnet-tui", "open", path)
     terminal.type(opens)
     terminal.wait_for("idle")
@@ -56,7 +56,7 @@ def test_a_lost_connection_ends_the_screen_and_not_the_job(path, data, sshd, ter
     until(lambda: not screens(path), "the screen to end")
 
 
-def test_leaving_a_screen_over_ssh_leaves_the_terminal_as_it_was(path, sshd, terminal):  # noqa: F811
+def test_leaving_a_screen_over_ssh_leaves_the_terminal_as_it_was(path, sshd, terminal):
     before = terminal.settings()
     terminal.type(sshd.command("packnet-tui", "open", path) + "; echo status $?")
     terminal.wait_for("idle")

@@ -1,4 +1,4 @@
-"""A terminal is left as it was found, however the screen ends; and what is no terminal is refused in one line."""
+"""However the workbench ends, it leaves the terminal as it was; without a terminal it refuses in one line."""
 
 import os
 import signal
@@ -6,12 +6,12 @@ import signal
 import pytest
 
 from tests.end_to_end.processes import screen, screens
-from tests.end_to_end.tmux import Terminal, needs_tmux, terminal  # noqa: F401
+from tests.end_to_end.tmux import Terminal, needs_tmux
 from tests.tui.made_up import at_rest
 from tests.waiting import until
 
 pytestmark = needs_tmux
-LAST = "12:10:04 eval: done"  # what a whole screen shows last
+LAST = "12:10:04 eval: done"  # the last text that a whole screen draws
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def path(tmp_path):
 
 
 class Shell:
-    """A person's shell, who wants it back as it was."""
+    """A shell in a terminal, and its settings before."""
 
-    def __init__(self, terminal: Terminal, folder):  # noqa: F811
+    def __init__(self, terminal: Terminal, folder):
         self.terminal, self._folder, self._asked = terminal, folder, 0
         self._before = self._now()
 
@@ -37,18 +37,18 @@ class Shell:
         return self.terminal.settings(), answer.read_text()
 
     def opens(self, path, *options: str) -> str:
-        """Open a file, read only: no engine is needed here. Returns the screen."""
+        """Open a file with --readonly, which needs no engine. Returns the screen."""
         self.terminal.type(f"clear; TZ=UTC packnet-tui open {path} --readonly {' '.join(options)}; echo status $?")
         self.terminal.wait_for(LAST)
         return self.terminal.still()
 
 
 @pytest.fixture
-def shell(terminal, tmp_path):  # noqa: F811
+def shell(terminal, tmp_path):
     return Shell(terminal, tmp_path)
 
 
-def test_q_leaves_the_terminal_as_it_was(path, shell):
+def test_q_restores_the_terminal(path, shell):
     shell.opens(path)
     assert shell.terminal.settings()["alternate_on"] == "1"
     shell.terminal.press("q")
@@ -56,7 +56,7 @@ def test_q_leaves_the_terminal_as_it_was(path, shell):
     assert shell.is_as_it_was()
 
 
-def test_y_copies_into_the_terminals_own_clipboard(path, shell):
+def test_y_copies_to_the_terminals_clipboard(path, shell):
     shell.terminal.takes_copies()
     shell.opens(path)
     shell.terminal.press("j", "y")
@@ -65,7 +65,7 @@ def test_y_copies_into_the_terminals_own_clipboard(path, shell):
     shell.terminal.wait_for("status 0")
 
 
-def test_every_signal_that_can_be_caught_leaves_it_as_it_was(path, shell):
+def test_every_signal_that_can_be_caught_restores_the_terminal(path, shell):
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
         shell.opens(path)
         os.kill(screen(path), number)
@@ -73,7 +73,7 @@ def test_every_signal_that_can_be_caught_leaves_it_as_it_was(path, shell):
         assert shell.is_as_it_was(), number
 
 
-def test_a_defect_of_the_screen_leaves_it_as_it_was_and_says_what_happened(path, shell, tmp_path):
+def test_an_exception_in_the_workbench_restores_the_terminal_and_is_printed(path, shell, tmp_path):
     defect = tmp_path / "defect.py"
     defect.write_text(
         "import sys\n"
@@ -92,7 +92,7 @@ def test_a_defect_of_the_screen_leaves_it_as_it_was_and_says_what_happened(path,
     assert shell.is_as_it_was()
 
 
-def test_suspended_as_in_any_shell_and_back_as_a_whole(path, shell):
+def test_ctrl_z_suspends_and_fg_redraws_everything(path, shell):
     before = shell.opens(path)
     for _ in range(2):
         shell.terminal.press("C-z")
@@ -105,7 +105,7 @@ def test_suspended_as_in_any_shell_and_back_as_a_whole(path, shell):
     assert shell.is_as_it_was()
 
 
-def test_a_terminal_lost_while_the_screen_is_suspended_ends_it(path, tmp_path):
+def test_a_lost_terminal_ends_a_suspended_screen(path, tmp_path):
     shell = Shell(Terminal(), tmp_path)
     shell.opens(path)
     shell.terminal.press("C-z")
@@ -114,12 +114,12 @@ def test_a_terminal_lost_while_the_screen_is_suspended_ends_it(path, tmp_path):
     until(lambda: not screens(path), "the screen to end")
 
 
-def test_quick_resizing_leaves_a_whole_screen(path, shell):
+def test_quick_resizing_ends_in_a_whole_screen(path, shell):
     before = shell.opens(path)
     for _ in range(3):
         for columns, rows in ((80, 24), (40, 10), (100, 30), (20, 5), (120, 40)):
             shell.terminal.resize(columns, rows)
-    shell.terminal.press("1")  # where there was no room for it, the keys went to another pane
+    shell.terminal.press("1")  # the focus moved while this pane had no room
     until(lambda: shell.terminal.screen() == before, "the same screen as before")
     for columns, rows in ((80, 24), (40, 10)):
         shell.terminal.resize(columns, rows)
@@ -135,8 +135,8 @@ def test_quick_resizing_leaves_a_whole_screen(path, shell):
     ["TERM=dumb {} ", "TERM= {} ", "{} < /dev/null", "{} > out", "{} 2> err"],
     ids=["TERM=dumb", "no TERM", "stdin", "stdout", "stderr"],
 )
-def test_what_is_no_terminal_is_refused_in_one_line(path, shell, tmp_path, how):
-    """Textual draws on stderr, so that has to be a terminal too."""
+def test_without_a_terminal_it_refuses_in_one_line(path, shell, tmp_path, how):
+    """Textual draws on stderr, so stderr must be a terminal too."""
     command = how.format(f"packnet-tui open {path.name}")
     shell.terminal.type(f"cd {tmp_path}; clear; : > err; {command}; echo status $?; cat err; echo end")
     shown = shell.terminal.wait_for("\nend").replace("\n", "")

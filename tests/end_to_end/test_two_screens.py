@@ -1,13 +1,13 @@
-"""Two screens on one file: both show what happens, and in the end the same; one that is read only does nothing."""
+"""Two screens on one file show the same, and a read-only one does no work."""
 
 from packnet_core.schema.events import JobFinished
-from tests.end_to_end.tmux import another, needs_tmux, terminal  # noqa: F401
+from tests.end_to_end.tmux import needs_tmux
 from tests.waiting import until, until_event
 
 pytestmark = needs_tmux
 
 
-def test_two_screens_show_the_same_and_one_that_is_readonly_does_not_work(path, data, terminal, another):  # noqa: F811
+def test_two_screens_show_the_same_and_a_readonly_one_does_no_work(path, data, terminal, another):
     both = terminal, another
     terminal.type(f"packnet-tui open {path}; echo status $?")
     another.type(f"packnet-tui open {path} --readonly; echo status $?")
@@ -23,7 +23,7 @@ def test_two_screens_show_the_same_and_one_that_is_readonly_does_not_work(path, 
     assert until_event(path, JobFinished).event.outcome == "done"
 
     def same() -> bool:
-        here, there = (each.screen().splitlines()[1:-1] for each in both)  # all but the lines of state and keys
+        here, there = (each.screen().splitlines()[1:-1] for each in both)  # without the status line and the footer
         return here == there and any("add cars --prune 0.5: done" in line for line in here)
 
     until(same, "both screens to show the same")

@@ -1,4 +1,4 @@
-"""A real terminal to test in: a tmux server of its own, keys sent to it, and what it shows."""
+"""A real terminal for tests: a tmux server of its own, to send keys to and read the screen from."""
 
 import os
 import shlex
@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 
 
 class Terminal:
-    """One tmux window that runs a shell; `columns` × `rows`."""
+    """One tmux window of `columns` × `rows` that runs a shell."""
 
     def __init__(self, columns: int = 120, rows: int = 40, **environment: str):
         self._socket = str(Path(tempfile.mkdtemp(prefix="packnet-tmux-")) / "socket")
@@ -29,7 +28,7 @@ class Terminal:
         until(lambda: "$" in self.screen(), "the shell's prompt")
 
     def type(self, line: str) -> None:
-        """Type a line into the shell, and Enter."""
+        """Type a line into the shell and press Enter."""
         self._tmux("send-keys", "-l", line)
         self.press("Enter")
 
@@ -37,11 +36,11 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def screen(self) -> str:
-        """The text that is shown now."""
+        """The text now on the screen."""
         return self._tmux("capture-pane", "-p")
 
     def wait_for(self, text: str) -> str:
-        """The screen, once it shows a text."""
+        """Wait until the screen shows `text`. Returns the screen."""
 
         def look() -> str | None:
             shown = self.screen()
@@ -53,47 +52,37 @@ class Terminal:
             raise AssertionError(f"{error}; the screen shows:\n{self.screen()}") from None
 
     def still(self) -> str:
-        """The screen, once nothing has been drawn for a while."""
+        """Wait until nothing has been drawn for a while. Returns the screen."""
         shown = [self.screen()]
 
         def look() -> str | None:
             shown.append(self.screen())
             return shown[-1] if len(shown) > 20 and len(set(shown[-20:])) == 1 else None
 
-        return until(look, "a screen that stays as it is")
+        return until(look, "a screen that stays the same")
 
     def settings(self) -> dict[str, str]:
-        """What programs can leave behind in a terminal: its screen, cursor, mouse and keypad modes."""
+        """The modes that a program can leave behind: alternate screen, cursor, mouse, keypad, wrap."""
         names = ("alternate_on", "cursor_flag", "mouse_any_flag", "mouse_sgr_flag", "keypad_flag", "wrap_flag")
         shown = self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names))
         return dict(zip(names, shown.split(), strict=True))
 
     def copied(self) -> str:
-        """What a program in it has put into the terminal's clipboard (OSC 52); nothing yet: an empty text."""
+        """The terminal's clipboard as set by a program in it (OSC 52); empty if it was not."""
         asked = subprocess.run(["tmux", "-S", self._socket, "show-buffer"], check=False, capture_output=True, text=True)
         return asked.stdout
 
     def takes_copies(self) -> None:
-        """Have it take OSC 52, as terminals that are attached through SSH do."""
+        """Accept OSC 52, as terminals attached through SSH do."""
         self._tmux("set-option", "-g", "set-clipboard", "on")
 
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def hang_up(self) -> None:
-        """Close the window as a lost connection does: everything in it gets SIGHUP."""
+        """Close the window: all processes in it get SIGHUP, as when a connection is lost."""
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(["tmux", "-S", self._socket, *arguments], check=True, capture_output=True, text=True)
         return done.stdout
-
-
-def _open() -> Iterator[Terminal]:
-    """A terminal of 120 × 40."""
-    made = Terminal()
-    yield made
-    made.hang_up()
-
-
-terminal, another = pytest.fixture(_open, name="terminal"), pytest.fixture(_open, name="another")

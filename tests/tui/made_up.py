@@ -1,4 +1,4 @@
-"""Made-up pack files and journals that are consistent in themselves: real files, all weights zero, sparse on disk."""
+"""Made-up but consistent pack files and journals: real files, all weights zero, sparse on disk."""
 
 import json
 import math
@@ -73,7 +73,7 @@ def task(name: str, ratio: float | None, error: float | None, phase: Phase = "se
 
 
 def owned(weights: int, ratios: Sequence[float | None]) -> tuple[int, ...]:
-    """What tasks own of a layer, each trained on all that was free and pruned at its ratio; None: not pruned yet."""
+    """Owned weights of one layer per task: each takes all that is free and is pruned at its ratio (None: not yet)."""
     free, counts = weights, []
     for ratio in ratios:
         freed = 0 if ratio is None else round(ratio * free)
@@ -99,7 +99,7 @@ def document(
 
 
 def write(path: Path, document: Document) -> Path:
-    """The pack file of a document, its tensors all zeros (a hole in the file)."""
+    """Write the pack file of a document. Its tensors are all zeros, a hole in the file."""
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {layer.name: ("F32", layer.shape) for layer in document.layers}
     if bits := planes(len(document.tasks)):
         for layer in document.layers:
@@ -122,12 +122,12 @@ def write(path: Path, document: Document) -> Path:
 
 
 def entries(events: Iterable[Event], job: int = 1, at: float = NOON, apart: float = 1.0) -> list[Entry]:
-    """Events as a journal has them, a second apart."""
+    """Journal entries of events, one second apart."""
     return [Entry(at=at + i * apart, job=job, event=event) for i, event in enumerate(events)]
 
 
 def append(path: Path, lines: Iterable[Entry]) -> None:
-    """Put entries at the end of a file's journal."""
+    """Append entries to a file's journal."""
     paths = Paths(path)
     paths.folder.mkdir(exist_ok=True)
     with open(paths.journal, "ab") as file:
@@ -136,7 +136,7 @@ def append(path: Path, lines: Iterable[Entry]) -> None:
 
 
 def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
-    """Leave a stopped job beside a file whose state was `base`, for `train` to go on with."""
+    """Write the checkpoint of a stopped job on a file whose state was `base`, for `train` to resume."""
     left = checkpoint_header.Checkpoint(
         base=checkpoint_header.base(base), command=command, phase="train", document=base, before=None, run={}
     )
@@ -149,7 +149,7 @@ def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
 def training(
     name: str, epochs: int, until: int, start: float, floor: float, retrain: bool = False, before: float | None = None
 ) -> Iterator[Event]:
-    """A phase whose loss and error fall as they usually do, up to an epoch."""
+    """The events of a phase up to an epoch, with loss and error that fall as usual."""
     phase = "retrain" if retrain else "train"
     yield PhaseStarted(phase=phase, task=name, epochs=epochs, images=5400, before=before)
     steps = 20
@@ -191,7 +191,7 @@ SEALED = (task("imagenet", 0.5, 28.42), task("cubs", 0.75, 22.1))
 
 
 def at_rest(path: Path) -> Path:
-    """VGG-16 with three tasks, all evaluated after the last was added; nothing runs."""
+    """VGG-16 with three tasks, all evaluated after the last was added; no job runs."""
     done = document((*SEALED, task("cars", 0.75, 18.36, "retrained")))
     write(path, done)
     append(path, entries([*cars(done, until=5), *finished_cars()], job=3))
@@ -203,7 +203,7 @@ def at_rest(path: Path) -> Path:
 
 
 def running(path: Path) -> Path:
-    """The same file while the third task is retrained; another job waits. Whoever shows it holds the file's lock."""
+    """The same file while the third task is retrained and another job waits. The caller holds the file's lock."""
     write(path, document(SEALED))
     add = Add(task="flowers", data="/data/flowers", prune=0.75)
     append(path, entries([evaluated("imagenet", 28.42), evaluated("cubs", 22.1)], job=2, at=NOON - 60))
@@ -213,7 +213,7 @@ def running(path: Path) -> Path:
 
 
 def cars(done: Document, until: int = 2) -> list[Event]:
-    """The third task from its start to an epoch of its retraining, which has five."""
+    """The events of the third task, from its start to an epoch of its retraining of five epochs."""
     command = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.001), prune=0.75)
     dense = {layer.name: [*layer.owned[:2], layer.weights - sum(layer.owned[:2])] for layer in done.layers}
     pruned = {layer.name: list(layer.owned) for layer in done.layers}

@@ -1,4 +1,4 @@
-"""The workbench without an engine: what would be asked of it is kept."""
+"""The workbench without an engine: it records the commands that an engine would get."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ WIDE, SMALL, TOO_SMALL = (120, 40), (80, 24), (60, 18)
 
 
 class NoEngine:
-    """Stands where the line to the engine would be."""
+    """Takes the place of the link to the engine."""
 
     def __init__(self) -> None:
         self.asked: list[Command] = []
@@ -64,14 +64,14 @@ class Still(PacknetApp):
 
 
 class Desk:
-    """A person at the workbench: presses keys, sees what is shown."""
+    """A user at the workbench: presses keys, reads the screen."""
 
     def __init__(self, app: Still, pilot: Pilot[None]):
         self.app, self.pilot = app, pilot
 
     @property
     def asked(self) -> list[Command]:
-        """What was asked of the engine, but for previews."""
+        """The commands sent to the engine, without previews."""
         return [command for command in self.app.engine.asked if not isinstance(command, Preview)]
 
     @property
@@ -93,38 +93,38 @@ class Desk:
             await self.pilot.pause(0.01)
 
     async def sees(self, kind: type[S]) -> S:
-        """The screen on top, once it is of a kind."""
+        """Wait until the top screen is of a kind. Returns it."""
         await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.is_mounted, kind.__name__)
         await self.pilot.pause()
         assert isinstance(self.app.screen, kind)
         return self.app.screen
 
     async def fill(self, **fields: str) -> None:
-        """Replace what stands in fields of a form."""
+        """Replace the values of fields of a form."""
         for name, value in fields.items():
             self.app.screen.query_one(f"#{name}", Input).value = value
         await self.pilot.pause()
 
     def error(self) -> str:
-        """What a form says is wrong."""
+        """The error that a form shows."""
         line = self.app.screen.query_one(".error", Static)
         return str(line.content) if line.display else ""
 
     def text(self, widget: Widget | None = None) -> str:
-        """What stands on the screen, or in one widget, line by line."""
+        """The text of the screen, or of one widget, line by line."""
         strips = self.app.screen._compositor.render_strips()
         area = (widget or self.app.screen).region
         return "\n".join(strip.crop(area.x, area.right).text for strip in strips[area.y : area.bottom])
 
 
 def told(desk: Desk) -> str:
-    """What a form says it would do, in one line."""
+    """The plan that a form shows, in one line."""
     return " ".join(line.strip() for line in desk.text(desk.app.screen.query_one(".plan")).splitlines()).strip()
 
 
 @asynccontextmanager
 async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[Desk]:
-    """A file open in the workbench, its journal read."""
+    """Open a file in the workbench and wait until its journal is read and its curves are drawn."""
     app = Still(path, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         desk = Desk(app, pilot)
@@ -135,7 +135,7 @@ async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> As
 
 
 def drawn(app: PacknetApp) -> bool:
-    """Whether the curves that have a place are drawn in it."""
+    """Whether all visible curves are drawn."""
     views = [view for view in app.screen.query(CurveView) if view.display and view.region]
     return all(view.plots and all(plot.chart for plot in view.plots if plot.display) for view in views)
 
@@ -145,7 +145,7 @@ def empty(path: Path) -> Path:
 
 
 def dense(path: Path) -> Path:
-    """The third task is trained, and waits to be pruned."""
+    """A file whose third task is trained and not pruned yet."""
     return made_up.write(
         path, made_up.document((*made_up.SEALED, made_up.task("cars", None, 17.1, "trained")), made_up.VGG16)
     )

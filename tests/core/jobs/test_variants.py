@@ -36,7 +36,7 @@ def others(tmp_path):
 @pytest.fixture
 def path(tmp_path, data):
     """A network with convolutions, batch normalisation and linear layers that has one task, pruned by half."""
-    path = pack_file(tmp_path / "net.safetensors", "tests.core.variant_network:build", size=16, channels=3)
+    path = pack_file(tmp_path / "net.safetensors", "tests.networks:with_biases", size=16, channels=3)
     work(path, add("one", data))
     return path
 
@@ -195,7 +195,7 @@ def test_after_a_head_alone_the_next_task_needs_no_pruning(path, others, data):
 
 
 def test_the_first_task_owns_all_and_trains_what_was_chosen(tmp_path, data):
-    path = pack_file(tmp_path / "net.safetensors", "tests.core.variant_network:build", size=16, channels=3)
+    path = pack_file(tmp_path / "net.safetensors", "tests.networks:with_biases", size=16, channels=3)
     given = {n: t.clone() for n, t in storage.load(path)[0].weights.items()}
     rest = {n: t.clone() for n, t in storage.load(path)[0].rest.items()}
     work(path, add("one", data, layers=("classifier",), prune=None))

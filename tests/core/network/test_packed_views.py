@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from packnet_core.network.packed import PackedNetwork
-from tests.core.toy import network as toy
+from tests.networks import toy
 
 TASKS = 3
 

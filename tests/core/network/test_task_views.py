@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from packnet_core.network.packed import PackedNetwork
-from tests.core.toy import network as toy
+from tests.networks import toy
 
 TASKS = 4
 

@@ -71,7 +71,7 @@ def noise(tmp_path):
 
 @pytest.fixture
 def path(tmp_path, data):
-    path = pack_file(tmp_path / "net.safetensors", "tests.core.variant_network:build", size=16, channels=3)
+    path = pack_file(tmp_path / "net.safetensors", "tests.networks:with_biases", size=16, channels=3)
     work(path, add("one", data))
     return path
 
@@ -82,7 +82,7 @@ def path(tmp_path, data):
 def a_run(path, data, recipe=RECIPE, first=False, only=None, own=(), good=2, validation=True, **options) -> TrainingRun:
     """A run whose validation loss and error are lowest after epoch `good`: after it the gradient is reversed."""
     if first:
-        path = pack_file(path.with_name("new.safetensors"), "tests.core.variant_network:build", size=16, channels=3)
+        path = pack_file(path.with_name("new.safetensors"), "tests.networks:with_biases", size=16, channels=3)
     network, document = storage.load(path)
     network.open_task(3, own=own, only=only, generator=torch.Generator().manual_seed(0))
     loaded = load(str(data), input=document.input, flip=None, crop=None, limit=None, seed=0, classes=None)

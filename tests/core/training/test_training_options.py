@@ -108,7 +108,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def path(tmp_path, data):
-    path = pack_file(tmp_path / "net.safetensors", "tests.core.variant_network:build", size=16, channels=3)
+    path = pack_file(tmp_path / "net.safetensors", "tests.networks:with_biases", size=16, channels=3)
     work(path, add("one", data))
     return path
 

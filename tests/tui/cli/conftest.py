@@ -19,7 +19,7 @@ def file(tmp_path) -> Path:
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a real `packnet` (or another program) to its end, in a folder of its own, without a terminal."""
+    """Run a real `packnet` (or another program) to its end, in a temporary folder, without a terminal."""
 
     def run(*arguments, program="packnet", **environment) -> subprocess.CompletedProcess:
         result = subprocess.run(
@@ -38,7 +38,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def here(capsys, monkeypatch):
-    """Run `packnet` in this process, where torch is imported once: its stdout and stderr."""
+    """Run `packnet` in this process, so that torch is imported once. Returns stdout and stderr."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
     def here(*arguments, status=0) -> tuple[str, str]:
@@ -52,7 +52,7 @@ def here(capsys, monkeypatch):
 
 @pytest.fixture
 def begin(tmp_path):
-    """Start a real `packnet`, to be met while it works. What still runs at the end of the test is killed."""
+    """Start a real `packnet` and return at once. Processes still running when the test ends are killed."""
     running = []
 
     def begin(*arguments, **options) -> subprocess.Popen:
@@ -67,7 +67,7 @@ def begin(tmp_path):
 
 
 def one_line(stderr: str) -> str:
-    """The one line that an error is."""
+    """The one line of an error; fails if there is more."""
     assert stderr.startswith("packnet: "), stderr
     assert stderr.count("\n") == 1, stderr
     return stderr.strip()

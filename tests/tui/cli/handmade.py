@@ -1,4 +1,4 @@
-"""A pack file written by hand, byte by byte, as another language would: two tasks on three layers, all zeros."""
+"""A pack file written without packnet's own code, as from another language: two tasks, three layers, all zeros."""
 
 import json
 import struct
@@ -47,7 +47,7 @@ def document(tasks: list[dict] = TASKS, owned: dict[str, list[int]] = OWNED, **c
 
 
 def write(path: Path, given: dict) -> Path:
-    """The file for a document: every tensor that it needs, in zeros."""
+    """Write the file of a document, with every tensor that it needs, all zeros."""
     tensors: dict[str, tuple[str, list[int]]] = {name: ("F32", shape) for name, shape in LAYERS.items()}
     tensors["features.0.bias"] = ("F32", [4])
     bits = max(len(given["tasks"]) - 1, 0).bit_length()
@@ -76,7 +76,7 @@ def product(shape: list[int]) -> int:
 
 
 def journal(path: Path, *events: Event, job: int = 1) -> Journal:
-    """The file's journal, open, with these events in it."""
+    """The file's journal, open, after writing these events."""
     writer = Journal(Paths(path).journal)
     for event in events:
         writer.write(event, job)

@@ -1,4 +1,4 @@
-"""A real terminal for a test: a program behind a pseudo-terminal, in a session of its own."""
+"""A real terminal for a test: a program on a pseudo-terminal, in its own session."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Terminal:
-    """Runs a program; `output` is all that it has drawn."""
+    """Runs a program; `output` is all that was read of what it drew."""
 
     def __init__(self, *arguments: object, cwd: Path, columns: int = 80, rows: int = 24, **environment: str):
         self.output = b""
@@ -27,7 +27,7 @@ class Terminal:
             assert self._read(), f"no {wanted!r} in {self.output.decode()!r}"
 
     def wait(self) -> int:
-        """Its exit status, once it has ended."""
+        """Wait until the program ends. Returns its exit status."""
         while self._read():
             pass
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
@@ -39,7 +39,7 @@ class Terminal:
     def _read(self) -> bool:
         try:
             got = os.read(self._fd, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
+        except OSError:  # how Linux reports that the other end is closed
             return False
         self.output += got
         return bool(got)

@@ -18,7 +18,7 @@ def arguments(folder, out, *experiments) -> list[str]:
     for seed, name in enumerate(("first", "red", "blue")):
         if not (folder / f"{name}.npz").exists():
             images(folder / f"{name}.npz", classes=3, train=30, test=12, seed=seed)
-    text = f"""paper {" ".join(experiments)} --arch tests.core.toy:network --input-size 8
+    text = f"""paper {" ".join(experiments)} --arch tests.networks:toy --input-size 8
         --first first={folder}/first.npz --tasks red={folder}/red.npz blue={folder}/blue.npz
         --runs 1 --epochs 1 --retrain-epochs 1 --lr 0.05 --batch-size 12 --first-epochs 1 --out {out}"""
     return text.split()

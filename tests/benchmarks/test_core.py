@@ -1,4 +1,4 @@
-"""The rows of the design's §10 that the core is measured by."""
+"""The core's cases: training steps, pruning, switching tasks, loading, saving, file size."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
-from tests.benchmarks.networks import OPTIMIZERS, guarded, packed, second_task, stepping, trained
+from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, stepping, trained
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,14 +25,6 @@ def free_memory():
 def vgg(device) -> PackedNetwork:
     """A second task open on half of the weights."""
     return second_task("vgg16", 0.5, device)
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vgg") / "vgg16.safetensors"
-    network, document = packed("vgg16")
-    storage.save(path, network, document)
-    return path
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -79,7 +71,7 @@ def test_switch_task_vgg16(compare, vgg):
 
 
 def test_switch_to_a_task_that_is_ready_vgg16(compare, vgg):
-    """One that was looked at before, within the budget of memory."""
+    """A task that was used before and is kept, within the memory budget."""
     vgg.ready_bytes = sum(weight.nbytes for weight in vgg.weights.values())
 
     def subject():
@@ -128,7 +120,7 @@ def test_save_vgg16_four_tasks(compare, file):
 
     def yardstick():
         save_file(plain, other)
-        with open(other, "rb") as written:  # ours is on the disk when it returns, so must this be
+        with open(other, "rb") as written:  # ours is on the disk when it returns, so this must be
             os.fsync(written.fileno())
 
     compare(lambda: storage.save(file, network, document), yardstick, bar=2.0, aim=1.3, rounds=9)
