@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from packnet_core.engine.protocol import (
+    LONGEST,
+    Hello,
     Leave,
     Message,
     Reply,
@@ -19,10 +19,12 @@ from packnet_core.engine.protocol import (
     address_decoder,
     encode,
     reply_decoder,
+    same_user,
 )
-from packnet_core.errors import RequestError, WorkError
+from packnet_core.errors import PacknetError, RequestError, WorkError
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
+from packnet_core.schema.text import UNREADABLE
 
 STARTING = 2.0  # seconds, at most, from an engine's lock to its address
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers also while it works
@@ -35,6 +37,10 @@ class Engine:
         self._socket = connection
         self._lines = connection.makefile("rb")
         self.file = file
+
+    def meet(self, file: tuple[int, int]) -> None:
+        """Say which file is meant. Raises RequestError where this is the engine of another one."""
+        self._ask(Hello(file))
 
     def submit(self, command: Command) -> int:
         """Queue a command. Returns the number of its job. Raises RequestError where the engine refuses it."""
@@ -67,12 +73,15 @@ class Engine:
     def _ask(self, request: Message) -> Reply:
         try:
             self._socket.sendall(encode(request) + b"\n")
-            line = self._lines.readline()
+            line = self._lines.readline(LONGEST)
         except OSError as error:
             raise WorkError(f"the engine of {self.file.name} does not answer ({error})") from None
         if not line:
             raise WorkError(f"the engine of {self.file.name} has gone; its log is {Paths(self.file).log}")
-        reply = reply_decoder.decode(line)
+        try:
+            reply = reply_decoder.decode(line)
+        except UNREADABLE as error:
+            raise WorkError(f"the engine of {self.file.name} answered what can't be read: {error}") from None
         if reply.error is not None:
             raise RequestError(reply.error)
         return reply
@@ -83,12 +92,37 @@ def connect(path: str | Path) -> Engine | None:
     paths = Paths(path)
     try:
         address = address_decoder.decode(paths.address.read_bytes())
+        connection = _connection(address.socket)
+    except (OSError, *UNREADABLE):
+        return None
+    engine = Engine(connection, paths.file)
+    try:
+        if not same_user(connection):
+            raise RequestError("another user's process listens there")
+        engine.meet(paths.identity())
+    except (OSError, PacknetError):  # the engine of another file, after a folder was copied, or one that just left
+        engine.close()
+        return None
+    return engine
+
+
+def _connection(address: str) -> socket.socket:
+    """A connection to a socket. Raises OSError where nothing listens there."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(PATIENCE)
-        connection.connect(address.socket)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return Engine(connection, paths.file)
+        try:
+            connection.connect(address)
+            return connection
+        except BlockingIOError:  # the queue of connections is full: the engine is there, and busy
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        except OSError:
+            connection.close()
+            raise
 
 
 def start(path: str | Path) -> Engine:

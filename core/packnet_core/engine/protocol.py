@@ -1,9 +1,19 @@
 """The protocol of the engine's socket: one JSON object per line, a message and its reply. Needs no torch."""
 
+import os
+import socket
+import struct
+
 import msgspec
 from msgspec import Struct
 
 from packnet_core.schema.commands import Command
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """The first message of a connection: which file's engine is meant (`Paths.identity`). Another file's refuses."""
+
+    file: tuple[int, int]
 
 
 class Submit(Struct, frozen=True, tag="submit"):
@@ -26,7 +36,8 @@ class Leave(Struct, frozen=True, tag="leave"):
     """End the engine; a running job is stopped first and can be resumed."""
 
 
-Message = Submit | Stop | Status | Leave
+Message = Hello | Submit | Stop | Status | Leave
+LONGEST = 1 << 20  # bytes of a message or a reply
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -49,3 +60,13 @@ encode = msgspec.json.Encoder().encode
 message_decoder = msgspec.json.Decoder(Message)
 reply_decoder = msgspec.json.Decoder(Reply)
 address_decoder = msgspec.json.Decoder(Address)
+
+
+def same_user(connection: socket.socket) -> bool:
+    """Whether the process at the other end is this user's, where the system can tell (Linux)."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the socket's folder lets no other user in
+    _, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
+    return bool(user == os.getuid())

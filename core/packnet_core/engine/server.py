@@ -13,10 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
-from packnet_core.engine.protocol import Address, Leave, Message, Reply, Status, Stop, Submit, encode, message_decoder
+from packnet_core.engine.protocol import (
+    LONGEST,
+    Address,
+    Hello,
+    Leave,
+    Message,
+    Reply,
+    Status,
+    Stop,
+    Submit,
+    encode,
+    message_decoder,
+    same_user,
+)
 from packnet_core.errors import PacknetError, RequestError
+from packnet_core.files.atomic import replace_file
 from packnet_core.jobs import journal, rules
 from packnet_core.jobs.journal import Journal
 from packnet_core.packfile.checkpoint_header import find
@@ -24,6 +36,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
+from packnet_core.schema.text import UNREADABLE
 
 IDLE_SECONDS = 120.0  # until an engine without work and without connections leaves
 
@@ -44,6 +57,8 @@ class Queue:
     def submit(self, command: Command) -> int:
         """Queue a command. Returns the job's number. Raises RequestError where it is not allowed as the file stands."""
         with self._changed:
+            if self._closed:
+                raise RequestError("the engine is leaving and takes no more jobs; ask again in a moment")
             if self.running is None and not self._waiting:  # otherwise the jobs before it may change what is allowed
                 document = read_header(self._paths.file).document
                 rules.check(document, command, find(self._paths.checkpoint, document) is not None)
@@ -61,9 +76,7 @@ class Queue:
                 return
             for entry in self._waiting:
                 if entry[0] == job:
-                    self._waiting.remove(entry)
-                    message = f"{summary(entry[1])}: removed from the queue"
-                    self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), job)
+                    self._cancel(entry)
                     return
         raise RequestError(f"job {job} neither runs nor waits")
 
@@ -80,13 +93,18 @@ class Queue:
             return job, command
 
     def close(self) -> None:
-        """Stop the running job and cancel all that wait."""
-        for job in self.waiting:
-            self.stop(job)
+        """Take no more jobs, cancel all that wait, and stop the one that runs."""
         with self._changed:
             self._closed = True
             self.stop_running.set()
+            while self._waiting:
+                self._cancel(self._waiting[0])
             self._changed.notify()
+
+    def _cancel(self, entry: tuple[int, Command]) -> None:
+        self._waiting.remove(entry)
+        message = f"{summary(entry[1])}: removed from the queue"
+        self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), entry[0])
 
     @property
     def waiting(self) -> tuple[int, ...]:
@@ -95,17 +113,21 @@ class Queue:
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """One client: one message per line, one reply per line."""
+    """One client: one message per line, one reply per line. The first message says which file is meant."""
 
     server: "Server"
 
     def handle(self) -> None:
-        with self.server.counted():
-            for line in self.rfile:
-                self.wfile.write(encode(self.server.answer(line)) + b"\n")
+        with self.server.counted(), suppress(OSError):  # the client left before its reply
+            if not same_user(self.connection):
+                return
+            met = False
+            while line := self.rfile.readline(LONGEST):
+                reply, met = self.server.answer(line, met)
+                self.wfile.write(encode(reply) + b"\n")
 
     def finish(self) -> None:
-        with suppress(OSError):  # the client left before its reply
+        with suppress(OSError):
             super().finish()
 
 
@@ -114,11 +136,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # connections that may wait; a full queue refuses them
 
     def __init__(self, paths: Paths, writer: Journal, socket_path: Path, idle_seconds: float):
         self.queue = Queue(paths, writer)
         self.reason = ""  # to leave; empty while it stays
         self._paths, self._writer = paths, writer
+        self._identity = paths.identity()
         self._idle_seconds = idle_seconds
         self._connections = 0
         self._count_lock = threading.Lock()
@@ -127,23 +151,30 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.worker = threading.Thread(target=self._work, name="worker")
         self.worker.start()
 
-    def answer(self, line: bytes) -> Reply:
-        """The reply to one message."""
+    def answer(self, line: bytes, met: bool = True) -> tuple[Reply, bool]:
+        """The reply to one message, and whether the client has said by now that it means this file."""
         try:
-            request: Message = message_decoder.decode(line)
+            message: Message = message_decoder.decode(line)
             job = None
-            match request:
+            match message:
+                case Hello(file=file):
+                    met = file == self._identity
+                    if not met:
+                        raise RequestError(f"this is the engine of {self._paths.file}, and another file is meant")
+                case _ if not met:
+                    raise RequestError("the first message must be hello")
                 case Submit(command=command):
                     job = self.queue.submit(command)
                 case Stop(job=number):
                     self.queue.stop(number)
                 case Leave():
                     self.reason = self.reason or "asked to"
+                    self.queue.close()
                 case Status():
                     job = self.queue.running
-            return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid())
-        except (msgspec.DecodeError, PacknetError) as error:
-            return Reply(error=str(error), pid=os.getpid())
+            return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid()), met
+        except (*UNREADABLE, PacknetError) as error:
+            return Reply(error=str(error), pid=os.getpid()), met
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -206,9 +237,8 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
             server.reason = "SIGTERM"
 
         signal.signal(signal.SIGTERM, leave)
-        address = paths.address.with_suffix(".new")
-        address.write_bytes(encode(Address(str(socket_path), os.getpid())))
-        address.replace(paths.address)
+        address = encode(Address(str(socket_path), os.getpid()))
+        replace_file(paths.address, lambda file: file.write(address))
         writer.write(EngineStarted(pid=os.getpid()))  # after the address: a reader of this event can connect
         try:
             server.serve_forever()

@@ -53,6 +53,14 @@ class Paths:
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
 
+    def identity(self) -> tuple[int, int]:
+        """Device and inode of the lock file: the same for all that mean this file, another in a copy of the folder.
+
+        Raises OSError where no process has worked on the file yet.
+        """
+        stat = self.lock.stat()
+        return stat.st_dev, stat.st_ino
+
     def socket_folder(self) -> Path:
         """A folder of this user alone whose paths are short enough for a socket.
 

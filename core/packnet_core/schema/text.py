@@ -2,6 +2,11 @@
 
 import unicodedata
 
+import msgspec
+
+# what decoding of JSON from outside raises: wrong JSON or types, invalid UTF-8, too deep
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 def printable(text: str) -> str:
     """`text` with every character that is not printable written as its escape, such as `\\x1b`."""
