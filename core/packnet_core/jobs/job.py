@@ -21,7 +21,18 @@ from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pru
 from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.schema.commands import (
+    Add,
+    Command,
+    Compare,
+    Drop,
+    Evaluate,
+    Preview,
+    Prune,
+    Train,
+    summary,
+    validated,
+)
 from packnet_core.schema.document import Recipe, Task
 from packnet_core.schema.events import Event, Note
 
@@ -33,6 +44,7 @@ def events(session: Session, command: Command) -> Iterator[Event]:
     Raises RequestError where the command is not allowed, Diverged where training failed. However it ends, the file is
     whole.
     """
+    command = validated(command)
     session.refresh()
     interrupted = session.interrupted()
     rules.check(session.document, command, interrupted is not None)

@@ -1,9 +1,12 @@
 """Commands: what can be asked of a pack file, as values. The command line and the screen make them, jobs do them."""
 
-from typing import Annotated, Literal
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, get_origin
 
+import msgspec
 from msgspec import Meta, Struct
 
+from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own, Positive, Recipe, Share
 
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
@@ -111,6 +114,32 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
 
 
 Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
+
+
+def validated(command: Command) -> Command:
+    """The command with every field of its type and in its range, whoever made it.
+
+    NumPy scalars and arrays become numbers and lists, paths strings, and one name where several may stand a list of
+    one. Raises RequestError, naming the field, for a value that means nothing there.
+    """
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(command):
+        value = getattr(command, field.name)
+        fields[field.encode_name] = [value] if isinstance(value, str) and get_origin(field.type) is tuple else value
+    try:
+        return msgspec.convert(msgspec.to_builtins(fields, enc_hook=_plain), type(command))
+    except (msgspec.ValidationError, TypeError) as error:
+        what, _, where = str(error).replace("`", "").partition(" - at $.")
+        raise RequestError(f"{where or summary(command)}: {what[:1].lower()}{what[1:]}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A value of a type that JSON lacks, as one that it has."""
+    if isinstance(value, PurePath):
+        return str(value)
+    if callable(tolist := getattr(value, "tolist", None)):  # NumPy's scalars and arrays
+        return tolist()
+    raise TypeError(f"a {type(value).__name__} means nothing here")
 
 
 def summary(command: Command) -> str:
