@@ -28,8 +28,8 @@ BEFORE, AFTER = document(SEALED, TINY), document((*SEALED, CARS), TINY)
 ADD = Add(task="cars", data="/data/cars", prune=0.75)
 
 
-def told(*events: Event, shown: Document = BEFORE, begun: float = 0.0, more: list[Entry] | None = None) -> Picture:
-    story = Story(begun)
+def told(*events: Event, shown: Document = BEFORE, more: list[Entry] | None = None) -> Picture:
+    story = Story(shown)
     story.read([*entries(events), *(more or [])])
     return story.picture(shown)
 
@@ -206,8 +206,9 @@ def test_nobody_dies_where_nothing_runs():
 
 
 def test_what_is_older_than_the_file_is_of_a_former_one():
-    old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=NOON - 1000)
-    picture = told(begun=NOON, more=old)
+    made = BEFORE.history[0].at
+    old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=made - 1000)
+    picture = told(more=old)
     assert (picture.busy, picture.curve, picture.log, picture.tasks[1].now) == (False, None, (), None)
 
 

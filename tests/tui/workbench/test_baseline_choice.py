@@ -10,7 +10,6 @@ from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
 from packnet_tui.state.baseline_words import ORDER, wrapped
 from packnet_tui.state.format import gap_closed
-from packnet_tui.state.runs import fold, of_task
 from packnet_tui.state.story import Story
 from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -105,16 +104,10 @@ def test_the_log_has_a_line_of_it():
     assert told(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
 
 
-def test_it_is_one_of_the_tasks_runs_with_the_error_it_found():
-    (run,) = fold(entries([*RUNS, compared("cars", "individual", 14.3), DONE]))
-    assert (run.tasks, run.error("cars"), run.curve) == (("cars",), 14.3, None)
-    together = [
-        started(Compare(baseline="joint")),
-        PhaseStarted(phase="compare", task="all", epochs=0, images=9),
-        compared("cubs", "joint", 20.0),
-    ]
-    runs = fold(entries(together))
-    assert [len(of_task(runs, name)) for name in ("all", "cubs", "cars")] == [0, 1, 0]
+def test_it_is_one_of_the_tasks_runs_with_the_error_it_found_and_no_curve():
+    picture = told(*RUNS, compared("cars", "individual", 14.3), DONE)
+    (run,) = picture.runs
+    assert (run.tasks, run.errors["cars"].top1, picture.run_curves) == (("cars",), 14.3, {})
 
 
 @pytest.mark.parametrize(
