@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Compare, Drop, Evaluate, Prune, Train
@@ -23,7 +24,7 @@ from packnet_core.schema.events import (
     Progress,
     Pruned,
 )
-from tests.tui.made_up import NOON, SEALED, TINY, append, document, entries, evaluated, training
+from tests.tui.made_up import NOON, SEALED, TINY, append, document, entries, evaluated, training, write
 
 ADD = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.01), prune=0.75)
 CUT = Pruned(task="cars", ratio=0.6, freed=3, kept=1, before=17.5, after=61.0)
@@ -132,9 +133,7 @@ def test_the_number_of_runs_is_bounded():
 
 
 JOBS = st.lists(
-    st.tuples(
-        st.sampled_from([ADD, DROP, Prune(ratio=0.6), Train(), Evaluate()]), st.integers(0, 30), st.booleans()
-    ),
+    st.tuples(st.sampled_from([ADD, DROP, Prune(ratio=0.6), Train(), Evaluate()]), st.integers(0, 30), st.booleans()),
     max_size=8,
 )
 
@@ -219,7 +218,12 @@ def test_results_of_a_dropped_namesake_are_forgotten(later):
 
 
 def test_a_file_s_own_history_tells_which_results_are_of_a_dropped_namesake():
-    found = [evaluated("cars", 1.0), evaluated("cubs", 2.0), compared("cars", "lwf", 3.0), Checked(task="cars", ok=True)]
+    found = [
+        evaluated("cars", 1.0),
+        evaluated("cubs", 2.0),
+        compared("cars", "lwf", 3.0),
+        Checked(task="cars", ok=True),
+    ]
     dropped = Step(at=NOON + 100, task="cars", what="drop cars")
     file = document(SEALED, TINY)
     history = fold(entries(found), replace(file, history=(*file.history, dropped)))
@@ -240,6 +244,15 @@ def test_what_is_older_than_the_file_is_of_a_former_one():
 def test_no_journal_is_an_empty_history(tmp_path):
     history = read_history(tmp_path / "journal.jsonl")
     assert (history.runs, history.running, history.last_end) == ([], None, None)
+
+
+def test_a_pack_file_has_its_history(tmp_path):
+    path = write(tmp_path / "model.safetensors", document(SEALED, TINY))
+    file = packnet_core.open(path)
+    assert file.history.runs == []
+    append(path, job(1, Evaluate(), evaluated("cubs", 22.0)))
+    append(path, entries([evaluated("cubs", 99.0)], at=document(SEALED).history[0].at - 1))  # of a former file
+    assert (errors(file.history), [run.outcome for run in file.history.runs]) == ({"cubs": 22.0}, ["done"])
 
 
 def test_without_its_steps_a_journal_tells_the_same(tmp_path):
