@@ -23,8 +23,8 @@ from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench import keys
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
-from packnet_tui.workbench.key_queue import KeyQueue
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
@@ -33,7 +33,7 @@ PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
 USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
 
 
-class PacknetApp(KeyQueue):
+class PacknetApp(AppInterface):
     """One file in the workbench."""
 
     TITLE = "packnet"

@@ -1,7 +1,7 @@
 """What the keys that work do: ask where something is taken away, then send a command to the engine."""
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 from textual import work
@@ -11,12 +11,9 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_tui.workbench.actions import blocked
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
-
 
 Answer = TypeVar("Answer")
 
@@ -43,7 +40,7 @@ class JobActions(Screen[None]):
     Keys that are typed while a screen is being opened wait for it (`hold_keys`).
     """
 
-    app: "PacknetApp"
+    app: AppInterface
 
     @opening
     async def action_add(self) -> None:

@@ -1,6 +1,6 @@
 """Pruning the open task: a ratio, and at once what it keeps and frees in every layer and in total."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
@@ -17,12 +17,10 @@ from packnet_tui.state.capacity import Cut
 from packnet_tui.state.chart import within
 from packnet_tui.state.format import pad, percent
 from packnet_tui.state.picture import Picture, TaskRow
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
 from packnet_tui.workbench.widgets.pane import Pane
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 STEP = 0.05
 ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
@@ -56,7 +54,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         Binding("G,shift+g,end", "scroll('last')"),
     ]
 
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()

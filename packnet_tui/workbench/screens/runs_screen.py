@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from msgspec.structs import asdict
 from rich.cells import cell_len
@@ -19,11 +19,9 @@ from packnet_core.schema.text import printable
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.format import cut, duration, pad
 from packnet_tui.state.picture import TaskRow
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.pane import Lines, Pane
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
 RIGHT = 31  # cells of a row's columns on the right
@@ -59,7 +57,7 @@ class RunsScreen(Screen[None]):
         Binding("l", "switch('log_scale')"),
         Binding("s", "switch('smooth')"),
     ]  # fmt: skip
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, task: TaskRow):
         super().__init__()

@@ -20,7 +20,6 @@ from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from packnet_tui.workbench.app import PacknetApp
     from packnet_tui.workbench.widgets.plot import Plot
 
 BOTH = 12  # lines from which on loss and error have a chart each
@@ -32,8 +31,6 @@ class CurveView(Widget):
     """A curve as one or two charts, as many as there is room for; drawn when it looks different, not for every step."""
 
     DEFAULT_CSS = "CurveView { height: 1fr; layout: vertical; }"
-
-    app: "PacknetApp"
 
     def __init__(self, id: str | None = None):
         super().__init__(id=id)

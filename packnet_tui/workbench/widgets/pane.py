@@ -1,7 +1,6 @@
 """A pane: a bordered list of lines, drawn line by line so that only what changed is sent to the terminal."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import events
@@ -13,9 +12,7 @@ from textual.widget import Widget
 
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
+from packnet_tui.workbench.app_interface import AppInterface
 
 
 class Lines(Widget):
@@ -23,7 +20,7 @@ class Lines(Widget):
 
     DEFAULT_CSS = "Lines { height: 1; }"
 
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, id: str | None = None):
         super().__init__(id=id)

@@ -1,7 +1,5 @@
 """The error right after pruning at a row of ratios, as it is measured: a chart, or one line where there is no room."""
 
-from typing import TYPE_CHECKING
-
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -9,9 +7,6 @@ from textual.widgets import Static
 
 from packnet_tui.state.chart import preview_chart
 from packnet_tui.state.series import Point
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 
 class SweepChart(Widget):
@@ -21,8 +16,6 @@ class SweepChart(Widget):
     SweepChart { height: auto; }
     SweepChart Plot { height: 10; }
     """
-
-    app: "PacknetApp"
 
     def __init__(self, colour: str, id: str | None = None):
         super().__init__(id=id)
