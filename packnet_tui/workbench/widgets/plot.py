@@ -30,9 +30,11 @@ class PlotCanvas(Canvas):
 
     quiet = False  # while it is drawn on: refreshes are ignored
     annotated = False  # whether what `Plot` writes over the library's drawing is there
+    extent = Size(0, 0)  # of what is drawn; where it is laid out anew, its own size changes first
 
     def reset(self, size: Size | None = None, refresh: bool = True) -> None:
         self.annotated = False
+        self.extent = size or self.extent
         super().reset(size, refresh)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
@@ -40,11 +42,12 @@ class PlotCanvas(Canvas):
             super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         return self
 
-    def lines(self) -> list[Strip]:
-        """What it shows, line by line."""
-        return [self.render_line(y) for y in range(self.size.height)]
+    def lines(self) -> list[list[tuple[str, str]]]:
+        """Characters with their styles, line by line."""
+        width, height = self.extent
+        return [[self.get_pixel(x, y) for x in range(width)] for y in range(height)]
 
-    def settle(self, before: Sequence[Strip]) -> None:
+    def settle(self, before: Sequence[object]) -> None:
         """Have the lines drawn that differ from those `before`."""
         after = self.lines()
         if len(after) != len(before):
@@ -55,10 +58,10 @@ class PlotCanvas(Canvas):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
-        style, strip = self.rich_style, super().render_line(y)
-        if not strip.cell_length:  # laid out, and not drawn yet
+        style = self.rich_style
+        if y >= self.extent.height:  # laid out, and not drawn yet
             return Strip.blank(self.size.width, style)
-        return Strip([Segment(s.text.translate(THIN), s.style or style) for s in strip])
+        return Strip([Segment(s.text.translate(THIN), s.style or style) for s in super().render_line(y)])
 
 
 class TickLabels(AxisFormatter):
