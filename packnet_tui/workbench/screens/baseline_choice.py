@@ -21,7 +21,7 @@ WAYS: dict[Baseline, str] = {  # Enter takes the first one
 
 
 class BaselineChoice(Choice[Baseline]):
-    """Gives the baseline chosen, or None."""
+    """Returns the baseline chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
 

@@ -8,7 +8,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import EngineStarted, JobStarted
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.job_choice import Jobs
+from packnet_tui.workbench.screens.job_choice import JobChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
@@ -42,7 +42,7 @@ async def test_stop_asks(tmp_path, keys, stopped):
     with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             await desk.press("enter")
             await answered(desk, keys, "Stop add cars --prune 0.75?")
             assert (desk.app.engine.stopped, desk.asked) == (stopped, [])
@@ -53,14 +53,14 @@ async def test_a_job_that_waits_is_chosen_from_the_list_and_taken_out_unasked(tm
     with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             assert "runs   add cars --prune 0.75" in desk.text()
             assert "waits  add flowers --prune 0.75" in desk.text()
             await desk.press("j", "x")
             await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             await desk.press("escape")
             await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]

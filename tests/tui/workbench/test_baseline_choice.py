@@ -15,7 +15,7 @@ from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.screens.runs_screen import RunsScreen
-from packnet_tui.workbench.widgets.status_line import work_in_words
+from packnet_tui.workbench.widgets.status_line import job_in_words
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import NOON, SEALED, TINY, append, at_rest, document, entries, evaluated, task, training
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened, sealed
@@ -90,7 +90,7 @@ def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
     assert picture.tasks[2].working == "compare"
     assert (picture.curve, picture.curves) == (None, {})
     assert picture.previews == ((0.5, 20.0),)
-    assert work_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
+    assert job_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
 
 
 def test_training_goes_on_with_its_own_curve_after_a_comparison():
