@@ -8,19 +8,18 @@ lines. Needs neither Textual nor torch.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from msgspec import structs
+
 from packnet_core.jobs.history import History
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, summary
 from packnet_core.schema.document import Document, Layer, Phase
 from packnet_core.schema.events import (
-    Compared,
     EngineLeft,
     EngineStarted,
     Entry,
     Epoch,
-    Evaluated,
     JobFinished,
     JobStarted,
-    Note,
     Occupancy,
     PhaseStarted,
     Previewed,
@@ -30,14 +29,12 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from packnet_core.schema.text import printable
-from packnet_tui.state.event_lines import line
-from packnet_tui.state.format import cut, long
+from packnet_tui.state.log_lines import log_line
 from packnet_tui.state.picture import Job, LogLine, Picture, TaskRow
 from packnet_tui.state.run_curves import RunCurves
 from packnet_tui.state.series import CurveBuilder
 
-LOG_LINES = 1000
-NAME = 24  # cells of a task's name in the log
+LOG_LINES = 1000  # kept
 
 
 class Story:
@@ -94,7 +91,7 @@ class Story:
         live = self.live if self.live and _fits(self.live, document) else None
         layers = document.layers
         if live:
-            layers = tuple(replace_owned(layer, live.layers[layer.name]) for layer in layers)
+            layers = tuple(structs.replace(layer, owned=tuple(live.layers[layer.name])) for layer in layers)
         curves = {name: builder.curve() for name, builder in self.builders.items()}
         running = self.history.running
         return Picture(
@@ -178,7 +175,8 @@ class Story:
                 self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
-        self._log(entry)
+        if line := log_line(entry):
+            self.log.append(line)
 
     def _rest(self) -> None:
         """No job runs."""
@@ -216,44 +214,6 @@ class Story:
                 self.ratio = event.ratio
                 if builder:
                     builder.prune(event)
-
-    def _log(self, entry: Entry) -> None:
-        level, text = "info", line(entry)
-        name = cut(getattr(entry.event, "task", ""), NAME)
-        match entry.event:
-            case Epoch() as event:
-                # without the task's name, which the phase's first line has: the line is to fit a narrow pane
-                text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
-                if event.validation_error is not None:
-                    text += f"  val {event.validation_error:.2f} %"
-            case Pruned() as event:
-                text = f"pruned {name} {event.ratio:g}  frees {long(event.freed)}"
-                if event.before is not None and event.after is not None:
-                    text += f"  val {event.before:.2f} → {event.after:.2f} %"
-            case Evaluated(error=error):
-                top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
-                text = f"eval {name}  error {error.top1:.2f} %{top5}"
-            case Compared(baseline=baseline, error=error, after=after):
-                when = f"  after {cut(after, NAME)}" if after else ""
-                text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
-            case Previewed():  # many, and shown on the prune screen
-                text = None
-            case Note(level="warning"):
-                level = "warning"
-            case JobFinished(outcome="failed"):
-                level = "error"
-            case JobFinished(outcome="done"):
-                level = "good"
-            case JobFinished(outcome="stopped"):
-                level = "warning"
-                text = entry.event.message.partition(";")[0]
-        if text is not None:
-            self.log.append(LogLine(entry.at, printable(text), level))
-
-
-def replace_owned(layer: Layer, owned: Iterable[int]) -> Layer:
-    """The layer with other counts of owned weights."""
-    return Layer(name=layer.name, shape=layer.shape, owned=tuple(owned))
 
 
 def _fits(live: Occupancy, document: Document) -> bool:

@@ -1,4 +1,4 @@
-"""The workbench without an engine: what would be asked of it is kept."""
+"""The workbench without an engine: commands that it would send are kept."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ WIDE, SMALL, TOO_SMALL = (120, 40), (80, 24), (60, 18)
 
 
 class NoEngine:
-    """Stands where the line to the engine would be."""
+    """In place of the link to the engine."""
 
     def __init__(self) -> None:
         self.asked: list[Command] = []
@@ -71,7 +71,7 @@ class Desk:
 
     @property
     def asked(self) -> list[Command]:
-        """What was asked of the engine, but for previews."""
+        """The commands sent to the engine, without previews."""
         return [command for command in self.app.engine.asked if not isinstance(command, Preview)]
 
     @property
@@ -135,7 +135,7 @@ async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> As
 
 
 def drawn(app: PacknetApp) -> bool:
-    """Whether the curves that have a place are drawn in it."""
+    """Whether the curves that have room are drawn."""
     views = [view for view in app.screen.query(CurveView) if view.display and view.region]
     return all(view.plots and all(plot.chart for plot in view.plots if plot.display) for view in views)
 

@@ -1,4 +1,4 @@
-"""`packnet watch` and `stop` beside a journal that somebody else is still writing."""
+"""`packnet watch` and `stop` while another process writes the journal."""
 
 import json
 

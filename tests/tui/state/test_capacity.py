@@ -18,7 +18,7 @@ layers = st.lists(
 
 
 @given(st.integers(0, 3000), ratios)
-def test_the_preview_is_what_pruning_does(own, ratio):
+def test_the_counts_are_those_of_a_real_pruning(own, ratio):
     weight = torch.arange(1, own + 6, dtype=torch.float32)
     owner = torch.tensor([2] * own + [1] * 5, dtype=torch.uint8)
     freed = pruning.cut(weight, owner, 2, pruning.find_cut(weight, owner, 2, ratio))
@@ -32,7 +32,7 @@ def test_halves_are_rounded_as_python_rounds_them():
 
 
 @given(layers, ratios)
-def test_a_layer_is_whole_after_the_cut_as_before(layers, ratio):
+def test_the_counts_of_a_layer_add_up_to_its_weights(layers, ratio):
     for layer, after in zip(layers, after_pruning(layers, ratio), strict=True):
         assert sum(after.sealed) + after.kept + after.freed + after.free == after.weights == layer.weights
         assert (after.name, after.free) == (layer.name, layer.free)
@@ -54,7 +54,7 @@ def test_the_next_task_owns_what_pruning_will_leave_it(layers, ratio):
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**6))
-def test_so_many_more_tasks_fit_and_not_one_more(free, like):
+def test_as_many_more_tasks_fit_as_it_says_and_not_one_more(free, like):
     more = more_tasks(free, like)
     assert more * like <= free < (more + 1) * like
 

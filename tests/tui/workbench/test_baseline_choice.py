@@ -1,4 +1,4 @@
-"""A task compared with other ways of adding it: folded from the journal, asked for by a key, shown beside its error."""
+"""A task compared with baselines: folded from the journal, asked for by a key, shown beside its error."""
 
 from typing import get_args
 
@@ -93,7 +93,7 @@ def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
     assert job_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
 
 
-def test_training_goes_on_with_its_own_curve_after_a_comparison():
+def test_training_continues_its_own_curve_after_a_comparison():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), DONE]
     assert told(*first, *RUNS, DONE).curve == told(*first).curve
 
@@ -119,7 +119,7 @@ def test_how_much_of_the_gap_is_closed(own, classifier, individual, closed):
     assert gap_closed(own, classifier, individual) == (closed if closed is None else pytest.approx(closed))
 
 
-def test_parts_are_never_torn():
+def test_parts_are_never_broken():
     assert wrapped(["one two", "three", "four"], 15) == ["one two · three", "four"]
     assert wrapped([], 15) == []
 
@@ -134,7 +134,7 @@ def test_every_baseline_can_be_asked_for_and_shown():
 @pytest.mark.parametrize(
     ("keys", "baseline"), [(["enter"], "individual"), (["j", "enter"], "classifier"), (["down", "j", "b"], "lwf")]
 )
-async def test_b_asks_which_and_has_it_done(tmp_path, keys, baseline):
+async def test_b_asks_which_baseline_and_submits_it(tmp_path, keys, baseline):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "k", "b")
         await desk.sees(BaselineChoice)

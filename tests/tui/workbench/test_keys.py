@@ -1,4 +1,4 @@
-"""A TOML file gives actions other keys; a clash is said, and nothing is lost by it."""
+"""A TOML file gives actions other keys; clashes are reported, and the action keeps its usual key."""
 
 import textwrap
 import tomllib

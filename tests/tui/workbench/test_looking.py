@@ -1,4 +1,4 @@
-"""Keys that only look: panes, moving, zoom, hold, help, palette, colours, leaving."""
+"""Keys that change nothing: panes, moving, zoom, hold, help, palette, colours, leaving."""
 
 import pytest
 from textual.command import CommandPalette

@@ -1,4 +1,4 @@
-"""The screen that shows a pruning before it is done."""
+"""The screen that asks for a pruning ratio and shows what it would keep and free."""
 
 import pytest
 from hypothesis import given

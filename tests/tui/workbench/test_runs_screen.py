@@ -1,4 +1,4 @@
-"""The screen of a task's runs: its list, and what it says of the selected one."""
+"""The screen of a task's runs: the list, and the selected run in full."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Law 8: a screen that is running has no torch in it, whatever was opened in it."""
+"""Law 8: the process of a running screen never imports torch, whatever is opened in it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`packnet inspect`: the JSON that scripts rely on, the tables, and that it is light."""
+"""`packnet inspect`: the JSON that scripts rely on, the tables, and how little it imports."""
 
 import json
 import subprocess
