@@ -30,7 +30,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
     except KeyboardInterrupt:
         file = typed(paths.file)
         raise Interrupted(
-            f"job {job} continues without this terminal; watch it with: packnet watch {file}; stop it with: "
+            f"job {job} goes on without this terminal; watch it with: packnet watch {file}; stop it with: "
             f"packnet stop {file}"
         ) from None
 

@@ -30,7 +30,7 @@ class PlotCanvas(Canvas):
 
     quiet = False  # while it is drawn on: refreshes are ignored
     annotated = False  # whether what `Plot` writes over the library's drawing is there
-    extent = Size(0, 0)  # of what is drawn; where it is laid out anew, its own size changes first
+    extent = Size(0, 0)  # of what is drawn; at a resize, `size` changes first
 
     def reset(self, size: Size | None = None, refresh: bool = True) -> None:
         self.annotated = False
