@@ -59,7 +59,7 @@ class Reader:
         self.starts = 0
 
     def poll(self, steps: bool = True) -> list[Entry]:
-        """The new whole lines, oldest first; all lines, where the journal was replaced or cut; none, where it is missing.
+        """The new whole lines, oldest first: all lines if the journal was replaced or cut, none if it is missing.
 
         Without `steps`, lines of TrainStep and Progress are passed over undecoded. Raises OSError where the journal
         can't be read.
