@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packnet_core.errors import RequestError, WorkError
+from packnet_core.jobs.history import History, read_history
 from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
@@ -105,6 +107,16 @@ class PackFile:
     def free(self) -> float:
         """The share of the prunable weights that nobody owns, 0 to 1."""
         return self.document.free / self.document.weights
+
+    @property
+    def history(self) -> History:
+        """What the journal beside the file says, read anew: past runs, the jobs that run or wait, and per task its
+        newest evaluation, comparisons and digest check. Empty without a journal; raises OSError where it can't be read.
+
+        for run in file.history.runs:
+            print(run.job, run.command, run.outcome, run.seconds)
+        """
+        return read_history(Paths(self.path).journal, self.document)
 
     def forecast(self, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
         """How many more tasks fit, pruned at `ratio`: a Room for each layer, then one for all together (§5.1)."""

@@ -1,4 +1,4 @@
-"""A task's error by other ways of adding it, in words, beside its own. Needs neither Textual nor torch."""
+"""A task's errors by baselines, in words. Needs neither Textual nor torch."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,15 @@ from rich.cells import cell_len
 from packnet_tui.state.format import whole_percent
 from packnet_tui.state.picture import TaskRow
 
-ENDS = ("individual", "classifier")  # between which a task lies
+ENDS = ("individual", "classifier")  # best and worst: a task's own error usually lies between
 ORDER = (*ENDS, "lwf", "ewc", "joint", "filters")
 
 
 def in_words(task: TaskRow, without: Sequence[str] = ()) -> list[str]:
-    """`individual 14.30`, `classifier 34.40`, `closes 80 %`, …: errors in percent, and the share of the gap closed."""
+    """`individual 14.30`, `classifier 34.40`, `closes 80 %`, …: errors in percent, and the share of the gap closed.
+
+    Leaves out the baselines named in `without`.
+    """
     parts = [f"{name} {task.compared[name]:.2f}" for name in ORDER if name in task.compared and name not in without]
     if task.closed is not None and not without:
         parts.insert(len(ENDS), f"closes {whole_percent(task.closed)}")
@@ -20,7 +23,7 @@ def in_words(task: TaskRow, without: Sequence[str] = ()) -> list[str]:
 
 
 def wrapped(parts: Sequence[str], width: int) -> list[str]:
-    """Parts as lines of at most `width` cells, none of them torn."""
+    """Parts joined to lines of at most `width` cells; no part is broken."""
     lines: list[str] = []
     for part in parts:
         if lines and cell_len(f"{lines[-1]} · {part}") <= width:

@@ -1,4 +1,4 @@
-"""What a pruning would keep and free, and how many tasks still fit: arithmetic on the header's counts alone."""
+"""What a pruning would keep and free, and how many tasks still fit, from the header's counts alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,50 +7,49 @@ from packnet_core.schema.document import Layer
 
 
 @dataclass(frozen=True)
-class Cut:
-    """One layer after a pruning: what the sealed tasks own, what the open task keeps, what is freed, what was free."""
+class PrunedLayer:
+    """A layer after a pruning, in counts of weights."""
 
     name: str
     weights: int
-    sealed: tuple[int, ...]
-    kept: int
+    sealed: tuple[int, ...]  # owned, per sealed task
+    kept: int  # by the open task
     freed: int
-    free: int  # before
+    free: int  # before the pruning
 
 
-def preview(layers: Sequence[Layer], ratio: float) -> list[Cut]:
-    """Pruning the newest task at a ratio, layer by layer: exactly round(ratio * n) of its n weights become free.
+def after_pruning(layers: Sequence[Layer], ratio: float) -> list[PrunedLayer]:
+    """Each layer after pruning the newest task at a ratio: round(ratio * n) of its n weights become free, as in law 3.
 
-    Law 3's numbers, that is, on the double product. Weights that training has left at exactly 0.0 come on top;
-    nobody knows them without reading the weights.
+    Weights that training left at exactly 0.0 become free too, but only the weights themselves would tell how many.
     """
-    cuts = []
+    pruned = []
     for layer in layers:
         *sealed, own = layer.owned
         freed = round(ratio * own)
-        cuts.append(Cut(layer.name, layer.weights, tuple(sealed), own - freed, freed, layer.free))
-    return cuts
+        pruned.append(PrunedLayer(layer.name, layer.weights, tuple(sealed), own - freed, freed, layer.free))
+    return pruned
 
 
-def total(cuts: Sequence[Cut]) -> Cut:
+def total(layers: Sequence[PrunedLayer]) -> PrunedLayer:
     """All layers together."""
-    tasks = len(cuts[0].sealed) if cuts else 0
-    return Cut(
+    tasks = len(layers[0].sealed) if layers else 0
+    return PrunedLayer(
         name="total",
-        weights=sum(cut.weights for cut in cuts),
-        sealed=tuple(sum(cut.sealed[i] for cut in cuts) for i in range(tasks)),
-        kept=sum(cut.kept for cut in cuts),
-        freed=sum(cut.freed for cut in cuts),
-        free=sum(cut.free for cut in cuts),
+        weights=sum(layer.weights for layer in layers),
+        sealed=tuple(sum(layer.sealed[i] for layer in layers) for i in range(tasks)),
+        kept=sum(layer.kept for layer in layers),
+        freed=sum(layer.freed for layer in layers),
+        free=sum(layer.free for layer in layers),
     )
 
 
 def more_tasks(free: int, like: int) -> int | None:
-    """How many more tasks with `like` weights of their own fit into what is free; None where that says nothing."""
+    """How many more tasks that own `like` weights each fit into `free` weights; None where `like` is 0."""
     return free // like if like > 0 else None
 
 
-def next_owns(layers: Sequence[Cut], ratio: float) -> int:
-    """What the next task would own, pruned at the same ratio: it trains all that is free then."""
-    free = [cut.free + cut.freed for cut in layers]
+def next_owns(layers: Sequence[PrunedLayer], ratio: float) -> int:
+    """How many weights the next task would own, if it trains all that is free then and is pruned at the same ratio."""
+    free = [layer.free + layer.freed for layer in layers]
     return sum(n - round(ratio * n) for n in free)

@@ -1,6 +1,6 @@
-"""What a chart of a curve shows, measured in the dots of its grid, as a value. Needs neither Textual nor torch.
+"""Charts as values, in dots of a grid of cells. Needs neither Textual nor torch.
 
-A cell of the grid has two columns and four rows of dots; dots count from the left and from the bottom.
+A cell has two columns and four rows of dots; dots count from the left and from the bottom.
 """
 
 import math
@@ -13,7 +13,7 @@ from packnet_tui.state.series import Curve, Point, Sample, smoothed, thinned
 
 ACROSS, DOWN = 2, 4  # dots in a cell
 VALIDATION = "bold"
-LABEL = 5  # most cells of a tick's label on the y axis
+LABEL = 5  # cells that a tick's label on the y axis may have
 
 Dot = tuple[int, int]
 Words = tuple[tuple[str, str], ...]  # texts with their styles
@@ -21,7 +21,7 @@ Words = tuple[tuple[str, str], ...]  # texts with their styles
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture of `columns` × `rows` cells. Two equal ones look the same, so the second need not be drawn."""
+    """A chart of `columns` × `rows` cells. Equal charts look the same, so only a different one need be drawn."""
 
     columns: int
     rows: int
@@ -30,9 +30,9 @@ class Chart:
     y_ticks: tuple[tuple[float, str], ...]
     lines: tuple[tuple[tuple[Dot, ...], str], ...] = ()  # each with its style
     points: tuple[Dot, ...] = ()
-    marks: tuple[tuple[int, str], ...] = ()  # vertical lines, with what stands beside them
-    level: tuple[Dot, ...] = ()  # a level line, a dot a cell
-    sign: str = "•"  # of the points
+    marks: tuple[tuple[int, str], ...] = ()  # vertical lines: their column of dots, and the name beside them
+    level: tuple[Dot, ...] = ()  # a horizontal line, one dot per cell
+    sign: str = "•"  # how points are drawn
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Scale:
         return min(int(self.share(value) * rows * DOWN), rows * DOWN - 1)
 
     def ticks(self, rows: int) -> tuple[tuple[float, str], ...]:
-        """Where the axis has labels, no two of them in one row."""
+        """Heights in dots and labels of the axis' ticks, no two of them in one row."""
         values = [self.low, (self.low + self.high) / 2, self.high] if rows >= 4 else [self.low, self.high]
         if self.log:
             powers = [10.0**n for n in range(math.ceil(_log10(self.low)), math.floor(_log10(self.high)) + 1)]
@@ -98,7 +98,7 @@ def loss_chart(
 
 
 def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool = False) -> Chart:
-    """Validation error as points joined by a line, and the error before pruning as the level to get back to."""
+    """Validation error as points joined by a line, and as a level the error before pruning."""
     errors = [y for _, y in curve.validation_error if math.isfinite(y)]
     before = [curve.before[1]] if curve.before else []
     scale = Scale(0.0, min(100.0, nice(max([*errors, *before, 1.0]))))
@@ -108,7 +108,7 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
         if curve.validation_error:
             words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION))
         else:
-            over = bool(curve.loss) and curve.loss[-1].x > 1  # an epoch, and nothing was measured after it
+            over = bool(curve.loss) and curve.loss[-1].x > 1  # after the first epoch, an error would be there
             words.append(("  no validation images" if over else "  none yet", "dim"))
         if curve.before:
             words.append((f"  ╌ before{level} {curve.before[1]:.2f}", "dim"))
@@ -132,7 +132,7 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
 
 
 def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: int, colour: str) -> Chart:
-    """The error right after pruning at several ratios, as stars (the paper's Figure 4); a mark at the ratio in hand."""
+    """The error right after pruning at several ratios, as stars (Figure 4); a vertical mark at the chosen `ratio`."""
     scale = Scale(0.0, min(100.0, nice(max([*(error for _, error in previews), 1.0]))))
     width = ACROSS * columns
     dots = tuple((min(int(x * width), width - 1), scale.dot(error, rows)) for x, error in previews)
@@ -156,14 +156,14 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
 
 
 def within(previews: Sequence[Point], points: float) -> float | None:
-    """The largest measured ratio whose error is at most so many points above that of no pruning; None: not known."""
+    """The largest measured ratio that costs at most `points` of error; None where the error at ratio 0 is not known."""
     if not previews or previews[0][0] != 0:
         return None
     return max(ratio for ratio, error in previews if error <= previews[0][1] + points)
 
 
 def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:
-    """A few round numbers of epochs, and the last one with its unit."""
+    """Ticks at a few round numbers of epochs, and at the end with the unit; each with its place in dots."""
     last = f"{end:g} epoch" + ("" if end == 1 else "s")
     step = max(1.0, _round_up(12 * end / columns, (1, 2, 5, 10)))
     ticks = [(0.0, "0")]
@@ -174,7 +174,7 @@ def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:
 
 
 def nice(value: float) -> float:
-    """The round number at or above a value, for the top of an axis."""
+    """The next round number at or above a value, for the top of an axis."""
     return _round_up(value, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))
 
 
@@ -186,12 +186,12 @@ def label(value: float) -> str:
 
 def _round_up(value: float, steps: Sequence[float]) -> float:
     unit = 10.0 ** math.floor(_log10(value))
-    # the product may be a hair below a value it stands for
+    # rounding may leave the product a little below the value
     return next((step * unit for step in steps if step * unit >= value * (1 - 1e-12)), 10 * unit)
 
 
 def _scale(values: Sequence[float], log: bool) -> Scale:
-    """The scale of a loss: from 0, or from the round number below the lowest where it is logarithmic."""
+    """The scale of a loss: from 0 or, if it is logarithmic, from the round number below the lowest value."""
     above = [value for value in values if value > 0]
     high = nice(max([*above, 1e-9]))
     if not (log and above):
@@ -203,12 +203,12 @@ def _scale(values: Sequence[float], log: bool) -> Scale:
 
 
 def _column(x: float, end: float, columns: int) -> int:
-    """The column of dots at a place."""
+    """The column of dots at x."""
     return min(max(int(x / end * columns * ACROSS), 0), columns * ACROSS - 1)
 
 
 def _path(samples: Iterable[Sample], end: float, columns: int, rows: int, scale: Scale) -> tuple[Dot, ...]:
-    """A line through samples with the spread of each: two dots a column, the one nearer to the last one first."""
+    """A line through the lowest and highest value of each sample: two dots per column, first the nearer one."""
     path: list[Dot] = []
     for sample in thinned(samples, end, columns * ACROSS):
         low, high = scale.dot(sample.low, rows), scale.dot(sample.high, rows)
@@ -223,7 +223,7 @@ def _path(samples: Iterable[Sample], end: float, columns: int, rows: int, scale:
 def _points(
     points: Sequence[Point], end: float, columns: int, rows: int, scale: Scale, joined: str | None
 ) -> tuple[tuple[tuple[tuple[Dot, ...], str], ...], tuple[Dot, ...]]:
-    """Points, joined by a line in a style if one is given; where they are too many, the line alone."""
+    """Lines and points: points joined by a line of style `joined`, if given; the line alone for too many points."""
     few = 2 * len(points) <= columns
     lines: tuple[tuple[tuple[Dot, ...], str], ...] = ()
     if joined is not None or not few:
@@ -239,7 +239,7 @@ def _marks(curve: Curve, columns: int, named: bool) -> tuple[tuple[int, str], ..
 
 
 def _fitting(variants: Sequence[Sequence[tuple[str, str]]], columns: int) -> Words:
-    """The first of some texts that fits beside the corners of a chart."""
+    """The first of the texts that fits between the corners of a chart."""
     fitting = (words for words in variants if sum(cell_len(text) for text, _ in words) + 2 <= columns)
     return tuple(next(fitting, ()))
 

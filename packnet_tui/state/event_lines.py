@@ -1,4 +1,4 @@
-"""Events as plain lines: what the command line prints, what `packnet watch` shows, what a log can keep."""
+"""Events as plain lines, as the command line prints them and `packnet watch` shows them."""
 
 from packnet_core.schema.commands import summary
 from packnet_core.schema.events import (
@@ -33,7 +33,7 @@ BASELINES = {
 
 
 def line(entry: Entry) -> str | None:
-    """One event as a line without control codes; None for what comes too often to be lines (steps, occupancy)."""
+    """One event as a line without control codes; None for events that get no line, such as steps."""
     text = _text(entry)
     return None if text is None else printable(text)
 
@@ -61,7 +61,7 @@ def _text(entry: Entry) -> str | None:
             return f"pruned {event.task} at {event.ratio:g}: {event.freed:,} weights freed, {event.kept:,} kept{around}"
         case Previewed() as event:
             return f"{event.task}, pruned at {event.ratio:g}, would have {event.error:.2f} % of {event.images:,} wrong"
-        case Checked(task=task, ok=False):  # as it should be is not worth a line
+        case Checked(task=task, ok=False):  # a digest that fits gets no line
             return f"{task}: what it uses does not fit its digest"
         case Evaluated(task=task, error=error):
             top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"

@@ -1,4 +1,4 @@
-"""Figures as a person reads them, in a sentence or a narrow column, and texts cut to one."""
+"""Numbers as text for people, in a sentence or a narrow column, and texts cut to a width."""
 
 from rich.cells import cell_len, set_cell_size
 
@@ -12,7 +12,7 @@ def short(count: int) -> str:
 
 
 def long(count: int) -> str:
-    """A count with three digits that count: 864, 73.4k, 73.4M."""
+    """A count with three significant digits: 864, 73.4k, 73.4M."""
     value, unit = _scaled(count)
     if not unit:
         return str(count)
@@ -30,12 +30,12 @@ def _scaled(count: int) -> tuple[float, str]:
 
 
 def percent(count: int, of: int) -> str:
-    """A share with one decimal and its sign."""
+    """A share in percent with one decimal and the sign: 16.7%."""
     return f"{share(count, of)}%"
 
 
 def share(count: int, of: int) -> str:
-    """A share in percent. What is not nothing never reads 0.0, what is not all never reads 100.0."""
+    """A share in percent with one decimal; 0.0 only for none, 100.0 only for all, else <0.1 or >99.9."""
     value = 100 * count / of if of else 0.0
     if count and value < 0.05:
         return "<0.1"
@@ -45,7 +45,7 @@ def share(count: int, of: int) -> str:
 
 
 def file_size(size: float) -> str:
-    """Bytes in decimal units, as disks are sold."""
+    """Bytes in decimal units: 571.0 MB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
@@ -54,7 +54,7 @@ def file_size(size: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span as one would say it: 3.2 s, 2 min 05 s, 1 h 02 min."""
+    """A time span in words: 3.2 s, 2 min 05 s, 1 h 02 min."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -64,24 +64,24 @@ def duration(seconds: float) -> str:
 
 
 def two_digits(value: float | None) -> str:
-    """An error in percent, or a ratio."""
+    """An error in percent, or a ratio, with two decimals; – for None."""
     return MISSING if value is None else f"{value:.2f}"
 
 
 def drift(change: float) -> str:
-    """A change of an error in points: exactly "0.00" only where nothing changed."""
+    """A change of an error in points; "0.00" only where nothing changed."""
     if change == 0:
         return "0.00"
     return f"{change:+.2f}" if abs(change) >= 0.005 else f"{change:+.1g}"
 
 
 def whole_percent(value: float | None) -> str:
-    """A share in percent that is not known to a decimal."""
+    """A share in percent without decimals; – for None."""
     return MISSING if value is None else f"{value:.0f} %"
 
 
 def clock(seconds: float) -> str:
-    """What is left of a job: 02:10, 1:02:10."""
+    """A time span as on a clock: 02:10, 1:02:10."""
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
@@ -95,7 +95,7 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """A text in at most `width` cells, its middle replaced by …: names of layers differ at both ends."""
+    """A text in at most `width` cells, its middle replaced by …, since names of layers differ at both ends."""
     if cell_len(text) <= width:
         return text
     if width < 8:

@@ -1,19 +1,19 @@
-"""The one read-only picture that every widget is a function of. Needs neither Textual nor torch."""
+"""What the screen shows, as one read-only value; every widget is a function of it. Needs neither Textual nor torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from packnet_core.jobs.history import Run
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.document import Document, Layer, Phase
-from packnet_tui.state.runs import Run
 from packnet_tui.state.series import Curve
 
 
 @dataclass(frozen=True)
 class Job:
-    """The job that runs, as far as the journal says."""
+    """The job that runs, and how far it is."""
 
     number: int
     command: Command
@@ -21,31 +21,31 @@ class Job:
     device: str
     phase: str = ""  # train, retrain, eval or compare; empty while it gets ready
     task: str = ""
-    epoch: int = 0  # the one under way
+    epoch: int = 0  # under way, from 1
     epochs: int = 0
     validation: float | None = None  # error in percent, after the last epoch
     images_per_second: float = 0.0
     seconds_left: float | None = None
-    done: int = 0  # images evaluated; of a comparison, steps too
+    done: int = 0  # images evaluated; in a comparison, also steps
     images: int = 0
 
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task, from 1. Errors are percentages of wrong answers on the test set, `validation` on the validation set."""
+    """One task. Errors are in percent, on the test set; `validation` is on the validation set."""
 
-    index: int
-    called: str  # in the file
-    name: str  # as it is shown
+    index: int  # from 1
+    called: str  # its name in the file
+    name: str  # the same, made printable
     phase: Phase
     prune_ratio: float | None
     owned: int
     added: float | None  # at the end of the last job that changed the task
     now: float | None  # when it was last evaluated
     validation: float | None  # while it is trained
-    checked: bool | None = None  # whether its digest was found to be the file's, when it was last computed
-    working: str = ""  # what the running job does with it
-    compared: Mapping[str, float] = field(default_factory=dict)  # its error by baselines, as last measured
+    checked: bool | None = None  # whether its digest fitted when it was last computed; None: never computed
+    working: str = ""  # the phase of the running job, if that works on this task
+    compared: Mapping[str, float] = field(default_factory=dict)  # its newest error by each baseline
 
     @property
     def open(self) -> bool:
@@ -53,12 +53,12 @@ class TaskRow:
 
     @property
     def drift(self) -> float | None:
-        """By how many points the error moved since the task was added; exactly 0 where nothing changed."""
+        """The error now minus the error when the task was added, in points; exactly 0 where nothing changed."""
         return None if self.added is None or self.now is None else self.now - self.added
 
     @property
     def closed(self) -> float | None:
-        """How much of the gap between Classifier Only and an Individual Network is closed, in percent."""
+        """The share of the gap between Classifier Only and an Individual Network that is closed, in percent (§4)."""
         return gap_closed(self.added, self.compared.get("classifier"), self.compared.get("individual"))
 
 
@@ -74,18 +74,19 @@ class Picture:
     """All that the screen shows."""
 
     document: Document
-    layers: tuple[Layer, ...]  # with live counts, while a job changes them
+    layers: tuple[Layer, ...]  # with the running job's counts, while it changes them
     tasks: tuple[TaskRow, ...]
     job: Job | None = None
     queue: tuple[tuple[int, Command], ...] = ()
     curve: Curve | None = None  # of the task trained last
-    curves: dict[str, Curve] = field(default_factory=dict)  # of every task that was trained, by name
-    runs: tuple[Run, ...] = ()  # oldest first
+    curves: Mapping[str, Curve] = field(default_factory=dict)  # of every task that was trained, by name
+    runs: tuple[Run, ...] = ()  # oldest first; last the one that runs
+    run_curves: Mapping[int, Curve] = field(default_factory=dict)  # by job number, of those that trained or pruned
     log: tuple[LogLine, ...] = ()
-    interrupted: Command | None = None  # a stopped job that `train` goes on with
-    previews: tuple[tuple[float, float], ...] = ()  # ratios, with the open task's error right after pruning at them
+    interrupted: Command | None = None  # a stopped job that `train` resumes
+    previews: tuple[tuple[float, float], ...] = ()  # (ratio, the open task's error right after pruning at it)
     usage: str = ""  # of the running job's device
-    died: str = ""  # who died in the middle of what, until the next one starts
+    died: str = ""  # the process that died during a job, until another one starts
 
     @cached_property
     def weights(self) -> int:
@@ -105,11 +106,11 @@ class Picture:
 
     @property
     def previewing(self) -> tuple[int, ...]:
-        """The numbers of the previews that run or wait; they give way to any work."""
+        """Job numbers of the previews that run or wait; other jobs take precedence over them."""
         jobs = [(self.job.number, self.job.command)] if self.job else []
         return tuple(number for number, command in (*jobs, *self.queue) if isinstance(command, Preview))
 
     @property
     def working(self) -> bool:
-        """Whether a job runs or waits that is more than a preview."""
+        """Whether a job other than a preview runs or waits."""
         return len(self.previewing) < len(self.queue) + (self.job is not None)

@@ -1,6 +1,6 @@
-"""The course of one task's training, folded from the journal: what the curves show. Needs neither Textual nor torch.
+"""Loss and error of one task over its training, folded from the journal. Needs neither Textual nor torch.
 
-The x of every point counts epochs since the task was added, over all its phases.
+The x of every point is in epochs since the task was added, over all its phases.
 """
 
 import math
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from packnet_core.schema.events import Epoch, PhaseStarted, Pruned, TrainStep
 
 MOST_SAMPLES = 1024  # kept of a line; more than any terminal has columns
-MOST_POINTS = 2048  # kept of what is measured once an epoch
-SMOOTHED = 1 / 20  # share of a line's samples that a running mean looks back on
+MOST_POINTS = 2048  # kept of what is measured once per epoch
+SMOOTHED = 1 / 20  # share of a line's samples that a running mean covers
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A stretch of a line: from x on, between these two values."""
+    """A part of a line: from x on, its lowest and highest value."""
 
     x: float
     low: float
@@ -28,18 +28,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of one task. Errors in percent."""
+    """What is drawn for one task. Errors in percent."""
 
     task: str
     loss: tuple[Sample, ...] = ()
     validation_loss: tuple[Point, ...] = ()
     validation_error: tuple[Point, ...] = ()
-    pruned: tuple[Point, ...] = ()  # where, and at which ratio
-    before: Point | None = None  # from where on, and the error before pruning: the line to get back to
-    end: float = 1.0  # where the phases known so far end
+    pruned: tuple[Point, ...] = ()  # x and ratio of each pruning
+    before: Point | None = None  # x from which it is drawn, and the error before pruning: the level to get back to
+    end: float = 1.0  # x where the phases known so far end
 
     def thinner(self, most: int) -> "Curve":
-        """The same in at most so many samples and points a line, the lowest and the highest kept."""
+        """The curve with at most `most` samples and points per line, the lowest and the highest kept."""
         if len(self.loss) <= most and len(self.validation_loss) <= most and len(self.validation_error) <= most:
             return self
         return replace(
@@ -52,7 +52,7 @@ class Curve:
 
 @dataclass
 class CurveBuilder:
-    """A curve in the making: it takes the events of a task, in their order."""
+    """Builds a curve from a task's events, given in order."""
 
     task: str
     loss: list[Sample] = field(default_factory=list)
@@ -61,14 +61,14 @@ class CurveBuilder:
     pruned: list[Point] = field(default_factory=list)
     before: Point | None = None
     end: float = 0.0
-    _start: float = 0.0  # x where the phase under way began
+    _start: float = 0.0  # x where the current phase began
     _phase: str = ""
     _last: float = 0.0
-    _grain: float = 0.0  # no two samples are closer than this
-    _curve: Curve | None = None  # as it was when last asked for, if nothing happened since
+    _grain: float = 0.0  # least distance of two samples
+    _curve: Curve | None = None  # the one returned last, if nothing happened since
 
     def begin(self, event: PhaseStarted) -> None:
-        """A phase begins, or, from a later epoch on, goes on where it was interrupted."""
+        """A phase begins or, where its first epoch is a later one, is resumed."""
         self._curve = None
         ended = self._last >= self.end - 1e-9  # else the phase was stopped, perhaps in its first epoch
         if event.phase != self._phase or (event.epoch == 1 and ended):
@@ -110,7 +110,7 @@ class CurveBuilder:
             self.validation_error.append((self._last, event.after))
 
     def curve(self) -> Curve:
-        """As it stands now; the very same object until something happens."""
+        """The curve so far; the same object until something happens."""
         if self._curve is None:
             self._curve = Curve(
                 task=self.task,
@@ -124,7 +124,7 @@ class CurveBuilder:
         return self._curve
 
     def _back_to(self, x: float) -> None:
-        """A resumed job repeats the steps after its checkpoint: what was drawn of them gives way."""
+        """Remove what is at x and beyond: a resumed job repeats the steps after its checkpoint."""
         self._curve = None
         if x < self._last - 1e-9:
             self.loss = [sample for sample in self.loss if sample.x < x]
@@ -134,9 +134,9 @@ class CurveBuilder:
 
 
 def thinned(samples: Iterable[Sample], end: float, columns: int) -> list[Sample]:
-    """One sample a column at most, its x the column's number from 0, with the lowest and the highest of it kept.
+    """At most one sample per column: its x is the column's number from 0, with the lowest and highest value there.
 
-    Values that are no finite numbers are left out.
+    NaN and infinity are left out.
     """
     kept: dict[int, Sample] = {}
     for sample in samples:
@@ -151,20 +151,20 @@ def thinned(samples: Iterable[Sample], end: float, columns: int) -> list[Sample]
 
 
 def fewer(points: Sequence[Point], most: int) -> list[Point]:
-    """At most so many points (four at least): the lowest and the highest of every stretch, and the newest."""
+    """At most `most` points (but at least four): the lowest and the highest of every part, and the newest."""
     if len(points) <= most:
         return list(points)
     *rest, newest = points
-    stretch = -(-len(rest) // ((most - 1) // 2))
+    part = -(-len(rest) // ((most - 1) // 2))
     kept = []
-    for start in range(0, len(rest), stretch):
-        some = rest[start : start + stretch]
+    for start in range(0, len(rest), part):
+        some = rest[start : start + part]
         kept += sorted({min(some, key=lambda point: point[1]), max(some, key=lambda point: point[1])})
     return [*kept, newest]
 
 
 def smoothed(samples: Sequence[Sample]) -> list[Sample]:
-    """A line's exponential running mean: every value the mean of those before, the newer ones weighing more."""
+    """A line's exponential running mean, which weighs newer values more."""
     weight = 2 / (max(5.0, SMOOTHED * len(samples)) + 1)
     mean: float | None = None
     line = []

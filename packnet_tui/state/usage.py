@@ -1,4 +1,4 @@
-"""How busy the device of a job is: the GPU by NVIDIA's own library, else the process that works."""
+"""How busy the device of a job is: the GPU, as NVIDIA's library reports it, else the job's process."""
 
 import os
 from contextlib import suppress
@@ -10,12 +10,12 @@ GB = 1e9
 
 @dataclass
 class Meter:
-    """Reads what is in use, in few words: `gpu0 87 %  11.2/80G`, `cpu 97 %  1.2G`. Not for the screen's own thread."""
+    """Reads what is in use, as `gpu0 87 %  11.2/80G` or `cpu 97 %  1.2G`. It may block: not for the screen's thread."""
 
     _processes: dict[int, Any] = field(default_factory=dict)
 
     def read(self, device: str, pid: int) -> str:
-        """Of a torch device, as the engine names it, and the process that works on it; empty where nobody can tell."""
+        """Usage of a torch device, such as `cuda:0`, and the process that works on it; empty where it is not known."""
         if device.startswith("cuda") and (words := _gpu(int(device.partition(":")[2] or 0))):
             return words
         return self._process(pid)
@@ -26,7 +26,7 @@ class Meter:
         try:
             if pid not in self._processes:
                 self._processes = {pid: psutil.Process(pid)}
-                self._processes[pid].cpu_percent()  # the next one is since this
+                self._processes[pid].cpu_percent()  # the next call measures since this one
                 return ""
             process = self._processes[pid]
             return f"cpu {process.cpu_percent():.0f} %  {process.memory_info().rss / GB:.1f}G"
@@ -54,7 +54,7 @@ def _gpu(index: int) -> str:
 
 
 def _handle(pynvml: Any, index: int) -> Any:
-    """torch counts the GPUs that CUDA_VISIBLE_DEVICES leaves it; NVIDIA's library counts all."""
+    """torch counts only the GPUs in CUDA_VISIBLE_DEVICES; NVIDIA's library counts all of them."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     name = visible[index] if index < len(visible) else str(index)
     return pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)

@@ -1,4 +1,4 @@
-"""What file and journal say, looked at again and again, as a picture. Never imports torch."""
+"""Polls a pack file and its journal for the workbench, and makes the picture of both. Never imports torch."""
 
 import time
 from collections.abc import Iterable
@@ -9,45 +9,46 @@ from packnet_core.errors import FileError
 from packnet_core.jobs.journal import Reader
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import read_header
-from packnet_core.packfile.paths import Paths
+from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import Entry
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.story import Story
 from packnet_tui.state.usage import Meter
 
-METER = 2.0  # seconds between two looks at the device
-QUIET = 2.0  # seconds without news from a job until it is asked whether its engine still lives
+METER = 2.0  # seconds between two readings of the device
+QUIET = 2.0  # seconds without a new entry of a running job until its process is checked
 
 
 class Watch:
-    """The files of one pack, looked at again and again; what they say, as a picture. Runs off the screen's thread."""
+    """One pack file with its journal and checkpoint; `look` reads what changed and updates `picture`.
+
+    It reads files, so it is not for the screen's own thread. Raises FileError where the file is no pack file.
+    """
 
     def __init__(self, path: Path):
         self.paths = Paths(path)
-        self.story = Story()
         self._reader, self._starts = Reader(self.paths.journal), 0
         self._unreadable = ""  # why the journal can't be read
-        self._signature: object = None
         self._meter, self._usage, self._metered = Meter(), "", 0.0
-        self._heard = 0.0  # when the last news was written, or asked for
+        self._heard = 0.0  # when the last entry was written, or the process checked
         self._document = self._read()
+        self.story = Story(self._document)
         self.picture = self._picture()
 
-    def look(self, held: Iterable[tuple[str, str]] = ()) -> bool:
-        """Take in what is new, and lines of the screen's own. Returns whether the picture changed."""
+    def look(self, lines: Iterable[tuple[str, str]] = ()) -> bool:
+        """Take in what is new, and log lines of the screen's own. Returns whether the picture changed."""
         unreadable, entries = self._unreadable, self._news()
-        for text, level in held:
+        for text, level in lines:
             self.story.say(time.time(), text, level)
-        changed = bool(entries) or bool(held) or self._unreadable != unreadable
-        signature = _signature(self.paths.file), _signature(self.paths.checkpoint)
-        if signature != self._signature:
+        changed = bool(entries) or bool(lines) or self._unreadable != unreadable
+        if self._signatures() != self._seen:
             changed = True
             self._replaced()
         if entries:
             self._heard = entries[-1].at
         if self.story.job and time.time() - self._heard > QUIET:
-            self._heard = time.time()  # ask again after as long
+            self._heard = time.time()
             changed = self._died() or changed
         changed = self._meter_read() or changed
         if changed:
@@ -55,7 +56,7 @@ class Watch:
         return changed
 
     def _meter_read(self) -> bool:
-        """Whether the running job's device is otherwise busy than it was."""
+        """Read how busy the running job's device is, if it is time to. Returns whether that changed."""
         job, before = self.story.job, self._usage
         if job is None or time.monotonic() - self._metered < METER:
             return False
@@ -64,13 +65,13 @@ class Watch:
         return self._usage != before
 
     def _news(self) -> list[Entry]:
-        """Take in what was appended to the journal; all of it, where it is another one, or was cut. Returns it."""
+        """Take in what was appended to the journal, or all of it where it was replaced or cut. Returns it."""
         try:
             entries, why = self._reader.poll(), ""
         except OSError as error:
             entries, why = [], f"the journal can't be read: {error.strerror or error}"
         if self._reader.starts != self._starts:
-            self.story, self._starts = Story(begun=self.story.begun), self._reader.starts
+            self.story, self._starts = Story(self._document), self._reader.starts
         self.story.read(entries)
         if why != self._unreadable:
             self._unreadable = why
@@ -82,13 +83,11 @@ class Watch:
         return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
 
     def _read(self) -> Document:
-        self._signature = _signature(self.paths.file), _signature(self.paths.checkpoint)
-        document = read_header(self.paths.file).document
-        self.story.begun = document.history[0].at if document.history else 0.0
-        return document
+        self._seen = self._signatures()
+        return read_header(self.paths.file).document
 
     def _replaced(self) -> None:
-        """The file is another one than before: a job saved it, or somebody put another in its place."""
+        """The file is another one than before: a job saved it, or a new pack file took its place."""
         try:
             document, before = self._read(), self._document
         except FileError as error:  # gone, or no pack file; the last picture stays
@@ -99,8 +98,12 @@ class Watch:
             self._reader, self._starts = Reader(self.paths.journal), 0
             self._news()
 
+    def _signatures(self) -> tuple[object, object]:
+        """Of the file and of its checkpoint; None for one that is not there."""
+        return _signature(self.paths.file), _signature(self.paths.checkpoint)
+
     def _died(self) -> bool:
-        """Whether whoever did the running job is gone."""
+        """Whether the running job's process is gone."""
         if self.paths.is_locked():
             return False
         self._news()  # it may have finished just now
@@ -111,7 +114,6 @@ class Watch:
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
     try:
-        stat = path.stat()
+        return signature(path)
     except OSError:
         return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size

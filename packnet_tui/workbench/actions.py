@@ -1,4 +1,4 @@
-"""Everything a person can do here, in one list: keys, footer, help and palette are all made from it."""
+"""All actions of the workbench in one list, from which keys, footer, help and palette are made."""
 
 import re
 from collections.abc import Iterable
@@ -16,20 +16,20 @@ GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "pro
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do. `name` is the method `action_NAME` of the workbench, with its argument if it takes one."""
+    """An action. `name` is that of a method `action_NAME` of the main screen, with its argument if it takes one."""
 
     name: str
     keys: tuple[str, ...]  # as Textual calls them
-    shown: str  # how the keys are written in footer and help
-    label: str  # a word or two for the footer; empty: not there
+    shown: str  # the keys as footer and help show them
+    label: str  # a word or two for the footer; empty: not in the footer
     help: str
     group: Group
-    works: bool = False  # needs the engine, so not to be had with --readonly
-    pane: int = 0  # the one whose keys these are, while it has the focus; 0: they are the screen's
+    works: bool = False  # needs the engine, so --readonly does not have it
+    pane: int = 0  # the pane that must have the focus for these keys; 0: any
 
     @property
     def id(self) -> str:
-        """Its name where it stands alone: `move('down')` is move-down."""
+        """Its name in keys.toml and after `:`; `move-down` for `move('down')`."""
         return re.sub(r"\W+", "-", self.name).strip("-")
 
     @property
@@ -83,19 +83,19 @@ ACTIONS = (
 
 
 def bindings(pane: int = 0) -> list[BindingType]:
-    """The keys, for Textual: those of the screen, or those that one pane has of its own."""
+    """The keys as Textual's bindings: those of the screen (0), or those that a pane adds."""
     where = "screen." if pane else ""
     mine = (action for action in ACTIONS if action.keys and action.pane == pane)
     return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
 
 
 def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
-    """What the footer names, in its order."""
+    """The actions that the footer names, in order."""
     return [action for action in actions if action.label and not (readonly and action.works)]
 
 
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
-    """Why an action makes no sense now, with what to do instead; None where it does."""
+    """Why an action can't be done now, and what to do instead; None where it can."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
     match action.method:
@@ -121,7 +121,7 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
 
 
 def _blocked_add(picture: Picture) -> str | None:
-    if picture.working:  # it waits in the queue, and what runs changes what is possible: the engine will know
+    if picture.working:  # it would wait in the queue, and what runs may make it possible: the engine checks
         return None
     newest = picture.open_task
     if newest and newest.phase == "trained":

@@ -1,4 +1,4 @@
-"""The workbench's application: it watches file and journal, and holds the line to the engine. Never imports torch."""
+"""The workbench's application: it polls file and journal, and has the link to the engine. Never imports torch."""
 
 import asyncio
 import os
@@ -23,17 +23,17 @@ from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench import keys
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
-from packnet_tui.workbench.key_queue import KeyQueue
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
 POLL = 0.2  # seconds between two looks at journal and file
-PATIENCE = 3.0  # seconds until leaving is forced, where the terminal is gone
-USUAL_RATIO = 0.75  # the paper's, for the second task and on (§4)
+PATIENCE = 3.0  # seconds until exit is forced, where the terminal is gone
+USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
 
 
-class PacknetApp(KeyQueue):
+class PacknetApp(AppInterface):
     """One file in the workbench."""
 
     TITLE = "packnet"
@@ -41,7 +41,7 @@ class PacknetApp(KeyQueue):
     ENABLE_COMMAND_PALETTE = True
 
     class Said(Message):
-        """A line from the engine's thread."""
+        """A message from the engine link's thread."""
 
         def __init__(self, text: str):
             super().__init__()
@@ -51,8 +51,8 @@ class PacknetApp(KeyQueue):
         super().__init__()
         self.path, self.readonly = path, readonly
         self.held = False
-        self.ratio = USUAL_RATIO  # the pruning ratio in hand
-        self.actions, self._wrong_keys = keys.load(keys.place())
+        self.ratio = USUAL_RATIO
+        self.actions, self._wrong_keys = keys.load(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
         self._ascii = AsciiFilter(enabled=ascii)
@@ -70,11 +70,11 @@ class PacknetApp(KeyQueue):
         return [*super().get_line_filters(), self._ascii] if self._ascii.enabled else super().get_line_filters()
 
     def on_mount(self) -> None:
-        # with sixteen colours, the terminal's own are the readable ones
+        # with only sixteen colours, the terminal's own theme is the readable one
         if self.console.color_system == "standard" and not self.is_headless and "TEXTUAL_THEME" not in os.environ:
             self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over all of it
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over the screen
         self._colours()
         self._loop = asyncio.get_running_loop()
         for line in self._wrong_keys:
@@ -83,11 +83,11 @@ class PacknetApp(KeyQueue):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """After the first paint: read the journal, then see to the engine."""
+        """After the first paint: read the journal, then start the engine."""
         self.run_worker(self._follow(), name="watch", exit_on_error=True)
 
     async def _follow(self) -> None:
-        await self._look()  # before the engine is started: it would look as if nobody had died
+        await self._look()  # first: once an engine runs, one that died before would not be noticed
         if not self.readonly:
             self._engine.start()
             for command in self._first:
@@ -102,19 +102,17 @@ class PacknetApp(KeyQueue):
             self.show()
 
     def show(self) -> None:
-        """Draw what is known now."""
+        """Draw the newest picture."""
         self.picture = self._watch.picture
         for screen in self.screen_stack:
             if callable(redraw := getattr(screen, "redraw", None)):
                 redraw()
 
     def hold(self, held: bool) -> None:
-        """Stop drawing what happens, or go on with it."""
         self.held = held
         self.show()
 
     def submit(self, command: Command) -> None:
-        """Have the engine do a command; a preview gives way to it."""
         if not isinstance(command, Evaluate):
             self.stop_previews()
         self._engine.submit(command)
@@ -135,20 +133,20 @@ class PacknetApp(KeyQueue):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions, each by its help."""
-        bench = next((s for s in self.screen_stack if isinstance(s, MainScreen)), None)
-        if bench is None:
+        main = next((s for s in self.screen_stack if isinstance(s, MainScreen)), None)
+        if main is None:
             return
         for action in self.actions:
             if action.group != "move" and action.name != "palette":
                 keys = f"key: {action.shown}" if action.shown else ""
-                yield SystemCommand(action.help, keys, partial(bench.run_action, action.name))
+                yield SystemCommand(action.help, keys, partial(main.run_action, action.name))
 
     def leave_now(self, number: int = signal.SIGHUP) -> None:
-        """Leave because of a signal, from its handler or another thread, and within seconds whatever happens.
+        """Exit because of a signal, from its handler or another thread, after at most PATIENCE seconds.
 
-        Where the terminal has hung up, Textual's writer has died of it, and the event loop may wait for it for ever.
+        Where the terminal has hung up, Textual's writer thread is dead, and the event loop may wait for it for ever.
         """
-        status = 128 + number  # as shells count
+        status = 128 + number  # as shells do
         timer = threading.Timer(PATIENCE, os._exit, [status])
         timer.daemon = True
         timer.start()
@@ -184,7 +182,7 @@ def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequ
 
 
 def _leave_with_terminal(app: PacknetApp) -> None:
-    """A terminal that hangs up does not always say so by a signal."""
+    """Exit when the terminal is gone: a hang-up does not always send a signal."""
     while os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
         time.sleep(1)
     app.leave_now()

@@ -1,6 +1,6 @@
-"""The screen's line to the engine: a thread that starts it, holds the connection, and passes requests on.
+"""The workbench's link to the engine: a thread that starts the engine, holds the connection and passes requests on.
 
-The engine takes a while to come up and may be slow to answer; the screen never waits for it.
+The engine takes seconds to start and may be slow to answer; the screen never waits for it.
 """
 
 import queue
@@ -14,16 +14,16 @@ from packnet_core.schema.commands import Command
 
 
 class EngineLink:
-    """Everything here returns at once. `say` is called from the thread, with a line for the person."""
+    """Every method returns at once. `say` is called from the link's thread with messages for the person."""
 
     def __init__(self, path: Path, say: Callable[[str], None]):
         self._path, self._say = path, say
         self._requests: queue.Queue[Callable[[client.Engine], object] | None] = queue.Queue()
-        # a daemon: an engine that takes long to come up must not keep the screen's process alive
-        self._thread = threading.Thread(target=self._serve, name="engine line", daemon=True)
+        # a daemon: an engine that is slow to start must not keep the screen's process alive
+        self._thread = threading.Thread(target=self._serve, name="engine link", daemon=True)
 
     def start(self) -> None:
-        """Start the engine, or find it running."""
+        """Start the engine, or connect to the one that runs."""
         self._thread.start()
 
     def submit(self, command: Command) -> None:
@@ -33,7 +33,7 @@ class EngineLink:
         self._requests.put(lambda engine: engine.stop(job))
 
     def close(self) -> None:
-        """Let the engine go; it stays as long as it has work."""
+        """Close the connection; the engine stays as long as it has work."""
         self._requests.put(None)
 
     def _serve(self) -> None:
@@ -44,7 +44,7 @@ class EngineLink:
             engine.close()
 
     def _ask(self, engine: client.Engine | None, request: Callable[[client.Engine], object]) -> client.Engine | None:
-        """Pass one request on; an engine that went away is started again. Returns the engine, if there is one now."""
+        """Pass one request on; an engine that is gone is started again. Returns the engine, or None without one."""
         for last in (False, True):
             engine = self._connected(engine)
             if engine is None:
@@ -52,7 +52,7 @@ class EngineLink:
             try:
                 request(engine)
                 return engine
-            except WorkError as error:  # it does not answer any more
+            except WorkError as error:  # it does not answer
                 engine.close()
                 engine = None
                 if last:

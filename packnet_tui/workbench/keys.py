@@ -1,10 +1,10 @@
-"""Keys of one's own: a TOML file gives actions other keys.
+"""Keys of one's own: a TOML file that gives actions other keys.
 
     [keys]
     add = "c"
     prune = ["p", "f5"]
 
-Actions go by their names (`Action.id`), keys by Textual's: a character, `space`, `f5`, `ctrl+r`.
+Actions are named by `Action.id`, keys as Textual names them: a character, `space`, `f5`, `ctrl+r`.
 """
 
 import tomllib
@@ -17,16 +17,16 @@ from textual.keys import key_to_character
 
 from packnet_tui.workbench.actions import ACTIONS, Action
 
-UNSENT = frozenset({"ctrl+s", "ctrl+j", "ctrl+o", "ctrl+a", "ctrl+b"})  # belong to terminals and multiplexers
+RESERVED = frozenset({"ctrl+s", "ctrl+j", "ctrl+o", "ctrl+a", "ctrl+b"})  # by terminals and multiplexers
 
 
-def place() -> Path:
-    """Where the file of one's own keys is looked for."""
+def keys_file() -> Path:
+    """The path of the user's own keys.toml, which need not exist."""
     return user_config_path("packnet") / "keys.toml"
 
 
 def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
-    """All actions with the keys that a file gives them, and what is wrong with it, a line each; no file, no change."""
+    """All actions, with the keys that a file gives them if it exists; and a line for each thing wrong with it."""
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
 
 
 def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]]:
-    """All actions, those given with their new keys. What makes no sense is left out, and said."""
+    """All actions, those in `given` with their new keys; and a line for each entry that is wrong and was left out."""
     wrong = []
     known = {action.id: action for action in ACTIONS}
     new: dict[str, Action] = {}
@@ -51,7 +51,7 @@ def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]
             wrong.append(f"there is no action {name!r}; there are {', '.join(known)}")
         elif not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key.strip() for key in keys):
             wrong.append(f"{name} takes a key or a list of keys, and {value!r} is neither")
-        elif taken := UNSENT & set(keys):
+        elif taken := RESERVED & set(keys):
             wrong.append(f"{name} can't have {', '.join(sorted(taken))}: terminals and multiplexers keep it")
         else:
             new[name] = replace(known[name], keys=tuple(key.strip() for key in keys), shown=_shown(keys[0].strip()))
@@ -63,12 +63,12 @@ def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]
 
 
 def keymap(actions: Iterable[Action]) -> dict[str, str]:
-    """For `App.set_keymap`: keys that are not the usual ones, by their binding's id; it is applied at every key."""
+    """Keys of the actions that have others than the usual ones, by id, for `App.set_keymap`."""
     return {action.id: ",".join(action.keys) for action in actions if action.keys and action not in ACTIONS}
 
 
 def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, str, str] | None:
-    """A key that two actions share, the one of them that was given it, and the other."""
+    """A key that two actions share, the id of the one that was given it, and the id of the other; None: no clash."""
     owner: dict[tuple[int, str], str] = {}
     for action in sorted(actions, key=lambda action: action.id in new):
         for key in action.keys:
@@ -78,7 +78,7 @@ def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, s
 
 
 def _one(key: str) -> str:
-    """A key under one name: Textual's `question_mark` is `?`."""
+    """A key's one name, where Textual has two: `?` for `question_mark`."""
     return key_to_character(key) or key
 
 

@@ -1,8 +1,7 @@
-"""The journal: all that happened to a file, one JSON object a line, only ever appended. Needs no torch.
+"""The journal of a file: all that happened to it, one JSON object per line, only ever appended. Needs no torch.
 
-It is the one source of what a screen shows of past and running work. Readers start anywhere and follow; a last line
-that is not yet whole is not yet there, and a line that can't be read (torn by a crash, or from a newer version) is
-passed over.
+It is the one source of what a screen shows of past and running work. A last line that is not yet whole is left for the
+next look; a line that can't be decoded (torn by a crash, or from a newer version) is passed over.
 """
 
 import os
@@ -11,10 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from packnet_core.schema.events import Entry, Event
+from packnet_core.schema.events import Entry, Event, Progress, TrainStep
 
+CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
+# How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
+_STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
 
 
 class Journal:
@@ -45,37 +47,49 @@ class Journal:
 
 
 class Reader:
-    """The reading end: `poll` returns what was appended since; `starts` counts how often it began at the start."""
+    """The reading end: `poll` returns what was appended since the last call.
+
+    `starts` counts how often it began at the start of a journal: once more where another one took its place.
+    """
 
     def __init__(self, path: Path):
         self.path = path
         self._offset = 0
-        self._torn = b""
         self._inode = 0
         self.starts = 0
 
-    def poll(self) -> list[Entry]:
-        """New whole lines, oldest first. A missing journal is an empty one; a replaced or cut one is read anew."""
+    def poll(self, steps: bool = True) -> list[Entry]:
+        """The new whole lines, oldest first: all lines if the journal was replaced or cut, none if it is missing.
+
+        Without `steps`, lines of TrainStep and Progress are passed over undecoded. Raises OSError where the journal
+        can't be read.
+        """
+        entries: list[Entry] = []
         try:
             with open(self.path, "rb") as file:
                 stat = os.fstat(file.fileno())
                 if stat.st_ino != self._inode or stat.st_size < self._offset:
-                    self._inode, self._offset, self._torn = stat.st_ino, 0, b""
+                    self._inode, self._offset = stat.st_ino, 0
                     self.starts += 1
-                if stat.st_size == self._offset:
-                    return []
                 file.seek(self._offset)
-                data = file.read()
+                while lines := file.readlines(CHUNK):
+                    torn = not lines[-1].endswith(b"\n")
+                    if torn:
+                        lines.pop()  # to be read again at the next poll
+                    self._offset += sum(map(len, lines))
+                    if not steps:
+                        lines = [line for line in lines if _STEP not in line and _PROGRESS not in line]
+                    entries += (entry for line in lines if (entry := _decode(line)) is not None)
+                    if torn:
+                        break
         except FileNotFoundError:
             return []
-        self._offset += len(data)
-        *lines, self._torn = (self._torn + data).split(b"\n")
-        return [entry for line in lines if (entry := _decode(line)) is not None]
+        return entries
 
 
-def read(path: Path) -> list[Entry]:
-    """The whole journal as it stands."""
-    return Reader(path).poll()
+def read(path: Path, steps: bool = True) -> list[Entry]:
+    """The whole journal as it stands, as `Reader.poll` gives it."""
+    return Reader(path).poll(steps)
 
 
 def next_job(entries: list[Entry]) -> int:

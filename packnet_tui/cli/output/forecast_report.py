@@ -1,4 +1,4 @@
-"""`packnet forecast`: how many more tasks fit, and which to add first."""
+"""`packnet forecast`: how many more tasks fit, and in which order to add them."""
 
 import shutil
 import sys
@@ -35,7 +35,7 @@ def forecast(
     json: bool,
     **choices: Any,
 ) -> int:
-    """Print what fits at each ratio, the order that is advised for `NAME=DATA`, or both. Returns the exit status."""
+    """Print what fits at each ratio, the recommended order of `NAME=DATA`, or both. Returns the exit status."""
     document = read_header(file).document
     data = _named([*order, *(text for text in arguments if "=" in text)])
     ratios = _ratios([text for text in arguments if "=" not in text])
@@ -83,7 +83,7 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
 def _measured(
     file: Path, data: dict[str, str], recipe: Recipe, json: bool, *, device: str | None, **choices: Any
 ) -> "list[Hardness]":
-    """What a new head makes of each, the hardest first, with the work shown meanwhile."""
+    """The error of a new head on each data set, the hardest first; shows progress meanwhile."""
     from packnet_core.jobs.hardness import Hardness, hardest_first, measure
     from packnet_core.network.device import pick_device
 
@@ -108,7 +108,7 @@ def _facts(ratios: Sequence[float], rooms: Sequence[Sequence[Room]]) -> list[dic
 def _room_lines(
     document: Document, ratios: Sequence[float], rooms: Sequence[Sequence[Room]], least: float
 ) -> list[str]:
-    """A line a layer: how many more tasks fit there at each ratio; then what each of them would own of all weights."""
+    """One line per layer: how many more tasks fit there at each ratio; then what each of them would own in total."""
     newest = document.open_task
     lines = [f"Tasks that still fit: each takes what is free, is pruned, and owns at least {least:.3g} of the weights."]
     if newest and core.waits_for_pruning(document):
@@ -130,7 +130,7 @@ def _room_lines(
 
 
 def _order_lines(found: "Sequence[Hardness]") -> list[str]:
-    """What was measured, the hardest first."""
+    """The errors that were measured, the hardest first."""
     rows = [["task", "classes", "validation", "test", "top-5", "chance"]]
     for hardness in found:
         error = hardness.error

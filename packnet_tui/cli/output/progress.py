@@ -13,12 +13,12 @@ from packnet_core.schema.events import Entry, JobFinished, PhaseStarted, Progres
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import is_terminal
 from packnet_tui.state.event_lines import DOING, line
-from packnet_tui.state.format import cut_middle
+from packnet_tui.state.format import clock, cut_middle
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-REDRAW = 0.2  # seconds between two states of the bar
+REDRAW = 0.2  # seconds between two updates of the bar
 
 
 class Show(Protocol):
@@ -26,9 +26,9 @@ class Show(Protocol):
 
 
 class Display:
-    """Shows entries as they come; enter it before, leave it after.
+    """Shows the entries it is given; a context manager that ends the bars.
 
-    A terminal that hangs up or a pipe that closes ends the showing, never the work (law 7).
+    Where the terminal hangs up or the pipe closes, it shows nothing more, and the work continues (law 7).
     """
 
     def __init__(self, json: bool = False, bars: bool = True):
@@ -58,7 +58,7 @@ class Display:
 
 
 class Bars:
-    """A bar for the phase under way, redrawn in place, below one permanent line for all that is done."""
+    """A bar for the phase under way, redrawn in place; above it, a permanent line for each event."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -88,12 +88,12 @@ class Bars:
             case TrainStep() as step:
                 detail = (
                     f"{step.epoch}/{self._epochs} loss {step.loss:.3f} error {step.error:.1f} % "
-                    f"{step.images_per_second:.0f} img/s ETA {_clock(step.seconds_left)}"
+                    f"{step.images_per_second:.0f} img/s ETA {clock(step.seconds_left)}"
                 )
                 self._move(step.step, step.steps, detail)
             case Progress(task=task, done=done, images=images):
                 comparing = self._doing == ("compare", task)
-                if not comparing and self._doing != ("eval", task):  # after a phase it has no start of its own
+                if not comparing and self._doing != ("eval", task):  # no PhaseStarted comes before it
                     self._begin("eval", task)
                 self._move(done, images, f"{done:,} of {images:,}{' steps' if comparing else ' images'}")
             case JobFinished():
@@ -131,9 +131,3 @@ def _json(entry: Entry) -> None:
 
 def _nothing(entry: Entry) -> None:
     pass
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

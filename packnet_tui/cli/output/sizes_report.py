@@ -1,4 +1,4 @@
-"""`packnet sizes`: how large a network with its tasks would be, packed and otherwise, as the paper's tables have it."""
+"""`packnet sizes`: how large a network with its tasks would be, packed and otherwise, as in the paper's tables."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ REPORT_FORMAT = 1  # of the JSON below
 
 
 def sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
-    """Print the three sizes. Raises RequestError where network or tasks can't be."""
+    """Print the three sizes. Returns the exit status. Raises RequestError for an impossible network or class count."""
     counts = class_counts(tasks, classes)  # before torch is imported
     from packnet_core.planning.sizes import sizes
 
@@ -31,14 +31,14 @@ def sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
 
 
 def class_counts(tasks: int | None, classes: str | None) -> tuple[int, ...]:
-    """Classes of each task; the last number stands for all tasks that have none of their own."""
+    """Class counts per task, from a text like 1000,200; the last one also counts for all further tasks."""
     try:
         given = PAPERS if classes is None else tuple(int(part) for part in classes.split(","))
     except ValueError:
-        raise RequestError(f"{classes!r} is not a list of numbers of classes, one a task, like 1000,200") from None
+        raise RequestError(f"{classes!r} is not a list of numbers of classes, one per task, like 1000,200") from None
     tasks = len(given) if tasks is None else tasks
     if classes is not None and len(given) > tasks:
-        raise RequestError(f"--classes has {len(given)} numbers, and --tasks is {tasks}; give one class count a task")
+        raise RequestError(f"--classes has {len(given)} numbers, and --tasks is {tasks}; give one class count per task")
     return given[:tasks] + given[-1:] * (tasks - len(given))
 
 
@@ -56,14 +56,14 @@ def lines(arch: str, found: "Sizes") -> list[str]:
     return [
         printable(f"{arch}: {found.weights:,} weights that can be packed"),
         f"{tasks} {'task' if tasks == 1 else 'tasks'}, classes: {', '.join(shown)}",
-        f"who owns each weight: {found.bits} {unit} a weight, {megabytes(found.owners)}",
+        f"who owns each weight: {found.bits} {unit} per weight, {megabytes(found.owners)}",
         "",
         *aligned(rows, 80, left={""}, flexible=0),
     ]
 
 
 def facts(arch: str, found: "Sizes") -> dict[str, object]:
-    """The object that `packnet sizes --json` prints; the first four sizes are called as in `packnet inspect --json`."""
+    """The object that `packnet sizes --json` prints; its first four sizes are named as in `packnet inspect --json`."""
     names = ("network", "rest", "heads", "owners", "classifier_only", "packed", "individual")
     return {
         "format": REPORT_FORMAT,
@@ -76,5 +76,5 @@ def facts(arch: str, found: "Sizes") -> dict[str, object]:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as in the paper; what is small with a decimal."""
+    """Bytes in megabytes, as in the paper; below ten with a decimal."""
     return f"{size / 1e6:,.0f} MB" if size >= 1e7 else file_size(size)

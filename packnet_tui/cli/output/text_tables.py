@@ -6,11 +6,11 @@ from typing import get_args
 
 from rich.cells import cell_len
 
+from packnet_core.jobs.history import History
 from packnet_core.packfile.header import Header
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Baseline
 from packnet_core.schema.document import Document
-from packnet_core.schema.events import Compared, Entry, Evaluated
 from packnet_core.schema.text import printable
 from packnet_tui.state.format import MISSING, cut_middle, file_size, long, share, two_digits, whole_percent
 
@@ -33,12 +33,12 @@ def summary_lines(path: Path, header: Header) -> list[str]:
     ]
 
 
-def task_table(document: Document, evaluations: dict[str, Entry], width: int) -> list[str]:
-    """One line a task; the errors are those on the test set when the task was last changed, in percent."""
+def task_table(document: Document, history: History, width: int) -> list[str]:
+    """One line per task. Errors are in percent on the test set: when the task was last changed, and `now`."""
     headings = ["#", "task", "phase", "classes", "owns", "prune", "error", "top-5", "now", "digest"]
     rows = []
     for index, (task, owned) in enumerate(zip(document.tasks, document.owned, strict=True), 1):
-        newest = evaluations.get(task.name)
+        now = history.evaluations.get(task.name)
         rows.append(
             [
                 str(index),
@@ -49,7 +49,7 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
                 two_digits(task.prune_ratio),
                 two_digits(task.error.top1 if task.error else None),
                 two_digits(task.error.top5 if task.error else None),
-                two_digits(newest.event.error.top1 if newest and isinstance(newest.event, Evaluated) else None),
+                two_digits(now.error.top1 if now else None),
                 task.digest.removeprefix("sha256:")[:7],
             ]
         )
@@ -60,26 +60,21 @@ def task_table(document: Document, evaluations: dict[str, Entry], width: int) ->
     return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
 
 
-def comparison_table(document: Document, comparisons: dict[tuple[str, str], Entry], width: int) -> list[str]:
-    """One line a task that was compared: its error, those by the baselines, and how much of the gap it closes."""
-    used = [name for name in get_args(Baseline) if any(baseline == name for _, baseline in comparisons)]
+def comparison_table(document: Document, history: History, width: int) -> list[str]:
+    """One line per task that was compared: its error, those by the baselines, and how much of the gap it closes."""
+    compared = [task for task in document.tasks if task.name in history.comparisons]
+    used = [name for name in get_args(Baseline) if any(name in history.comparisons[task.name] for task in compared)]
     rows = []
-    for task in document.tasks:
-        found = {
-            baseline: entry.event.error.top1
-            for (name, baseline), entry in comparisons.items()
-            if name == task.name and isinstance(entry.event, Compared)
-        }
+    for task in compared:
+        found = {name: result.error.top1 for name, result in history.comparisons[task.name].items()}
         own = task.error.top1 if task.error else None
         closes = gap_closed(own, found.get("classifier"), found.get("individual"))
-        if found:
-            errors = (own, *map(found.get, used))
-            rows.append([printable(task.name), *map(two_digits, errors), whole_percent(closes)])
+        rows.append([printable(task.name), *map(two_digits, (own, *map(found.get, used))), whole_percent(closes)])
     return aligned([["task", "error", *used, "closes"], *rows], width, left={"task"}, flexible=0)
 
 
 def layer_table(document: Document, width: int) -> list[str]:
-    """One line a layer: what of it is free and what each task owns, in percent, one column a task.
+    """One line per layer: the share that is free and the share that each task owns, in percent, a column per task.
 
     Where not all tasks fit, the oldest share a column.
     """
@@ -109,7 +104,10 @@ def layer_table(document: Document, width: int) -> list[str]:
 
 
 def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], flexible: int) -> list[str]:
-    """Rows as lines, the first being the headings: `left` columns flush left, the `flexible` one cut to fit."""
+    """Rows as lines, the first one being the headings.
+
+    Columns with a heading in `left` are flush left; the column of index `flexible` is cut so that lines fit `width`.
+    """
     widths = [max(cell_len(row[i]) for row in table) for i in range(len(table[0]))]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     if excess > 0:

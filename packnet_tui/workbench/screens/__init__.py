@@ -1,4 +1,4 @@
-"""Screens: the main one, and forms, questions and help that open over it.
+"""Screens: the main one, and the forms, dialogs and help that open over it.
 
-Never here: drawing of lines (`widgets`).
+Never here: drawing of lines (`widgets`), and the application (`app_interface` says what it offers).
 """

@@ -1,16 +1,16 @@
-"""Which other way of adding a task (§4, Baselines) to compare it with, what each is, and what it costs."""
+"""The dialog that asks which baseline (§4) to compare a task with; it says what each one is and costs."""
 
 from typing import ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
+from packnet_core.jobs.history import of_task
 from packnet_core.schema.commands import Add, Baseline
 from packnet_tui.state.format import cut, duration
 from packnet_tui.state.picture import Picture, TaskRow
-from packnet_tui.state.runs import of_task
 from packnet_tui.workbench.screens.choice import Choice
 
-WAYS: dict[Baseline, str] = {  # the one that Enter takes first
+WAYS: dict[Baseline, str] = {  # Enter takes the first one
     "individual": "a network of its own; as long as training the task",
     "classifier": "only a new head on the first network; the quickest",
     "lwf": "Learning without Forgetting; trains all tasks up to it",
@@ -21,13 +21,13 @@ WAYS: dict[Baseline, str] = {  # the one that Enter takes first
 
 
 class BaselineChoice(Choice[Baseline]):
-    """Gives the baseline chosen, or None."""
+    """Returns the baseline chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
 
     def __init__(self, task: TaskRow, picture: Picture):
         text = "On a copy, with the data and the recipe it was added with: the file is not changed."
-        if (seconds := seconds_to_add(task.name, picture)) is not None:
+        if (seconds := seconds_to_add(task.called, picture)) is not None:
             text += f" Adding it took {duration(seconds)}."
         lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
         keys = "enter measures it   j k choose   esc closes"
@@ -38,7 +38,7 @@ class BaselineChoice(Choice[Baseline]):
 
 
 def seconds_to_add(task: str, picture: Picture) -> float | None:
-    """How long adding a task took, where the journal tells of it."""
+    """How long adding a task took; None where the journal does not say."""
     for run, former in of_task(picture.runs, task):
         if isinstance(run.command, Add) and run.outcome == "done" and not former:
             return run.seconds

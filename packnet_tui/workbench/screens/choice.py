@@ -1,4 +1,4 @@
-"""A dialog with one list to choose from, by arrows or j and k: what the jobs' and the comparisons' have in common."""
+"""A dialog with a list to choose from: the base of JobChoice and BaselineChoice."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Choice(ModalScreen[T | None]):
-    """Gives `chosen` of the id of the line that was taken, or None.
+    """Returns `chosen` for the line that was selected, or None.
 
-    Textual's own keys in an OptionList are the arrows and Enter; a subclass adds the key that opened it.
+    Arrows and Enter are keys of Textual's OptionList; a subclass binds the key that opened it to `choose`.
     """
 
     DEFAULT_CSS = """
@@ -40,7 +40,7 @@ class Choice(ModalScreen[T | None]):
     ]
 
     def __init__(self, title: str, lines: Sequence[tuple[str, str]], keys: str, text: str = ""):
-        """`lines` are ids and what is shown of each; `keys` says what keys do; `text` stands under the list."""
+        """`lines` are pairs of an id and its text; `text` is shown below the list, and below that `keys`."""
         super().__init__()
         self._title, self._lines, self._keys, self._text = title, lines, keys, text
 
@@ -53,7 +53,7 @@ class Choice(ModalScreen[T | None]):
             yield Static(self._keys, classes="keys")
 
     def chosen(self, name: str) -> T:
-        """What is given for a line's id."""
+        """The value to return for a line's id."""
         raise NotImplementedError
 
     def action_cursor(self, which: str) -> None:

@@ -1,4 +1,4 @@
-"""Questions that may take long, answered off the screen's thread; only the newest one counts."""
+"""Calls of a slow function while a person types, off the screen's thread; only the newest call counts."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,22 +7,22 @@ from threading import Thread
 from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
-THREADS = 3  # for one kind of question; those of them that hang on a dead disk leave room for others
+THREADS = 3  # at a time: a call that hangs on a dead disk leaves room for others
 
 
 class Debounced(Generic[Answer]):
-    """Answers of a function to texts that are being typed.
+    """A function of a text, called only for texts that were not replaced by a newer one within `patience` seconds.
 
-    Its threads are its own, and daemons: one that hangs holds up neither the rest of the screen nor the end of it.
+    It has daemon threads of its own: a call that hangs delays neither other work of the screen nor its exit.
     """
 
     def __init__(self, function: Callable[[str], Answer], patience: float):
-        self._function, self._patience = function, patience  # seconds without a newer question before one is answered
+        self._function, self._patience = function, patience
         self._asked = 0
         self._free = asyncio.Semaphore(THREADS)
 
     async def ask(self, question: str) -> Answer | None:
-        """The answer; None where a newer question came meanwhile."""
+        """What the function returns for a text; None where a newer one came meanwhile. Raises as the function does."""
         self._asked += 1
         mine = self._asked
         await asyncio.sleep(self._patience)
@@ -54,7 +54,7 @@ class Debounced(Generic[Answer]):
                 found = self._function(question)
             except Exception as error:
                 failed = error
-            with suppress(RuntimeError):  # the screen's loop is closed: nobody asks any more
+            with suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(settle, found, failed)
 
         Thread(target=answer, daemon=True).start()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,11 +14,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static
 
 from packnet_core.errors import RequestError
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.field_input import FieldInput
 from packnet_tui.workbench.screens.field_values import Wrong
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 Result = TypeVar("Result")
 AROUND = 7  # lines of a form that are not fields: border, what would follow, keys
@@ -75,7 +73,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     ]
     KEYS = "enter starts   tab next field   esc cancels"
 
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, title: str, fields: Sequence[Field]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""All keys, from the list of actions."""
+"""The help screen: all keys, from the list of actions, and the signs of the panes."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from packnet_tui.workbench.actions import GROUPS, Action, Group
 
-TWO_COLUMNS = 116  # from this width on, keys stand in two columns
+TWO_COLUMNS = 116  # width from which keys are shown in two columns
 
 SIGNS = (
     ("1 2 3 …", "the task that owns a weight"),
@@ -26,17 +26,17 @@ SIGNS = (
 )
 
 
-class Help(ModalScreen[None]):
-    """Any of the keys that leave leaves; the others scroll."""
+class HelpScreen(ModalScreen[None]):
+    """A dialog that scrolls."""
 
     DEFAULT_CSS = """
-    Help { align: center middle; }
-    Help > VerticalScroll {
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
         width: 114; max-width: 96%; height: auto; max-height: 96%; padding: 0 1;
         border: heavy $accent; border-title-color: $text; background: $surface; scrollbar-size-vertical: 1;
     }
-    Help Horizontal { height: auto; }
-    Help Static { width: 1fr; }
+    HelpScreen Horizontal { height: auto; }
+    HelpScreen Static { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter,f1", "dismiss"),

@@ -1,7 +1,7 @@
-"""What the keys that work do: ask where something is taken away, then send a command to the engine."""
+"""The actions that send commands to the engine, with the forms and questions that come first."""
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 from textual import work
@@ -11,18 +11,15 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
 from packnet_tui.workbench.actions import blocked
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
-
 
 Answer = TypeVar("Answer")
 
 
 def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "Callable[[JobActions], None]":
-    """An action that goes on while the screen it opens is there."""
+    """Make an action that opens a screen: a worker that waits for the screen, with keys held until that is there."""
 
     def start(self: "JobActions") -> None:
         self.app.hold_keys()
@@ -38,12 +35,12 @@ def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "C
 
 
 class JobActions(Screen[None]):
-    """The part of the workbench that changes something. Nothing here waits for the engine.
+    """The part of the main screen that sends commands to the engine, without ever waiting for it.
 
-    Keys that are typed while a screen is being opened wait for it (`hold_keys`).
+    Keys that are typed while a screen opens wait for that screen (`hold_keys`).
     """
 
-    app: "PacknetApp"
+    app: AppInterface
 
     @opening
     async def action_add(self) -> None:
@@ -82,7 +79,7 @@ class JobActions(Screen[None]):
         task = self.query_one(TasksPane).selected
         if self._refused("evaluate") or task is None:
             return
-        self.app.submit(Evaluate(tasks=(task.called,)))  # one being added is not in the file yet, and this waits for it
+        self.app.submit(Evaluate(tasks=(task.called,)))  # a task that is being added is evaluated afterwards
 
     def action_evaluate_all(self) -> None:
         if not self._refused("evaluate_all"):
@@ -109,13 +106,13 @@ class JobActions(Screen[None]):
         waiting = dict(picture.queue)
         number = picture.job.number if picture.job else next(iter(waiting))
         if len(waiting) + (picture.job is not None) > 1:
-            from packnet_tui.workbench.screens.job_choice import Jobs
+            from packnet_tui.workbench.screens.job_choice import JobChoice
 
-            chosen = await self._ask_for(Jobs(picture))
+            chosen = await self._ask_for(JobChoice(picture))
             if chosen is None:
                 return
             number = chosen
-        if number in waiting:  # nothing of it is lost
+        if number in waiting:  # it has not begun, so there is nothing to ask
             self.app.stop_job(number)
             return
         assert picture.job is not None
@@ -128,22 +125,22 @@ class JobActions(Screen[None]):
     @opening
     async def action_drop(self) -> None:
         if not self._refused("drop"):
-            await self._typed(Drop(task=self.app.picture.document.tasks[-1].name))
+            await self._check_and_submit(Drop(task=self.app.picture.document.tasks[-1].name))
 
     @work(exclusive=True, group="work")
-    async def do(self, command: Command) -> None:
-        """A command that was typed: what its key would ask is asked, the rest is for the engine to judge."""
+    async def do_command(self, command: Command) -> None:
+        """Send a typed command, after the questions that its key would ask."""
         try:
-            await self._typed(command)
+            await self._check_and_submit(command)
         finally:
             self.app.release_keys()
 
-    async def _typed(self, command: Command) -> None:
+    async def _check_and_submit(self, command: Command) -> None:
         picture = self.app.picture
         if self.app.readonly:
             self.app.notify("this screen only watches (--readonly)", severity="warning", markup=False)
             return
-        if not picture.working:  # else what runs may change what is possible
+        if not picture.working:  # else the running job may make it possible; the engine checks again
             try:
                 changes = not isinstance(command, Evaluate | Preview | Compare)
                 rules.check(picture.document, replace(command, yes=True) if changes else command)
@@ -163,7 +160,7 @@ class JobActions(Screen[None]):
     # -- questions --------------------------------------------------------------------------------------------------
 
     async def _confirm_seal(self, command: Add) -> Add | None:
-        """The command, once it is clear that what it seals for good is wanted."""
+        """The command, if it may seal the open task even where that is no better than chance; else None."""
         newest = self.app.picture.document.open_task
         if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
             return command
@@ -176,7 +173,7 @@ class JobActions(Screen[None]):
         return replace(command, yes=True) if await self._ask_for(question) else None
 
     async def _confirm_again(self) -> bool:
-        """Whether a task that was pruned already is to be pruned again."""
+        """Whether to prune; asks where the open task was pruned already."""
         task = self.app.picture.open_task
         if task is None or task.phase == "trained":
             return True
@@ -191,7 +188,7 @@ class JobActions(Screen[None]):
         return await self._ask_for(Question(f"Drop {command.task}?", text, yes="drop it")) is True
 
     async def _submit(self, command: Add | Prune | Train | Drop) -> None:
-        """Have it done, once it is clear that what it seals, and a stopped job that it gives up, are not wanted."""
+        """Send a command, after asking whether to seal a bad task for good and to give up an interrupted job."""
         said_yes = command.yes
         if isinstance(command, Add) and not said_yes:
             confirmed = await self._confirm_seal(command)
@@ -216,10 +213,10 @@ class JobActions(Screen[None]):
         try:
             return await answer
         finally:
-            self.app.hold_keys()  # until the next screen is there, or there is none
+            self.app.hold_keys()  # until the next screen is there, or the action ends
 
     def _refused(self, method: str) -> bool:
-        """Whether an action makes no sense now; if so, says why."""
+        """Whether an action can't be done now; if so, tell the person why."""
         action = next(action for action in self.app.actions if action.method == method)
         why = blocked(action, self.app.picture, self.app.readonly)
         if why:

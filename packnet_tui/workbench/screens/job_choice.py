@@ -1,4 +1,4 @@
-"""The jobs that run and wait, to choose the one to stop."""
+"""The dialog that lists the jobs that run and wait, to choose the one to stop."""
 
 from typing import ClassVar
 
@@ -10,8 +10,8 @@ from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens.choice import Choice
 
 
-class Jobs(Choice[int]):
-    """Gives the number of the job chosen, or None."""
+class JobChoice(Choice[int]):
+    """Returns the number of the job chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "choose")]
 

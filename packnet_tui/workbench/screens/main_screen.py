@@ -1,4 +1,4 @@
-"""The one screen: five panes, a status line, the keys; where one is, and what one looks at."""
+"""The main screen: five panes, a status line and the keys; its layout, and the actions that look and move."""
 
 from collections.abc import Iterable
 
@@ -21,12 +21,12 @@ from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.status_line import StatusLine
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
-WIDE, SMALL = (110, 30), (80, 24)  # from which sizes on all five panes, and the usual ones, have room
-LOW = 14  # lines below which there is room for the tasks alone
+WIDE, SMALL = (110, 30), (80, 24)  # columns and lines that all five panes need, and that panes 1 to 3 need
+LOW = 14  # lines that tasks and job log need together
 
 
 class MainScreen(JobActions):
-    """A function of the app's picture."""
+    """Shows the app's picture."""
 
     BINDINGS = bindings()
 
@@ -50,11 +50,11 @@ class MainScreen(JobActions):
         self.set_focus(self._asking)
 
     def redraw(self) -> None:
-        """Bring every line up to date with the app's picture."""
+        """Show the app's picture as it is now."""
         if not self.is_mounted:
             return
         tasks = self.query_one(TasksPane)
-        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line a task, titles, feet
+        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line per task, headings and feet
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
         for lines in self.query(Lines):
@@ -68,7 +68,7 @@ class MainScreen(JobActions):
     def _task_chosen(self) -> None:
         self.query_one(CurvesPane).redraw()
 
-    # -- the room there is ------------------------------------------------------------------------------------------
+    # -- layout -----------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
         wide = event.size.width >= WIDE[0] and event.size.height >= WIDE[1]
@@ -85,7 +85,7 @@ class MainScreen(JobActions):
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
-        if isinstance(self.focused, Pane) and not self.focused.region:  # there is no room for it any more
+        if isinstance(self.focused, Pane) and not self.focused.region:  # it has no room any more
             self.set_focus(self.query_one(TasksPane))
         self.redraw()
 
@@ -94,7 +94,7 @@ class MainScreen(JobActions):
         return sorted(self.query(Pane), key=lambda pane: pane.number)
 
     def zoom(self, pane: Pane | None) -> None:
-        """Let one pane have the whole screen; or none."""
+        """Give the whole screen to one pane, or with None show all again."""
         self.set_class(pane is not None, "zoomed")
         for other in self.panes:
             other.set_class(other is pane, "alone")
@@ -102,7 +102,7 @@ class MainScreen(JobActions):
             side.set_class(pane is not None and pane in side.walk_children(Pane), "alone")
         self.call_after_refresh(self.redraw)
 
-    # -- actions: looking and moving --------------------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------------------------------
 
     def action_move(self, how: str) -> None:
         if isinstance(self.focused, Pane):
@@ -114,7 +114,7 @@ class MainScreen(JobActions):
         here = self.focused if isinstance(self.focused, Pane) else panes[0]
         if which.isdigit():
             pane = panes[int(which) - 1]
-            if self.has_class("zoomed") or pane not in shown:  # a pane without a place is shown alone
+            if self.has_class("zoomed") or pane not in shown:  # a pane that has no room is shown alone
                 self.zoom(pane)
         elif which in ("next", "previous"):
             order = panes if self.has_class("zoomed") else shown
@@ -196,23 +196,23 @@ class MainScreen(JobActions):
             self.query_one(Footer).display = True
             self.set_focus(self._asking)
             if message.sign == ":" and message.kept and message.text.strip():
-                await self._obey(message.text.strip())
+                await self._run_line(message.text.strip())
 
-    async def _obey(self, line: str) -> None:
-        """A line typed after `:`: a command as in the shell, or the name or key of an action."""
+    async def _run_line(self, line: str) -> None:
+        """Do what was typed after `:`: a command as in the shell, or an action by its name or key."""
         action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
         try:
             if action:
                 await self.run_action(action.name)
             else:
-                self.do(parse(line, self.app.path))
+                self.do_command(parse(line, self.app.path))
         except RequestError as error:
             self.app.notify(str(error), severity="warning", markup=False)
 
     def action_help(self) -> None:
-        from packnet_tui.workbench.screens.help_screen import Help
+        from packnet_tui.workbench.screens.help_screen import HelpScreen
 
-        self.app.push_screen(Help(self.app.actions))
+        self.app.push_screen(HelpScreen(self.app.actions))
 
     def action_palette(self) -> None:
         self.app.action_command_palette()
@@ -228,7 +228,7 @@ class MainScreen(JobActions):
 
 
 def _beside(here: Pane, panes: Iterable[Pane], which: str) -> Pane:
-    """The pane to the left or right of one, the nearest in height; itself where there is none."""
+    """The pane to the left or right of a pane, the nearest in height; the pane itself where there is none."""
     side = [
         pane
         for pane in panes

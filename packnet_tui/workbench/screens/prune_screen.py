@@ -1,6 +1,6 @@
-"""Pruning the open task: a ratio, and at once what it keeps and frees in every layer and in total."""
+"""Choosing a pruning ratio for the open task: for each ratio, what it keeps and frees per layer and in total."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
@@ -13,20 +13,17 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Preview, Prune
 from packnet_tui.state import capacity, format
-from packnet_tui.state.capacity import Cut
+from packnet_tui.state.capacity import PrunedLayer
 from packnet_tui.state.chart import within
-from packnet_tui.state.format import pad, percent
+from packnet_tui.state.format import percent
 from packnet_tui.state.picture import Picture, TaskRow
-from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
-from packnet_tui.workbench.widgets.pane import Pane
+from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 STEP = 0.05
 ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
-ROOMY = 36  # lines from which on there is room for a chart
+ROOMY = 36  # lines of a terminal that has room for a chart
 
 
 class PruneScreen(ModalScreen[Prune | None]):
@@ -56,14 +53,14 @@ class PruneScreen(ModalScreen[Prune | None]):
         Binding("G,shift+g,end", "scroll('last')"),
     ]
 
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()
         self._picture, self._row = picture, task
         self._ratio = self.app.ratio
-        self._typed = ""
-        self._allowed = 0.0
+        self._typed = ""  # digits
+        self._allowed = 0.0  # points of error
 
     @property
     def ratio(self) -> float:
@@ -74,20 +71,20 @@ class PruneScreen(ModalScreen[Prune | None]):
             box.border_title = Content(f"Prune {self._row.name}")
             yield Static(classes="ratio")
             yield SweepChart(self.app.marks.colour(self._row.index))
-            yield Cuts(self._picture, id="cuts")
+            yield PrunedLayersPane(self._picture, id="layers")
             yield Static(classes="room")
             keys = "enter prunes   ← → or digits set the ratio   m costs ≤ 1, 2, 5   j k   esc"
             yield Static(keys, classes="keys")
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one(Cuts))
+        self.set_focus(self.query_one(PrunedLayersPane))
         picture = self.app.picture
         if not (picture.previews or picture.busy or self.app.readonly):
             self.app.submit(Preview())
         self._show()
 
     def redraw(self) -> None:
-        """Show what was measured since."""
+        """Show what has been measured since the last call."""
         self._show_ratio()
         self._show_sweep()
 
@@ -95,7 +92,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         roomy = event.size.height >= ROOMY
         self.query_one(SweepChart).roomy = roomy
         around = 18 if roomy else 11  # lines
-        self.query_one(Cuts).styles.max_height = max(3, event.size.height - around)
+        self.query_one(PrunedLayersPane).styles.max_height = max(3, event.size.height - around)
         self._show_sweep()
 
     def action_change(self, by: float) -> None:
@@ -111,10 +108,10 @@ class PruneScreen(ModalScreen[Prune | None]):
         self._type(self._typed[:-1])
 
     def action_scroll(self, how: str) -> None:
-        self.query_one(Cuts).move(how)
+        self.query_one(PrunedLayersPane).move(how)
 
     def action_allow(self) -> None:
-        """Take the largest measured ratio that costs at most 1 point, then 2, then 5, then 1 again."""
+        """Set the largest measured ratio that costs at most 1 point of error; at the next calls 2, 5 and 1 again."""
         self._allowed = next((points for points in ALLOWED if points > self._allowed), ALLOWED[0])
         ratio = within(self.app.picture.previews, self._allowed)
         if ratio is None:
@@ -142,18 +139,18 @@ class PruneScreen(ModalScreen[Prune | None]):
         self._show()
 
     def _show(self) -> None:
-        cuts = capacity.preview(self._picture.layers, self._ratio)
-        total = capacity.total(cuts)
-        pane = self.query_one(Cuts)
-        pane.cuts, pane.total = cuts, total
+        layers = capacity.after_pruning(self._picture.layers, self._ratio)
+        total = capacity.total(layers)
+        pane = self.query_one(PrunedLayersPane)
+        pane.pruned, pane.total = layers, total
         pane.redraw()
         self._show_ratio()
-        self.query_one(".room", Static).update(self._room(cuts, total))
+        self.query_one(".room", Static).update(self._room(layers, total))
         self._show_sweep()
 
     def _show_ratio(self) -> None:
-        """The ratio in hand; below it, the largest ones that cost at most so many points."""
-        total = self.query_one(Cuts).total
+        """Show the ratio, and below it the largest ratios that cost at most 1, 2 and 5 points of error."""
+        total = self.query_one(PrunedLayersPane).total
         shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
         text = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
         text.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}\n")
@@ -173,14 +170,14 @@ class PruneScreen(ModalScreen[Prune | None]):
         picture = self.app.picture
         self.query_one(SweepChart).show(picture.previews, self._ratio, bool(picture.previewing))
 
-    def _room(self, cuts: list[Cut], total: Cut) -> Text:
-        """What is left for others."""
+    def _room(self, layers: list[PrunedLayer], total: PrunedLayer) -> Text:
+        """What is free for later tasks then, and how the task is retrained."""
         task = self._picture.document.tasks[-1]
         free = total.free + total.freed
         lines = [f"free then: {percent(free, total.weights)} = {format.long(free)}"]
         if (more := capacity.more_tasks(free, total.kept)) is not None:
             lines[0] += f", room for {more} more of this size"
-        owns = percent(capacity.next_owns(cuts, self._ratio), total.weights)
+        owns = percent(capacity.next_owns(layers, self._ratio), total.weights)
         lines.append(f"a next task, pruned at this ratio too, would own {owns}")
         epochs, rate = task.recipe.retraining_epochs, task.recipe.retraining_lr
         lines.append(f"retrained then: {epochs} {'epoch' if epochs == 1 else 'epochs'}, learning rate {rate:g}")
@@ -188,7 +185,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
 
 def typed_ratio(text: str) -> float | None:
-    """Digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None where that is no ratio."""
+    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None where that is no ratio."""
     if text in ("", "0.", "."):
         return 0.0
     try:
@@ -196,51 +193,3 @@ def typed_ratio(text: str) -> float | None:
     except ValueError:
         return None
     return ratio if 0 <= ratio <= 1 and len(text) <= 8 else None
-
-
-class Cuts(Pane):
-    """Layer by layer: the owners after the pruning, what is kept, what is freed."""
-
-    DEFAULT_CSS = "Cuts { height: auto; border: none; } Cuts:focus { border: none; }"
-
-    def __init__(self, picture: Picture, id: str | None = None):
-        super().__init__(id)
-        self._layers = picture.layers
-        self.cuts = capacity.preview(picture.layers, self.app.ratio)
-        self.total = capacity.total(self.cuts)
-
-    def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return len(self._layers) + 2
-
-    def count(self) -> int:
-        return len(self.cuts)
-
-    def _titles(self) -> None:
-        super()._titles()
-        if isinstance(self.parent, Vertical):  # without a border of its own, it says there where it is scrolled to
-            self.parent.border_subtitle = self.border_subtitle
-
-    def head(self, width: int) -> list[Text]:
-        name, bar, count = self._widths(width)
-        line = f"{pad('layer', name)}  {pad('after pruning, × = freed', bar)}"
-        return [Text(f"{line} {'keeps':>{count}} {'frees':>{count}}   free", "dim")]
-
-    def row(self, index: int, width: int) -> Text:
-        return self._line(self.cuts[index], width, "")
-
-    def foot(self, width: int) -> list[Text]:
-        return [self._line(self.total, width, "bold")]
-
-    def _line(self, cut: Cut, width: int, style: str) -> Text:
-        name, bar, count = self._widths(width)
-        line = Text(pad(layer_name(cut.name, name), name) + "  ", style)
-        line.append_text(owner_bar([*cut.sealed, cut.kept], cut.free, bar, self.marks, freed=cut.freed))
-        line.append(f" {cut.kept:>{count},} {cut.freed:>{count},} {percent(cut.free + cut.freed, cut.weights):>6}")
-        return line
-
-    def _widths(self, width: int) -> tuple[int, int, int]:
-        """Cells for the name, the bar, and each of the two counts."""
-        count = max(5, len(f"{self.total.kept + self.total.freed:,}"))
-        longest = max((len(layer_name(cut.name)) for cut in self.cuts), default=5)
-        name = max(5, min(longest, width // 4))
-        return name, max(1, width - name - 2 * count - 11), count

@@ -1,4 +1,4 @@
-"""A question whose answer is no, unless one says yes."""
+"""The dialog for a yes-or-no question whose default is no."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 
 class Question(ModalScreen[bool]):
-    """y says yes; Enter chooses what is marked, and that is no at first; everything else is no."""
+    """Returns the answer: y is yes, n and Escape are no, Enter takes the marked one, which is no at first."""
 
     DEFAULT_CSS = """
     Question { align: center middle; }
@@ -33,7 +33,7 @@ class Question(ModalScreen[bool]):
         super().__init__()
         self._question, self._explanation = question, explanation
         self._labels = {False: f"[n] {no}", True: f"[y] {yes}"}
-        self._yes = False
+        self._yes = False  # the marked answer
 
     def compose(self) -> ComposeResult:
         with Vertical():

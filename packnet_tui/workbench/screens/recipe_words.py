@@ -13,7 +13,7 @@ def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer], only: C
     """A new task: trained on what is free, in some layers `only` if given, then pruned and retrained at a ratio."""
     takes = {layer.name: layer.free if only is None or layer.name in only else 0 for layer in layers}
     dense = [replace(layer, owned=(*layer.owned, takes[layer.name])) for layer in layers]
-    after = capacity.total(capacity.preview(dense, ratio or 0))
+    after = capacity.total(capacity.after_pruning(dense, ratio or 0))
     owns, frees = (percent(count, after.weights) for count in (after.kept, after.freed))
     if ratio is None:
         return f"{trained(recipe)}; not pruned yet: owns all that is free, {owns}"

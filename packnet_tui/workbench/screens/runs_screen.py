@@ -1,8 +1,8 @@
-"""The runs of one task: what was asked, what came of it, how it went; the selected one below in full."""
+"""The runs of one task: command, outcome, duration and error of each; below, the selected one in full."""
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from msgspec.structs import asdict
 from rich.cells import cell_len
@@ -12,18 +12,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from packnet_core.jobs.history import Run, of_task
 from packnet_core.schema.commands import summary
 from packnet_core.schema.document import Recipe
 from packnet_core.schema.text import printable
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.format import cut, duration, pad
 from packnet_tui.state.picture import TaskRow
-from packnet_tui.state.runs import Run, of_task
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.pane import Lines, Pane
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
 
 STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
 RIGHT = 31  # cells of a row's columns on the right
@@ -40,11 +38,10 @@ PAPER = Recipe()
 
 
 class RunsScreen(Screen[None]):
-    """j and k choose a run; esc goes back."""
+    """A list of runs; below it, the selected run's recipe and curve."""
 
     DEFAULT_CSS = """
     RunsScreen { background: $background; }
-    RunsScreen Recipe { height: auto; }
     RunsScreen CurveView { margin: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,16 +57,16 @@ class RunsScreen(Screen[None]):
         Binding("l", "switch('log_scale')"),
         Binding("s", "switch('smooth')"),
     ]  # fmt: skip
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, task: TaskRow):
         super().__init__()
-        self._whose = task
+        self._task_row = task
 
     def compose(self) -> ComposeResult:
-        runs = RunList(self._whose)
+        runs = RunList(self._task_row)
         yield runs
-        yield Asked(runs)
+        yield RunDetails(runs)
         yield CurveView()
 
     def on_mount(self) -> None:
@@ -78,7 +75,7 @@ class RunsScreen(Screen[None]):
 
     @on(Pane.Moved)
     def redraw(self) -> None:
-        """Bring all up to date with the app's picture."""
+        """Show the app's picture as it is now."""
         if not self.is_mounted:
             return
         runs = self.query_one(RunList)
@@ -86,8 +83,8 @@ class RunsScreen(Screen[None]):
         runs.styles.height = min(wanted, max(6, self.size.height // 3))
         for lines in self.query(Lines):
             lines.redraw()
-        run = runs.selected
-        self.query_one(CurveView).show(run.curve if run else None, self.app.marks.colour(self._whose.index))
+        curve = self.app.picture.run_curves.get(runs.selected.job) if runs.selected else None
+        self.query_one(CurveView).show(curve, self.app.marks.colour(self._task_row.index))
 
     def action_move(self, how: str) -> None:
         self.query_one(RunList).move(how)
@@ -99,14 +96,14 @@ class RunsScreen(Screen[None]):
 
 
 class RunList(Pane):
-    """One row a run, the newest first; the cursor stays with its run while new ones come."""
+    """One row per run, the newest first; the cursor stays on its run while new ones come."""
 
     title = "Runs"
     selectable = True
 
     def __init__(self, task: TaskRow):
         super().__init__()
-        self._whose = task
+        self._task_row = task
         self._rows: list[tuple[Run, bool]] = []
 
     @property
@@ -114,14 +111,15 @@ class RunList(Pane):
         return self._rows[min(self.cursor, len(self._rows) - 1)][0] if self._rows else None
 
     def caption(self) -> str:
-        return f"{cut(self._whose.name, max(0, self.size.width - 60))}   j k choose · l log · s smooth · esc goes back"
+        name = cut(self._task_row.name, max(0, self.size.width - 60))
+        return f"{name}   j k choose · l log · s smooth · esc goes back"
 
     def count(self) -> int:
         return len(self._rows)
 
     def head(self, width: int) -> list[Text]:
         chosen = self.selected
-        self._rows = of_task(self.picture.runs, self._whose.name)
+        self._rows = of_task(self.picture.runs, self._task_row.called)
         if chosen and self.cursor:
             self.cursor = next((i for i, (run, _) in enumerate(self._rows) if run.job == chosen.job), self.cursor)
         if not self._rows:
@@ -131,8 +129,8 @@ class RunList(Pane):
         ]
 
     def foot(self, width: int) -> list[Text]:
-        """What the task is compared with."""
-        task = next((task for task in self.picture.tasks if task.called == self._whose.called), self._whose)
+        """The task's error, and those by the baselines that were measured."""
+        task = next((task for task in self.picture.tasks if task.called == self._task_row.called), self._task_row)
         if not (words := baseline_words.in_words(task)):
             return []
         own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
@@ -144,17 +142,17 @@ class RunList(Pane):
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         what = summary(run.command)
         if former:
-            what += f"  (a former {self._whose.name})"
+            what += f"  (a former {self._task_row.name})"
         when = time.strftime("%d %b %H:%M", time.localtime(run.at))
         what = pad(printable(what), max(0, width - 19 - RIGHT))
         line.append(f"{run.job:>3}  {when}  {what} ", "dim" if former else "")
         line.append(f"{run.outcome or 'runs':8}", "dim" if former else STYLES.get(run.outcome, ""))
-        line.append(f"{took(run):>9} {error(run, self._whose.name):>7}", "dim" if former else "")
+        line.append(f"{took(run):>9} {error(run, self._task_row.called):>7}", "dim" if former else "")
         return line
 
 
-class Asked(Lines):
-    """The selected run in words: its recipe, its data, its end."""
+class RunDetails(Lines):
+    """The selected run in words: command, message, data, recipe."""
 
     def __init__(self, runs: RunList):
         super().__init__()
@@ -168,28 +166,28 @@ class Asked(Lines):
 
 
 def took(run: Run) -> str:
-    """How long a run took; short, for a column."""
+    """How long a run took, short enough for a column."""
     if run.seconds is None:
         return format.MISSING
     return f"{run.seconds:.1f} s" if run.seconds < 60 else format.clock(run.seconds)
 
 
 def error(run: Run, task: str) -> str:
-    """A task's error at the end of a run, in percent; ~ before one on the validation images alone."""
-    measured = run.error(task)
+    """A task's error at the end of a run, in percent; ~ before an error on the validation images."""
+    measured = run.errors.get(task)
     if measured is None and run.validation is not None:
         return f"~{run.validation:.2f}"
-    return format.two_digits(measured)
+    return format.two_digits(measured.top1 if measured else None)
 
 
 def in_words(run: Run, width: int) -> list[Text]:
-    """All that a run was asked, and what came of it."""
+    """A run's command, message, data and recipe, in lines; all but the first have at most `width` cells."""
     device = f" on {run.device}" if run.device else ""
     lines = [Text.assemble((f"job {run.job}", "bold"), f": {printable(summary(run.command))}{device}")]
     if run.seconds is not None:
         lines[0].append(f", {duration(run.seconds)}", "dim")
     if run.message and run.outcome != "done":
-        lines.append(Text(cut(run.message, width), STYLES.get(run.outcome, "")))
+        lines.append(Text(cut(printable(run.message), width), STYLES.get(run.outcome, "")))
     if run.data:
         lines.append(Text(cut(f"data {printable(run.data)}", width)))
     facts = recipe_in_words(run.recipe) if run.recipe else []
@@ -206,7 +204,7 @@ def in_words(run: Run, width: int) -> list[Text]:
 
 
 def recipe_in_words(recipe: Recipe) -> list[str]:
-    """Every field of the paper's recipe, what it stands for where it was left open, and what was asked beyond it."""
+    """Every field of the paper's recipe, with its value where it was left open; of others, those that were changed."""
     open_ = {
         "decay_epoch": f"{recipe.decays_after} epochs",
         "retrain_epochs": f"{recipe.retraining_epochs} epochs",

@@ -1,4 +1,4 @@
-"""ASCII alone: a filter over all that is drawn, whoever draws it."""
+"""A filter over everything that is drawn, for terminals with ASCII only."""
 
 from rich.segment import Segment
 from textual.color import Color
@@ -8,7 +8,7 @@ from packnet_tui.state.marks import TO_ASCII
 
 
 class AsciiFilter(LineFilter):
-    """Every sign by the ASCII one that stands for it."""
+    """Replaces every sign by its ASCII character."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [Segment(text.translate(TO_ASCII), style, control) for text, style, control in segments]

@@ -1,4 +1,4 @@
-"""Pane 3: loss and error of one task; where it was pruned, and the error to get back to."""
+"""Pane 3: loss and error of one task, with a mark where it was pruned and a line at the error before that."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -20,20 +20,17 @@ from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from packnet_tui.workbench.app import PacknetApp
     from packnet_tui.workbench.widgets.plot import Plot
 
-BOTH = 12  # lines from which on loss and error have a chart each
-LEAST = 5  # lines that a chart needs
-EVERY = 1.0  # seconds between two pictures of a curve that grows
+BOTH = 12  # lines that two charts need, one for loss and one for error
+LEAST = 5  # lines that one chart needs
+EVERY = 1.0  # seconds between two drawings of a growing curve
 
 
 class CurveView(Widget):
-    """A curve as one or two charts, as many as there is room for; drawn when it looks different, not for every step."""
+    """A curve as one or two charts, as there is room; drawn at most once per second while it merely grows."""
 
     DEFAULT_CSS = "CurveView { height: 1fr; layout: vertical; }"
-
-    app: "PacknetApp"
 
     def __init__(self, id: str | None = None):
         super().__init__(id=id)
@@ -45,7 +42,7 @@ class CurveView(Widget):
         self._timer: Timer | None = None
 
     def show(self, curve: Curve | None, colour: str) -> None:
-        """Show a curve at once where it is another one, begins a phase, or is to look different; else soon."""
+        """Show a curve: at once if it is another one, begins a phase or is to look different, else within a second."""
         self._curve, self._colour = curve, colour
         self._draw()
 
@@ -53,7 +50,7 @@ class CurveView(Widget):
         self._draw()
 
     def on_canvas_resize(self) -> None:
-        """A plot has its place now."""
+        """A plot was laid out."""
         self._draw()
 
     def _draw(self) -> None:
@@ -67,11 +64,11 @@ class CurveView(Widget):
             self._mount()
             return
         if not all(plot.is_mounted for plot in self.plots):
-            return  # until they have their places
+            return  # on_canvas_resize follows
         for plot, height in zip(self.plots, (*heights, 0), strict=False):
             plot.display = height > 0
             plot.styles.height = height
-        self.plots[0].margin_bottom = 2 - len(heights)  # of two charts the lower one's axis is for both
+        self.plots[0].margin_bottom = 2 - len(heights)  # of two charts, only the lower one has labels on its axis
         rooms = [plot.room for plot in self.plots]
         phase, look = (curve.end, curve.pruned, curve.before), (self.log_scale, self.smooth, self._colour)
         now = (curve.task, phase, look, heights, rooms)
@@ -99,15 +96,15 @@ class CurveView(Widget):
         return list(self.children)  # type: ignore[arg-type]
 
     def _mount(self) -> None:
-        from packnet_tui.workbench.widgets.plot import Plot  # numpy comes with it, and the first screen does without
+        from packnet_tui.workbench.widgets.plot import Plot  # imports numpy, which the first paint does without
 
         self.mount(Plot(), Plot())
 
 
 class CurvesPane(Pane):
-    """Training loss above, validation error below; the error alone where there is no room for both.
+    """Training loss above, validation error below; only the error where there is no room for both.
 
-    It shows the task in training, if it is to follow, else the one selected in pane 2.
+    If `follow` is set it shows the task in training, else the one selected in pane 2.
     """
 
     number = 3
@@ -125,7 +122,7 @@ class CurvesPane(Pane):
 
     @property
     def curve(self) -> Curve | None:
-        """The one to be shown, if there is one."""
+        """The curve to show; None where there is none."""
         picture = self.picture
         job, newest, selected = picture.job, picture.curve, self._tasks.selected
         trains = job is not None and isinstance(job.command, Add | Prune | Train)
@@ -163,7 +160,7 @@ class CurvesPane(Pane):
 
 
 def _heights(size: Size, curve: Curve | None) -> tuple[int, ...]:
-    """The heights of a curve's charts; none where there is nothing to draw, or no room for it."""
+    """Heights of a curve's charts in lines; empty where there is nothing to draw, or no room for it."""
     if curve is None or not (curve.loss or curve.validation_error) or size.height < LEAST or size.width < 20:
         return ()
     if size.height < BOTH:

@@ -1,4 +1,4 @@
-"""The last line: the keys, from the list of actions; what can't be done now is dim."""
+"""The last line: the keys, from the list of actions; actions that can't be done now are dim."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,13 @@ from rich.text import Text
 from packnet_tui.workbench import actions
 from packnet_tui.workbench.widgets.pane import Lines
 
-FIRST_TO_GO = (
-    "compare",
-    "palette",
-    "filter",
-    "zoom",
-    "hold",
-    "evaluate_all",
-    "drop",
-    "train",
-)  # where there is no room
+# left out in this order, where there is no room
+FIRST_TO_GO = ("compare", "palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train")
 
 
 class Footer(Lines):
+    """As many actions as there is room for."""
+
     DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
 
     def build(self, width: int, height: int) -> Sequence[Text]:

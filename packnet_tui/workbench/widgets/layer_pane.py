@@ -1,10 +1,10 @@
-"""Pane 4: the selected layer in numbers: what each task owns of it, and what pruning would do to it."""
+"""Pane 4: the selected layer in numbers: what each task owns of it, and what pruning would keep and free."""
 
 from rich.text import Text
 
 from packnet_core.schema.text import printable
 from packnet_tui.state import format
-from packnet_tui.state.capacity import preview
+from packnet_tui.state.capacity import after_pruning
 from packnet_tui.state.format import cut_middle, pad, percent
 from packnet_tui.state.marks import glyph
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
@@ -53,8 +53,8 @@ class LayerPane(Pane):
         lines.append(Text(free))
         open_task = self.picture.open_task
         if open_task and layer.owned:
-            cut = preview([layer], self.app.ratio)[0]
+            after = after_pruning([layer], self.app.ratio)[0]
             kept = f" at {self.app.ratio:g} {pad(open_task.name, min(name_width, 12)).rstrip()}"
-            kept += f" keeps {cut.kept:,}, frees {cut.freed:,}"
+            kept += f" keeps {after.kept:,}, frees {after.freed:,}"
             lines.append(Text(format.cut(kept, width), "italic"))
         return lines

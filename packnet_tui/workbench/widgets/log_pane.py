@@ -1,4 +1,4 @@
-"""Pane 5: what happened, newest at the bottom; it follows, unless one has scrolled up."""
+"""Pane 5: what happened, the newest at the bottom; it scrolls along, unless it was scrolled up."""
 
 import re
 import textwrap
@@ -25,7 +25,7 @@ class LogPane(Pane):
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self._following = True
-        self._made: tuple[tuple[LogLine, ...], int] = ((), 0)
+        self._made: tuple[tuple[LogLine, ...], int] = ((), 0)  # what `_lines` were made from: the log and the width
         self._lines: list[Text] = []
 
     def head(self, width: int) -> list[Text]:
@@ -34,7 +34,7 @@ class LogPane(Pane):
             self._made = made
             self._lines = [piece for line, day in _with_days(made[0]) for piece in _pieces(line, day, width)]
         if self._following:
-            self.top = len(self._lines)  # as far down as there is something
+            self.top = len(self._lines)  # the end
         return []
 
     def count(self) -> int:
@@ -47,7 +47,7 @@ class LogPane(Pane):
         return self._lines[index].plain
 
     def foot(self, width: int) -> list[Text]:
-        """What waits for its turn."""
+        """The first job that waits, and how many more do."""
         waiting = [summary(command) for _, command in self.picture.queue]
         if not waiting or self.needle:
             return []
@@ -61,7 +61,7 @@ class LogPane(Pane):
 
 
 def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
-    """Each line with the day that begins with it, if one does."""
+    """Each line, with its date where it is the first one of a day; the log's first line has none."""
     days = [time.strftime("%A, %d %B %Y", time.localtime(line.at)) for line in log]
     return [
         (line, "" if i == 0 or days[i - 1] == day else day) for i, (line, day) in enumerate(zip(log, days, strict=True))
@@ -69,9 +69,9 @@ def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
 
 
 def _pieces(line: LogLine, day: str, width: int) -> list[Text]:
-    """A log line on as many lines as it takes, its text under its text."""
+    """A log line, wrapped to the width; its text is indented beside the time."""
     lines = [Text(f"{'':{TIME}}{day}", "dim")] if day else []
-    tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # what belongs together stays together
+    tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # no break within "12.3 %" or "a → b"
     texts = textwrap.wrap(tied, max(12, width - TIME)) or [""]
     for i, text in enumerate(text.replace("\u00a0", " ") for text in texts):
         stamp = time.strftime("%H:%M:%S ", time.localtime(line.at)) if i == 0 else " " * TIME

@@ -1,4 +1,4 @@
-"""Pane 1: who owns each layer, as bars of the tasks' glyphs, and how much of it is free."""
+"""Pane 1: who owns each layer, as bars of the tasks' glyphs, and the share that is free."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,10 @@ FREE_WIDTH, COUNT_WIDTH = 6, 4
 
 
 def layer_name(name: str, width: int | None = None) -> str:
-    """A layer's name without what says nothing, in at most `width` cells.
+    """A layer's name in at most `width` cells, without the final `weight` that nearly all have.
 
-    A prunable parameter is nearly always called `weight`. Where there is no room for the rest, words become their first
-    letter and their number from the left on, so that the blocks of a network are still told apart:
-    `encoder.layers.encoder_layer_11.mlp.0` is `e.l.e11.mlp.0`.
+    Where it does not fit, words are shortened to their first letter and number, from the left, so that the blocks of a
+    network still differ: `encoder.layers.encoder_layer_11.mlp.0` becomes `e.l.e11.mlp.0`.
     """
     words = printable(name.removesuffix("weight").rstrip("._") or name).split(".")
     for i, word in enumerate(words[:-1]):
@@ -32,7 +31,10 @@ def layer_name(name: str, width: int | None = None) -> str:
 
 
 def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed: int = 0) -> Text:
-    """A bar of `width` cells: the tasks in their order, what a pruning would free, what is free."""
+    """A bar of `width` cells: the tasks in order, then what a pruning would free (×), then what is free (·).
+
+    `counts` are owned weights per task, `free` and `freed` are weights too.
+    """
     bar = Text()
     *owned, would_be, rest = cells([*counts, freed, free], width)
     for owner, count in enumerate(owned, 1):
@@ -43,7 +45,7 @@ def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed:
 
 
 class OccupancyPane(Pane):
-    """Layers with their owners; the total stays in sight."""
+    """One row per layer with its owners; the total below always shows."""
 
     number = 1
     title = "Occupancy"

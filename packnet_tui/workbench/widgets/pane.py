@@ -1,7 +1,6 @@
-"""A pane: a bordered list of lines, drawn line by line so that only what changed is sent to the terminal."""
+"""Lists of lines, drawn line by line so that only changed lines are sent to the terminal; a pane has a border too."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import events
@@ -13,17 +12,15 @@ from textual.widget import Widget
 
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
-
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
+from packnet_tui.workbench.app_interface import AppInterface
 
 
 class Lines(Widget):
-    """A widget that is a list of lines. `build` says what they are; `redraw` sends those that changed."""
+    """A widget that is a list of lines. `build` makes them; `redraw` sends those that changed."""
 
     DEFAULT_CSS = "Lines { height: 1; }"
 
-    app: "PacknetApp"
+    app: AppInterface
 
     def __init__(self, id: str | None = None):
         super().__init__(id=id)
@@ -38,7 +35,7 @@ class Lines(Widget):
         return self.app.marks
 
     def build(self, width: int, height: int) -> Sequence[Text]:
-        """The lines, at most `height` of them; longer ones than `width` are cut."""
+        """The lines for a size in cells; those beyond it are cut off."""
         raise NotImplementedError
 
     def redraw(self) -> None:
@@ -67,10 +64,10 @@ class Lines(Widget):
 
 
 class Pane(Lines, can_focus=True):
-    """A titled pane: lines pinned at its top and bottom, and rows between them that scroll.
+    """A titled pane: lines fixed at its top and bottom, and rows between them that scroll.
 
-    Where rows are `selectable`, one of them is under the cursor; else moving scrolls. A `needle` hides the rows whose
-    name does not have it.
+    If rows are `selectable`, moving moves the cursor, else it scrolls. Rows whose name does not contain the `needle`
+    are hidden.
     """
 
     DEFAULT_CSS = """
@@ -89,7 +86,7 @@ class Pane(Lines, can_focus=True):
     selectable = False
 
     class Moved(Message):
-        """Another row came under the cursor."""
+        """The cursor moved."""
 
         def __init__(self, control: "Pane"):
             super().__init__()
@@ -102,13 +99,13 @@ class Pane(Lines, can_focus=True):
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self.needle = ""
-        self.rows: Sequence[int] = ()  # the rows that are not hidden; the cursor and the top count in these
+        self.rows: Sequence[int] = ()  # indices of the rows that are not hidden; `cursor` and `top` are places in it
         self.cursor = 0
         self.top = 0
         self._room = 0  # rows that fit
         self._titled = ("", "")
 
-    # -- what a pane says of itself -------------------------------------------------------------------------------
+    # -- to be overridden -----------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """How many rows there are."""
@@ -118,28 +115,30 @@ class Pane(Lines, can_focus=True):
         raise NotImplementedError
 
     def name_of(self, index: int) -> str:
-        """What a row is found by; where there is none, the pane has nothing to filter."""
+        """The name that a row is filtered by."""
         return ""
 
     def copied(self) -> str:
-        """What there is to copy: all that is shown."""
+        """What `y` copies: the lines shown, unless a pane has something better."""
         return "\n".join(line.plain.strip() for line in self._drawn).strip()
 
     def head(self, width: int) -> list[Text]:
+        """Lines fixed at the top. It is called before everything else of a drawing."""
         return []
 
     def foot(self, width: int) -> list[Text]:
+        """Lines fixed at the bottom."""
         return []
 
     def caption(self) -> str:
-        """What stands beside the title."""
+        """Text beside the title."""
         return ""
 
     # -- drawing --------------------------------------------------------------------------------------------------
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         head, foot = self.head(width), self.foot(width)
-        if self.count() and len(head) + len(foot) >= height:  # rows are what one wants to see
+        if self.count() and len(head) + len(foot) >= height:  # rows matter more
             head, foot = [], foot if len(foot) < height else []
         self._room = max(0, height - len(head) - len(foot))
         self.rows = self._matching()
@@ -152,7 +151,7 @@ class Pane(Lines, can_focus=True):
         return [*head, *rows, *space, *foot]
 
     def _titles(self) -> None:
-        """Title and position, set only where they changed: each makes the whole pane be drawn anew."""
+        """Set title and scroll position if they changed: setting one redraws the whole pane."""
         caption = f"/{self.needle}" if self.needle else self.caption()
         number = f"{self.number} " if self.number else ""
         title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
@@ -175,7 +174,7 @@ class Pane(Lines, can_focus=True):
     @property
     def chosen(self) -> int | None:
         """The row under the cursor."""
-        rows = self.rows or self._matching()  # a pane without a place on the screen was never built
+        rows = self.rows or self._matching()  # a pane that has no room was never built
         return rows[min(self.cursor, len(rows) - 1)] if rows else None
 
     def _matching(self) -> list[int]:
@@ -183,7 +182,7 @@ class Pane(Lines, can_focus=True):
         return [i for i in range(self.count()) if not needle or needle in self.name_of(i).casefold()]
 
     def filter(self, needle: str) -> None:
-        """Show only the rows that have a text in their name, in any case; an empty one shows all."""
+        """Show only the rows whose name contains a text, in upper or lower case; an empty text shows all."""
         kept = self.chosen
         self.needle = needle
         self.redraw()
@@ -193,13 +192,13 @@ class Pane(Lines, can_focus=True):
         self.post_message(self.Moved(self))
 
     def match(self, which: str) -> None:
-        """To the next or previous of the rows shown, from the last one to the first again."""
+        """Move to the next or previous row; after the last one comes the first."""
         step = 1 if which == "next" else -1
         self.cursor = (self.cursor + step) % max(1, len(self.rows))
         self.move("stay")
 
     def move(self, how: str) -> None:
-        """Down, up, first, last, half_down, half_up."""
+        """Move the cursor, or scroll: down, up, first, last, half_down, half_up; stay only redraws."""
         half = max(1, self._room // 2)
         all = len(self.rows)
         by = {"down": 1, "up": -1, "half_down": half, "half_up": -half, "first": -all, "last": all, "stay": 0}

@@ -1,13 +1,17 @@
-"""A chart drawn by textual-plot. Brings numpy along, so it is imported when there is something to draw."""
+"""A chart drawn by textual-plot. Imports numpy, so it is imported itself when there is something to draw.
+
+It uses only what textual-plot and textual-hires-canvas make public, but replaces the canvases that a PlotWidget
+composes, so both are pinned to the versions that the tests ran with.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Grid
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual_hires_canvas import Canvas
 from textual_plot import HiResMode, PlotWidget
@@ -16,31 +20,35 @@ from textual_plot.plot_widget import Legend
 
 from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart
 
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
-
 LEFT, BELOW = LABEL + 1, 1  # cells beside and below the box, for the labels of the axes
 AXIS = "dim"
 THIN = str.maketrans("━┃┏┓┗┛┳┻┣┫╋", "─│┌┐└┘┬┴├┤┼")  # the library's box is heavy
 
 
 class PlotCanvas(Canvas):
-    """A canvas that sends to the terminal only those of its lines that changed, in the signs the terminal has."""
+    """A canvas that sends to the terminal only those of its lines that changed, with a thin box."""
 
-    app: "PacknetApp"
-    quiet = False  # while it is drawn on
+    quiet = False  # while it is drawn on: refreshes are ignored
+    annotated = False  # whether what `Plot` writes over the library's drawing is there
+    extent = Size(0, 0)  # of what is drawn; at a resize, `size` changes first
+
+    def reset(self, size: Size | None = None, refresh: bool = True) -> None:
+        self.annotated = False
+        self.extent = size or self.extent
+        super().reset(size, refresh)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         if not self.quiet:
             super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         return self
 
-    def lines(self) -> list[tuple[list[str], list[str]]]:
-        """Characters and styles, line by line."""
-        return [(list(a), list(b)) for a, b in zip(self._buffer, self._styles, strict=True)]
+    def lines(self) -> list[list[tuple[str, str]]]:
+        """Characters with their styles, line by line."""
+        width, height = self.extent
+        return [[self.get_pixel(x, y) for x in range(width)] for y in range(height)]
 
     def settle(self, before: Sequence[object]) -> None:
-        """Have what differs from before drawn."""
+        """Have the lines drawn that differ from those `before`."""
         after = self.lines()
         if len(after) != len(before):
             self.refresh()
@@ -51,13 +59,13 @@ class PlotCanvas(Canvas):
 
     def render_line(self, y: int) -> Strip:
         style = self.rich_style
-        if y >= len(self._buffer):  # laid out, and not drawn yet
+        if y >= self.extent.height:  # laid out, and not drawn yet
             return Strip.blank(self.size.width, style)
         return Strip([Segment(s.text.translate(THIN), s.style or style) for s in super().render_line(y)])
 
 
-class Labels(AxisFormatter):
-    """Ticks with labels of our own."""
+class TickLabels(AxisFormatter):
+    """The ticks of a chart: `of` has their labels."""
 
     def __init__(self) -> None:
         self.of: dict[float, str] = {}
@@ -83,7 +91,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         super().__init__(allow_pan_and_zoom=False)
         self.chart: Chart | None = None
         self._quiet = False
-        self._across, self._up = Labels(), Labels()
+        self._sizes: list[Size] = []  # of the canvases, when it was drawn last
+        self._across, self._up = TickLabels(), TickLabels()
         self.set_x_formatter(self._across)
         self.set_y_formatter(self._up)
 
@@ -103,24 +112,27 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     @property
     def room(self) -> tuple[int, int]:
-        """Columns and rows of cells inside the box, as it was laid out; (0, 0) before."""
+        """Columns and rows of cells inside the box; (0, 0) before it is laid out."""
         if not self.is_mounted:
             return 0, 0
         width, height = self.query_one("#plot", PlotCanvas).size
         return max(0, width - 2), max(0, height - 2)
 
     def draw(self, chart: Chart) -> None:
-        """Show a chart of as many cells as there is room for; one that shows already costs nothing."""
+        """Show a chart that has as many cells as there is room for. The chart that is shown already costs nothing."""
         if chart == self.chart:
             return
         self.chart = chart
         canvases = list(self.query(PlotCanvas))
         before = [canvas.lines() for canvas in canvases]
+        sizes = [canvas.size for canvas in canvases]
+        if sizes != self._sizes:
+            self._sizes = sizes
+            super().refresh(layout=True)  # has the library fit its canvases to their new places
         self._quiet = True
         for canvas in canvases:
             canvas.quiet = True
         self._describe(chart)
-        self._needs_canvas_resize = True
         self.render()
         self._quiet = False
         for canvas, lines in zip(canvases, before, strict=True):
@@ -130,14 +142,15 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
     def render(self) -> Any:
         if self.chart is None:  # the library would draw an empty box
             return ""
-        anew = self._needs_rerender
         blank = super().render()
-        if anew and self.room == (self.chart.columns, self.chart.rows):
-            self._write(self.chart)
+        canvas = self.query_one("#plot", PlotCanvas)
+        if not canvas.annotated and self.room == (self.chart.columns, self.chart.rows):
+            self._annotate(canvas, self.chart)
+            canvas.annotated = True
         return blank
 
     def _describe(self, chart: Chart) -> None:
-        """The chart in the library's words: dots are its coordinates, and every dot has its middle."""
+        """Give the library the chart: its coordinates are dots, each point in the middle of its dot."""
         self.clear()
         self.set_xlimits(0, chart.columns * ACROSS)
         self.set_ylimits(0, chart.rows * DOWN)
@@ -152,9 +165,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         if chart.points:
             self.scatter(*_middles(chart.points), chart.sign, "bold")
 
-    def _write(self, chart: Chart) -> None:
-        """What the library has no words for: the legend in place of the box's top, and names beside the marks."""
-        canvas = self.query_one("#plot", PlotCanvas)
+    def _annotate(self, canvas: PlotCanvas, chart: Chart) -> None:
+        """Write what the library can't draw: the legend in place of the box's top, and names beside the marks."""
         right, bottom = chart.columns + 1, chart.rows + 1
         canvas.set_pixels([*((x, 0) for x in range(1, right)), *((right, y) for y in range(bottom + 1))], " ", "")
         canvas.set_pixels([(0, bottom)], "└", AXIS)
@@ -167,7 +179,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     @staticmethod
     def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> None:
-        """Write where there is nothing yet: to the right of a mark or to its left, as high up as can be."""
+        """Write a name where nothing is drawn yet, to the right or left of a mark, as high up as possible."""
         for row in range(1, chart.rows + 1):
             for start in (column + 2, column - len(name) - 1):
                 cells = range(start - 1, start + len(name))

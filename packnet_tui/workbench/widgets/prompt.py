@@ -1,4 +1,4 @@
-"""One line to type in, in the footer's place: a filter after `/`, a command after `:`."""
+"""A line to type in, in place of the footer: a filter after `/`, a command after `:`."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 
 class Prompt(Horizontal):
-    """Hidden until it asks. Says what is typed as it is typed, and how it ended."""
+    """Hidden until `ask`; posts Typed at every change and at the end."""
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; background: $surface; }
@@ -23,7 +23,7 @@ class Prompt(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "give_up")]
 
     class Typed(Message):
-        """`text` stands there now; `done` once it was ended: kept by Enter, or given up."""
+        """`text` is in the line after `sign`. `done`: the line was ended, by Enter (`kept`) or Escape."""
 
         def __init__(self, sign: str, text: str, done: bool = False, kept: bool = True):
             super().__init__()
@@ -42,7 +42,7 @@ class Prompt(Horizontal):
         return self.query_one(Input).value
 
     def ask(self, sign: str, text: str = "", known: Sequence[str] = ()) -> None:
-        """Show the line, with a sign before it; the rest of a `known` word is proposed, and taken with →."""
+        """Show the line, with a sign before it; it proposes the rest of a `known` word, which → accepts."""
         self._sign = sign
         self.query_one(Static).update(sign)
         line = self.query_one(Input)

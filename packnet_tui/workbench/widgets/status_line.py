@@ -1,4 +1,4 @@
-"""The first line: which file, how full, and what is going on."""
+"""The first line: the file, how much of it is free, and the running job."""
 
 from collections.abc import Sequence
 
@@ -14,25 +14,25 @@ DOING = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
 
 
 class StatusLine(Lines):
-    """File and work, as much of both as fits."""
+    """The file on the left, the job on the right, each as long as fits."""
 
     DEFAULT_CSS = "StatusLine { height: 1; background: $surface; color: $text; }"
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         held, readonly = self.app.held, self.app.readonly
-        work = work_in_words(self.picture)
+        job = job_in_words(self.picture)
         if self.picture.usage:
-            work = [f"{work[0]}  {self.picture.usage}", *work]
+            job = [f"{job[0]}  {self.picture.usage}", *job]
         if held:
-            work = [f"HELD  {text}" for text in work]
+            job = [f"HELD  {text}" for text in job]
         if readonly:
-            work = [*(f"{text}  read only" for text in work), *work]
+            job = [*(f"{text}  read only" for text in job), *job]
         here = file_in_words(self.app.path.name, self.picture)
-        pairs = [(i * i + 2 * j * j, left, right) for i, left in enumerate(here) for j, right in enumerate(work)]
-        for _, left, right in sorted(pairs):  # both give way, word by word, the file sooner
+        pairs = [(i * i + 2 * j * j, left, right) for i, left in enumerate(here) for j, right in enumerate(job)]
+        for _, left, right in sorted(pairs):  # both are shortened in steps, the file first
             if cell_len(left) + cell_len(right) + 4 <= width:
                 return [self._line(left, right, width)]
-        return [self._line(cut(here[-1], max(0, width - cell_len(work[-1]) - 4)), cut(work[-1], width - 2), width)]
+        return [self._line(cut(here[-1], max(0, width - cell_len(job[-1]) - 4)), cut(job[-1], width - 2), width)]
 
     def _line(self, left: str, right: str, width: int) -> Text:
         space = " " * max(1, width - 2 - cell_len(left) - cell_len(right))
@@ -47,7 +47,7 @@ class StatusLine(Lines):
 
 
 def file_in_words(name: str, picture: Picture) -> list[str]:
-    """The file, from all its facts to its name alone."""
+    """The file in words, the longest variant first."""
     count = len(picture.tasks)
     tasks = f"{count} task" if count == 1 else f"{count} tasks"
     free = f"free {percent(picture.free, picture.weights).rstrip('%')} %"
@@ -61,8 +61,8 @@ def file_in_words(name: str, picture: Picture) -> list[str]:
     ]
 
 
-def work_in_words(picture: Picture) -> list[str]:
-    """What is going on, from all there is to say to the least."""
+def job_in_words(picture: Picture) -> list[str]:
+    """The running job in words, the longest variant first."""
     if picture.died:
         return [f"✗ {picture.died.partition(';')[0]}"]
     waiting = f"  +{len(picture.queue)} waiting" if picture.queue else ""

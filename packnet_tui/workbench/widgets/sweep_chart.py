@@ -1,6 +1,4 @@
-"""The error right after pruning at a row of ratios, as it is measured: a chart, or one line where there is no room."""
-
-from typing import TYPE_CHECKING
+"""The error right after pruning at a row of ratios, while it is measured: a chart, or text where there is no room."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -10,19 +8,14 @@ from textual.widgets import Static
 from packnet_tui.state.chart import preview_chart
 from packnet_tui.state.series import Point
 
-if TYPE_CHECKING:
-    from packnet_tui.workbench.app import PacknetApp
-
 
 class SweepChart(Widget):
-    """Figure 4 of the paper, of the task that is to be pruned."""
+    """The paper's Figure 4 for the open task; `roomy` says whether there is room for a chart."""
 
     DEFAULT_CSS = """
     SweepChart { height: auto; }
     SweepChart Plot { height: 10; }
     """
-
-    app: "PacknetApp"
 
     def __init__(self, colour: str, id: str | None = None):
         super().__init__(id=id)
@@ -35,7 +28,7 @@ class SweepChart(Widget):
         yield Static()
 
     def show(self, previews: tuple[Point, ...], ratio: float, waiting: bool) -> None:
-        """Show what is measured so far, and the ratio in hand; `waiting` while more is to come."""
+        """Show what is measured so far, and the chosen ratio; `waiting`: more is to come."""
         self._previews, self._ratio = previews, ratio
         charted = self.roomy and len(previews) > 1
         line = self.query_one(Static)
@@ -47,11 +40,11 @@ class SweepChart(Widget):
             self._draw()
 
     def on_canvas_resize(self) -> None:
-        """The plot has its place now."""
+        """The plot was laid out."""
         self._draw()
 
     def _draw(self) -> None:
-        from packnet_tui.workbench.widgets.plot import Plot  # numpy comes with it
+        from packnet_tui.workbench.widgets.plot import Plot  # imports numpy
 
         plots = self.query(Plot)
         if not plots:
@@ -63,7 +56,7 @@ class SweepChart(Widget):
             plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
 
     def _line(self, waiting: bool) -> Text:
-        """A ratio and its error stay together, on as many lines as it takes."""
+        """The ratios with their errors, wrapped so that no line breaks within a pair."""
         if not (self._previews or waiting):
             return Text("")
         words = [Text("% wrong right after pruning ", "dim")]

@@ -1,23 +1,23 @@
-"""Pane 2: the tasks, their errors then and now, and whether any of them changed: that must read exactly 0.00."""
+"""Pane 2: the tasks, with their errors when added and now, and the drift between both, which must read 0.00."""
 
 from rich.text import Text
 
 from packnet_core.schema.commands import Add
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, in_words, wrapped
-from packnet_tui.state.capacity import more_tasks, preview, total
+from packnet_tui.state.capacity import after_pruning, more_tasks, total
 from packnet_tui.state.format import pad
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
-FULL = 56  # columns from which on all of them fit
-BESIDE = 29  # columns more, for what a task is compared with
+FULL = 56  # width that all columns need
+BESIDE = 29  # width that the columns of baselines need on top
 
 
 class TasksPane(Pane):
-    """One row a task, and what is free for more."""
+    """One row per task; below, what is free for more."""
 
     number = 2
     title = "Tasks"
@@ -44,7 +44,7 @@ class TasksPane(Pane):
         return len(self.picture.tasks)
 
     def head(self, width: int) -> list[Text]:
-        if len(self.picture.tasks) != self._tasks:  # a new task is what one wants to look at
+        if len(self.picture.tasks) != self._tasks:  # select a new task
             self._tasks = len(self.picture.tasks)
             self.cursor = self._tasks - 1
         if not self.picture.tasks:
@@ -91,19 +91,19 @@ class TasksPane(Pane):
         return [*self.compared()[: max(0, spare - len(below))], line, *below]
 
     def compared(self) -> list[Text]:
-        """What the selected task is compared with, where the columns do not say it: empty where no task is."""
+        """The selected task's errors by baselines that have no column; empty where no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
         if task is None or not any(in_words(row, without) for row in self.picture.tasks):
             return []
         lines = [Text(f"     {line}") for line in wrapped(in_words(task, without), width - 5)]
         if not lines:
-            return [Text("")]  # nothing moves with the cursor
+            return [Text("")]  # so that nothing moves with the cursor
         first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
         return [first, *lines[1:]]
 
     def _beside(self, width: int) -> bool:
-        """Whether there are columns for the two ends that a task lies between."""
+        """Whether there are columns for the two baselines that a task usually lies between."""
         return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
 
     def _name_width(self, width: int) -> int:
@@ -119,7 +119,10 @@ class TasksPane(Pane):
 
 
 def room_for(picture: Picture, ratio: float) -> str:
-    """How many more tasks fit that own as much as the newest one does; as it will at a ratio, until it is pruned."""
+    """How many more tasks fit that own as much as the newest one, in words.
+
+    Where that is not pruned yet, as much as it will own when pruned at the ratio.
+    """
     if not picture.tasks:
         return ""
     newest, then = picture.tasks[-1], ""
@@ -128,14 +131,14 @@ def room_for(picture: Picture, ratio: float) -> str:
         doing = picture.job.command if picture.job else None
         if isinstance(doing, Add) and doing.prune is not None:
             ratio = doing.prune
-        after = total(preview(picture.layers, ratio))
+        after = total(after_pruning(picture.layers, ratio))
         free, like, then = after.free + after.freed, after.kept, f"at {ratio:g} "
     more = more_tasks(free, like)
     return "" if more is None else f"{then}room for {more} more like task {glyph(newest.index)}"
 
 
 def _sign(task: TaskRow, short: bool) -> Text:
-    """What the last column says: what is done with the task, its phase while it is open, else its drift."""
+    """The last column: what the running job does with the task, else its phase if it is open, else its drift."""
     if task.working:
         return Text("~" if short else f"{task.working:>9}", "italic")
     if task.open and not short:

@@ -1,4 +1,4 @@
-"""`packnet watch` and `stop` beside a journal that somebody else is still writing."""
+"""`packnet watch` and `stop` while another process writes the journal."""
 
 import json
 
@@ -126,7 +126,7 @@ def test_an_engine_that_died_has_its_last_words_said(file, begin):
     [
         ([], "none was done yet"),
         ([QUEUED, STARTED, DONE], "ago: add cubs: done"),
-        ([QUEUED, STARTED], "the last one was cut off; go on with it: packnet train"),
+        ([QUEUED, STARTED], "the last one was cut off; resume it: packnet train"),
     ],
 )
 def test_without_a_job_it_says_how_the_last_one_ended(file, capsys, events, says):

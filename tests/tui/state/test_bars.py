@@ -19,7 +19,7 @@ def test_the_cells_add_up_to_the_width(counts, width):
 
 
 @given(some, st.integers(1, 200))
-def test_whoever_owns_something_is_seen_where_there_is_room(counts, width):
+def test_every_owner_has_a_cell_where_there_is_room(counts, width):
     shown = cells(counts, width)
     if sum(count > 0 for count in counts) <= width:
         assert [cell > 0 for cell in shown] == [count > 0 for count in counts]
@@ -27,7 +27,7 @@ def test_whoever_owns_something_is_seen_where_there_is_room(counts, width):
 
 
 @given(some, st.integers(1, 200))
-def test_who_owns_more_never_gets_less(counts, width):
+def test_a_larger_count_never_gets_fewer_cells(counts, width):
     by_count = sorted(zip(counts, cells(counts, width), strict=True))
     assert all(a <= b for (n, a), (m, b) in pairwise(by_count) if n < m)
 

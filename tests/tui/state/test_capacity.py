@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from packnet_core.network import pruning
 from packnet_core.schema.document import Layer
-from packnet_tui.state.capacity import more_tasks, next_owns, preview, total
+from packnet_tui.state.capacity import after_pruning, more_tasks, next_owns, total
 from tests.tui.made_up import owned
 
 ratios = st.one_of(st.floats(0, 1), st.integers(0, 100).map(lambda n: n / 100))
@@ -18,30 +18,30 @@ layers = st.lists(
 
 
 @given(st.integers(0, 3000), ratios)
-def test_the_preview_is_what_pruning_does(own, ratio):
+def test_the_counts_are_those_of_a_real_pruning(own, ratio):
     weight = torch.arange(1, own + 6, dtype=torch.float32)
     owner = torch.tensor([2] * own + [1] * 5, dtype=torch.uint8)
     freed = pruning.free_below(weight, owner, 2, pruning.find_threshold(weight, owner, 2, ratio))
-    (cut,) = preview([Layer(name="x", shape=(own + 5,), owned=(5, own))], ratio)
-    assert (cut.freed, cut.kept, cut.sealed) == (freed, own - freed, (5,))
+    (pruned,) = after_pruning([Layer(name="x", shape=(own + 5,), owned=(5, own))], ratio)
+    assert (pruned.freed, pruned.kept, pruned.sealed) == (freed, own - freed, (5,))
 
 
 def test_halves_are_rounded_as_python_rounds_them():
-    freed = [preview([Layer(name="x", shape=(n,), owned=(n,))], 0.5)[0].freed for n in (1, 3, 5, 7)]
+    freed = [after_pruning([Layer(name="x", shape=(n,), owned=(n,))], 0.5)[0].freed for n in (1, 3, 5, 7)]
     assert freed == [0, 2, 2, 4]
 
 
 @given(layers, ratios)
-def test_a_layer_is_whole_after_the_cut_as_before(layers, ratio):
-    for layer, cut in zip(layers, preview(layers, ratio), strict=True):
-        assert sum(cut.sealed) + cut.kept + cut.freed + cut.free == cut.weights == layer.weights
-        assert (cut.name, cut.free) == (layer.name, layer.free)
+def test_the_counts_of_a_layer_add_up_to_its_weights(layers, ratio):
+    for layer, after in zip(layers, after_pruning(layers, ratio), strict=True):
+        assert sum(after.sealed) + after.kept + after.freed + after.free == after.weights == layer.weights
+        assert (after.name, after.free) == (layer.name, layer.free)
 
 
 @given(layers, ratios)
 def test_the_total_adds_up(layers, ratio):
-    cuts = preview(layers, ratio)
-    whole = total(cuts)
+    pruned = after_pruning(layers, ratio)
+    whole = total(pruned)
     assert whole.weights == sum(layer.weights for layer in layers)
     assert whole.freed + whole.kept == sum(layer.owned[-1] for layer in layers)
     assert sum(whole.sealed) + whole.kept + whole.freed + whole.free == whole.weights
@@ -49,12 +49,12 @@ def test_the_total_adds_up(layers, ratio):
 
 @given(layers, ratios)
 def test_the_next_task_owns_what_pruning_will_leave_it(layers, ratio):
-    cuts = preview(layers, ratio)
-    assert next_owns(cuts, ratio) == sum(owned(cut.free + cut.freed, [ratio])[0] for cut in cuts)
+    pruned = after_pruning(layers, ratio)
+    assert next_owns(pruned, ratio) == sum(owned(layer.free + layer.freed, [ratio])[0] for layer in pruned)
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**6))
-def test_so_many_more_tasks_fit_and_not_one_more(free, like):
+def test_as_many_more_tasks_fit_as_it_says_and_not_one_more(free, like):
     more = more_tasks(free, like)
     assert more * like <= free < (more + 1) * like
 

@@ -1,4 +1,4 @@
-"""Every event as a line, or none."""
+"""Every kind of event as a line, or as none."""
 
 import pytest
 

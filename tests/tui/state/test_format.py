@@ -22,7 +22,7 @@ def test_a_short_count_takes_four_cells_at_most(count):
 
 
 @given(counts)
-def test_a_long_count_has_three_digits_that_count(count):
+def test_a_long_count_has_three_significant_digits(count):
     assert len(long(count)) <= 5
     assert abs(value(long(count)) - count) <= 0.005 * count + 1e-9
 
@@ -79,5 +79,5 @@ def test_a_cut_text_fits_and_says_that_it_was_cut(shortened, text, width):
     assert made == text if cell_len(text) <= width else width == 0 or "…" in made
 
 
-def test_the_end_of_a_layers_name_is_kept_for_it_tells_layers_apart():
+def test_both_ends_of_a_layers_name_are_kept():
     assert cut_middle("encoder.layers.11.self_attention.out_proj", 20) == "encoder.l…n.out_proj"

@@ -1,4 +1,4 @@
-"""The curve of a task, made of its events."""
+"""The curve of a task, built from its events."""
 
 from itertools import pairwise
 
@@ -64,7 +64,7 @@ def test_a_short_training_is_kept_step_by_step(losses):
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4, 5])
-def test_a_job_gone_on_with_looks_as_if_it_had_never_been_stopped(epoch):
+def test_a_resumed_job_looks_as_if_it_had_never_been_stopped(epoch):
     whole = list(training("cars", 5, 5, 96.0, 17.5))
     per_epoch = 21  # steps, and the epoch's end
     began = 1 + (epoch - 1) * per_epoch
@@ -113,14 +113,14 @@ def test_a_line_thinned_to_columns_keeps_their_spread(line, columns):
     assert max((s.high for s in thin), default=None) == max((s.high for s in line), default=None)
 
 
-def test_what_is_no_number_is_not_drawn():
+def test_nan_and_infinity_are_not_drawn():
     line = [Sample(0, 1, 2), Sample(1, float("nan"), 1), Sample(2, 1, float("inf"))]
     assert thinned(line, 3, 3) == [Sample(0, 1, 2)]
     assert smoothed(line) == [Sample(0, 1.5, 1.5)]
 
 
 @given(st.lists(numbers, max_size=300), st.integers(4, 50))
-def test_fewer_points_are_of_the_many_and_keep_their_ends(values, most):
+def test_fewer_points_are_some_of_the_given_ones_and_keep_their_ends(values, most):
     points = list(enumerate(values))
     some = fewer(points, most)
     assert len(some) <= most

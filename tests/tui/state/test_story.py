@@ -1,4 +1,4 @@
-"""Header and journal, folded into the picture that the screen shows."""
+"""Header and journal folded into the picture that the screen shows."""
 
 import pytest
 
@@ -28,8 +28,8 @@ BEFORE, AFTER = document(SEALED, TINY), document((*SEALED, CARS), TINY)
 ADD = Add(task="cars", data="/data/cars", prune=0.75)
 
 
-def told(*events: Event, shown: Document = BEFORE, begun: float = 0.0, more: list[Entry] | None = None) -> Picture:
-    story = Story(begun)
+def told(*events: Event, shown: Document = BEFORE, more: list[Entry] | None = None) -> Picture:
+    story = Story(shown)
     story.read([*entries(events), *(more or [])])
     return story.picture(shown)
 
@@ -51,7 +51,7 @@ def test_the_header_alone_is_a_picture():
     ]
 
 
-def test_what_a_running_job_owns_stands_over_the_header():
+def test_the_counts_of_a_running_job_replace_those_of_the_header():
     picture = told(*cars(AFTER))
     assert picture.layers == AFTER.layers
     assert picture.free == AFTER.free < BEFORE.free
@@ -62,7 +62,7 @@ def test_what_a_running_job_owns_stands_over_the_header():
     assert newest.validation == picture.curve.validation_error[-1][1]
 
 
-def test_once_saved_the_file_is_the_truth():
+def test_once_saved_the_counts_are_those_of_the_file():
     picture = told(*cars(AFTER), *finished_cars(), shown=AFTER)
     assert (picture.layers, picture.job) == (AFTER.layers, None)
     newest = picture.tasks[-1]
@@ -146,7 +146,7 @@ def test_a_new_task_of_an_old_name_begins_with_nothing():
     assert (picture.tasks[-1].now, picture.curve.loss, picture.curve.end) == (None, (), 9)
 
 
-def test_training_on_goes_on_with_the_curve():
+def test_further_training_extends_the_curve():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), finished()]
     picture = told(*first, started(Train()), *training("cars", 3, 1, 18.0, 17.0))
     assert (len(picture.curve.loss), picture.curve.end) == (60, 5)
@@ -173,7 +173,7 @@ def test_an_engine_that_died_says_so_with_its_last_words():
     assert story.picture(BEFORE).died == ""
 
 
-def test_what_waited_for_an_engine_that_died_is_said_to_be_lost():
+def test_the_log_says_which_waiting_jobs_were_lost_with_an_engine():
     story = Story()
     story.read(entries([EngineStarted(pid=7), started(ADD)]))
     story.read(entries([JobQueued(command=Evaluate(tasks=("cubs",)))], job=2))
@@ -206,8 +206,9 @@ def test_nobody_dies_where_nothing_runs():
 
 
 def test_what_is_older_than_the_file_is_of_a_former_one():
-    old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=NOON - 1000)
-    picture = told(begun=NOON, more=old)
+    made = BEFORE.history[0].at
+    old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=made - 1000)
+    picture = told(more=old)
     assert (picture.busy, picture.curve, picture.log, picture.tasks[1].now) == (False, None, (), None)
 
 

@@ -31,7 +31,7 @@ def test_without_an_answering_gpu_the_process_is_measured():
 
 
 def test_the_gpu_is_the_one_that_torch_calls_so(monkeypatch):
-    """NVIDIA's library, stood in for: a machine of four GPUs of which the job's process sees two."""
+    """A fake of NVIDIA's library: a machine with four GPUs, of which the job's process sees two."""
     asked = []
     for name, answer in {
         "nvmlInit": lambda: None,

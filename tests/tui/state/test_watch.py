@@ -1,4 +1,4 @@
-"""The files of a pack, looked at again and again."""
+"""Polling a pack file, its journal and its checkpoint."""
 
 import os
 
@@ -118,7 +118,7 @@ def test_a_file_that_stays_wrong_is_said_once(path):
     assert len(watch.picture.log) == 1
 
 
-def test_a_running_job_is_believed_while_somebody_holds_the_lock(tmp_path):
+def test_a_running_job_is_shown_while_a_process_holds_the_lock(tmp_path):
     path = running(tmp_path / "model.safetensors")
     with Paths(path).locked():
         watch = Watch(path)
@@ -127,7 +127,7 @@ def test_a_running_job_is_believed_while_somebody_holds_the_lock(tmp_path):
         assert watch.picture.queue[0][1].task == "flowers"
 
 
-def test_without_the_lock_whoever_did_it_is_dead_and_the_end_of_its_log_says_why(tmp_path):
+def test_without_the_lock_its_process_is_dead_and_the_end_of_its_log_says_why(tmp_path):
     path = running(tmp_path / "model.safetensors")
     Paths(path).log.write_text("starting\nKilled: out of memory\n")
     watch = Watch(path)
@@ -137,7 +137,7 @@ def test_without_the_lock_whoever_did_it_is_dead_and_the_end_of_its_log_says_why
     assert not watch.picture.busy
 
 
-def test_a_job_that_ended_well_killed_nobody(path):
+def test_after_a_job_that_has_ended_nothing_has_died(path):
     append(path, entries([EngineStarted(pid=7), JobStarted(command=Evaluate(), pid=7, device="cpu")], job=1))
     append(path, entries([JobFinished(outcome="done", message="eval: done", seconds=1, status=0)], job=1))
     watch = Watch(path)
@@ -171,7 +171,7 @@ def test_a_checkpoint_of_another_state_of_the_file_counts_for_nothing(path):
     assert watch.picture.interrupted is None
 
 
-def test_a_finished_session_reads_the_same_however_late_one_comes(tmp_path):
+def test_a_finished_job_reads_the_same_however_late_one_looks(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     watch = Watch(path)
     watch.look()

@@ -1,4 +1,4 @@
-"""The one list of actions: keys, footer, help and palette come from it, and it says what makes no sense now."""
+"""The list of actions: keys, footer, help and palette come from it, and it says what can't be done now."""
 
 import pytest
 

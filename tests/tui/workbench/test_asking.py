@@ -1,4 +1,4 @@
-"""What can't be undone is asked about first, and the answer is no unless one says yes."""
+"""Questions before what can't be undone; their default is no."""
 
 import pytest
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import EngineStarted, JobStarted
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.job_choice import Jobs
+from packnet_tui.workbench.screens.job_choice import JobChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
@@ -42,7 +42,7 @@ async def test_stop_asks(tmp_path, keys, stopped):
     with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             await desk.press("enter")
             await answered(desk, keys, "Stop add cars --prune 0.75?")
             assert (desk.app.engine.stopped, desk.asked) == (stopped, [])
@@ -53,21 +53,21 @@ async def test_a_job_that_waits_is_chosen_from_the_list_and_taken_out_unasked(tm
     with Paths(path).locked():
         async with opened(path) as desk:
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             assert "runs   add cars --prune 0.75" in desk.text()
             assert "waits  add flowers --prune 0.75" in desk.text()
             await desk.press("j", "x")
             await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]
             await desk.press("x")
-            await desk.sees(Jobs)
+            await desk.sees(JobChoice)
             await desk.press("escape")
             await desk.sees(MainScreen)
             assert desk.app.engine.stopped == [4]
 
 
 @pytest.mark.parametrize(("command", "resumable"), [(ADD, True), (Prune(ratio=0.5), True), (Evaluate(), False)])
-async def test_stop_says_whether_one_can_go_on_with_it(tmp_path, command, resumable):
+async def test_stop_says_whether_the_job_can_be_resumed(tmp_path, command, resumable):
     path = sealed(tmp_path / "model.safetensors")
     append(path, entries([EngineStarted(pid=7), JobStarted(command=command, pid=7, device="cpu")], job=9))
     with Paths(path).locked():
@@ -144,7 +144,7 @@ async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, 
         assert desk.asked == ([replace(command, yes=True)] if given_up else [])
 
 
-async def test_t_goes_on_with_a_stopped_job_at_once(tmp_path):
+async def test_t_resumes_a_stopped_job_at_once(tmp_path):
     async with opened(interrupted(tmp_path / "model.safetensors")) as desk:
         assert "add birds --prune 0.75 is unfinished, t goes on" in desk.text()
         await desk.press("t")

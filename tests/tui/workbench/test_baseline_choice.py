@@ -1,4 +1,4 @@
-"""A task compared with other ways of adding it: folded from the journal, asked for by a key, shown beside its error."""
+"""A task compared with baselines: folded from the journal, asked for by a key, shown beside its error."""
 
 from typing import get_args
 
@@ -9,13 +9,12 @@ from packnet_core.schema.commands import Add, Baseline, Compare, Drop, Evaluate,
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
 from packnet_tui.state.baseline_words import ORDER, wrapped
-from packnet_tui.state.runs import fold, of_task
 from packnet_tui.state.story import Story
 from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.screens.runs_screen import RunsScreen
-from packnet_tui.workbench.widgets.status_line import work_in_words
+from packnet_tui.workbench.widgets.status_line import job_in_words
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import NOON, SEALED, TINY, append, at_rest, document, entries, evaluated, task, training
 from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened, sealed
@@ -90,10 +89,10 @@ def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
     assert picture.tasks[2].working == "compare"
     assert (picture.curve, picture.curves) == (None, {})
     assert picture.previews == ((0.5, 20.0),)
-    assert work_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
+    assert job_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
 
 
-def test_training_goes_on_with_its_own_curve_after_a_comparison():
+def test_training_continues_its_own_curve_after_a_comparison():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), DONE]
     assert told(*first, *RUNS, DONE).curve == told(*first).curve
 
@@ -104,19 +103,13 @@ def test_the_log_has_a_line_of_it():
     assert told(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
 
 
-def test_it_is_one_of_the_tasks_runs_with_the_error_it_found():
-    (run,) = fold(entries([*RUNS, compared("cars", "individual", 14.3), DONE]))
-    assert (run.tasks, run.error("cars"), run.curve) == (("cars",), 14.3, None)
-    together = [
-        started(Compare(baseline="joint")),
-        PhaseStarted(phase="compare", task="all", epochs=0, images=9),
-        compared("cubs", "joint", 20.0),
-    ]
-    runs = fold(entries(together))
-    assert [len(of_task(runs, name)) for name in ("all", "cubs", "cars")] == [0, 1, 0]
+def test_it_is_one_of_the_tasks_runs_with_the_error_it_found_and_no_curve():
+    picture = told(*RUNS, compared("cars", "individual", 14.3), DONE)
+    (run,) = picture.runs
+    assert (run.tasks, run.errors["cars"].top1, picture.run_curves) == (("cars",), 14.3, {})
 
 
-def test_parts_are_never_torn():
+def test_parts_are_never_broken():
     assert wrapped(["one two", "three", "four"], 15) == ["one two · three", "four"]
     assert wrapped([], 15) == []
 
@@ -131,7 +124,7 @@ def test_every_baseline_can_be_asked_for_and_shown():
 @pytest.mark.parametrize(
     ("keys", "baseline"), [(["enter"], "individual"), (["j", "enter"], "classifier"), (["down", "j", "b"], "lwf")]
 )
-async def test_b_asks_which_and_has_it_done(tmp_path, keys, baseline):
+async def test_b_asks_which_baseline_and_submits_it(tmp_path, keys, baseline):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "k", "b")
         await desk.sees(BaselineChoice)

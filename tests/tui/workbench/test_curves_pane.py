@@ -1,4 +1,4 @@
-"""Pane 3: charts as values, whose curve is shown, and the keys that change how."""
+"""Pane 3: charts as values, which task's curve is shown, and the keys that change its look."""
 
 from itertools import pairwise
 

@@ -21,13 +21,13 @@ SIZES = (20, 5), (300, 100), (80, 24), (79, 24), (80, 23), (1, 1), (110, 30), (1
 
 
 def deep(path, tasks):
-    """Four hundred layers, and so many tasks that each took a fifth of what was free."""
+    """Four hundred layers, and `tasks` tasks that each took a fifth of what was free."""
     names = [task(f"task {i}", 0.8, float(i)) for i in range(1, tasks + 1)]
     return write(path, document(names, DEEP, "vit"))
 
 
 def whole(desk) -> list[str]:
-    """The lines of the screen, which are as wide as it is, and hold nothing that would steer a terminal."""
+    """The lines of the screen; checks that each is as wide as the screen and has no control characters."""
     width, height = desk.app.size
     lines = desk.text().split("\n")
     assert len(lines) == height

@@ -1,4 +1,4 @@
-"""Keys that ask the engine for something, and keys that refuse with a word."""
+"""Keys that send a command to the engine, and the reasons they give where they do not."""
 
 import pytest
 

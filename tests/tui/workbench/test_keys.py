@@ -1,4 +1,4 @@
-"""A TOML file gives actions other keys; a clash is said, and nothing is lost by it."""
+"""A TOML file gives actions other keys; clashes are reported, and the action keeps its usual key."""
 
 import textwrap
 import tomllib
@@ -9,7 +9,7 @@ import pytest
 from packnet_tui.workbench import keys
 from packnet_tui.workbench.actions import ACTIONS
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.help_screen import HelpScreen
 from tests.tui.made_up import at_rest
 from tests.tui.still import opened
 
@@ -20,8 +20,8 @@ def given(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
     def write(text: str) -> None:
-        keys.place().parent.mkdir(parents=True)
-        keys.place().write_text(text)
+        keys.keys_file().parent.mkdir(parents=True)
+        keys.keys_file().write_text(text)
 
     return write
 
@@ -40,7 +40,7 @@ async def test_an_action_has_the_key_it_was_given_and_no_other(tmp_path, given):
         await desk.sees(AddForm)
         await desk.press("escape")
         await desk.press("exclamation_mark")
-        await desk.sees(Help)
+        await desk.sees(HelpScreen)
         assert "^n       to the next match" in desk.text()
         assert desk.app.said == []
 

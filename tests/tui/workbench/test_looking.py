@@ -1,4 +1,4 @@
-"""Keys that only look: panes, moving, zoom, hold, help, palette, colours, leaving."""
+"""Keys that change nothing: panes, moving, zoom, hold, help, palette, colours, leaving."""
 
 import pytest
 from textual.command import CommandPalette
@@ -6,7 +6,7 @@ from textual.command import CommandPalette
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Note
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL
-from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.pane import Pane
 from tests.tui.made_up import NOON, append, at_rest, entries, running
@@ -163,7 +163,7 @@ async def test_hold_holds_the_display_and_lets_it_go_again(path):
 async def test_help_comes_and_goes(path, key, leave):
     async with opened(path) as desk:
         await desk.press(key)
-        await desk.sees(Help)
+        await desk.sees(HelpScreen)
         await desk.press(leave)
         await desk.sees(MainScreen)
 
@@ -171,7 +171,7 @@ async def test_help_comes_and_goes(path, key, leave):
 async def test_help_scrolls_where_it_is_longer_than_the_screen(path):
     async with opened(path, SMALL) as desk:
         await desk.press("question_mark")
-        await desk.sees(Help)
+        await desk.sees(HelpScreen)
         assert "err now" not in desk.text()
         await desk.press(*["j"] * 30)
         end = desk.text()

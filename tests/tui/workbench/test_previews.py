@@ -1,4 +1,4 @@
-"""The error right after pruning at a row of ratios, beside the ratio that one chooses."""
+"""The error right after pruning at a row of ratios, on the screen that asks for a ratio."""
 
 import re
 
@@ -27,7 +27,7 @@ def previewing(path):
     return path
 
 
-async def test_opening_the_screen_has_it_measured(tmp_path):
+async def test_opening_the_screen_starts_the_preview(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await desk.press("p")
         await desk.sees(PruneScreen)
@@ -84,7 +84,7 @@ async def test_where_there_is_room_they_are_stars_in_a_chart(tmp_path):
             assert screen.query_one(Plot).chart.sign == "★"
 
 
-async def test_m_takes_the_largest_ratio_that_costs_at_most_so_many_points(tmp_path):
+async def test_m_takes_the_largest_ratio_that_costs_at_most_one_two_or_five_points(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path) as desk:
@@ -95,7 +95,7 @@ async def test_m_takes_the_largest_ratio_that_costs_at_most_so_many_points(tmp_p
                 assert screen.ratio == ratio
 
 
-async def test_the_largest_ratio_that_costs_at_most_so_many_points_stands_beside_the_ratio(tmp_path):
+async def test_the_largest_ratios_for_one_two_and_five_points_are_beside_the_ratio(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path, SMALL) as desk:

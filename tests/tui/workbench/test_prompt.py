@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Recipe
-from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
@@ -126,7 +126,7 @@ async def test_a_command_that_makes_no_sense_says_why(tmp_path, line, said):
 async def test_actions_go_by_their_names_too(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await typed(desk, "help")
-        await desk.sees(Help)
+        await desk.sees(HelpScreen)
         await desk.press("escape")
         await typed(desk, "prune")
         await desk.sees(PruneScreen)

@@ -1,4 +1,4 @@
-"""The screen that shows a pruning before it is done."""
+"""The screen that asks for a pruning ratio and shows what it would keep and free."""
 
 import pytest
 from hypothesis import given
@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from textual.widgets import Static
 
 from packnet_core.schema.commands import Prune
-from packnet_tui.state.capacity import preview, total
+from packnet_tui.state.capacity import after_pruning, total
 from packnet_tui.workbench.screens.main_screen import MainScreen
-from packnet_tui.workbench.screens.prune_screen import Cuts, PruneScreen, typed_ratio
+from packnet_tui.workbench.screens.prune_screen import PruneScreen, typed_ratio
 from packnet_tui.workbench.screens.question import Question
+from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import SMALL, Desk, dense, opened
 
@@ -58,9 +59,9 @@ async def test_arrows_and_digits_set_the_ratio_and_enter_prunes_at_it(path, keys
 async def test_what_is_kept_and_freed_is_shown_at_once_layer_by_layer_and_in_total(path, keys, ratio):
     async with opened(path) as desk:
         screen = await asked_for(desk, *keys)
-        cuts = preview(desk.app.picture.layers, ratio)
+        cuts = after_pruning(desk.app.picture.layers, ratio)
         whole = total(cuts)
-        rows = [line.split() for line in desk.text(screen.query_one(Cuts)).splitlines()]
+        rows = [line.split() for line in desk.text(screen.query_one(PrunedLayersPane)).splitlines()]
         shown = {name: numbers for name, _, *numbers in rows[1:]}
         for cut in (*cuts, whole):
             assert shown[cut.name.removesuffix(".weight")][:2] == [f"{cut.kept:,}", f"{cut.freed:,}"]

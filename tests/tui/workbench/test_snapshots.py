@@ -28,7 +28,7 @@ def _noon_is_noon_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def same(snap_compare: BaselineChoice, tmp_path: Path) -> BaselineChoice:
-    """Whether a state of a file looks as it did, after some keys; its lock is held, as if somebody worked on it."""
+    """Whether a state of a file looks as it did, after some keys; its lock is held, as if a job ran."""
 
     def compare(
         state: Callable[[Path], Path],

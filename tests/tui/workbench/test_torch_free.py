@@ -1,4 +1,4 @@
-"""Law 8: a screen that is running has no torch in it, whatever was opened in it."""
+"""Law 8: the process of a running screen never imports torch, whatever is opened in it."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ import asyncio, sys
 from pathlib import Path
 from textual.command import CommandPalette
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.help_screen import Help
+from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import opened
@@ -36,7 +36,7 @@ async def main():
         await desk.sees(PruneScreen)
         await desk.press("6", "enter")
         await desk.sees(MainScreen)
-        for key, screen in (("question_mark", Help), ("ctrl+p", CommandPalette)):
+        for key, screen in (("question_mark", HelpScreen), ("ctrl+p", CommandPalette)):
             await desk.press(key)
             await desk.sees(screen)
             await desk.press("escape")

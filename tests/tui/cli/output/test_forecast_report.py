@@ -1,4 +1,4 @@
-"""`packnet forecast`: a table from the header alone, JSON, and the order that is advised."""
+"""`packnet forecast`: a table from the header alone, JSON, and the recommended order."""
 
 import json
 import subprocess

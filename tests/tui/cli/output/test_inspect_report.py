@@ -1,4 +1,4 @@
-"""`packnet inspect`: the JSON that scripts rely on, the tables, and that it is light."""
+"""`packnet inspect`: the JSON that scripts rely on, the tables, and how little it imports."""
 
 import json
 import subprocess
@@ -195,10 +195,10 @@ def test_wide_characters_keep_columns_straight():
     assert {cell_len(line) for line in aligned(table, 20, {"task"}, 0)} == {20}
 
 
-def test_imports_neither_torch_nor_numpy_nor_textual_nor_typer(file):
+def test_imports_neither_torch_nor_numpy_nor_textual_nor_typer_nor_what_rich_draws_with(file):
     script = (
         "import sys; from packnet_tui.cli.main import packnet; status = packnet(sys.argv[1:]); "
-        "print({'torch', 'numpy', 'textual', 'typer', 'pydantic'} & set(sys.modules), file=sys.stderr); "
+        "print({'torch', 'numpy', 'textual', 'typer', 'pydantic', 'rich.text'} & set(sys.modules), file=sys.stderr); "
         "sys.exit(status)"
     )
     for arguments in (["--json"], []):

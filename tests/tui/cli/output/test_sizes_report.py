@@ -21,7 +21,7 @@ def test_rows_read_as_in_table_2(here):
 
 def test_rows_read_as_in_table_3(here):
     out, _ = here("sizes", "vgg16", "--classes", "1000,365")
-    assert "1 bit a weight, 17 MB" in out
+    assert "1 bit per weight, 17 MB" in out
     assert [line.split()[-2] for line in out.splitlines()[-3:]] == ["559", "576", "1,096"]
 
 

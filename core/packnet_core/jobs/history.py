@@ -1,0 +1,250 @@
+"""The history of a pack file: its journal, folded into runs and results. Needs no torch.
+
+The screen, the command line and the Python API share this one fold, so that they agree on what counts: not what was
+measured in a former file of the same name, nor of a dropped task of the same name, nor on other data.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packnet_core.errors import RequestError
+from packnet_core.jobs import journal
+from packnet_core.schema import recipes
+from packnet_core.schema.commands import Add, Baseline, Command, Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.document import Document, Error, Recipe
+from packnet_core.schema.events import (
+    Checked,
+    Compared,
+    EngineLeft,
+    EngineStarted,
+    Entry,
+    Epoch,
+    Evaluated,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    PhaseStarted,
+    Pruned,
+)
+
+MOST_RUNS = 500  # kept; the oldest are forgotten
+
+
+class Result(Struct, frozen=True):
+    """A task's error on the test set. `at` is in seconds since 1970; a comparison has no loss."""
+
+    at: float
+    error: Error
+    loss: float | None = None
+
+
+class Run(Struct, frozen=True):
+    """One job as one process did it: a job that was stopped and resumed is two runs. Names are those in the file."""
+
+    job: int  # its number in the journal
+    at: float  # when it began, in seconds since 1970
+    command: Command
+    pid: int = 0
+    device: str = ""
+    tasks: tuple[str, ...] = ()  # those that it worked on or measured
+    outcome: str = ""  # done, failed, stopped or died; empty while it runs
+    message: str = ""
+    seconds: float | None = None  # None: it runs, or it died
+    recipe: Recipe | None = None  # with the changes that were asked for; None: not known from the journal
+    data: str = ""
+    ratio: float | None = None  # of its pruning
+    errors: dict[str, Error] = {}  # per task, the last one measured on the test set
+    validation: float | None = None  # error in percent of the trained task, after the last epoch
+
+
+class History:
+    """What a journal says so far. Give it the entries in order with `read`.
+
+    engine       pid of the running engine, 0 without one
+    running      the job that runs, as far as it is; None: none runs
+    queue        commands that wait, by job number
+    runs         finished jobs, oldest first, at most 500
+    last_end     when the last job ended (seconds since 1970) and with which message, also if it never began; or None
+    evaluations  per task, its newest evaluation on its own data
+    comparisons  per task, the newest result by each baseline (§4)
+    checked      per task, whether its digest fitted when it was last computed
+
+    A task that the journal does not mention has no entry. Names are those in the file, not made printable.
+    """
+
+    def __init__(self, document: Document | None = None):
+        """With the file's `document`, ignore what its own history rules out: entries older than the file, and results
+        older than the last drop of a task of that name."""
+        steps = document.history if document else ()
+        self.begun = steps[0].at if steps else 0.0
+        self._dropped = {step.task: step.at for step in steps if step.what.startswith("drop")}
+        self.engine = 0
+        self.running: Run | None = None
+        self.queue: dict[int, Command] = {}
+        self.runs: list[Run] = []
+        self.last_end: tuple[float, str] | None = None
+        self.evaluations: dict[str, Result] = {}
+        self.comparisons: dict[str, dict[Baseline, Result]] = {}
+        self.checked: dict[str, bool] = {}
+        self._open = ""  # the task trained or pruned last
+        self._added: dict[str, Add] = {}  # how each task was added
+
+    @property
+    def jobs(self) -> dict[int, Command]:
+        """The jobs that run or wait, in order: if one runs, it is the first."""
+        return {self.running.job: self.running.command, **self.queue} if self.running else dict(self.queue)
+
+    def abandon(self) -> None:
+        """The process that held the file's lock is gone: the job that runs has died, and those that wait are lost."""
+        if self.running:
+            self._end(replace(self.running, outcome="died", message="its process died"))
+        self.queue.clear()
+        self.engine = 0
+
+    def read(self, entry: Entry) -> None:
+        """Take in the next entry of the journal."""
+        if entry.at < self.begun:
+            return
+        match entry.event:
+            case EngineStarted(pid=pid):
+                self.abandon()
+                self.engine = pid
+            case EngineLeft():
+                self.abandon()
+            case JobQueued(command=command):
+                self.queue[entry.job] = command
+            case JobStarted(command=command, pid=pid, device=device):
+                if self.running:
+                    self.abandon()
+                if self.queue.pop(entry.job, None) is None:  # a process of its own has the lock, so there is no engine
+                    self.queue.clear()
+                self.running = self._begin(Run(entry.job, entry.at, command, pid, device))
+            case JobFinished() as event:
+                self._finish(entry, event)
+            case PhaseStarted(phase="train" | "retrain" | "eval", task=task) as event:
+                self._concerns(task)
+                if self.running and event.phase != "eval":
+                    self._open = task
+                    if event.phase == "train" and event.epoch == 1 and isinstance(self.running.command, Add):
+                        self._forget(task)
+            case Epoch(validation_error=float(error)) if self.running:
+                self.running = replace(self.running, validation=error)
+            case Pruned(task=task, ratio=ratio, after=after):
+                self._concerns(task)
+                if self.running:
+                    self.running = replace(self.running, ratio=ratio, validation=after)
+            case Checked(task=task, ok=ok) if self._counts(entry, task):
+                self.checked[task] = ok
+            case Evaluated(task=task, error=error, loss=loss):
+                self._measured(task, error)
+                doing = self.running.command if self.running else None
+                elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data say nothing of the task now
+                if not elsewhere and self._counts(entry, task):
+                    self.evaluations[task] = Result(entry.at, error, loss)
+            case Compared(task=task, baseline=baseline, error=error):
+                self._measured(task, error)
+                if self._counts(entry, task):
+                    known = self.comparisons.get(task, {})
+                    self.comparisons[task] = {**known, baseline: Result(entry.at, error)}
+
+    def _finish(self, entry: Entry, event: JobFinished) -> None:
+        self.last_end = entry.at, event.message
+        self.queue.pop(entry.job, None)
+        if not self.running or self.running.job != entry.job:
+            return
+        command = self.running.command
+        if isinstance(command, Drop) and event.outcome == "done":
+            self._forget(command.task)
+            self._added.pop(command.task, None)
+            self._open = ""
+        self._end(replace(self.running, outcome=event.outcome, message=event.message, seconds=event.seconds))
+
+    def _end(self, run: Run) -> None:
+        self.runs.append(run)
+        del self.runs[:-MOST_RUNS]
+        self.running = None
+
+    def _counts(self, entry: Entry, task: str) -> bool:
+        """Whether a result is of this task, not of a dropped one of its name."""
+        return entry.at >= self._dropped.get(task, 0.0)
+
+    def _forget(self, task: str) -> None:
+        """Results of a task that is gone: the next one of its name has none."""
+        self.evaluations.pop(task, None)
+        self.comparisons.pop(task, None)
+        self.checked.pop(task, None)
+
+    # -- what a run is about --------------------------------------------------------------------------------------
+
+    def _begin(self, run: Run) -> Run:
+        """What a command says of its run before anything happened."""
+        match run.command:
+            case Add(task=task) as command:
+                self._added[task] = command
+                return replace(run, tasks=(task,), recipe=command.recipe, data=command.data, ratio=command.prune)
+            case Drop(task=task):
+                return replace(run, tasks=(task,))
+            case Evaluate(tasks=tasks) as command:
+                return replace(run, tasks=tasks, data=command.data or command.mixed or "")
+            case Compare(tasks=tasks):
+                return replace(run, tasks=tasks)
+            case Prune() | Train() as command if self._open:
+                ratio = command.ratio if isinstance(command, Prune) else None
+                return replace(self._with_recipe(run, self._open), tasks=(self._open,), ratio=ratio)
+            case _:
+                return run
+
+    def _with_recipe(self, run: Run, task: str) -> Run:
+        """The run with its recipe: that with which the task was added, and the changes asked for."""
+        added = self._added.get(task)
+        if added is None or not isinstance(run.command, Prune | Train):
+            return run
+        data = run.command.data or added.data
+        try:
+            recipe = added.recipe.changed({**recipes.changes(run.command.named, data), **run.command.recipe})
+        except RequestError:  # the job fails for the same reason, and says so
+            recipe = None
+        return replace(run, recipe=recipe, data=data)
+
+    def _concerns(self, task: str) -> None:
+        """The running job does something with a task."""
+        if self.running and task not in self.running.tasks:
+            self.running = replace(self.running, tasks=(*self.running.tasks, task))
+            if self.running.recipe is None:
+                self.running = self._with_recipe(self.running, task)
+
+    def _measured(self, task: str, error: Error) -> None:
+        """The running job measured a task's error on a test set."""
+        self._concerns(task)
+        if self.running:
+            self.running = replace(self.running, errors={**self.running.errors, task: error})
+
+
+def fold(entries: Iterable[Entry], document: Document | None = None) -> History:
+    """The history that some entries tell, oldest first; see `History` for what the document is for."""
+    history = History(document)
+    for entry in entries:
+        history.read(entry)
+    return history
+
+
+def read_history(path: Path, document: Document | None = None) -> History:
+    """The history that a journal file tells; empty where there is none. Raises OSError where it can't be read.
+
+    Steps of training, nearly all of a long journal, are passed over undecoded: 50 MB take about 0.1 s.
+    """
+    return fold(journal.read(path, steps=False), document)
+
+
+def of_task(runs: Iterable[Run], task: str) -> list[tuple[Run, bool]]:
+    """A task's runs, newest first, from runs that are oldest first; each with whether it is of a dropped namesake."""
+    found = []
+    former = False
+    for run in reversed(list(runs)):
+        if task in run.tasks:
+            former = former or (isinstance(run.command, Drop) and run.outcome == "done")
+            found.append((run, former))
+    return found

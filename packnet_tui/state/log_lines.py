@@ -1,0 +1,43 @@
+"""Events as lines of the screen's log, shorter than on the command line. Needs neither Textual nor torch."""
+
+from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, JobFinished, Note, Previewed, Pruned
+from packnet_core.schema.text import printable
+from packnet_tui.state.event_lines import line
+from packnet_tui.state.format import cut, long
+from packnet_tui.state.picture import LogLine
+
+NAME = 24  # cells of a task's name
+
+
+def log_line(entry: Entry) -> LogLine | None:
+    """An event as a line of the log; None for events that get no line."""
+    level, text = "info", line(entry)
+    name = cut(getattr(entry.event, "task", ""), NAME)
+    match entry.event:
+        case Epoch() as event:
+            # without the task's name, which the phase's first line has: the line is to fit a narrow pane
+            text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
+            if event.validation_error is not None:
+                text += f"  val {event.validation_error:.2f} %"
+        case Pruned() as event:
+            text = f"pruned {name} {event.ratio:g}  frees {long(event.freed)}"
+            if event.before is not None and event.after is not None:
+                text += f"  val {event.before:.2f} → {event.after:.2f} %"
+        case Evaluated(error=error):
+            top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
+            text = f"eval {name}  error {error.top1:.2f} %{top5}"
+        case Compared(baseline=baseline, error=error, after=after):
+            when = f"  after {cut(after, NAME)}" if after else ""
+            text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
+        case Previewed():  # many, and shown on the prune screen
+            text = None
+        case Note(level="warning"):
+            level = "warning"
+        case JobFinished(outcome="failed"):
+            level = "error"
+        case JobFinished(outcome="done"):
+            level = "good"
+        case JobFinished(outcome="stopped"):
+            level = "warning"
+            text = entry.event.message.partition(";")[0]
+    return None if text is None else LogLine(entry.at, printable(text), level)
