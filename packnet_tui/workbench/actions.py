@@ -7,7 +7,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-from packnet_core.schema.commands import summary
+from packnet_core.jobs import rules
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train, summary
 from packnet_tui.state.picture import Picture
 
 Group = Literal["work", "look", "move", "program"]
@@ -81,6 +82,14 @@ ACTIONS = (
     Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job goes on", "program"),
 )  # fmt: skip
 
+KINDS: dict[str, type[Command]] = {  # the command that an action makes, by its method
+    "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate, "compare": Compare,
+    "drop": Drop,
+}  # fmt: skip
+HELPFUL: dict[rules.Remedy | None, str] = {
+    "add": "a adds one", "prune": "p prunes it", "free": "p prunes the open task to free some",
+}  # fmt: skip
+
 
 def bindings(pane: int = 0) -> list[BindingType]:
     """The keys as Textual's bindings: those of the screen (0), or those that a pane adds."""
@@ -95,47 +104,23 @@ def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
 
 
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
-    """Why an action can't be done now, and what to do instead; None where it can."""
+    """Why an action can't be done now, and which key helps; None where it can. `rules` decides what is allowed."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
-    match action.method:
-        case "add":
-            return _blocked_add(picture)
-        case "prune" | "drop" if picture.working:
-            return f"wait until {_running(picture)} is done, or stop it with x"
-        case "prune":
-            return None if picture.open_task else _no_open_task(picture)
-        case "train" if picture.working:
-            return f"{_running(picture)} is not done yet"
-        case "train":
-            return None if picture.open_task or picture.interrupted else _no_open_task(picture)
-        case "evaluate" | "evaluate_all" if not picture.document.tasks:
-            return "there is no task yet; a adds one"
-        case "compare" if len(picture.tasks) < 2:
-            return "there is nothing to compare yet: the first task is what the others begin with; a adds one"
-        case "stop" if not picture.busy:
-            return "no job runs"
-        case "drop" if len(picture.document.tasks) < 2:
-            return "there is no task yet" if not picture.document.tasks else "the first task stays: all others use it"
-    return None
-
-
-def _blocked_add(picture: Picture) -> str | None:
-    if picture.working:  # it would wait in the queue, and what runs may make it possible: the engine checks
+    kind = KINDS.get(action.method)
+    if action.method == "stop" and not picture.busy:
+        return "no job runs"
+    if kind is None:
         return None
-    newest = picture.open_task
-    if newest and newest.phase == "trained":
-        return f"prune {newest.name} first (p): it owns every weight that is not sealed"
-    if picture.document.tasks and picture.free == 0:
-        return "no weight is free" + ("; prune the open task to free some (p)" if newest else "")
+    if picture.working:  # other commands wait in the queue; what runs may make them possible, so the engine checks them
+        running = summary(picture.job.command if picture.job else picture.queue[0][1])
+        if kind is Train:
+            return f"{running} is not done yet"
+        return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop) else None
+    if kind is Train and picture.interrupted:
+        return None
+    try:
+        rules.check_state(picture.document, kind)
+    except rules.NotAllowed as error:
+        return f"{error.reason}; {HELPFUL[error.remedy]}" if error.remedy in HELPFUL else error.reason
     return None
-
-
-def _no_open_task(picture: Picture) -> str:
-    if not picture.tasks:
-        return "there is no task yet; a adds one"
-    return f"{picture.tasks[-1].name} is sealed, and no task is open; a adds one"
-
-
-def _running(picture: Picture) -> str:
-    return summary(picture.job.command if picture.job else picture.queue[0][1])

@@ -59,18 +59,23 @@ async def test_readonly_refuses_with_a_word_and_starts_no_engine(tmp_path, key):
         assert (desk.asked, desk.app.engine.started) == ([], False)
 
 
+SEALED_CUBS = (
+    "task 'cubs' is sealed and can't be pruned any more; only the newest task can, until the next one is added"
+)
+
+
 @pytest.mark.parametrize(
     ("state", "key", "says"),
     [
-        (empty, "p", "there is no task yet; a adds one"),
-        (empty, "t", "there is no task yet; a adds one"),
-        (empty, "e", "there is no task yet; a adds one"),
-        (empty, "E", "there is no task yet; a adds one"),
-        (empty, "b", "there is nothing to compare yet: the first task is what the others begin with; a adds one"),
+        (empty, "p", "there is no task to be pruned yet; a adds one"),
+        (empty, "t", "there is no task to be trained yet; a adds one"),
+        (empty, "e", "there is no task to evaluate yet; a adds one"),
+        (empty, "E", "there is no task to evaluate yet; a adds one"),
+        (empty, "b", "there is no second task to compare yet; a adds one"),
         (empty, "x", "no job runs"),
-        (empty, "d", "there is no task yet"),
-        (sealed, "p", "cubs is sealed, and no task is open; a adds one"),
-        (dense, "a", "prune cars first (p): it owns every weight that is not sealed"),
+        (empty, "d", "there is no task to drop yet; a adds one"),
+        (sealed, "p", SEALED_CUBS),
+        (dense, "a", "task 'cars' still owns every weight that is not sealed; p prunes it"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_word(tmp_path, state, key, says):
