@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 
 QUICK = Recipe(lr=0.05, epochs=2, retrain_epochs=1, batch_size=16)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli.shell import typed
 
 ARCHITECTURE, INPUT_SIZE = "digits_net", 8

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from packnet_core.planning.forecast import LEAST
-from packnet_core.schema.document import LARGEST_SEED, MOST_TASKS
+from packnet_core.schema.document import MOST_TASKS
+from packnet_core.schema.limits import LARGEST_SEED
 from packnet_tui.cli import job_commands, paper_command
 from packnet_tui.cli import options as o
 from packnet_tui.cli.request import examples, given

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Prune, Train
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli import options as o
 from packnet_tui.cli import read_commands
 from packnet_tui.cli.request import Request, examples, of_recipe, resolved, typed

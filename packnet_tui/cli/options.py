@@ -10,7 +10,8 @@ import typer
 
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
-from packnet_core.schema.document import KINDS, LARGEST_SEED, Document
+from packnet_core.schema.document import KINDS, Document
+from packnet_core.schema.limits import LARGEST_SEED
 from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
 

@@ -9,7 +9,7 @@ import typer
 
 from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Command
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import (
     Compared,
     EngineLeft,
@@ -23,6 +22,7 @@ from packnet_core.schema.events import (
     Pruned,
     TrainStep,
 )
+from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
 from packnet_tui.state.series import Curve, CurveBuilder
 

@@ -11,7 +11,8 @@ import torch
 from packnet_core.data.images import Images
 from packnet_core.network import architectures
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import Input, Recipe
+from packnet_core.schema.document import Input
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import TrainingRun
 from tests.benchmarks.machine import peak_bytes
 

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from packnet_core.baselines.shared import Shared, TaskOf, trained
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import Objective, TrainingRun, evaluate
 
 NOTHING: frozenset[str] = frozenset()  # of the network's layers

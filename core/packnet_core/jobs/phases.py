@@ -19,8 +19,9 @@ from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
-from packnet_core.schema.document import Document, Phase, Recipe, Task, chosen_layers
+from packnet_core.schema.document import Document, Phase, Task, chosen_layers
 from packnet_core.schema.events import Evaluated, Event, Occupancy, PhaseStarted
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import TrainingRun, evaluate
 
 

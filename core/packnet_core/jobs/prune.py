@@ -15,8 +15,8 @@ from packnet_core.jobs.ratio_search import Trial
 from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Note, Pruned
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import validate
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 
 # one-cycle, as in Smith & Topin: where it begins and ends against its peak, and the share of steps that it rises
 BEGIN, END, RISE = 1 / 25, 1 / (25 * 1e4), 0.3

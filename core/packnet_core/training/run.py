@@ -21,8 +21,9 @@ from torch.optim import Optimizer
 from packnet_core.data.images import Images
 from packnet_core.errors import Diverged
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import Error, Recipe
+from packnet_core.schema.document import Error
 from packnet_core.schema.events import Epoch, Evaluated, Event, Note, Previewed, Progress, TrainStep
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, Measured
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate

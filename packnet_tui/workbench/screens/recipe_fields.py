@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import LARGEST_SEED, Own, Recipe
-from packnet_core.schema.recipes import RECIPES
+from packnet_core.schema.document import Own
+from packnet_core.schema.limits import LARGEST_SEED
+from packnet_core.schema.recipes import RECIPES, Recipe
 from packnet_tui.workbench.screens.field_input import unquoted
 from packnet_tui.workbench.screens.field_values import Wrong, below_one, not_negative, number, rate, ratio, whole
 from packnet_tui.workbench.screens.form import Field

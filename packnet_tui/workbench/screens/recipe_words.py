@@ -4,7 +4,8 @@ from collections.abc import Container, Sequence
 
 from msgspec.structs import replace
 
-from packnet_core.schema.document import Layer, Recipe
+from packnet_core.schema.document import Layer
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.state import capacity
 from packnet_tui.state.format import percent
 

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from packnet_core.schema.commands import summary
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.format import cut, duration, pad

@@ -1,7 +1,8 @@
 """The form of going on with the open task."""
 
 from packnet_core.schema.commands import Changes, Train
-from packnet_core.schema.document import Recipe, Task
+from packnet_core.schema.document import Task
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens import recipe_words
 from packnet_tui.workbench.screens.field_values import not_negative, rate, whole
 from packnet_tui.workbench.screens.form import Field, Form

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, JobFinished, JobStarted, Note, Pruned
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.state.runs import KEPT, MOST_RUNS, Run, Runs, fold, of_task
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.runs_screen import RunsScreen, in_words, recipe_in_words, took

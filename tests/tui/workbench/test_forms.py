@@ -8,7 +8,7 @@ from textual.widgets import Input
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench.screens import recipe_fields
 from packnet_tui.workbench.screens.add_form import AddForm

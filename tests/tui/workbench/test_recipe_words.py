@@ -3,7 +3,8 @@
 import pytest
 
 from packnet_core.schema import recipes
-from packnet_core.schema.document import Layer, Recipe
+from packnet_core.schema.document import Layer
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 
 LAYERS = (Layer(name="a", shape=(10, 60), owned=(300, 75)), Layer(name="b", shape=(400,), owned=(200, 50)))

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from textual.widgets import Input
 
 from packnet_core.schema.commands import Train
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.train_form import TrainForm
 from tests.tui.made_up import SEALED, document, task, write
