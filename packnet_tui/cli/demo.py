@@ -7,7 +7,7 @@ from pathlib import Path
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Add
 from packnet_core.schema.recipes import Recipe
-from packnet_tui.cli.shell import typed
+from packnet_tui.cli.shell import quoted
 
 ARCHITECTURE, INPUT_SIZE = "digits_net", 8
 TASKS = {
@@ -30,7 +30,7 @@ def check(file: Path) -> None:
         raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
     if file.exists():
         raise RequestError(
-            f"{file} exists already; open it with: packnet-tui open {typed(file)}, or name another file for the demo"
+            f"{file} exists already; open it with: packnet-tui open {quoted(file)}, or name another file for the demo"
         )
 
 
@@ -55,7 +55,7 @@ def run(file: Path) -> int:
             return status
     print()
     inspect(file)
-    print(f"\nlook around in it with: packnet-tui open {typed(file)}")
+    print(f"\nlook around in it with: packnet-tui open {quoted(file)}")
     return 0
 
 

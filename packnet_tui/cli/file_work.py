@@ -13,7 +13,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Entry, Saved
 from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
-from packnet_tui.cli.shell import complain, typed
+from packnet_tui.cli.shell import complain, quoted
 from packnet_tui.state.format import file_size
 
 
@@ -34,7 +34,7 @@ def new(file: Path, arch: str, **choices: Any) -> int:
         f"{what}, {file_size(header.file_bytes)}"
     )
     if not header.document.tasks:
-        print(f"add the first one with: packnet add {typed(file)} TASK --data DATA")
+        print(f"add the first one with: packnet add {quoted(file)} TASK --data DATA")
     return 0
 
 

@@ -13,7 +13,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, JobFinished, JobQueued, JobStarted
 from packnet_tui.cli.output.progress import Display
-from packnet_tui.cli.shell import Interrupted, complain, confirm, typed
+from packnet_tui.cli.shell import Interrupted, complain, confirm, quoted
 from packnet_tui.state.format import duration
 
 POLL = 0.1  # seconds between two looks at the journal
@@ -28,7 +28,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
     try:
         return show(follow(reader, job, alive=lambda: _answers(engine), paths=paths), Display(json))
     except KeyboardInterrupt:
-        file = typed(paths.file)
+        file = quoted(paths.file)
         raise Interrupted(
             f"job {job} goes on without this terminal; see it with: packnet watch {file}; end it with: "
             f"packnet stop {file}"
@@ -80,7 +80,7 @@ def stop(file: Path, yes: bool = False) -> int:
             time.sleep(POLL)
     kept = ""
     if status.job is not None and paths.checkpoint.exists():
-        kept = f"; {what} can be gone on with: packnet train {typed(paths.file)}"
+        kept = f"; {what} can be gone on with: packnet train {quoted(paths.file)}"
     print(f"the engine of {paths.file.name} has ended{kept}")
     return 0
 
@@ -146,7 +146,7 @@ def show(entries: Iterable[Entry], display: Display) -> int:
 
 def _last(entries: Sequence[Entry], cut_off: bool, paths: Paths) -> str:
     if cut_off:
-        return f"the last one was cut off; go on with it: packnet train {typed(paths.file)}"
+        return f"the last one was cut off; go on with it: packnet train {quoted(paths.file)}"
     for entry in reversed(entries):
         if isinstance(entry.event, JobFinished):
             ago = duration(max(0.0, datetime.now(UTC).timestamp() - entry.at))
@@ -158,7 +158,7 @@ def _cut_off(paths: Paths, in_engine: bool) -> WorkError:
     who = f"the engine of {paths.file.name} died, its last words: {last_words(paths.log)}"
     if not in_engine:
         who = f"the process that worked on {paths.file.name} ended before its job was done"
-    kept = f"; go on from its checkpoint with: packnet train {typed(paths.file)}" if paths.checkpoint.exists() else ""
+    kept = f"; go on from its checkpoint with: packnet train {quoted(paths.file)}" if paths.checkpoint.exists() else ""
     return WorkError(who + kept)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from packnet_core.errors import RequestError
 from packnet_core.paper.plan import Named, Plan
-from packnet_tui.cli.shell import typed
+from packnet_tui.cli.shell import quoted
 from packnet_tui.state.format import duration
 
 
@@ -36,7 +36,7 @@ def paper(
             )
     finally:  # what is there is written, however it ended
         results = runner.read(out)
-        command = " ".join(["packnet", *map(typed, map(Path, _without(sys.argv[1:], "--only")))])
+        command = " ".join(["packnet", *map(quoted, map(Path, _without(sys.argv[1:], "--only")))])
         for name in names:
             experiment = EXPERIMENTS[name]
             table = experiment.make(plan, results, runs)

@@ -71,10 +71,10 @@ def require_terminal(file: Path) -> None:
     """Raises RequestError, naming what works without one, where there is no terminal for a screen."""
     if not has_terminal():
         raise RequestError(
-            f"the workbench needs a terminal; without one: packnet inspect {typed(file)}, packnet watch {typed(file)}"
+            f"the workbench needs a terminal; without one: packnet inspect {quoted(file)}, packnet watch {quoted(file)}"
         )
 
 
-def typed(path: Path) -> str:
+def quoted(path: Path) -> str:
     """A path as one would type it in a shell."""
     return shlex.quote(str(path))

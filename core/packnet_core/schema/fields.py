@@ -42,6 +42,11 @@ class Field(Struct, frozen=True, kw_only=True):
     flags: str = ""
 
     @property
+    def option(self) -> str:
+        """On the command line."""
+        return self.flags or "--" + self.name.replace("_", "-")
+
+    @property
     def limits(self) -> str:
         """In words: "above 0", "sgd or adamw"."""
         match self.bounds:

@@ -96,17 +96,17 @@ class Recipe(Struct, frozen=True, kw_only=True):
         return self.lr / 10 if self.retrain_lr is None else self.retrain_lr
 
 
-# The order in which fields are shown: training, retraining after pruning, then all others.
-TRAINING = ("epochs", "lr", "batch_size", "optimizer", "momentum", "weight_decay", "decay_epoch")
+# The order in which fields are shown: those of training alone, those of retraining after pruning alone, and all others.
+TRAINING = ("epochs", "lr", "decay_epoch")
 RETRAINING = ("retrain_epochs", "retrain_lr", "retrain_decay_epoch")
-OTHERS = tuple(name for name in Recipe.__struct_fields__ if name not in TRAINING + RETRAINING)
+BOTH = tuple(name for name in Recipe.__struct_fields__ if name not in TRAINING + RETRAINING)
 
 
 @cache
 def fields() -> dict[str, Field]:
     """Every field of `Recipe` by name, in the order in which they are shown."""
     found = described(Recipe)
-    return {name: found[name] for name in (*TRAINING, *RETRAINING, *OTHERS)}
+    return {name: found[name] for name in (*TRAINING, *RETRAINING, *BOTH)}
 
 
 # -- recipes by name -----------------------------------------------------------------------------------------------
