@@ -10,7 +10,7 @@ AUTHORED = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # a f
 NAMED = ("sklearn:digits", "torchvision:")  # data that has a name and no path
 KINDS = (
     "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, FILE.npz, torchvision:NAME, sklearn:digits, or "
-    f"{', '.join(AUTHORED)} and a folder (the paper's data, as their authors ship it)"
+    f"{', '.join(AUTHORED)} and a folder (the paper's data, as shipped)"
 )
 
 

@@ -70,6 +70,21 @@ class Field(Struct, frozen=True, kw_only=True):
         return f"{value:{',' if isinstance(value, int) else 'g'}} is not {self.limits}"
 
 
+def shown(value: Any) -> str:
+    """A value as a person types it; nothing for None."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return " ".join(value)
+        case _:
+            return str(value)
+
+
 def described(struct: type[Struct]) -> dict[str, Field]:
     """The fields of a struct by name, in its order; all of them must have an `about`."""
     return {info.name: _field(info.name, info.type, info.default) for info in msgspec.structs.fields(struct)}

@@ -22,10 +22,12 @@ BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 class Recipe(Struct, frozen=True, kw_only=True):
     """How a task is trained. The defaults are the paper's (§4); `None` depends on other fields."""
 
-    optimizer: Annotated[Literal["sgd", "adamw"], about("optimizer", "Optimizer.")] = "sgd"
-    lr: Annotated[Rate, about("learning rate", "Learning rate.", "§4")] = 1e-3
+    optimizer: Annotated[Literal["sgd", "adamw"], about("optimizer", "Optimizer: sgd with momentum, or adamw.")] = "sgd"
+    lr: Annotated[Rate, about("learning rate", "Learning rate of training.", "§4")] = 1e-3
     momentum: Annotated[BelowOne, about("momentum", "Momentum of sgd.")] = 0.9
-    weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay.")] = 0.0
+    weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay; sealed weights do not decay.")] = (
+        0.0
+    )
     batch_size: Annotated[Positive, about("batch size", "Images per step.", "§4")] = 32
     epochs: Annotated[Count, about("epochs", "Passes over the training images.", "§4")] = 20
     decay_epoch: Annotated[
@@ -51,7 +53,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = 0
     schedule: Annotated[
         Literal["step", "cosine", "onecycle"],
-        about("schedule", "Learning rate: divided by ten once, down to 0 along a cosine, or one cycle up and down."),
+        about(
+            "schedule", "Learning rate: divided by ten once, down to 0 along a cosine, or one cycle up and down.", "§4"
+        ),
     ] = "step"
     warmup_epochs: Annotated[
         Count, about("warm-up epochs", "Raise the learning rate linearly over the first N epochs.")

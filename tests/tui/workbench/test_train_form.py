@@ -50,4 +50,4 @@ async def test_retraining_proposes_what_retraining_had(tmp_path):
         assert told(desk).startswith("5 epochs at 0.001, with the data it had. cars keeps the weights it owns")
         await desk.fill(epochs="0")
         await desk.press("enter")
-        assert "it is 1 at least" in desk.error()
+        assert "epochs: 0 is not at least 1" in desk.error()
