@@ -13,6 +13,7 @@ from packnet_core.schema.document import MOST_TASKS
 from packnet_core.schema.limits import LARGEST_SEED
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli import options as o
+from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
 from packnet_tui.cli.request import examples
 
 app = typer.Typer()
@@ -25,15 +26,15 @@ app = typer.Typer()
         "packnet new model.safetensors --arch vgg16 --weights DEFAULT --task imagenet --data ~/imagenet",
     )
 )
-@o.takes(
-    *o.options(
-        task=o.option(str, metavar="TASK", help="Keep the head of the weights as the first task, of this name."),
-        data=o.option(str, metavar="DATA", help=f"The data of that task. {o.DATA}", autocompletion=o.complete_data),
+@takes(
+    *option_set(
+        task=option(str, metavar="TASK", help="Keep the head of the weights as the first task, of this name."),
+        data=option(str, metavar="DATA", help=f"The data of that task. {o.DATA}", autocompletion=o.complete_data),
     ),
     *o.IMAGES,
-    *o.options(
+    *option_set(
         device=o.Device,
-        seed=o.option(int, metavar="N", min=0, max=LARGEST_SEED, help="Seed of untrained weights (default: 0)."),
+        seed=option(int, metavar="N", min=0, max=LARGEST_SEED, help="Seed of untrained weights (default: 0)."),
     ),
 )
 def new(
@@ -53,7 +54,7 @@ def new(
         str | None, typer.Option(metavar="X,X,X", help="Their standard deviations (default: ImageNet's).")
     ] = None,
     *,
-    given: o.Given,
+    given: Given,
 ) -> int:
     """Make a pack file from a network.
 
@@ -161,7 +162,7 @@ def sizes(
         "packnet forecast model.safetensors --order birds=~/birds cars=cars:~/cars --epochs 5",
     )
 )
-@o.takes(*o.recipe("epochs", "lr", "batch_size", "seed", defaults=True))
+@takes(*recipe_options("epochs", "lr", "batch_size", "seed", defaults=True))
 def forecast(
     file: o.File,
     ratios: Annotated[
@@ -184,7 +185,7 @@ def forecast(
         ),
     ] = None,
     *,
-    given: o.Given,
+    given: Given,
     limit: o.Limit = None,
     device: o.Device = None,
     json: o.Json = False,

@@ -13,6 +13,7 @@ from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Prune, Train
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING
 from packnet_tui.cli import options as o
+from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
 from packnet_tui.cli.request import Request, examples
 
 LARGEST = 0.95  # the ratio tried with --max-drop where none is given: the paper's largest (Figure 4)
@@ -30,21 +31,21 @@ app = typer.Typer()
         "packnet add model.safetensors birds --data ~/birds --own norms --layers conv --layers 'classifier.*'",
     )
 )
-@o.takes(
+@takes(
     *o.NAMED,
-    *o.recipe(*TRAINING, defaults=True),
-    *o.options(
-        prune=o.option(
+    *recipe_options(*TRAINING, defaults=True),
+    *option_set(
+        prune=option(
             float,
             metavar="R",
             help="Then set this share of its weights free in every layer, and retrain (default: not yet).",
         )
     ),
     *o.STEPS,
-    *o.recipe(*RETRAINING, *BOTH, defaults=True),
-    *o.PARTS,
+    *recipe_options(*RETRAINING, *BOTH, defaults=True),
+    *o.VARIANTS,
     *o.IMAGES,
-    *o.options(
+    *option_set(
         device=o.Device,
         yes=Annotated[
             bool,
@@ -56,7 +57,7 @@ def add(
     file: o.File,
     task: Annotated[str, typer.Argument(metavar="TASK", help="A name for the new task.", show_default=False)],
     data: Annotated[str, typer.Option(metavar="DATA", help=o.DATA, autocompletion=o.complete_data, show_default=False)],
-    given: o.Given,
+    given: Given,
     json: o.JsonLines = False,
 ) -> Request:
     """Train a new task on the free weights.
@@ -79,11 +80,11 @@ def add(
         "packnet prune model.safetensors --max-drop 1 --steps 2",
     )
 )
-@o.takes(
+@takes(
     *o.STEPS,
     *o.NAMED,
-    *o.recipe(*RETRAINING, *LATER),
-    *o.options(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *recipe_options(*RETRAINING, *LATER),
+    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def prune(
     file: o.File,
@@ -114,7 +115,7 @@ def prune(
     ] = None,
     trials: Annotated[int, typer.Option(metavar="N", min=1, help="Try at most N ratios to find it.")] = TRIALS,
     *,
-    given: o.Given,
+    given: Given,
     json: o.JsonLines = False,
 ) -> Request:
     """Set weights of the open task free, and retrain.
@@ -138,12 +139,12 @@ def prune(
 @app.command(
     epilog=examples("packnet train model.safetensors", "packnet train model.safetensors --epochs 5 --lr 0.001")
 )
-@o.takes(
+@takes(
     *o.NAMED,
-    *o.recipe(*TRAINING, *LATER),
-    *o.options(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *recipe_options(*TRAINING, *LATER),
+    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
-def train(file: o.File, given: o.Given, json: o.JsonLines = False) -> Request:
+def train(file: o.File, given: Given, json: o.JsonLines = False) -> Request:
     """Resume an interrupted job, or train the open task further.
 
     Once the task is pruned, this retrains it. Without options, an interrupted job is resumed where it stopped. Options
@@ -168,7 +169,7 @@ def drop(
     return Request(file, Drop(task=task, yes=yes), json)
 
 
-def _with_changes(given: o.Given) -> dict[str, Any]:
+def _with_changes(given: Given) -> dict[str, Any]:
     """Options as the fields of `Prune` and `Train`: a recipe by name, its changes, and the others."""
     changes, others = recipes.divided(given)
     return {"named": others.pop("recipe", ""), "recipe": changes, **others}

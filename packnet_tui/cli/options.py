@@ -1,14 +1,10 @@
-"""Options that several commands share, sets of them for one command, and those made from the fields of a recipe."""
+"""The options that several commands share: their help, their limits, their completion."""
 
-import inspect
 import math
-from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
-from functools import wraps
-from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, get_args
 
 import typer
 
@@ -16,97 +12,16 @@ from packnet_core.data.kinds import KINDS as DATA_KINDS
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.document import KINDS, Document, Own
-from packnet_core.schema.fields import Field
-from packnet_core.schema.recipes import RECIPES, Recipe, fields
+from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
+from packnet_tui.cli.option_sets import option, option_set
 from packnet_tui.cli.request import resolved
-
-Result = TypeVar("Result")
-Given = dict[str, Any]  # the options of a set that were typed, by name
-
-# -- sets of options -----------------------------------------------------------------------------------------------
-
-
-def takes(*options: Parameter) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Give a command the options at the place of its parameter `given`, a dict of those that were typed.
-
-    @takes(*recipe("epochs", "lr"), *options(device=Device))
-    def train(file: File, given: Given, json: JsonLines = False): ...
-    """
-
-    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
-        @wraps(command)
-        def call(ctx: typer.Context, **values: Any) -> Result:
-            every = {option.name: values.pop(option.name) for option in options}
-            typed = {name: value for name, value in every.items() if _is_typed(ctx, name)}
-            return command(given={name: _plain(value) for name, value in typed.items()}, **values)
-
-        parameters = [Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-        for own in inspect.signature(command).parameters.values():
-            parameters += options if own.name == "given" else [own.replace(kind=Parameter.KEYWORD_ONLY)]
-        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return call
-
-    return decorate
-
-
-def _is_typed(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
-
-
-def _plain(value: Any) -> Any:
-    """The value of an option as a command has it: of one that is repeated, each value once."""
-    return tuple(dict.fromkeys(map(str, value))) if isinstance(value, list) else value
-
-
-def options(**types: Any) -> tuple[Parameter, ...]:
-    """Options by name, for `takes`."""
-    return tuple(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=type) for name, type in types.items())
-
-
-def option(type: Any, **about: Any) -> Any:
-    """The type of an option that need not be given."""
-    return Annotated[type | None, typer.Option(**about)]
-
-
-def recipe(*names: str, defaults: bool = False) -> tuple[Parameter, ...]:
-    """Options for fields of a recipe, for `takes`. The help has their `defaults` where a command makes a new recipe."""
-    types = get_type_hints(Recipe)
-    return tuple(
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=field.default if defaults else None,
-            annotation=Annotated[types[field.name] | None, _option(field, defaults)],
-        )
-        for field in map(fields().__getitem__, names)
-    )
-
-
-def _option(field: Field, defaults: bool) -> Any:
-    def check(value: Any) -> Any:
-        if value is not None and (problem := field.problem(value)):
-            raise typer.BadParameter(problem)
-        return value
-
-    whole = field.type is int
-    return typer.Option(
-        field.option,
-        metavar=field.metavar or "|".join(field.choices) or {int: "N", float: "X"}.get(field.type),
-        min=field.bounds.get("ge") if whole else None,
-        max=field.bounds.get("le") if whole else None,
-        callback=check if field.type is float else None,
-        case_sensitive=False,
-        help=f"{field.help[:-1]} (default: {field.unset})." if field.unset and defaults else field.help,
-    )
-
 
 # -- values --------------------------------------------------------------------------------------------------------
 
 
 def finite(value: float | None) -> float | None:
+    """The callback of an option that takes no infinite number."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value:g} is not a number")
     return value
@@ -134,17 +49,15 @@ def layer_ratios(texts: list[str]) -> dict[str, float]:
     return ratios
 
 
-# -- completion: from the header of the file on the command line; nothing, silently, where it can't be read --------
+# -- completion: from the header of the file on the command line; no completions where it can't be read ------------
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    document = _document(ctx)
-    return [task.name for task in document.tasks if task.name.startswith(incomplete)] if document else []
+    return [name for name in task_names(_file(ctx)) if name.startswith(incomplete)]
 
 
 def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
-    document = _document(ctx)
-    return [task.name for task in document.tasks[-1:] if task.name.startswith(incomplete)] if document else []
+    return [name for name in task_names(_file(ctx))[-1:] if name.startswith(incomplete)]
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -152,7 +65,7 @@ def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_layer_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    document = _document(ctx)
+    document = _document(_file(ctx))
     names = [layer.name.removesuffix(".weight") for layer in document.layers] if document else []
     return [name for name in (*KINDS, *names) if name.startswith(incomplete)]
 
@@ -172,17 +85,20 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 
 def task_names(file: Path) -> list[str]:
-    """The tasks of a file, none where it can't be read."""
-    with suppress(Exception):
-        return [task.name for task in read_header(file).document.tasks]
-    return []
+    """The tasks of a file; none where it can't be read."""
+    document = _document(file)
+    return [task.name for task in document.tasks] if document else []
 
 
-def _document(ctx: typer.Context) -> Document | None:
+def _document(file: Path) -> Document | None:
     with suppress(Exception):
-        # behind an option that still lacks its value, the arguments are not parsed yet
-        return read_header(ctx.params.get("file") or ctx.args[0]).document
+        return read_header(file).document
     return None
+
+
+def _file(ctx: typer.Context) -> Path:
+    # after an option that has no value yet, the arguments are not parsed yet
+    return Path(ctx.params.get("file") or next(iter(ctx.args), ""))
 
 
 # -- types ---------------------------------------------------------------------------------------------------------
@@ -220,7 +136,7 @@ GiveUp = Annotated[bool, typer.Option("--yes", "-y", help="Also give up an inter
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]
 
-NAMED = options(
+NAMED = option_set(
     recipe=option(
         str,
         metavar="NAME",
@@ -229,10 +145,10 @@ NAMED = options(
         autocompletion=complete_recipes,
     )
 )
-STEPS = options(
+STEPS = option_set(
     steps=option(int, metavar="N", min=1, help="Prune in N steps, with a retraining after each (default: 1).")
 )
-IMAGES = options(
+IMAGES = option_set(
     limit=Limit,
     flip=Annotated[
         bool | None,
@@ -250,7 +166,7 @@ IMAGES = options(
         ),
     ],
 )
-PARTS = options(
+VARIANTS = option_set(
     own=option(
         list[StrEnum("Own", [(kind, kind) for kind in get_args(Own)])],  # type: ignore[misc]  # Typer takes no list of a Literal
         metavar="biases|norms",

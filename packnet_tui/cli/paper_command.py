@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from packnet_core.schema.recipes import Recipe, divided
+from packnet_core.schema.recipes import TRAINING, Recipe, divided
 from packnet_tui.cli import options as o
+from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
 from packnet_tui.cli.request import examples
 
 FIRST = ("first_epochs", "first_lr", "first_batch_size")  # options for fields of the first task's recipe
@@ -20,28 +21,30 @@ app = typer.Typer()
         "    --tasks signs=signs.npz fashion=fashion.npz mnist=mnist.npz --lr 0.02 --epochs 8 --runs 3 --out results",
     )
 )
-@o.takes(
-    *o.options(
-        weights=o.option(str, metavar="PATH|DEFAULT|none", help="Weights to begin with (default: none)."),
-        input_size=o.option(int, metavar="N", min=1, help="Width and height of the images."),
+@takes(
+    *option_set(
+        weights=option(str, metavar="PATH|DEFAULT|none", help="Weights to begin with (default: none)."),
+        input_size=option(int, metavar="N", min=1, help="Width and height of the images."),
     ),
-    *o.recipe("epochs", "lr", "batch_size", "decay_epoch", "retrain_epochs", "retrain_lr", "precision", defaults=True),
-    *o.options(
+    *recipe_options(
+        "epochs", "lr", "batch_size", "decay_epoch", "retrain_epochs", "retrain_lr", "precision", defaults=True
+    ),
+    *option_set(
         limit=o.Limit,
-        first_epochs=o.option(
+        first_epochs=option(
             int, metavar="N", min=0, help="Train the given network on the first task's data for N epochs (default: 0)."
         ),
-        first_lr=o.option(float, metavar="X", help="Learning rate of that training (default: 0.001)."),
-        first_batch_size=o.option(int, metavar="N", min=1, help="Images per step of that training (default: 32)."),
-        first_limit=o.option(
+        first_lr=option(float, metavar="X", help="Learning rate of that training (default: 0.001)."),
+        first_batch_size=option(int, metavar="N", min=1, help="Images per step of that training (default: 32)."),
+        first_limit=option(
             int, metavar="N", min=1, help="At most N training images when the first task is retrained (default: all)."
         ),
-        individual_epochs=o.option(int, metavar="N", min=1, help="Epochs of Individual Networks (default: --epochs)."),
-        classifier_epochs=o.option(int, metavar="N", min=1, help="Epochs of Classifier Only (default: --epochs)."),
-        classifier_lr=o.option(float, metavar="X", help="Learning rate of Classifier Only (default: --lr)."),
-        lwf_lr=o.option(float, metavar="X", help="Learning rate of LwF (default: --lr)."),
-        ewc_lr=o.option(float, metavar="X", help="Learning rate of EWC (default: --lr)."),
-        ewc_strength=o.option(float, metavar="X", min=0, help="Weight of EWC's penalty (default: 100)."),
+        individual_epochs=option(int, metavar="N", min=1, help="Epochs of Individual Networks (default: --epochs)."),
+        classifier_epochs=option(int, metavar="N", min=1, help="Epochs of Classifier Only (default: --epochs)."),
+        classifier_lr=option(float, metavar="X", help="Learning rate of Classifier Only (default: --lr)."),
+        lwf_lr=option(float, metavar="X", help="Learning rate of LwF (default: --lr)."),
+        ewc_lr=option(float, metavar="X", help="Learning rate of EWC (default: --lr)."),
+        ewc_strength=option(float, metavar="X", min=0, help="Weight of EWC's penalty (default: 100)."),
     ),
 )
 def paper(
@@ -57,7 +60,7 @@ def paper(
     tasks: Annotated[list[str], typer.Option(metavar="TASK=DATA", help="The tasks that are added; several follow.")],
     arch: o.Architecture,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results; those in it are not computed again.")],
-    given: o.Given,
+    given: Given,
     runs: Annotated[int, typer.Option(metavar="N", min=1, help="Runs; each has its own seed.")] = 3,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Compute N cells at a time.")] = 1,
     only: Annotated[

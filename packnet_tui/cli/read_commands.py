@@ -7,6 +7,7 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Baseline, Compare, Evaluate, Preview
 from packnet_tui.cli import options as o
+from packnet_tui.cli.option_sets import Given, recipe_options, takes
 from packnet_tui.cli.request import Request, examples, resolved, task_and_data
 
 IMAGES = Preview().images
@@ -86,7 +87,7 @@ def preview(
         "packnet baseline lwf model.safetensors --lr 0.0005",
     )
 )
-@o.takes(*o.recipe("epochs", "lr"))
+@takes(*recipe_options("epochs", "lr"))
 def baseline(
     name: Annotated[
         Baseline,
@@ -112,7 +113,7 @@ def baseline(
         ),
     ] = None,
     *,
-    given: o.Given,
+    given: Given,
     device: o.Device = None,
     json: o.JsonLines = False,
 ) -> Request:

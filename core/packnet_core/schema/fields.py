@@ -18,7 +18,7 @@ BOUNDS = ("gt", "ge", "lt", "le")  # as `Meta` and `operator` call them
 
 
 def about(label: str, help: str, paper: str = "", **more: str) -> Meta:
-    """What is said about a field: its label in forms, its help, the paper's section where the paper has it.
+    """The description of a field: its label in forms, its help, and the paper's section, if it has the field.
 
     `more` is `unset`, what None stands for; `metavar` and `flags`, where the command line differs from its own rule.
     """
@@ -43,12 +43,12 @@ class Field(Struct, frozen=True, kw_only=True):
 
     @property
     def option(self) -> str:
-        """On the command line."""
+        """Its option on the command line, such as "--batch-size"."""
         return self.flags or "--" + self.name.replace("_", "-")
 
     @property
     def limits(self) -> str:
-        """In words: "above 0", "sgd or adamw"."""
+        """Its limits in words, such as "above 0" or "sgd or adamw"."""
         match self.bounds:
             case {"gt": low}:
                 return f"above {low}"
@@ -91,7 +91,7 @@ def described(struct: type[Struct]) -> dict[str, Field]:
 
 
 def _field(name: str, annotation: Any, default: Any) -> Field:
-    metas: list[Meta] = []
+    metas: list[Meta] = []  # of all layers of Annotated, and of what is optional
     while get_origin(annotation) is Annotated or NoneType in get_args(annotation):
         annotation, *more = get_args(annotation)
         metas += [meta for meta in more if isinstance(meta, Meta)]

@@ -20,14 +20,12 @@ BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How a task is trained. The defaults are the paper's (§4); `None` depends on other fields."""
+    """How a task is trained. The defaults are the paper's (§4); `unset` says what None stands for."""
 
     optimizer: Annotated[Literal["sgd", "adamw"], about("optimizer", "Optimizer: sgd with momentum, or adamw.")] = "sgd"
     lr: Annotated[Rate, about("learning rate", "Learning rate of training.", "§4")] = 1e-3
     momentum: Annotated[BelowOne, about("momentum", "Momentum of sgd.")] = 0.9
-    weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay; sealed weights do not decay.")] = (
-        0.0
-    )
+    weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay, not of sealed weights.")] = 0.0
     batch_size: Annotated[Positive, about("batch size", "Images per step.", "§4")] = 32
     epochs: Annotated[Count, about("epochs", "Passes over the training images.", "§4")] = 20
     decay_epoch: Annotated[
@@ -81,7 +79,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = "best"
 
     def changed(self, changes: Settings) -> "Recipe":
-        """This recipe with some values replaced. Raises RequestError where a value is out of range."""
+        """This recipe with some values replaced. Raises RequestError where a value is outside of its limits."""
         try:
             return msgspec.convert({**msgspec.structs.asdict(self), **changes}, Recipe)
         except msgspec.ValidationError as error:
@@ -115,8 +113,6 @@ def fields() -> dict[str, Field]:
 
 # -- recipes by name -----------------------------------------------------------------------------------------------
 
-# `--recipe NAME` by where the data comes from: the beginning of `--data`, or "" for all other data.
-
 # Fine-grained sets: "the same initial learning rate, decayed after 10 epochs, … a total of 20 epochs". After pruning
 # "10 epochs with a constant learning rate of 1e-4", "a batch size of 32".
 FINE_GRAINED: Settings = {
@@ -129,12 +125,13 @@ PLACES = FINE_GRAINED | {"epochs": 10, "decay_epoch": 5}
 # paper does not train on ImageNet before that; training on it gets the recipe of the other large set.
 IMAGENET = PLACES | {"retrain_lr": 1e-3, "retrain_decay_epoch": 5}
 
-# Best in the ablation in docs/results, on small images and few of them: what each part gives and costs stands there.
+# The best in the ablation, on few small images; docs/results has what each part gives and costs.
 BEST: Settings = {
     "own": ("norms",), "optimizer": "adamw", "weight_decay": 1e-2, "batch_size": 16,
     "schedule": "onecycle", "lr": 5e-3, "retrain_lr": 2e-3,
 }  # fmt: skip
 
+# By name, then by the data: the beginning of `--data`, or "" for all other data.
 RECIPES: dict[str, dict[str, Settings]] = {
     "paper": {"": FINE_GRAINED, "places365:": PLACES, "imagenet:": IMAGENET},
     "best": {"": BEST},

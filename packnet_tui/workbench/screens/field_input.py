@@ -13,6 +13,9 @@ PATIENCE = 0.05  # seconds
 class FieldInput(Input):
     """A line to type in."""
 
+    def validate(self, value: str) -> None:
+        """Nothing: the form does it. Input's own would style every field once more while a form opens."""
+
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Grid, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
-from textual.widgets import Input, Label, Static
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from packnet_core.errors import RequestError
 from packnet_tui.workbench.screens.field_input import FieldInput
@@ -52,11 +54,10 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     }
     Form.tall > Vertical { padding: 1 2; }
     Form .fields { height: auto; overflow-y: auto; scrollbar-size-vertical: 1; }
-    Form .fields Horizontal { height: 1; }
+    Form Line { height: 1; }
     Form Grid { grid-size: 1; grid-rows: 1; height: auto; }
     Form.pairs Grid { grid-size: 2; grid-gutter: 0 2; }
-    Form Label { width: 16; }
-    Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
+    Form Input { width: 1fr; margin-left: 16; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
     Form Input:focus { border: none; background: $surface-lighten-2; }
     Form Input:focus:ansi { background: ansi_bright_black; }
     Form Input > .input--placeholder, Form Input > .input--suggestion { color: $text-muted; }
@@ -98,28 +99,33 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     # -- how it looks -----------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size)  # now, while there are no widgets to style again
         with Vertical() as box:
             box.border_title = Content(self._title)
             with Vertical(classes="fields"):
                 for field in self._fields:
                     if field.wide:
-                        yield _line(field)
+                        yield Line(field)
                         if field.below:
                             below = Static(id=f"{field.name}-below", classes="below", markup=False)
                             below.styles.height = field.below
                             yield below
                 with Grid():
-                    yield from (_line(field) for field in self._fields if not field.wide)
+                    yield from (Line(field) for field in self._fields if not field.wide)
             yield Static("", classes="outcome", markup=False)
             yield Static("", classes="error", markup=False)
             yield Static(self.KEYS, classes="keys", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        columns, lines = PAIRS
-        tall = event.size.height >= lines
-        self.set_class(event.size.width >= columns, "pairs")
-        self.set_class(tall, "tall")
+        tall = self._fit(event.size)
         self.query_one(".fields").styles.max_height = max(3, event.size.height - AROUND - 3 * tall)
+
+    def _fit(self, size: Size) -> bool:
+        """Choose columns and space for a screen's size. Returns whether there is space around."""
+        columns, lines = PAIRS
+        self.set_class(size.width >= columns, "pairs")
+        self.set_class(size.height >= lines, "tall")
+        return size.height >= lines
 
     def values(self) -> dict[str, str]:
         return {field.name: self.entry(field.name).value.strip() for field in self._fields}
@@ -172,8 +178,15 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         self.dismiss(None)
 
 
-def _line(field: FormField) -> Horizontal:
-    entry = FieldInput(
-        field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester
-    )
-    return Horizontal(Label(field.label, markup=False), entry)
+class Line(Widget):
+    """A field with its label. The line draws the label: a widget for it would make the form slower to open."""
+
+    def __init__(self, field: FormField):
+        entry = FieldInput(
+            field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester
+        )
+        super().__init__(entry)
+        self._label = Content(field.label)
+
+    def render(self) -> Content:
+        return self._label

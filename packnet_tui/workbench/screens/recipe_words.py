@@ -41,7 +41,7 @@ def _phase(recipe: Recipe, epochs: int, rate: float, late: int | None) -> str:
     """Epochs at a rate that follows the recipe's schedule; `step` divides it by ten after `late` epochs."""
     match recipe.schedule:
         case "cosine":
-            return f"{steady(epochs, rate)}, down to 0 on a cosine"
+            return f"{steady(epochs, rate)}, down to 0 along a cosine"
         case "onecycle":
             return f"{steady(epochs, rate)}, up and down in one cycle"
     if late == 0:

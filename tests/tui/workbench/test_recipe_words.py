@@ -44,7 +44,7 @@ def test_where_nothing_is_free_yet_no_shares_are_made_up():
         ({"epochs": 4, "decay_epoch": 4}, "4 epochs at 0.001"),
         ({"epochs": 4, "decay_epoch": 9}, "4 epochs at 0.001"),
         ({"epochs": 4, "decay_epoch": 3, "lr": 0.02}, "4 epochs at 0.02, 0.002 from epoch 4"),
-        ({"epochs": 4, "schedule": "cosine"}, "4 epochs at 0.001, down to 0 on a cosine"),
+        ({"epochs": 4, "schedule": "cosine"}, "4 epochs at 0.001, down to 0 along a cosine"),
         ({"epochs": 4, "schedule": "onecycle"}, "4 epochs at 0.001, up and down in one cycle"),
     ],
 )
