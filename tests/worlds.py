@@ -6,7 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 
 QUICK = Recipe(lr=0.05, epochs=2, retrain_epochs=1, batch_size=16)
 LONG = replace(QUICK, epochs=10_000)  # outlasts any test

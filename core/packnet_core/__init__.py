@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from packnet_core.api import PackFile, new, open
     from packnet_core.errors import FileError, PacknetError, RequestError, WorkError
-    from packnet_core.schema.document import Error, Recipe, Task
+    from packnet_core.schema.document import Error, Task
+    from packnet_core.schema.recipes import Recipe
 
 __all__ = [
     "Error", "FileError", "PackFile", "PacknetError", "Recipe", "RequestError", "Task", "WorkError",
@@ -24,7 +25,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for module in ("errors", "schema.document", "api"):
+        for module in ("errors", "schema.document", "schema.recipes", "api"):
             if hasattr(found := import_module(f"packnet_core.{module}"), name):
                 return getattr(found, name)
     raise AttributeError(f"module 'packnet_core' has no attribute {name!r}")

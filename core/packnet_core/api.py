@@ -11,10 +11,12 @@ what was asked wrongly, FileError for a file that is none or damaged, WorkError 
 file is as it was then.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from packnet_core.errors import RequestError, WorkError
 from packnet_core.jobs.history import History, read_history
@@ -23,8 +25,9 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
-from packnet_core.schema.document import Document, Error, Recipe, Task
+from packnet_core.schema.document import Document, Error, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
+from packnet_core.schema.recipes import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +36,26 @@ if TYPE_CHECKING:
     from packnet_core.network.packed import PackedNetwork
 
 Listener = Callable[[Event], None]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _with_recipe_fields(defaults: bool = False) -> Callable[[Method], Method]:
+    """Show the Recipe's fields in the signature of a method that takes them as `**changes`.
+
+    Without `defaults` a field's default is `...`: as the task was trained.
+    """
+
+    def decorate(method: Method) -> Method:
+        signature, types = inspect.signature(method), get_type_hints(Recipe)
+        *own, _ = signature.parameters.values()
+        fields = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=field.default if defaults else ..., annotation=types[name])
+            for name, field in recipes.fields().items()
+        ]
+        method.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
+        return method
+
+    return decorate
 
 
 def new(
@@ -124,6 +147,7 @@ class PackFile:
 
     # -- work on the file -----------------------------------------------------------------------------------------
 
+    @_with_recipe_fields(defaults=True)
     def add(
         self,
         task: str,
@@ -133,54 +157,87 @@ class PackFile:
         recipe: Recipe | str = "",
         own: Iterable[str] | None = None,
         layers: Iterable[str] | None = None,
+        steps: int | None = None,
+        limit: int | None = None,
+        flip: bool | None = None,
+        crop: bool | None = None,
         yes: bool = False,
         **changes: Any,
     ) -> Task:
-        """Train a new task on the free weights; the one before is sealed, for good (§3). Returns what it became.
+        """Train a new task on the free weights; this seals the newest one, for good (§3). Returns the new task.
 
-        With `prune` (0 to 1) it is pruned at that ratio and retrained in the same job. `recipe` is one, or a name such
-        as "paper" (§4, by the data); `own` some of "biases" (§5.3) and "norms" (§4), `layers` kinds or patterns
-        (§5.4); `changes` are fields of the Recipe (epochs, lr, batch_size, …) or of the command (steps, limit, flip,
-        crop). `yes` seals a task that is no better than chance, or gives up an interrupted job.
+        With `prune` (0 to 1) it is pruned at that ratio and retrained in the same job, in `steps` steps (§4, end).
+        `recipe` is a Recipe or the name of one, such as "paper" (§4, by the data), and fields of the Recipe change it.
+        `own` is some of "biases" (§5.3) and "norms" (§4); `layers` are kinds, names or patterns of the layers that it
+        trains (§5.4). `limit` is the largest number of training images; `flip` and `crop` are as the data suggests
+        unless given. `yes` also seals a task that is no better than chance, and gives up an interrupted job.
 
-        Raises RequestError where there is such a task, nothing is free, or the task before must be pruned first.
+        Raises RequestError where the file has a task of that name, no weight is free, or the newest task must be
+        pruned first, and TypeError for an argument that is no field of the Recipe.
         """
         source = _source(data)
         named: dict[str, Any] = {}
         if isinstance(recipe, str):
             named = recipes.additions(recipe, source, first=not self.tasks)
             recipe = recipes.named(recipe, source)
-        mine, others = _divided(changes, ("steps", "limit", "flip", "crop"))
-        given = {"own": own, "layers": layers}
-        named |= {name: tuple(value) for name, value in given.items() if value is not None}
-        self._do(Add(task=task, data=source, recipe=recipe.changed(mine), prune=prune, device=self.device, yes=yes,
-                     **(named | others)))  # fmt: skip
+        given = {
+            "own": None if own is None else tuple(own), "layers": None if layers is None else tuple(layers),
+            "steps": steps, "limit": limit, "flip": flip, "crop": crop,
+        }  # fmt: skip
+        named |= {name: value for name, value in given.items() if value is not None}
+        self._do(Add(task=task, data=source, recipe=recipe.changed(_fields(changes)), prune=prune, device=self.device,
+                     yes=yes, **named))  # fmt: skip
         return self.tasks[task]
 
+    @_with_recipe_fields()
     def prune(
         self,
         ratio: float,
         *,
         layers: Mapping[str, float] | None = None,
+        steps: int = 1,
+        max_drop: float | None = None,
+        trials: int = 6,
         recipe: str = "",
+        data: str | Path | None = None,
+        limit: int | None = None,
         yes: bool = False,
         **changes: Any,
     ) -> Task:
-        """Set a share of the newest task's weights free in every layer, smallest first, and retrain (§3).
+        """Set a share of the newest task's own weights free in every layer, smallest first, then retrain (§3).
 
-        `layers` gives some layers, kinds or patterns a ratio of their own (§5.4). `changes` are fields of the Recipe
-        (retrain_epochs, retrain_lr, …) or of the command: steps (§4, end), max_drop (points of validation error;
-        `ratio` is then the largest that is tried), trials, data, limit. Raises RequestError where the task is sealed.
+        `layers` gives some layers, by kind, name or pattern, a ratio of their own (§5.4); `steps` prunes in small steps
+        with a retraining after each (§4, end). With `max_drop`, points of validation error, it prunes at the largest
+        ratio up to `ratio` that costs at most so much, found in at most `trials` trials. `recipe` names one, and fields
+        of the Recipe change it; others stay as the task was trained. Returns the task.
+
+        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
         """
-        mine, others = _divided(changes, ("steps", "max_drop", "trials", "data", "limit"))
-        self._do(Prune(ratio=ratio, layers=dict(layers or {}), named=recipe, recipe=mine, device=self.device, yes=yes,
-                       **others))  # fmt: skip
+        source = None if data is None else _source(data)
+        self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
+                       named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
+                       yes=yes))  # fmt: skip
         return self.document.tasks[-1]
 
-    def train(self, *, recipe: str = "", yes: bool = False, **changes: Any) -> Task:
-        """Go on with an interrupted job; with `changes` (epochs, lr, …) train or retrain the newest task further."""
-        mine, others = _divided(changes, ("data", "limit"))
-        self._do(Train(named=recipe, recipe=mine, device=self.device, yes=yes, **others))
+    @_with_recipe_fields()
+    def train(
+        self,
+        *,
+        recipe: str = "",
+        data: str | Path | None = None,
+        limit: int | None = None,
+        yes: bool = False,
+        **changes: Any,
+    ) -> Task:
+        """Resume an interrupted job; with arguments, train the newest task further, or retrain it once it is pruned.
+
+        `recipe` names one, and fields of the Recipe change it; others stay as the task was trained. Returns the task.
+
+        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
+        """
+        source = None if data is None else _source(data)
+        self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
+                       yes=yes))  # fmt: skip
         return self.document.tasks[-1]
 
     def evaluate(
@@ -311,12 +368,8 @@ def _source(data: str | Path) -> str:
     return resolve(str(data))
 
 
-def _divided(changes: Mapping[str, Any], others: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fields of a Recipe, and others of a command. Raises TypeError for what is neither, as Python does."""
-    mine = {name: value for name, value in changes.items() if name in Recipe.__struct_fields__}
-    rest = {name: value for name, value in changes.items() if name not in mine}
-    if unknown := [name for name in rest if name not in others]:
-        raise TypeError(f"{unknown[0]!r} is neither a field of the recipe nor one of {', '.join(others)}")
-    if "data" in rest:
-        rest["data"] = _source(rest["data"])
-    return mine, rest
+def _fields(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, all of them fields of a Recipe. Raises TypeError for another name, as Python does."""
+    if unknown := [name for name in changes if name not in recipes.fields()]:
+        raise TypeError(f"{unknown[0]!r} is neither an argument nor a field of Recipe")
+    return changes

@@ -1,19 +1,18 @@
-"""What `--data` may go on with: folders, .npz files, and data that has a name. Needs neither Textual nor torch."""
+"""Completions of `--data`: folders, .npz files, and data that has a name. Needs neither Textual nor torch."""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-NAMED = ("sklearn:digits", "torchvision:")
-AUTHORED = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # and a folder
+from packnet_core.data.kinds import NAMED, PAPER_DATA
 
 
 def completions(text: str) -> list[str]:
-    """All that begins as typed and is longer: named data, then folders (with a / behind) and .npz files by name, then
-    the names of the paper's data, behind which their folder comes.
+    """All that begins with a text and is longer: named data, then folders (with a / at the end) and .npz files by name,
+    then the names of the paper's data, which a folder follows.
 
-    `~` and relative paths stay as they are typed; hidden names come only where their dot is. What can't be read has
-    none.
+    `~` and relative paths stay as they are typed; hidden names come only after their dot. A folder that can't be read
+    gives none.
     """
     found = [name for name in NAMED if name.startswith(text) and name != text]
     if text.startswith("torchvision:"):
@@ -22,13 +21,13 @@ def completions(text: str) -> list[str]:
         names = (f"torchvision:{name}" for name in DATASETS)
         found += [name for name in names if name.lower().startswith(text.lower()) and len(name) > len(text)]
     name, colon, folder = text.partition(":")
-    if name + colon in AUTHORED:
+    if name + colon in PAPER_DATA:
         with suppress(OSError):
             found = [name + colon + path for path in sorted(_paths(folder)) if path.endswith("/")]
         return found
     with suppress(OSError):
         found += sorted(_paths(text))
-    return found + [name for name in AUTHORED if name.startswith(text) and text]
+    return found + [name for name in PAPER_DATA if name.startswith(text) and text]
 
 
 def _paths(text: str) -> Iterator[str]:

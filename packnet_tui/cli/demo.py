@@ -6,8 +6,8 @@ from pathlib import Path
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
-from packnet_tui.cli.shell import typed
+from packnet_core.schema.recipes import Recipe
+from packnet_tui.cli.shell import quoted
 
 ARCHITECTURE, INPUT_SIZE = "digits_net", 8
 TASKS = {
@@ -15,27 +15,27 @@ TASKS = {
     "four-to-six": "sklearn:digits:4-6",
     "seven-to-nine": "sklearn:digits:7-9",
 }
-RECIPE = Recipe(lr=0.02, epochs=30, retrain_epochs=15)  # long enough to be watched
+RECIPE = Recipe(lr=0.02, epochs=30, retrain_epochs=15)  # long enough to watch
 PRUNE = 0.6
 
 
 def commands() -> list[Add]:
-    """What the demo does with its new file."""
+    """What the demo does with its new file: each task added, pruned and retrained."""
     return [Add(task=task, data=data, recipe=RECIPE, prune=PRUNE) for task, data in TASKS.items()]
 
 
 def check(file: Path) -> None:
-    """Raises RequestError where the demo can't begin."""
+    """Raises RequestError where scikit-learn is missing or the file exists."""
     if find_spec("sklearn") is None:
         raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
     if file.exists():
         raise RequestError(
-            f"{file} exists already; open it with: packnet-tui open {typed(file)}, or name another file for the demo"
+            f"{file} exists already; open it with: packnet-tui open {quoted(file)}, or name another file for the demo"
         )
 
 
 def make(file: Path) -> None:
-    """A new file for the demo, with no task in it yet."""
+    """Make the demo's file, without a task."""
     from packnet_core.packfile.create import new
 
     for _ in new(file, ARCHITECTURE, input_size=INPUT_SIZE, channels=1):
@@ -43,7 +43,7 @@ def make(file: Path) -> None:
 
 
 def run(file: Path) -> int:
-    """The demo as plain lines. Returns the exit status."""
+    """Run the demo with plain lines as output. Returns the exit status."""
     from packnet_tui.cli.execute import do_here
     from packnet_tui.cli.output.inspect_report import inspect
 
@@ -55,11 +55,11 @@ def run(file: Path) -> int:
             return status
     print()
     inspect(file)
-    print(f"\nlook around in it with: packnet-tui open {typed(file)}")
+    print(f"\nopen it with: packnet-tui open {quoted(file)}")
     return 0
 
 
-if __name__ == "__main__":  # only the file, for the workbench
+if __name__ == "__main__":  # make the file alone, for the workbench
     from packnet_tui.cli.shell import report_errors
 
     def _make() -> int:

@@ -1,4 +1,4 @@
-"""A command done on a file: by the file's engine where one runs, else in this process."""
+"""Do a command on a file: in the file's engine where one runs, else in this process."""
 
 import os
 import signal
@@ -22,12 +22,12 @@ from packnet_tui.cli.output.progress import Display
 from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
 
-STOPPING = b"\npacknet: stopping after this step; Ctrl-C once more ends at once and keeps nothing of it\n"
+STOPPING = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
 def carry_out(request: Request) -> int:
-    """Have an order done, after a question where it takes something away. Returns the exit status."""
+    """Have a request done, after a question where it removes a task. Returns the exit status."""
     file, command = request.file, request.command
     if isinstance(command, Drop) and not command.yes:
         document = check_idle(file, command)
@@ -40,20 +40,20 @@ def carry_out(request: Request) -> int:
 
 
 def do(file: Path, command: Command, json: bool = False) -> int:
-    """Have a command done and show it. Returns the job's exit status.
+    """Have a command done and show its progress. Returns the job's exit status.
 
-    Raises RequestError where the file's header says already that it can't be done.
+    Raises RequestError where the file's header shows that it can't be done.
     """
     engine = connect(file)
     if engine is None:
         check(file, command)
         return do_here(file, command, json)
-    with engine:  # it checks by itself, knowing what is in its queue
+    with engine:  # which checks the command itself: it knows its queue
         return submit(engine, command, json)
 
 
 def check(file: Path, command: Command) -> Document:
-    """What the file says of itself. Raises RequestError where the command can't be done on it as it stands."""
+    """The file's document. Raises RequestError where the command can't be done on it as it is."""
     document = read_header(file).document
     interrupted = checkpoint_header.find(Paths(file).checkpoint, document)
     rules.check(document, command, interrupted is not None)
@@ -61,7 +61,7 @@ def check(file: Path, command: Command) -> Document:
 
 
 def check_idle(file: Path, command: Command) -> Document:
-    """The same, before a question is asked; where jobs run or wait, only the engine can tell."""
+    """The file's document, checked before a question is asked, unless jobs run or wait: then the engine checks."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
@@ -77,14 +77,14 @@ def do_here(file: Path, command: Command, json: bool = False) -> int:
 
     stop = threading.Event()
     entries = run(file, command, stop)
-    first = next(entries)  # until the job has begun, Ctrl-C simply ends
+    first = next(entries)  # until the job has begun, Ctrl-C just ends the process
     with stopping(stop):
         return show(chain([first], entries), Display(json))
 
 
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not touch it (law 7)."""
+    """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not stop it (law 7)."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
@@ -92,7 +92,7 @@ def stopping(stop: threading.Event) -> Iterator[None]:
                 os.write(1, SHOW_CURSOR)
             os._exit(INTERRUPTED)
         stop.set()
-        os.write(2, STOPPING)  # print may be in the middle of a line of its own
+        os.write(2, STOPPING)  # a signal handler must not print: a print may be under way
 
     before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)

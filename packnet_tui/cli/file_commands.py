@@ -1,4 +1,7 @@
-"""The commands of `packnet`: what each one takes and says in its help. The work is done elsewhere."""
+"""The commands that make, check, show, write out and watch files: what each takes and says in its help.
+
+The work is done elsewhere; torch is imported there.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,36 +9,14 @@ from typing import Annotated
 import typer
 
 from packnet_core.planning.forecast import LEAST
-from packnet_core.schema.document import LARGEST_SEED, MOST_TASKS
-from packnet_tui.cli import job_commands, paper_command
+from packnet_core.schema.document import MOST_TASKS
+from packnet_core.schema.limits import LARGEST_SEED
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli import options as o
-from packnet_tui.cli.request import examples, given
+from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
+from packnet_tui.cli.request import examples
 
-app = typer.Typer(
-    help="Pack many tasks into one network, in one file, without changing old tasks by one bit.",
-    epilog="Exit status: 0 done, 1 the work failed or was stopped, 2 the request or the file is wrong. "
-    "The workbench in the terminal: packnet-tui open FILE",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
-
-def version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version as installed
-
-        print("packnet-tui", installed("packnet-tui"))
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    pass
+app = typer.Typer()
 
 
 @app.command(
@@ -45,17 +26,20 @@ def root(
         "packnet new model.safetensors --arch vgg16 --weights DEFAULT --task imagenet --data ~/imagenet",
     )
 )
+@takes(
+    *option_set(
+        task=option(str, metavar="TASK", help="Keep the head of the weights as the first task, of this name."),
+        data=option(str, metavar="DATA", help=f"The data of that task. {o.DATA}", autocompletion=o.complete_data),
+    ),
+    *o.IMAGES,
+    *option_set(
+        device=o.Device,
+        seed=option(int, metavar="N", min=0, max=LARGEST_SEED, help="Seed of untrained weights (default: 0)."),
+    ),
+)
 def new(
     file: o.File,
-    arch: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="A torchvision classification model, cifar_resnet20, cifar_resnet56, cifar_vgg, or module:function.",
-            autocompletion=o.complete_architectures,
-            show_default=False,
-        ),
-    ],
+    arch: o.Architecture,
     weights: Annotated[
         str, typer.Option(metavar="PATH|DEFAULT|none", help="A state dict, torchvision's own weights, or none.")
     ] = "none",
@@ -69,28 +53,17 @@ def new(
     std: Annotated[
         str | None, typer.Option(metavar="X,X,X", help="Their standard deviations (default: ImageNet's).")
     ] = None,
-    task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="Keep the weights' head, as the first task, under this name.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="DATA", help=f"That task's data. {o.DATA}", autocompletion=o.complete_data),
-    ] = None,
-    flip: o.Flip = None,
-    crop: o.Crop = None,
-    limit: o.Limit = None,
-    device: o.Device = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of untrained weights.")] = 0,
+    *,
+    given: Given,
 ) -> int:
     """Make a pack file from a network.
 
-    Without --task the given head is left out: all weights are free, and the first task added starts from them.
+    Without --task the head of the weights is left out: all weights are free, and the first task added starts from them.
     """
     from packnet_tui.cli.file_work import new
 
-    return new(file, arch, task=task, data_source=data, weights=weights, input_size=input_size, channels=channels,
-               mean=o.numbers(mean), std=o.numbers(std), flip=flip, crop=crop, limit=limit, device=device,
-               seed=seed)  # fmt: skip
+    return new(file, arch, weights=weights, input_size=input_size, channels=channels, mean=o.numbers(mean),
+               std=o.numbers(std), data_source=given.pop("data", None), **given)  # fmt: skip
 
 
 @app.command(
@@ -99,8 +72,8 @@ def new(
 def inspect(file: o.File, json: o.Json = False) -> int:
     """Show tasks, layers, owners and free weights.
 
-    From the header alone, so at once. Errors are in percent, on the test set, when the task was last changed; `now`
-    is the newest evaluation in the journal. --json prints one object."""
+    Reads the header alone. Errors are in percent, on the test set, from when the task was last changed; `now` is the
+    newest evaluation in the journal. --json prints one object."""
     from packnet_tui.cli.output.inspect_report import inspect
 
     return inspect(file, json)
@@ -110,7 +83,7 @@ def inspect(file: o.File, json: o.Json = False) -> int:
 def verify(file: o.File, json: o.Json = False) -> int:
     """Recompute every digest and every count.
 
-    Exit status 2 where one does not fit."""
+    Exit status 2 where one is wrong."""
     from packnet_tui.cli.file_work import verify
 
     return verify(file, json)
@@ -134,7 +107,7 @@ def export(
 def watch(file: o.File, json: o.JsonLines = False) -> int:
     """Show the running job's progress as lines.
 
-    From the job's start until it ends; exits with its status, or 0 where no job runs."""
+    From the start of the job to its end. The exit status is the job's, or 0 where no job runs."""
     from packnet_tui.cli.follow import watch
 
     return watch(file, json)
@@ -144,7 +117,7 @@ def watch(file: o.File, json: o.JsonLines = False) -> int:
 def stop(file: o.File, yes: o.Yes = False) -> int:
     """End the file's engine.
 
-    Asks first while a job runs; it stops after its step, and packnet train goes on with it."""
+    Asks first while a job runs. The job stops after its step; packnet train resumes it."""
     from packnet_tui.cli.follow import stop
 
     return stop(file, yes)
@@ -161,7 +134,8 @@ def sizes(
         typer.Argument(metavar="ARCH", help="As for new.", autocompletion=o.complete_architectures, show_default=False),
     ],
     tasks: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=MOST_TASKS, help="How many (default: as many as classes).")
+        int | None,
+        typer.Option(metavar="N", min=1, max=MOST_TASKS, help="Number of tasks (default: one per entry of --classes)."),
     ] = None,
     classes: Annotated[
         str | None,
@@ -171,11 +145,11 @@ def sizes(
     ] = None,
     json: o.Json = False,
 ) -> int:
-    """Tell how large a network with its tasks would be.
+    """Compute how large a network with its tasks would be.
 
-    By arithmetic, as in the paper's Tables 2 to 4: one network with a head a task (classifier only), the same with
-    the owners of its weights (packed), and one network a task. Counted are 4 bytes a value, biases and running
-    statistics of normalisation among them, the heads, and ceil(log2 N) bits of owner a weight; in MB of 10^6 bytes."""
+    As in the paper's Tables 2 to 4: one network with one head per task (classifier only), the same with the owners of
+    its weights (packed), and one network per task. Counts 4 bytes per value, biases and running statistics of
+    normalisation included, the heads, and ceil(log2 N) bits per weight for its owner; in MB of 10^6 bytes."""
     from packnet_tui.cli.output.sizes_report import sizes
 
     return sizes(arch, tasks, classes, json)
@@ -188,6 +162,7 @@ def sizes(
         "packnet forecast model.safetensors --order birds=~/birds cars=cars:~/cars --epochs 5",
     )
 )
+@takes(*recipe_options("epochs", "lr", "batch_size", "seed", defaults=True))
 def forecast(
     file: o.File,
     ratios: Annotated[
@@ -195,32 +170,34 @@ def forecast(
     ] = None,
     order: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=DATA", help="Tasks that could be added: tells which first; several may follow."),
+        typer.Option(metavar="NAME=DATA", help="Tasks that could be added, to put in order; several may follow."),
     ] = None,
     least: Annotated[
-        float, typer.Option(metavar="X", min=0, max=1, help="A task fits while it owns such a share of the weights.")
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="A task fits if it owns at least this share of weights."),
     ] = LEAST,
     features: Annotated[
         str | None,
-        typer.Option(metavar="TASK", help="Whose features (default: the newest's).", autocompletion=o.complete_tasks),
+        typer.Option(
+            metavar="TASK",
+            help="The task whose features are used (default: the newest).",
+            autocompletion=o.complete_tasks,
+        ),
     ] = None,
-    epochs: o.Epochs = job_commands.PAPER.epochs,
-    lr: o.Rate = job_commands.PAPER.lr,
-    batch_size: o.BatchSize = job_commands.PAPER.batch_size,
+    *,
+    given: Given,
     limit: o.Limit = None,
     device: o.Device = None,
-    seed: o.Seed = 0,
     json: o.Json = False,
 ) -> int:
     """Tell how many more tasks fit, and which to add first.
 
-    From the header alone: each further task takes all that is free and keeps 1 - R of it, and fits while that is 5 %
-    of the weights (--least; the paper's tasks still did well with so many). With --order, a head is trained for each
-    task on features that stay as they are; the hardest should be added first (section 5.1). The file stays as it is."""
+    Reads the header alone: each further task takes all that is free and keeps 1 - R of it, and fits if that is at least
+    5 % of the weights (--least; the paper's tasks still did well with that). With --order, a head is trained for each
+    task on fixed features; the hardest task should be added first (section 5.1). The file stays as it is."""
     from packnet_tui.cli.output.forecast_report import forecast
 
-    recipe = job_commands.PAPER.changed(given(epochs=epochs, lr=lr, batch_size=batch_size, seed=seed))
-    return forecast(file, ratios or [], order or [], least, recipe, json,
+    return forecast(file, ratios or [], order or [], least, Recipe().changed(given), json,
                     features=features, limit=limit, device=device)  # fmt: skip
 
 
@@ -234,7 +211,3 @@ def demo(
     from packnet_tui.cli.demo import run
 
     return run(file)
-
-
-app.registered_commands[1:1] = job_commands.app.registered_commands
-app.registered_commands += paper_command.app.registered_commands

@@ -1,4 +1,4 @@
-"""Files made, checked and written out, with what is said meanwhile: `new`, `verify` and `export`."""
+"""The work of `packnet new`, `verify` and `export`, and what they print."""
 
 import sys
 import time
@@ -13,12 +13,12 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Entry, Saved
 from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
-from packnet_tui.cli.shell import complain, typed
+from packnet_tui.cli.shell import complain, quoted
 from packnet_tui.state.format import file_size
 
 
 def new(file: Path, arch: str, **choices: Any) -> int:
-    """Make a pack file; what becomes of it is shown as of a job. Returns the exit status."""
+    """Make a pack file, and show its progress like a job's. Returns the exit status."""
     if file.exists():  # before torch is imported
         raise RequestError(f"{file} exists already; choose another name, or remove it first")
     from packnet_core.packfile.create import new
@@ -34,12 +34,12 @@ def new(file: Path, arch: str, **choices: Any) -> int:
         f"{what}, {file_size(header.file_bytes)}"
     )
     if not header.document.tasks:
-        print(f"add the first one with: packnet add {typed(file)} TASK --data DATA")
+        print(f"add the first one with: packnet add {quoted(file)} TASK --data DATA")
     return 0
 
 
 def verify(file: Path, json: bool) -> int:
-    """Recompute what the file says of itself. Returns 2 where something does not fit."""
+    """Recompute what the header says, and print each check. Returns the exit status, 2 where something is wrong."""
     read_header(file)  # before torch is imported
     from packnet_core.packfile.verify import verify
 
@@ -57,7 +57,7 @@ def verify(file: Path, json: bool) -> int:
 
 
 def export(file: Path, task: str, out: Path) -> int:
-    """Write one task as a plain state dict."""
+    """Write one task as a plain state dict. Returns the exit status."""
     read_header(file).document.index(task)  # before torch is imported
     if Paths(out).file == Paths(file).file:
         raise RequestError("OUT is the pack file itself; choose another name")

@@ -13,7 +13,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import Entry, JobFinished, JobQueued
 from packnet_tui.cli.output.progress import Display
-from packnet_tui.cli.shell import Interrupted, complain, confirm, typed
+from packnet_tui.cli.shell import Interrupted, complain, confirm, quoted
 from packnet_tui.state.format import duration
 
 POLL = 0.1  # seconds between two looks at the journal
@@ -28,7 +28,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
     try:
         return show(follow(reader, history, job, lambda: _answers(engine), paths), Display(json))
     except KeyboardInterrupt:
-        file = typed(paths.file)
+        file = quoted(paths.file)
         raise Interrupted(
             f"job {job} goes on without this terminal; watch it with: packnet watch {file}; stop it with: "
             f"packnet stop {file}"
@@ -80,7 +80,7 @@ def stop(file: Path, yes: bool = False) -> int:
             time.sleep(POLL)
     kept = ""
     if status.job is not None and paths.checkpoint.exists():
-        kept = f"; resume {what} with: packnet train {typed(paths.file)}"
+        kept = f"; resume {what} with: packnet train {quoted(paths.file)}"
     print(f"the engine of {paths.file.name} has ended{kept}")
     return 0
 
@@ -131,7 +131,7 @@ def show(entries: Iterable[Entry], display: Display) -> int:
 
 def _last(history: History, paths: Paths) -> str:
     if history.jobs:
-        return f"the last one was cut off; resume it: packnet train {typed(paths.file)}"
+        return f"the last one was cut off; resume it: packnet train {quoted(paths.file)}"
     if history.last_end is None:
         return "none was done yet"
     at, message = history.last_end
@@ -142,7 +142,7 @@ def _cut_off(paths: Paths, in_engine: bool) -> WorkError:
     who = f"the engine of {paths.file.name} died, its last words: {last_words(paths.log)}"
     if not in_engine:
         who = f"the process that worked on {paths.file.name} ended before its job was done"
-    kept = f"; resume from its checkpoint with: packnet train {typed(paths.file)}" if paths.checkpoint.exists() else ""
+    kept = f"; resume from its checkpoint with: packnet train {quoted(paths.file)}" if paths.checkpoint.exists() else ""
     return WorkError(who + kept)
 
 

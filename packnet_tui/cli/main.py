@@ -1,4 +1,4 @@
-"""The program `packnet`: from arguments to an exit status; an error is one line."""
+"""The program `packnet`: from arguments to an exit status. An error is one line."""
 
 import sys
 from collections.abc import Sequence
@@ -24,15 +24,14 @@ def _packnet(arguments: list[str]) -> int:
             from packnet_tui.cli.output.inspect_report import inspect
 
             return inspect(Path(file), json=len(arguments) == 3)
-    from packnet_tui.cli.file_commands import app
+    from packnet_tui.cli.commands import app
 
     return run_app(app, "packnet", arguments)
 
 
 def run_app(app: "Typer", name: str, arguments: list[str]) -> int:
     """Parse the arguments of the program `name` and do what they ask. Returns the exit status."""
-    from packnet_tui.cli.parsing import call
-    from packnet_tui.cli.request import Request
+    from packnet_tui.cli.request import Request, call
 
     result = call(app, name, arguments or ["--help"])
     if isinstance(result, Request):

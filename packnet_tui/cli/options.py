@@ -1,71 +1,29 @@
-"""The arguments and options that several commands share: their help, their limits, their completion."""
+"""The options that several commands share: their help, their limits, their completion."""
 
 import math
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from packnet_core.data.kinds import KINDS as DATA_KINDS
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
-from packnet_core.schema.document import KINDS, LARGEST_SEED, Document
+from packnet_core.schema.document import KINDS, Document, Own
 from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
+from packnet_tui.cli.option_sets import option, option_set
+from packnet_tui.cli.request import resolved
+
+# -- values --------------------------------------------------------------------------------------------------------
 
 
-class Schedule(StrEnum):
-    step = "step"
-    cosine = "cosine"
-    onecycle = "onecycle"
-
-
-class Precision(StrEnum):
-    float32 = "float32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class Pick(StrEnum):
-    best = "best"
-    last = "last"
-
-
-class Own(StrEnum):
-    biases = "biases"
-    norms = "norms"
-
-
-class BaselineName(StrEnum):
-    classifier = "classifier"
-    individual = "individual"
-    lwf = "lwf"
-    ewc = "ewc"
-    joint = "joint"
-    filters = "filters"
-
-
-class Optimizer(StrEnum):
-    sgd = "sgd"
-    adamw = "adamw"
-
-
-def above_zero(value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"{value:g} is not a number above 0")
-    return value
-
-
-def not_negative(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < math.inf:
-        raise typer.BadParameter(f"{value:g} is not 0 or a number above it")
-    return value
-
-
-def below_one(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"{value:g} is not from 0 to below 1")
+def finite(value: float | None) -> float | None:
+    """The callback of an option that takes no infinite number."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value:g} is not a number")
     return value
 
 
@@ -74,7 +32,7 @@ def numbers(text: str | None) -> list[float] | None:
     try:
         return None if text is None else [float(part) for part in text.split(",")]
     except ValueError:
-        raise RequestError(f"{text!r} is not a list of numbers, one a channel, like 0.485,0.456,0.406") from None
+        raise RequestError(f"{text!r} is not a list of numbers, one per channel, like 0.485,0.456,0.406") from None
 
 
 def layer_ratios(texts: list[str]) -> dict[str, float]:
@@ -91,15 +49,15 @@ def layer_ratios(texts: list[str]) -> dict[str, float]:
     return ratios
 
 
-# -- completion: from the header of the file on the command line, silently nothing where that can't be read ------
+# -- completion: from the header of the file on the command line; no completions where it can't be read ------------
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in task_names(ctx) if name.startswith(incomplete)]
+    return [name for name in task_names(_file(ctx)) if name.startswith(incomplete)]
 
 
 def complete_newest(ctx: typer.Context, incomplete: str) -> list[str]:
-    return [name for name in task_names(ctx)[-1:] if name.startswith(incomplete)]
+    return [name for name in task_names(_file(ctx))[-1:] if name.startswith(incomplete)]
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -107,7 +65,7 @@ def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_layer_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    document = _document(ctx)
+    document = _document(_file(ctx))
     names = [layer.name.removesuffix(".weight") for layer in document.layers] if document else []
     return [name for name in (*KINDS, *names) if name.startswith(incomplete)]
 
@@ -126,24 +84,26 @@ def complete_recipes(incomplete: str) -> list[str]:
     return [name for name in RECIPES if name.startswith(incomplete)]
 
 
-def task_names(ctx: typer.Context) -> list[str]:
-    document = _document(ctx)
+def task_names(file: Path) -> list[str]:
+    """The tasks of a file; none where it can't be read."""
+    document = _document(file)
     return [task.name for task in document.tasks] if document else []
 
 
-def _document(ctx: typer.Context) -> Document | None:
+def _document(file: Path) -> Document | None:
     with suppress(Exception):
-        # behind an option that still lacks its value, the arguments are not parsed yet
-        return read_header(ctx.params.get("file") or ctx.args[0]).document
+        return read_header(file).document
     return None
+
+
+def _file(ctx: typer.Context) -> Path:
+    # after an option that has no value yet, the arguments are not parsed yet
+    return Path(ctx.params.get("file") or next(iter(ctx.args), ""))
 
 
 # -- types ---------------------------------------------------------------------------------------------------------
 
-DATA = (
-    "A folder with train/CLASS/*.jpg and val/ or test/, FILE.npz, torchvision:NAME, sklearn:digits, or the paper's as "
-    "their authors ship them: cub200:FOLDER, cars:, flowers102:, places365:, imagenet:."
-)
+DATA = f"{DATA_KINDS[0].upper()}{DATA_KINDS[1:]}."
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The pack file.", show_default=False)]
 DemoFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")]
@@ -151,115 +111,72 @@ DEMO = Path("demo.safetensors")
 OldTask = Annotated[
     str, typer.Argument(metavar="TASK", help="A task of the file.", autocompletion=complete_tasks, show_default=False)
 ]
-Data = Annotated[
-    str | None,
-    typer.Option(metavar="DATA", help=f"Other data than the task was made with. {DATA}", autocompletion=complete_data),
-]
-RecipeName = Annotated[
+Architecture = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="A recipe by name, which the other options change: paper, what its section 4 says for the data.",
-        autocompletion=complete_recipes,
+        help="A torchvision classification model, cifar_resnet20, cifar_resnet56, cifar_vgg, or module:function.",
+        autocompletion=complete_architectures,
         show_default=False,
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="Passes over the training images.")]
-Rate = Annotated[float | None, typer.Option("--lr", metavar="X", callback=above_zero, help="Learning rate.")]
-BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images a step.")]
-OptimizerName = Annotated[Optimizer | None, typer.Option(metavar="sgd|adamw", help="Optimizer.", case_sensitive=False)]
-Momentum = Annotated[float | None, typer.Option(metavar="X", callback=below_one, help="Momentum of sgd.")]
-WeightDecay = Annotated[float | None, typer.Option(metavar="X", callback=not_negative, help="Weight decay.")]
-DecayEpoch = Annotated[
-    int | None,
+Data = Annotated[
+    str | None,
     typer.Option(
-        metavar="N", min=0, help="Divide the learning rate by ten after this epoch (default: half of the epochs)."
+        metavar="DATA",
+        help=f"Other data than the task was made with. {DATA}",
+        autocompletion=complete_data,
+        callback=resolved,
     ),
 ]
-ScheduleName = Annotated[
-    Schedule | None,
-    typer.Option(
-        metavar="step|cosine|onecycle",
-        help="How the rate goes: divided by ten once, down along a cosine, or up and far down.",
-        case_sensitive=False,
-    ),
-]
-WarmupEpochs = Annotated[int | None, typer.Option(metavar="N", min=0, help="The rate rises over so many epochs.")]
-LabelSmoothing = Annotated[
-    float | None, typer.Option(metavar="X", callback=below_one, help="Share of a label that all classes get.")
-]
-Clip = Annotated[
-    float | None, typer.Option(metavar="NORM", callback=above_zero, help="Clip the gradient of what is trained.")
-]
-PrecisionName = Annotated[
-    Precision | None,
-    typer.Option(metavar="float32|bf16|fp16", help="Of what is computed; weights stay float32.", case_sensitive=False),
-]
-ChannelsLast = Annotated[
-    bool | None, typer.Option("--channels-last/--channels-first", help="How images lie in memory while training.")
-]
-PickName = Annotated[
-    Pick | None,
-    typer.Option(
-        metavar="best|last",
-        help="The epoch of each phase that counts: the best on the validation images, or the last (default: best).",
-        case_sensitive=False,
-    ),
-]
-RetrainEpochs = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Epochs of retraining after pruning (default: half of the epochs)."),
-]
-RetrainRate = Annotated[
-    float | None,
-    typer.Option(
-        "--retrain-lr", metavar="X", callback=above_zero, help="Learning rate of retraining (default: a tenth of --lr)."
-    ),
-]
-RetrainDecayEpoch = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", min=0, help="Divide the rate of retraining by ten after this epoch of it (default: it stays)."
-    ),
-]
-Flip = Annotated[
-    bool | None,
-    typer.Option(
-        "--flip/--no-flip",
-        help="Random left-right flips while training (default: as the data suggests; off for digits).",
-    ),
-]
-Crop = Annotated[
-    bool | None,
-    typer.Option(
-        "--crop/--no-crop",
-        help="Resize to 8/7 of the input and crop, anywhere while training, else in the middle (default: as the data "
-        "suggests; on for photographs of scenes among the paper's data).",
-    ),
-]
-Limit = Annotated[
-    int | None, typer.Option(metavar="IMAGES", min=1, help="Use so many training images at most (default: all).")
-]
-OwnRest = Annotated[
-    list[Own] | None,
-    typer.Option(help="Give the task biases or normalisation layers of its own; may be repeated (default: shared)."),
-]
-Layers = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="all|conv|fc|classifier|NAME",
-        help="Train these layers alone, by kind, name or pattern; may be repeated (default: all). "
-        "classifier is the head alone.",
-        autocompletion=complete_layer_names,
-    ),
-]
-Steps = Annotated[int, typer.Option(metavar="N", min=1, help="Prune in so many steps, with a retraining after each.")]
-Seed = Annotated[
-    int,
-    typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the split, the order and the new head."),
-]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N training images (default: all).")]
 Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 GiveUp = Annotated[bool, typer.Option("--yes", "-y", help="Also give up an interrupted job.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]
+
+NAMED = option_set(
+    recipe=option(
+        str,
+        metavar="NAME",
+        help="A recipe by name, changed by other options: paper (its section 4, by the data) or best (the best for "
+        "small images).",
+        autocompletion=complete_recipes,
+    )
+)
+STEPS = option_set(
+    steps=option(int, metavar="N", min=1, help="Prune in N steps, with a retraining after each (default: 1).")
+)
+IMAGES = option_set(
+    limit=Limit,
+    flip=Annotated[
+        bool | None,
+        typer.Option(
+            "--flip/--no-flip",
+            help="Random left-right flips while training (default: as the data suggests; off for digits).",
+        ),
+    ],
+    crop=Annotated[
+        bool | None,
+        typer.Option(
+            "--crop/--no-crop",
+            help="Resize to 8/7 of the input size and crop: anywhere while training, else in the middle (default: as "
+            "the data suggests; on for photographs of scenes among the paper's data).",
+        ),
+    ],
+)
+VARIANTS = option_set(
+    own=option(
+        list[StrEnum("Own", [(kind, kind) for kind in get_args(Own)])],  # type: ignore[misc]  # Typer takes no list of a Literal
+        metavar="biases|norms",
+        help="Give the task biases or normalisation of its own; may be repeated (default: shared).",
+    ),
+    layers=option(
+        list[str],
+        metavar="all|conv|fc|classifier|NAME",
+        help="Train these layers alone, by kind, name or pattern; may be repeated (default: all). classifier is the "
+        "head alone.",
+        autocompletion=complete_layer_names,
+    ),
+)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from packnet_core.errors import RequestError
 from packnet_core.paper.plan import Plan, PlanTask
-from packnet_tui.cli.shell import typed
+from packnet_tui.cli.shell import quoted
 from packnet_tui.state.format import duration
 
 
@@ -35,7 +35,7 @@ def run_experiments(
     finally:  # also after an error or an interruption, with the results so far
         results = runner.read_results(out)
         # without --only: it chooses what is computed now, and changes no result
-        command = " ".join(["packnet", *map(typed, map(Path, _without(sys.argv[1:], "--only")))])
+        command = " ".join(["packnet", *map(quoted, map(Path, _without(sys.argv[1:], "--only")))])
         for name in names:
             experiment = EXPERIMENTS[name]
             table = experiment.make(plan, results, runs)

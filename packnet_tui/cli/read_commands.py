@@ -1,13 +1,16 @@
-"""The commands that look at a file's tasks and change nothing: `eval`, `preview` and `baseline`; see `orders`."""
+"""The commands that measure a file's tasks and change nothing. Like those in `job_commands`, each gives a Request."""
 
 from typing import Annotated
 
 import typer
 
 from packnet_core.data.kinds import resolve
-from packnet_core.schema.commands import Compare, Evaluate, Preview
+from packnet_core.schema.commands import Baseline, Compare, Evaluate, Preview
 from packnet_tui.cli import options as o
-from packnet_tui.cli.request import Request, examples, given, resolved, task_and_data
+from packnet_tui.cli.option_sets import Given, recipe_options, takes
+from packnet_tui.cli.request import Request, examples, resolved, task_and_data
+
+IMAGES = Preview().images
 
 app = typer.Typer()
 
@@ -22,13 +25,12 @@ app = typer.Typer()
     ),
 )
 def evaluate(
-    ctx: typer.Context,
     file: o.File,
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TASK[=DATA]",
-            help="Tasks of the file, perhaps on other data (default: all).",
+            help="Tasks of the file, on other data where DATA is given (default: all).",
             autocompletion=o.complete_tasks,
         ),
     ] = None,
@@ -36,7 +38,9 @@ def evaluate(
     mixed: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.npz", help="Images of several tasks: images, labels, and tasks, which has each one's task."
+            metavar="FILE.npz",
+            help="Images of several tasks: arrays images, labels, and tasks, the name of each image's task.",
+            callback=resolved,
         ),
     ] = None,
     device: o.Device = None,
@@ -44,14 +48,14 @@ def evaluate(
 ) -> Request:
     """Measure the test error of tasks.
 
-    Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Images are grouped by task:
-    the network is made ready once for each, however they are mixed."""
-    asked = [task_and_data(text, o.task_names(ctx)) for text in tasks or ()]
+    Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Mixed images are grouped by
+    task, so that the network is made ready once per task."""
+    asked = [task_and_data(text, o.task_names(file)) for text in tasks or ()]
     command = Evaluate(
         tasks=tuple(name for name, _ in asked),
-        data=resolved(data),
+        data=data,
         sources={name: source for name, source in asked if source is not None},
-        mixed=resolved(mixed),
+        mixed=mixed,
         device=device,
     )
     return Request(file, command, json)
@@ -63,15 +67,15 @@ def evaluate(
 def preview(
     file: o.File,
     ratios: Annotated[
-        list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: a row of them).")
+        list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: twelve from 0 to 0.95).")
     ] = None,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images to measure with, at the most.")] = 1000,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = IMAGES,
     device: o.Device = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Measure the error right after pruning, at several ratios.
 
-    On validation images, before any retraining; nothing is changed. What retraining brings back is not in it."""
+    On validation images, before any retraining, which would lower it again. Nothing is changed."""
     asked = {"ratios": tuple(ratios)} if ratios else {}
     return Request(file, Preview(**asked, images=images, device=device), json)
 
@@ -83,9 +87,10 @@ def preview(
         "packnet baseline lwf model.safetensors --lr 0.0005",
     )
 )
+@takes(*recipe_options("epochs", "lr"))
 def baseline(
     name: Annotated[
-        o.BaselineName,
+        Baseline,
         typer.Argument(
             metavar="NAME",
             help="classifier (only a new head), individual (a network of its own), lwf (Learning without Forgetting), "
@@ -98,30 +103,31 @@ def baseline(
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TASK", help="Tasks of the file (default: all that were added).", autocompletion=o.complete_tasks
+            metavar="TASK", help="Tasks of the file (default: all but the first).", autocompletion=o.complete_tasks
         ),
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH|DEFAULT", help="Begin with these, not with the first task's network as the file has it."
+            metavar="PATH|DEFAULT", help="Weights to begin with (default: the first task's network in the file)."
         ),
     ] = None,
-    epochs: o.Epochs = None,
-    lr: o.Rate = None,
+    *,
+    given: Given,
     device: o.Device = None,
     json: o.JsonLines = False,
 ) -> Request:
-    """Measure what tasks would have by another way of adding them.
+    """Measure the error of tasks that are added by another method.
 
-    With their own data and recipes, in copies: the file stays as it is, the journal keeps the result, and the workbench
-    shows it beside the task's error. lwf, ewc and joint take all tasks up to the last one named, and measure the older
-    ones too; filters takes one, in chains of layers such as VGG, and keeps its network beside the file."""
+    Each task has its own data and recipe, and a copy of the network: the file stays as it is, the journal keeps the
+    result, and the workbench shows it beside the task's error. lwf, ewc and joint take all tasks up to the last one
+    named, and measure the older ones too; filters takes one task, in chains of layers such as VGG, and keeps its
+    network beside the file."""
     command = Compare(
-        baseline=name.value,
+        baseline=name,
         tasks=tuple(tasks or ()),
         weights=weights if weights is None or weights.upper() == "DEFAULT" else resolve(weights),
-        recipe=given(epochs=epochs, lr=lr),
+        recipe=given,
         device=device,
     )
     return Request(file, command, json)

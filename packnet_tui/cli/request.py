@@ -1,15 +1,15 @@
-"""What is typed becomes an Order: a command for a file, not done yet. What makes orders has in common."""
+"""Arguments parsed with Typer into a Request: a command for a file, not done yet."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from packnet_core.data.kinds import resolve
+from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
-from packnet_core.schema.document import Recipe
+from packnet_tui.cli.shell import INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -21,37 +21,37 @@ class Request:
     json: bool = False
 
 
+def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
+    """Parse the arguments of the program `name` with Typer and call their command. Returns what the command returns.
+
+    Raises RequestError where the arguments are wrong.
+    """
+    usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # click's, wherever this version of Typer keeps it
+    command = typer.main.get_command(app)
+    try:
+        return command.main(arguments, prog_name=name, standalone_mode=False)
+    except usage_error as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else name
+        message: str = getattr(error, "format_message", error.__str__)()
+        raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
+    except typer.Abort:  # Ctrl-C, in some versions
+        return INTERRUPTED
+
+
 def examples(*lines: str) -> str:
+    """Examples below the help of a command."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def typed(ctx: typer.Context) -> dict[str, Any]:
-    """What was said on the command line, and is no default."""
-    said = {}
-    for name, value in ctx.params.items():
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
-            said[name] = value.value if isinstance(value, StrEnum) else value
-    return said
-
-
-def of_recipe(said: dict[str, Any]) -> dict[str, Any]:
-    """The part of it that is a recipe's: options have the names of its fields."""
-    return {name: value for name, value in said.items() if name in Recipe.__struct_fields__}
-
-
-def given(**values: Any) -> dict[str, Any]:
-    """The values that were given, as a recipe has them."""
-    return {k: v.value if isinstance(v, StrEnum) else v for k, v in values.items() if v is not None}
-
-
 def task_and_data(text: str, known: list[str]) -> tuple[str, str | None]:
-    """`TASK` or `TASK=DATA`; the name of a task may have a = in it."""
+    """`TASK` or `TASK=DATA`; a task's name may have a = in it."""
     if text in known or "=" not in text:
         return text, None
     name, _, data = text.partition("=")
-    return name, resolved(data)
+    return name, resolve(data)
 
 
 def resolved(data: str | None) -> Any:
+    """Data as a command has it: paths made absolute, for an engine may work in another folder."""
     return None if data is None else resolve(data)

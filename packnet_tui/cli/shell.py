@@ -1,4 +1,4 @@
-"""How a command talks to the shell it was called from: one-line errors, exit statuses, questions."""
+"""A command and its shell: one-line errors, exit statuses, questions, quoted paths."""
 
 import os
 import shlex
@@ -10,11 +10,11 @@ from pathlib import Path
 from packnet_core.errors import PacknetError, RequestError
 from packnet_core.schema.text import printable
 
-INTERRUPTED = 130  # what shells call an end by Ctrl-C
+INTERRUPTED = 130  # the exit status that shells give for Ctrl-C
 
 
 class Interrupted(PacknetError):
-    """Ctrl-C ended the command; the message says what became of the work."""
+    """Ctrl-C ended the command; the message says what happens to the work."""
 
     status = INTERRUPTED
 
@@ -26,10 +26,10 @@ def complain(message: str) -> None:
 
 
 def report_errors(work: Callable[[], int]) -> int:
-    """Do a command's work. Returns its exit status; what goes wrong is one line on stderr, never a traceback."""
+    """Do a command's work. Returns its exit status; an error is one line on stderr, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks × or … still gets its line
+            stream.reconfigure(errors="replace")  # for a terminal without × or …
     try:
         status = work()
         sys.stdout.flush()
@@ -40,7 +40,7 @@ def report_errors(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough; Python's own flush at exit must find an open stdout
+    except BrokenPipeError:  # as with `| head`; Python's own flush at exit needs an open stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -50,7 +50,7 @@ def report_errors(work: Callable[[], int]) -> int:
 
 
 def confirm(question: str, without_terminal: str) -> bool:
-    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) where nobody can answer."""
+    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) where there is none."""
     if not sys.stdin.isatty():
         raise RequestError(without_terminal)
     print(printable(question), "[y/N] ", end="", file=sys.stderr, flush=True)
@@ -63,18 +63,18 @@ def is_terminal() -> bool:
 
 
 def has_terminal() -> bool:
-    """Whether somebody can see a screen and press keys. Textual draws on stderr."""
+    """Whether there is a terminal for a screen and its keys. Textual draws on stderr."""
     return sys.stdin.isatty() and sys.stderr.isatty() and is_terminal()
 
 
 def require_terminal(file: Path) -> None:
-    """Raises RequestError, naming what works without one, where there is no terminal for a screen."""
+    """Raises RequestError, naming the commands that need no terminal, where there is none for a screen."""
     if not has_terminal():
         raise RequestError(
-            f"the workbench needs a terminal; without one: packnet inspect {typed(file)}, packnet watch {typed(file)}"
+            f"the workbench needs a terminal; without one: packnet inspect {quoted(file)}, packnet watch {quoted(file)}"
         )
 
 
-def typed(path: Path) -> str:
-    """A path as one would type it in a shell."""
+def quoted(path: Path) -> str:
+    """A path quoted for a shell."""
     return shlex.quote(str(path))

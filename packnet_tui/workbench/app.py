@@ -18,7 +18,7 @@ from textual.screen import Screen
 
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
-from packnet_tui.cli.shell import typed
+from packnet_tui.cli.shell import quoted
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
@@ -177,7 +177,7 @@ def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequ
         job = app.picture.job
         what = summary(job.command if job else app.picture.queue[0][1])
         with suppress(OSError):  # there may be no terminal any more
-            print(printable(f"{what} goes on without this screen; come back with: packnet-tui open {typed(path)}"))
+            print(printable(f"{what} goes on without this screen; come back with: packnet-tui open {quoted(path)}"))
     return app.return_code or 0
 
 

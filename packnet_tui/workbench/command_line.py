@@ -6,13 +6,13 @@ from pathlib import Path
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 
-COMMANDS = ("add", "prune", "train", "eval", "preview", "baseline", "drop")  # those that are work on the open file
+COMMANDS = ("add", "prune", "train", "eval", "preview", "baseline", "drop")  # those that become a job
 
 
 def parse(line: str, file: Path) -> Command:
-    """`prune 0.75 --retrain-epochs 5` as the command it is on a file. Raises RequestError where it is none.
+    """The command for a file that a line such as `prune 0.75 --retrain-epochs 5` stands for. It is not done yet.
 
-    Nothing is asked and nothing is done.
+    Raises RequestError where the line is not such a command.
     """
     try:
         word, *rest = shlex.split(line)
@@ -22,10 +22,10 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"there is no {word!r} here; there are {', '.join(COMMANDS)}, and the names of all actions")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options: packnet {word} --help, in a shell")
-    from packnet_tui.cli.job_commands import app
-    from packnet_tui.cli.parsing import call
-    from packnet_tui.cli.request import Request  # Typer comes with it
+    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them
+    from packnet_tui.cli.request import Request, call
 
-    named = rest[:1] if word == "baseline" else []  # the one command whose file is not its first argument
+    named = rest[:1] if word == "baseline" else []  # the only command whose file is its second argument
+    app = read_commands.app if word in ("eval", "preview", "baseline") else job_commands.app
     request: Request = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
     return request.command

@@ -8,21 +8,16 @@ from typing import Annotated
 import typer
 
 from packnet_tui.cli import options as o
-from packnet_tui.cli.file_commands import root
+from packnet_tui.cli.commands import program
 from packnet_tui.cli.request import examples
 from packnet_tui.cli.shell import has_terminal, require_terminal
 
-app = typer.Typer(
-    help="Open a pack file in the terminal: which task owns which weights, add, train, prune, and watch.",
-    epilog="The same for scripts, without a terminal: packnet --help",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+app = program(
+    "Open a pack file in the terminal: which task owns which weights, add, train, prune, and watch.",
+    "The same for scripts, without a terminal: packnet --help",
 )
-app.callback()(root)
 
-
-os.environ.setdefault("TEXTUAL_FPS", "120")  # a key's answer takes two frames, and is to be seen within 50 ms
+os.environ.setdefault("TEXTUAL_FPS", "120")  # the response to a key takes two frames; the bar is 50 ms
 
 ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing can be changed from here.")]
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
@@ -34,7 +29,7 @@ Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters
 def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False) -> int:
     """Open a pack file in the workbench.
 
-    Work goes on when you leave; open the file again to come back to it."""
+    A job continues when you leave; open the file again to see it."""
     from packnet_core.packfile.header import read_header
 
     read_header(file)  # a wrong file is one line, not a screen
@@ -57,7 +52,7 @@ def demo(
     if not has_terminal():
         return demo.run(file)
     demo.check(file)
-    # the new file needs torch, which the screen's process never imports (law 8)
+    # making the file needs torch, which the screen's process never imports (law 8)
     made = subprocess.run([sys.executable, "-m", "packnet_tui.cli.demo", str(file)], check=False)
     if made.returncode:
         return made.returncode

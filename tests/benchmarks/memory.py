@@ -10,7 +10,8 @@ import torch
 
 from packnet_core.data.images import Images
 from packnet_core.network import architectures
-from packnet_core.schema.document import Input, Recipe
+from packnet_core.schema.document import Input
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import TrainingRun
 from tests.benchmarks.measure import peak_bytes
 from tests.benchmarks.networks import second_task

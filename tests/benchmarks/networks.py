@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 
 from packnet_core.network import architectures
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+from packnet_core.schema.document import FORMAT_VERSION, Architecture, Data, Document, Error, Input, Layer, Task
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 
 RATIOS = (0.5, 0.75, 0.75, 0.75)

@@ -16,8 +16,8 @@ import pytest
 
 from packnet_core.engine import client
 from packnet_core.schema.commands import Evaluate
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import JobFinished, TrainStep
+from packnet_core.schema.recipes import Recipe
 from tests.tui.cli.terminal import Terminal
 from tests.waiting import until_event
 from tests.worlds import add, images, pack_file, work

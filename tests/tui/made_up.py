@@ -11,19 +11,7 @@ from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import encode_document
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Prune, Train
-from packnet_core.schema.document import (
-    Architecture,
-    Data,
-    Document,
-    Error,
-    Input,
-    Layer,
-    Phase,
-    Recipe,
-    Step,
-    Task,
-    planes,
-)
+from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Phase, Step, Task, planes
 from packnet_core.schema.events import (
     EngineStarted,
     Entry,
@@ -39,6 +27,7 @@ from packnet_core.schema.events import (
     Saved,
     TrainStep,
 )
+from packnet_core.schema.recipes import Recipe
 
 NOON = 1_795_435_200.0  # 23 November 2026, 12:00 UTC
 VGG16 = {

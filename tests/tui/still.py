@@ -119,7 +119,7 @@ class Desk:
 
 def told(desk: Desk) -> str:
     """The plan that a form shows, in one line."""
-    return " ".join(line.strip() for line in desk.text(desk.app.screen.query_one(".plan")).splitlines()).strip()
+    return " ".join(line.strip() for line in desk.text(desk.app.screen.query_one(".outcome")).splitlines()).strip()
 
 
 @asynccontextmanager

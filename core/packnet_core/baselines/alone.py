@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_training
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate
 from packnet_core.training.run import Objective, TrainingRun
 

@@ -24,8 +24,9 @@ from packnet_core.baselines.filter_ranking import Ranking, lowest
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import RequestError, WorkError
-from packnet_core.schema.document import Architecture, Data, Error, Input, Recipe
+from packnet_core.schema.document import Architecture, Data, Error, Input
 from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted, Pruned
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate, validate
 from packnet_core.training.run import Objective, TrainingRun
 

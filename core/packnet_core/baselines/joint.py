@@ -12,8 +12,8 @@ from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_tra
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import validate
 from packnet_core.training.run import TrainingRun
 

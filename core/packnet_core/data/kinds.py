@@ -10,7 +10,7 @@ PAPER_DATA = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # T
 NAMED = ("sklearn:digits", "torchvision:")  # data with a name and no path
 KINDS = (
     "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, FILE.npz, torchvision:NAME, sklearn:digits, or "
-    f"{', '.join(PAPER_DATA)} and a folder (the paper's data, as their authors ship it)"
+    f"{', '.join(PAPER_DATA)} and a folder (the paper's data, as shipped)"
 )
 
 

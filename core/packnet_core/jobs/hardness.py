@@ -14,8 +14,9 @@ from torch import nn
 from packnet_core.baselines import MultiHeadNetwork, NewTask, classifier_only
 from packnet_core.data.loading import load
 from packnet_core.packfile import storage
-from packnet_core.schema.document import Error, Recipe
+from packnet_core.schema.document import Error
 from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted
+from packnet_core.schema.recipes import Recipe
 
 
 class Hardness(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Baseline, Command, Compare, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Document, Error, Recipe
+from packnet_core.schema.document import Document, Error
 from packnet_core.schema.events import (
     Checked,
     Compared,
@@ -29,6 +29,7 @@ from packnet_core.schema.events import (
     PhaseStarted,
     Pruned,
 )
+from packnet_core.schema.recipes import Recipe
 
 MOST_RUNS = 500  # kept; the oldest are forgotten
 

@@ -33,8 +33,9 @@ from packnet_core.schema.commands import (
     summary,
     validated,
 )
-from packnet_core.schema.document import Recipe, Task
+from packnet_core.schema.document import Task
 from packnet_core.schema.events import Event, Note
+from packnet_core.schema.recipes import Recipe
 
 
 def events(session: Session, command: Command) -> Iterator[Event]:

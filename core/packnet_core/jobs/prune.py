@@ -8,8 +8,8 @@ from packnet_core.jobs import rules
 from packnet_core.jobs.phases import Job, Phase, Training
 from packnet_core.jobs.session import Session
 from packnet_core.schema.commands import Add, Prune
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Pruned
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import validate
 
 

@@ -13,8 +13,8 @@ from packnet_core.jobs.phases import Job, Phase, Trial
 from packnet_core.jobs.prune import steps
 from packnet_core.packfile import checkpoint
 from packnet_core.schema.commands import Prune
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Event, Note
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import validate
 
 DIGITS = 3  # of a ratio

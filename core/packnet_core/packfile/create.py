@@ -16,8 +16,9 @@ from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Recipe, Step, Task
+from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training import memory
 from packnet_core.training.evaluate import evaluate
 

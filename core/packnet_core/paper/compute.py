@@ -29,8 +29,9 @@ from packnet_core.paper.plan import (
     parent,
 )
 from packnet_core.schema.commands import Add, Changes, Command, Evaluate, Prune, Train
-from packnet_core.schema.document import Document, Recipe
+from packnet_core.schema.document import Document
 from packnet_core.schema.events import Epoch, Evaluated, Event, JobFinished, Pruned
+from packnet_core.schema.recipes import Recipe
 
 Numbers = dict[str, Any]  # a cell's result; its names are part of the stored format
 

@@ -10,8 +10,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from packnet_core.schema.commands import Changes
-from packnet_core.schema.document import Own, Positive, Recipe, Share
-from packnet_core.schema.recipes import BEST
+from packnet_core.schema.document import Own
+from packnet_core.schema.limits import Positive, Share
+from packnet_core.schema.recipes import BEST, Recipe
 
 Name = str  # of a task
 

@@ -7,7 +7,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from packnet_core.errors import RequestError
-from packnet_core.schema.document import Own, Positive, Recipe, Share
+from packnet_core.schema.document import Own
+from packnet_core.schema.limits import Positive, Share
+from packnet_core.schema.recipes import Recipe
 
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 

@@ -5,22 +5,19 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from packnet_core.errors import RequestError
+from packnet_core.schema.limits import Count, Positive, Share
+from packnet_core.schema.recipes import Recipe
 
 FORMAT_VERSION = 1
-LARGEST_SEED = 2**32 - 1
-MOST_TASKS = 254  # owners are one byte in memory; 0 means free, 255 is reserved
+MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
 
 Own = Literal["biases", "norms"]
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
-Positive = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Architecture(Struct, frozen=True, kw_only=True):
@@ -38,48 +35,6 @@ class Input(Struct, frozen=True, kw_only=True):
     size: Positive
     mean: tuple[float, ...]
     std: tuple[float, ...]
-
-
-class Recipe(Struct, frozen=True, kw_only=True):
-    """How a task is trained. The defaults are the paper's (§4); `None` scales with what it depends on."""
-
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: Annotated[float, Meta(gt=0)] = 1e-3
-    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
-    batch_size: Positive = 32
-    epochs: Count = 20
-    decay_epoch: Count | None = None  # the rate is divided by ten after this epoch; None: after half of them
-    retrain_epochs: Count | None = None  # None: half of the training epochs
-    retrain_lr: Annotated[float, Meta(gt=0)] | None = None  # None: a tenth of `lr`
-    retrain_decay_epoch: Count | None = None  # None: the rate of retraining stays as it is
-    seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0
-    schedule: Literal["step", "cosine", "onecycle"] = "step"
-    warmup_epochs: Count = 0  # over which the rate rises to what it is
-    label_smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    clip: Annotated[float, Meta(gt=0)] | None = None  # the largest norm of the gradient of all that is trained
-    precision: Literal["float32", "bf16", "fp16"] = "float32"  # of what is computed; weights stay float32
-    channels_last: bool = False  # how images lie in memory while training
-    pick: Literal["best", "last"] = "best"  # the epoch of a phase that counts; the best is by validation error
-
-    def changed(self, changes: dict[str, Any]) -> "Recipe":
-        """This recipe with some values replaced. Raises RequestError where a value is out of range."""
-        try:
-            return msgspec.convert({**msgspec.structs.asdict(self), **changes}, Recipe)
-        except msgspec.ValidationError as error:
-            raise RequestError(f"recipe: {error}") from None
-
-    @property
-    def decays_after(self) -> int:
-        return self.epochs // 2 if self.decay_epoch is None else self.decay_epoch
-
-    @property
-    def retraining_epochs(self) -> int:
-        return self.epochs // 2 if self.retrain_epochs is None else self.retrain_epochs
-
-    @property
-    def retraining_lr(self) -> float:
-        return self.lr / 10 if self.retrain_lr is None else self.retrain_lr
 
 
 class Data(Struct, frozen=True, kw_only=True):

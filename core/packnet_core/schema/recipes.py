@@ -1,15 +1,117 @@
-"""Recipes by name: what `--recipe paper` stands for, by the data that it is for (§4). Needs no torch.
+"""How a task is trained: the fields of `Recipe`, each described once, and recipes by name (§4). Needs no torch.
 
-A recipe is a table from where data comes from (the beginning of `--data`; "" is all other) to settings: fields of a
-`Recipe`, and fields of the command `Add` such as `own` or `steps`.
+The command line, the forms, the signatures of the API and the table in docs/recipe.md are made from these fields.
 """
 
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from packnet_core.errors import RequestError
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.fields import Field, about, described
+from packnet_core.schema.limits import LARGEST_SEED, Count, Positive
 
-Settings = dict[str, Any]
+Settings = dict[str, Any]  # by name: fields of a `Recipe`, and fields of the command `Add` such as `own` or `steps`
+
+Rate = Annotated[float, Meta(gt=0)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """How a task is trained. The defaults are the paper's (§4); `unset` says what None stands for."""
+
+    optimizer: Annotated[Literal["sgd", "adamw"], about("optimizer", "Optimizer: sgd with momentum, or adamw.")] = "sgd"
+    lr: Annotated[Rate, about("learning rate", "Learning rate of training.", "§4")] = 1e-3
+    momentum: Annotated[BelowOne, about("momentum", "Momentum of sgd.")] = 0.9
+    weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay, not of sealed weights.")] = 0.0
+    batch_size: Annotated[Positive, about("batch size", "Images per step.", "§4")] = 32
+    epochs: Annotated[Count, about("epochs", "Passes over the training images.", "§4")] = 20
+    decay_epoch: Annotated[
+        Count | None,
+        about("decay epoch", "Divide the learning rate by ten after this epoch.", "§4", unset="half of the epochs"),
+    ] = None
+    retrain_epochs: Annotated[
+        Count | None,
+        about("retrain epochs", "Epochs of retraining after pruning.", "§3, §4", unset="half of the epochs"),
+    ] = None
+    retrain_lr: Annotated[
+        Rate | None,
+        about("retrain rate", "Learning rate of retraining.", "§4", unset="a tenth of the learning rate"),
+    ] = None
+    retrain_decay_epoch: Annotated[
+        Count | None,
+        about("retrain decay", "Divide the rate of retraining by ten after this epoch of it.", "§4", unset="never"),
+    ] = None
+    seed: Annotated[
+        int,
+        Meta(ge=0, le=LARGEST_SEED),
+        about("seed", "Seed of the validation split, the order of the images and the new head."),
+    ] = 0
+    schedule: Annotated[
+        Literal["step", "cosine", "onecycle"],
+        about(
+            "schedule", "Learning rate: divided by ten once, down to 0 along a cosine, or one cycle up and down.", "§4"
+        ),
+    ] = "step"
+    warmup_epochs: Annotated[
+        Count, about("warm-up epochs", "Raise the learning rate linearly over the first N epochs.")
+    ] = 0
+    label_smoothing: Annotated[
+        BelowOne, about("label smoothing", "Share of each label that is spread over all classes.")
+    ] = 0.0
+    clip: Annotated[
+        Rate | None,
+        about("clip norm", "Clip the gradient of all that is trained to this norm.", unset="off", metavar="NORM"),
+    ] = None
+    precision: Annotated[
+        Literal["float32", "bf16", "fp16"],
+        about("precision", "Precision of activations and products in training; weights stay float32."),
+    ] = "float32"
+    channels_last: Annotated[
+        bool,
+        about("channels last", "Memory format of the images in training.", flags="--channels-last/--channels-first"),
+    ] = False
+    pick: Annotated[
+        Literal["best", "last"],
+        about("pick epoch", "Epoch that each phase ends with: the best on the validation images, or the last."),
+    ] = "best"
+
+    def changed(self, changes: Settings) -> "Recipe":
+        """This recipe with some values replaced. Raises RequestError where a value is outside of its limits."""
+        try:
+            return msgspec.convert({**msgspec.structs.asdict(self), **changes}, Recipe)
+        except msgspec.ValidationError as error:
+            raise RequestError(f"recipe: {error}") from None
+
+    @property
+    def decays_after(self) -> int:
+        return self.epochs // 2 if self.decay_epoch is None else self.decay_epoch
+
+    @property
+    def retraining_epochs(self) -> int:
+        return self.epochs // 2 if self.retrain_epochs is None else self.retrain_epochs
+
+    @property
+    def retraining_lr(self) -> float:
+        return self.lr / 10 if self.retrain_lr is None else self.retrain_lr
+
+
+# The order in which fields are shown: those of training alone, those of retraining after pruning alone, and all others.
+TRAINING = ("epochs", "lr", "decay_epoch")
+RETRAINING = ("retrain_epochs", "retrain_lr", "retrain_decay_epoch")
+BOTH = tuple(name for name in Recipe.__struct_fields__ if name not in TRAINING + RETRAINING)
+
+
+@cache
+def fields() -> dict[str, Field]:
+    """Every field of `Recipe` by name, in the order in which they are shown."""
+    found = described(Recipe)
+    return {name: found[name] for name in (*TRAINING, *RETRAINING, *BOTH)}
+
+
+# -- recipes by name -----------------------------------------------------------------------------------------------
 
 # Fine-grained sets: "the same initial learning rate, decayed after 10 epochs, … a total of 20 epochs". After pruning
 # "10 epochs with a constant learning rate of 1e-4", "a batch size of 32".
@@ -20,15 +122,16 @@ FINE_GRAINED: Settings = {
 # "For the larger Places365 dataset, we fine-tune for a total of 10 epochs, with learning rate decay after 5 epochs."
 PLACES = FINE_GRAINED | {"epochs": 10, "decay_epoch": 5}
 # "After pruning the initial ImageNet-trained network, … 10 epochs with a learning rate of 1e-3 decayed … after 5." The
-# paper does not train on ImageNet before that; whoever does gets what it says of the other large set.
+# paper does not train on ImageNet before that; training on it gets the recipe of the other large set.
 IMAGENET = PLACES | {"retrain_lr": 1e-3, "retrain_decay_epoch": 5}
 
-# What the ablation in docs/results says, for small images and few of them: see there what each part gives and costs.
+# The best in the ablation, on few small images; docs/results has what each part gives and costs.
 BEST: Settings = {
     "own": ("norms",), "optimizer": "adamw", "weight_decay": 1e-2, "batch_size": 16,
     "schedule": "onecycle", "lr": 5e-3, "retrain_lr": 2e-3,
 }  # fmt: skip
 
+# By name, then by the data: the beginning of `--data`, or "" for all other data.
 RECIPES: dict[str, dict[str, Settings]] = {
     "paper": {"": FINE_GRAINED, "places365:": PLACES, "imagenet:": IMAGENET},
     "best": {"": BEST},
@@ -36,9 +139,9 @@ RECIPES: dict[str, dict[str, Settings]] = {
 
 
 def settings(name: str, data: str) -> Settings:
-    """What a recipe says for data, as `--data` takes it; nothing for the empty name.
+    """The settings of a recipe by name for data as `--data` takes it; empty for the empty name.
 
-    Raises RequestError, naming those there are, for a name that is none.
+    Raises RequestError, naming all recipes, where there is none of that name.
     """
     if not name:
         return {}
@@ -48,15 +151,21 @@ def settings(name: str, data: str) -> Settings:
     return by_data[max((start for start in by_data if data.startswith(start)), key=len)]
 
 
+def divided(settings: Settings) -> tuple[Settings, Settings]:
+    """The settings that are fields of `Recipe`, and the others: those of a command."""
+    changes = {name: value for name, value in settings.items() if name in Recipe.__struct_fields__}
+    return changes, {name: value for name, value in settings.items() if name not in changes}
+
+
 def changes(name: str, data: str) -> Settings:
-    """Those of its settings that are fields of a Recipe."""
-    return {field: value for field, value in settings(name, data).items() if field in Recipe.__struct_fields__}
+    """The settings of a recipe by name that are fields of `Recipe`."""
+    return divided(settings(name, data))[0]
 
 
 def additions(name: str, data: str, first: bool = False) -> Settings:
-    """Those that are fields of the command `Add`. A file's `first` task has nothing of its own: all is."""
-    fields = set(settings(name, data)) - set(Recipe.__struct_fields__) - ({"own"} if first else set())
-    return {field: value for field, value in settings(name, data).items() if field in fields}
+    """Those that are fields of the command `Add`. A file's `first` task has no `own`: the shared rest is its own."""
+    others = divided(settings(name, data))[1]
+    return {field: value for field, value in others.items() if not (first and field == "own")}
 
 
 def named(name: str, data: str) -> Recipe:

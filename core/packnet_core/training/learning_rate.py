@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 
 # one-cycle (Smith & Topin): its first and last rate as shares of the peak, and the share of steps in which it rises
 BEGIN, END, RISE = 1 / 25, 1 / (25 * 1e4), 0.3

@@ -20,8 +20,8 @@ from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
 from packnet_core.errors import Diverged
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Epoch, Event, Note, TrainStep
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
 from packnet_core.training.evaluate import Evaluable, Sums, scalars, validate
 from packnet_core.training.guarded_optimizer import GuardedOptimizer

@@ -13,8 +13,9 @@ from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.planning import forecast as core
 from packnet_core.planning.forecast import Room
-from packnet_core.schema.document import Document, Recipe
+from packnet_core.schema.document import Document
 from packnet_core.schema.events import Entry
+from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
 from packnet_tui.cli.output.text_tables import aligned

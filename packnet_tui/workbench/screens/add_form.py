@@ -1,4 +1,4 @@
-"""The form of a new task: its data looked at while it is typed, the paper's recipe filled in, what follows in words."""
+"""The form of a new task: a preview of its data while that is typed, the paper's recipe, the outcome in words."""
 
 from contextlib import suppress
 
@@ -11,45 +11,46 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add
 from packnet_core.schema.document import chosen_layers
+from packnet_core.schema.fields import shown
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 from packnet_tui.workbench.screens.data_preview import DataPreview, in_words, preview_data
 from packnet_tui.workbench.screens.debounce import Debounced
 from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_values import Wrong
-from packnet_tui.workbench.screens.form import Field, Form
+from packnet_tui.workbench.screens.form import Form, FormField
 
-PATIENCE = 0.2  # seconds that nothing is typed before data is looked at
+PATIENCE = 0.2  # seconds without a key before data is looked at
 LOOKING = "looking at the data …; enter again starts without that"
 
 
 class AddForm(Form[Add]):
-    """Asks for a task; gives the command that adds it."""
+    """Asks for a new task; gives the command that adds it."""
 
     KEYS = "enter starts   tab next   → or end completes   esc cancels"
 
     def __init__(self, picture: Picture):
         fields = [
-            Field("task", "name", hint="what to call the task", wide=True),
-            Field("data", "data", hint="where its images are", wide=True, below=3, suggester=DataSuggester()),
+            FormField("task", "name", hint="what to call the task", wide=True),
+            FormField("data", "data", hint="where its images are", wide=True, below=3, suggester=DataSuggester()),
             *recipe_fields.fields(first=not picture.tasks),
         ]
         super().__init__("Add a task", fields)
         self._picture = picture
         self._looks = Debounced(preview_data, PATIENCE)
         self._preview = DataPreview("")
-        self._filled: dict[str, str] = {}  # by the recipe that is named
-        self._waiting: Add | None = None  # Enter was pressed before the data was seen
+        self._filled: dict[str, str] = {}  # what the named recipe put into fields
+        self._waiting: Add | None = None  # Enter was pressed before the preview was there
 
     def result(self, values: dict[str, str]) -> Add:
         command = recipe_fields.add_command(values)
         if any(task.name == command.task for task in self._picture.document.tasks):
             raise Wrong("name", f"there is a task {command.task!r} already; choose another")
-        if not self._picture.busy:  # else what runs first may change what is possible, and the engine will tell
-            rules.check(self._picture.document, replace(command, yes=True))  # chance is asked about afterwards
+        if not self._picture.busy:  # else a job may change what is possible, and the engine checks it then
+            rules.check(self._picture.document, replace(command, yes=True))  # a question follows where it needs a yes
         return command
 
-    def plan(self, values: dict[str, str]) -> str:
+    def outcome(self, values: dict[str, str]) -> str:
         document = self._picture.document
         chosen = recipe_fields.words(values["layers"])
         only = chosen_layers(document, chosen) if document.tasks else None  # the first owns all
@@ -72,7 +73,7 @@ class AddForm(Form[Add]):
             self._look(self._data)
 
     def _fill_in(self) -> None:
-        """Put what a named recipe says into the fields, where it says something new: what is typed then stays."""
+        """Put a named recipe's values into the fields when they change; what is typed afterwards stays."""
         with suppress(RequestError):
             filled = recipe_fields.filled(self.values(), first=not self._picture.tasks)
             if filled != self._filled:
@@ -98,16 +99,17 @@ class AddForm(Form[Add]):
         problem, words = in_words(self._preview, self._picture.document.input.channels)
         self._below(words, problem)
         seen = self._preview.summary
-        suggests = (": on" if seen.flip else ": off") if seen and seen.images else ""
-        self.entry("flip").placeholder = f"by the data{suggests}"
+        for name in ("flip", "crop"):
+            suggests = f": {shown(getattr(seen, name))}" if seen and seen.images else ""
+            self.entry(name).placeholder = f"by the data{suggests}"
 
     def _below(self, words: str, problem: str = "") -> None:
-        """Say something below the data."""
+        """Show text below the data."""
         alarm = [(f"{problem}\n", "$text-warning")] if problem else []
         self.query_one("#data-below", Static).update(Content.assemble(*alarm, words))
 
     def accept(self, result: Add) -> None:
-        """Start, once the data was seen; a second Enter does not wait for that."""
+        """Start once the preview is there; a second Enter does not wait for it."""
         if self._preview.text != self._data and result != self._waiting:
             self._waiting = result
             self._below(LOOKING)
@@ -117,7 +119,7 @@ class AddForm(Form[Add]):
             self.dismiss(result)
 
     def _objection(self, command: Add) -> RequestError | None:
-        """What is wrong with the command, as far as its data was seen."""
+        """What is wrong with the command, as far as the preview shows."""
         if self._preview.text != self._data:
             return None
         if problem := self._preview.problem(self._picture.document.input.channels):

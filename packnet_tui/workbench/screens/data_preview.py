@@ -1,4 +1,4 @@
-"""Data as it is seen while it is typed: looked at off the screen's thread, then said in a line or three."""
+"""A preview of data while it is typed: read off the screen's thread, then described in up to three lines."""
 
 import os
 import re
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packnet_core.data.kinds import KINDS, resolve
 from packnet_core.schema.text import printable
 from packnet_tui.cli.completion import completions
 from packnet_tui.state.format import cut, cut_middle
@@ -14,24 +15,20 @@ from packnet_tui.workbench.screens.field_input import unquoted
 if TYPE_CHECKING:
     from packnet_core.data.types import Summary  # numpy comes with it, and the screen opens without
 
-PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; how many classes, how many files are named
-KINDS = (
-    "a folder with train/CLASS/ and test/CLASS/ or val/CLASS/, an .npz file, torchvision:NAME, sklearn:digits, or a "
-    "folder behind cub200:, cars:, flowers102:, places365:, imagenet:"
-)
+PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; classes and files named at most
 
 
 @dataclass(frozen=True)
 class DataPreview:
-    """What one look at what is typed showed."""
+    """What is known about data that is being typed."""
 
     text: str
     summary: "Summary | None" = None  # None: nothing is typed
-    near: tuple[str, ...] = ()  # what it may go on with
-    missing: str = ""  # what is missing while it is not typed to its end: no alarm until Enter makes it one
+    near: tuple[str, ...] = ()  # completions of the text
+    missing: str = ""  # what is missing while it is half typed: no alarm until Enter makes it one
 
     def problem(self, channels: int) -> str | None:
-        """What is wrong with it for a network of so many channels."""
+        """What is wrong with it for a network with this number of channels."""
         if self.summary is None or self.summary.problem:
             return self.summary.problem if self.summary else None
         have = _channels(self.summary.images)
@@ -42,8 +39,7 @@ class DataPreview:
 
 
 def preview_data(text: str) -> DataPreview:
-    """Look at data that is being typed. Never raises: a strange file must not take the screen down."""
-    from packnet_core.data.kinds import resolve
+    """Look at data that is being typed. Never raises: a strange file must not end the screen."""
     from packnet_core.data.open import summarise
     from packnet_core.data.types import Summary
 
@@ -65,7 +61,7 @@ def preview_data(text: str) -> DataPreview:
 
 
 def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
-    """A sight in a few words: what is wrong, if anything, and what was seen or is missing yet."""
+    """A preview in a few words: what is wrong, if anything, and what was found or is still missing."""
     seen = preview.summary
     if seen is None:
         return "", KINDS
@@ -89,7 +85,7 @@ def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
 
 
 def _near(preview: DataPreview) -> str:
-    """Names that what is typed may go on with, without the folder they share."""
+    """Completions of the text, without the folder they share."""
     begin = max(preview.text.rfind("/"), preview.text.rfind(":")) + 1
     return _listed([name[begin:] for name in preview.near], NEAR)
 
@@ -105,7 +101,7 @@ def _counts(counts: Sequence[int]) -> str:
 
 
 def _channels(images: str) -> int | None:
-    """How many channels images have, out of the words for them."""
+    """The number of channels in a description of images, such as `8×8 colour`."""
     *_, colour = images.split() or [""]
     if found := re.search(r"(\d+) channels$", images):
         return int(found[1])

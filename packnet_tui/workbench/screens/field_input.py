@@ -1,4 +1,4 @@
-"""One field of a form: what is pasted is cleaned, what is proposed behind the cursor is taken by → or End."""
+"""The input of a form's field: cleans pasted text; → or End takes the completion behind the cursor."""
 
 from textual import events
 from textual.suggester import Suggester
@@ -13,6 +13,9 @@ PATIENCE = 0.05  # seconds
 class FieldInput(Input):
     """A line to type in."""
 
+    def validate(self, value: str) -> None:
+        """Nothing: the form does it. Input's own would style every field once more while a form opens."""
+
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
@@ -23,13 +26,13 @@ class FieldInput(Input):
 
     def action_end(self, select: bool = False) -> None:
         if self.cursor_at_end and not select:
-            self.action_cursor_right()  # takes what is proposed
+            self.action_cursor_right()  # takes the completion
         else:
             super().action_end(select)
 
 
 class DataSuggester(Suggester):
-    """Proposes the first thing that data being typed may go on with; a slow disk holds nothing up."""
+    """Proposes the first completion of data that is being typed; a slow disk does not block the screen."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -40,12 +43,12 @@ class DataSuggester(Suggester):
 
 
 def proposal(text: str) -> str | None:
-    """What a text may go on with; nothing inside of a folder that is data already."""
+    """The first completion of a text; none inside a folder that is data already."""
     found = completions(text)
     return None if not found or f"{text}train/" in found else found[0]
 
 
 def unquoted(text: str) -> str:
-    """The first line of what was pasted, without space around it or the quotes that shells put around paths."""
+    """The first line of pasted text, without space around it or the quotes that shells put around paths."""
     line = next(iter(text.strip().splitlines()), "").strip()
     return line[1:-1] if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"" else line

@@ -1,64 +1,64 @@
-"""Values out of what was typed into fields; errors begin with the label of their field."""
+"""Values out of what was typed into fields. An error begins with the label of its field."""
 
-import math
+from typing import Any
 
 from packnet_core.errors import RequestError
+from packnet_core.schema.fields import Field
+
+SWITCH = {"on": True, "yes": True, "y": True, "off": False, "no": False, "n": False}
 
 
 class Wrong(RequestError):
-    """A field holds what makes no sense there."""
+    """What was typed into a field is wrong."""
 
     def __init__(self, label: str, problem: str):
         super().__init__(f"{label}: {problem}")
         self.label = label
 
 
-def whole(label: str, text: str, least: int, most: int | None = None) -> int:
-    """A whole number in a range."""
+def value_of(field: Field, text: str) -> Any:
+    """The value of a recipe's field. Raises Wrong where it is not within the field's limits."""
+    if field.optional and not text:
+        return None
+    if field.type is bool:
+        return switch(field.label, text)
+    value: Any = text.lower()
+    if field.type is not str:
+        value = whole(field.label, text) if field.type is int else number(field.label, text)
+    if problem := field.problem(value):
+        raise Wrong(field.label, problem)
+    return value
+
+
+def whole(label: str, text: str, least: int | None = None) -> int:
+    """A whole number. Raises Wrong for another text, and below `least`."""
     try:
         value = int(text)
     except ValueError:
         raise Wrong(label, f"{text or 'nothing'!r} is not a whole number") from None
-    if value < least:
-        raise Wrong(label, f"it is {least} at least, and {value} is less")
-    if most is not None and value > most:
-        raise Wrong(label, f"it is {most:,} at most, and {value:,} is more")
+    if least is not None and value < least:
+        raise Wrong(label, f"{value:,} is not at least {least}")
     return value
 
 
 def number(label: str, text: str) -> float:
-    """A number."""
+    """A number. Raises Wrong for another text."""
     try:
         return float(text)
     except ValueError:
         raise Wrong(label, f"{text or 'nothing'!r} is not a number") from None
 
 
-def rate(label: str, text: str) -> float:
-    """A number above 0."""
-    value = number(label, text)
-    if not 0 < value < math.inf:
-        raise Wrong(label, f"{value:g} is not above 0")
-    return value
-
-
-def not_negative(label: str, text: str) -> float:
-    value = number(label, text)
-    if not 0 <= value < math.inf:
-        raise Wrong(label, f"{value:g} is not 0 or a number above it")
-    return value
-
-
-def below_one(label: str, text: str) -> float:
-    value = number(label, text)
-    if not 0 <= value < 1:
-        raise Wrong(label, f"{value:g} is not from 0 to below 1")
-    return value
-
-
 def ratio(label: str, text: str) -> float:
-    """A share, 0 to 1."""
+    """A share, 0 to 1. Raises Wrong for another text."""
     value = number(label, text)
     if not 0 <= value <= 1:
         raise Wrong(label, f"a share from 0 to 1, and {value:g} is not; 0.5 frees half of the weights")
     return value
+
+
+def switch(label: str, text: str) -> bool:
+    """On or off, or yes or no. Raises Wrong for another text."""
+    if text.lower() not in SWITCH:
+        raise Wrong(label, f"{text or 'nothing'!r} is neither on nor off")
+    return SWITCH[text.lower()]

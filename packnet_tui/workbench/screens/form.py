@@ -1,4 +1,4 @@
-"""What forms are made of: labelled fields, what would follow from them or what is wrong below, Enter to start."""
+"""Forms: labelled fields, and below them what would be done or what is wrong. Enter starts it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from typing import ClassVar, Generic, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Grid, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
-from textual.widgets import Input, Label, Static
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from packnet_core.errors import RequestError
 from packnet_tui.workbench.app_interface import AppInterface
@@ -19,15 +21,15 @@ from packnet_tui.workbench.screens.field_input import FieldInput
 from packnet_tui.workbench.screens.field_values import Wrong
 
 Result = TypeVar("Result")
-AROUND = 7  # lines of a form that are not fields: border, what would follow, keys
+AROUND = 7  # lines of a form that are not fields: border, outcome, keys
 PAIRS = 72, 30  # columns from which fields stand side by side, lines from which there is space around
 
 
 @dataclass(frozen=True)
-class Field:
-    """One field of a form: `hint` stands in it while it is empty.
+class FormField:
+    """One field of a form: `hint` is shown in it while it is empty.
 
-    A `wide` one has a line of its own, above all others, with `below` lines under it to say something about it.
+    A `wide` one has a line of its own above all others, and `below` lines of text under it.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Field:
 
 
 class Form(ModalScreen[Result | None], Generic[Result]):
-    """Fields in, a value out. `result` makes it, or raises RequestError, which is shown in the form."""
+    """Asks for values and gives a result. `result` makes it, or raises RequestError, which is shown in the form."""
 
     DEFAULT_CSS = """
     Form { align: center middle; }
@@ -50,16 +52,15 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     }
     Form.tall > Vertical { padding: 1 2; }
     Form .fields { height: auto; overflow-y: auto; scrollbar-size-vertical: 1; }
-    Form .fields Horizontal { height: 1; }
+    Form Line { height: 1; }
     Form Grid { grid-size: 1; grid-rows: 1; height: auto; }
     Form.pairs Grid { grid-size: 2; grid-gutter: 0 2; }
-    Form Label { width: 15; }
-    Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
+    Form Input { width: 1fr; margin-left: 16; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
     Form Input:focus { border: none; background: $surface-lighten-2; }
     Form Input:focus:ansi { background: ansi_bright_black; }
     Form Input > .input--placeholder, Form Input > .input--suggestion { color: $text-muted; }
     Form .quiet, Form .below { color: $text-muted; }
-    Form .plan, Form .error { height: 3; margin-top: 1; }
+    Form .outcome, Form .error { height: 3; margin-top: 1; }
     Form .error { color: $text-error; display: none; }
     Form .keys { color: $text-muted; }
     Form.tall .keys { margin-top: 1; }
@@ -75,49 +76,54 @@ class Form(ModalScreen[Result | None], Generic[Result]):
 
     app: AppInterface
 
-    def __init__(self, title: str, fields: Sequence[Field]):
+    def __init__(self, title: str, fields: Sequence[FormField]):
         super().__init__()
         self._title, self._fields = title, fields
 
     # -- what a form is ---------------------------------------------------------------------------------------------
 
     def result(self, values: dict[str, str]) -> Result:
-        """What the fields mean. Raises RequestError, `Wrong` where one field is to blame."""
+        """What the fields stand for. Raises RequestError: `Wrong` where one field is wrong."""
         raise NotImplementedError
 
-    def plan(self, values: dict[str, str]) -> str:
+    def outcome(self, values: dict[str, str]) -> str:
         """What would be done, in words. Raises as `result` does."""
         return ""
 
     def accept(self, result: Result) -> None:
-        """Enter was pressed, and the fields make sense."""
+        """Enter was pressed, and the fields are right."""
         self.dismiss(result)
 
     # -- how it looks -----------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size)  # now, while there are no widgets to style again
         with Vertical() as box:
             box.border_title = Content(self._title)
             with Vertical(classes="fields"):
                 for field in self._fields:
                     if field.wide:
-                        yield _line(field)
+                        yield Line(field)
                         if field.below:
                             below = Static(id=f"{field.name}-below", classes="below", markup=False)
                             below.styles.height = field.below
                             yield below
                 with Grid():
-                    yield from (_line(field) for field in self._fields if not field.wide)
-            yield Static("", classes="plan", markup=False)
+                    yield from (Line(field) for field in self._fields if not field.wide)
+            yield Static("", classes="outcome", markup=False)
             yield Static("", classes="error", markup=False)
             yield Static(self.KEYS, classes="keys", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        columns, lines = PAIRS
-        tall = event.size.height >= lines
-        self.set_class(event.size.width >= columns, "pairs")
-        self.set_class(tall, "tall")
+        tall = self._fit(event.size)
         self.query_one(".fields").styles.max_height = max(3, event.size.height - AROUND - 3 * tall)
+
+    def _fit(self, size: Size) -> bool:
+        """Choose columns and space for a screen's size. Returns whether there is space around."""
+        columns, lines = PAIRS
+        self.set_class(size.width >= columns, "pairs")
+        self.set_class(size.height >= lines, "tall")
+        return size.height >= lines
 
     def values(self) -> dict[str, str]:
         return {field.name: self.entry(field.name).value.strip() for field in self._fields}
@@ -126,7 +132,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         return self.query_one(f"#{name}", FieldInput)
 
     def say(self, error: RequestError) -> None:
-        """Show what is wrong, in the place of what would be done, and go to the field that is."""
+        """Show what is wrong in the place of the outcome, and go to that field."""
         self._show_error(str(error))
         for field in self._fields:
             if isinstance(error, Wrong) and error.label == field.label:
@@ -136,19 +142,19 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         line = self.query_one(".error", Static)
         line.update(Content(text))
         line.display = bool(text)
-        self.query_one(".plan").display = not text
+        self.query_one(".outcome").display = not text
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show_error("")
-        plan = self.query_one(".plan", Static)
+        line = self.query_one(".outcome", Static)
         try:
-            text, fine = self.plan(self.values()), True
-        except RequestError as error:  # not an alarm while one types; Enter makes it one
+            text, fine = self.outcome(self.values()), True
+        except RequestError as error:  # quiet while one types; Enter makes it an error
             text, fine = str(error), False
-        plan.update(Content(text))
-        plan.set_class(not fine, "quiet")
+        line.update(Content(text))
+        line.set_class(not fine, "quiet")
 
     def on_input_submitted(self) -> None:
         try:
@@ -170,8 +176,15 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         self.dismiss(None)
 
 
-def _line(field: Field) -> Horizontal:
-    entry = FieldInput(
-        field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester
-    )
-    return Horizontal(Label(field.label, markup=False), entry)
+class Line(Widget):
+    """A field with its label. The line draws the label: a widget for it would make the form slower to open."""
+
+    def __init__(self, field: FormField):
+        entry = FieldInput(
+            field.value, placeholder=field.hint, id=field.name, select_on_focus=False, suggester=field.suggester
+        )
+        super().__init__(entry)
+        self._label = Content(field.label)
+
+    def render(self) -> Content:
+        return self._label

@@ -1,91 +1,85 @@
-"""The recipe of a new task as fields, with the paper's values in them, and the command that they mean."""
+"""The settings of a new task as form fields, with the paper's recipe in them, and the command that they stand for."""
 
 import re
 from collections.abc import Callable
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from msgspec.structs import replace
 
+from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import LARGEST_SEED, Own, Recipe
-from packnet_core.schema.recipes import RECIPES
+from packnet_core.schema.document import Own
+from packnet_core.schema.fields import shown
+from packnet_core.schema.recipes import RECIPES, Recipe
 from packnet_tui.workbench.screens.field_input import unquoted
-from packnet_tui.workbench.screens.field_values import Wrong, below_one, not_negative, number, rate, ratio, whole
-from packnet_tui.workbench.screens.form import Field
+from packnet_tui.workbench.screens.field_values import Wrong, number, ratio, switch, value_of, whole
+from packnet_tui.workbench.screens.form import FormField
 
 Value = TypeVar("Value")
 PAPER = Recipe()
 FIRST_RATIO, LATER_RATIO = "0.5", "0.75"  # §4: half of the first task's weights, then three quarters
-YES_OR_NO = {"on": True, "yes": True, "y": True, "off": False, "no": False, "n": False}
+ESSENTIALS = (
+    "epochs", "lr", "prune", "decay_epoch", "retrain_epochs", "retrain_lr", "batch_size", "optimizer", "momentum",
+    "weight_decay", "layers", "own", "flip", "crop", "limit", "device", "seed", "recipe",
+)  # fmt: skip
 
 
-def fields(first: bool) -> list[Field]:
-    """The essentials first; `first` is whether the task would be the file's first."""
-    return [
-        Field("epochs", "epochs", str(PAPER.epochs)),
-        Field("lr", "learning rate", f"{PAPER.lr:g}"),
-        Field("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "empty: not yet"),
-        Field("decay_epoch", "decay epoch"),
-        Field("retrain_epochs", "retrain epochs"),
-        Field("retrain_lr", "retrain rate"),
-        Field("batch_size", "batch size", str(PAPER.batch_size)),
-        Field("optimizer", "optimizer", PAPER.optimizer, "sgd or adamw"),
-        Field("momentum", "momentum", f"{PAPER.momentum:g}"),
-        Field("weight_decay", "weight decay", f"{PAPER.weight_decay:g}"),
-        Field("layers", "layers", hint="all, or conv, fc"),
-        Field("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
-        Field("flip", "flips", hint="by the data"),
-        Field("limit", "limit", hint="all training images"),
-        Field("device", "device", hint="a GPU, if any"),
-        Field("seed", "seed", str(PAPER.seed)),
-        Field("recipe", "recipe", hint=" or ".join(RECIPES)),
-    ]
+def fields(first: bool) -> list[FormField]:
+    """The essentials, then all other fields of a recipe; `first` is whether the task would be the file's first."""
+    of_command = {
+        "prune": FormField("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "empty: not yet"),
+        "layers": FormField("layers", "layers", hint="all, or conv, fc"),
+        "own": FormField("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
+        "flip": FormField("flip", "flips", hint="by the data"),
+        "crop": FormField("crop", "random crops", hint="by the data"),
+        "limit": FormField("limit", "limit", hint="all images"),
+        "device": FormField("device", "device", hint="a GPU, if any"),
+        "recipe": FormField("recipe", "recipe", hint=" or ".join(RECIPES)),
+    }
+    names = (*ESSENTIALS, *(name for name in recipes.fields() if name not in ESSENTIALS))
+    return [of_command.get(name) or recipe_field(name, PAPER) for name in names]
+
+
+def recipe_field(name: str, recipe: Recipe) -> FormField:
+    """The form field of a recipe's field, with its value in a recipe."""
+    field = recipes.fields()[name]
+    return FormField(name, field.label, shown(getattr(recipe, name)), field.unset or field.limits)
 
 
 def hints(values: dict[str, str]) -> dict[str, str]:
-    """What fields that are empty would mean, given the others. An empty hint where the others make no sense."""
-    half = rate_then = ""
+    """What empty fields would mean, given the others. An empty hint where those are wrong."""
+    half = tenth = ""
     try:
         half = f"half of them: {whole('', values['epochs'], 0) // 2}"
-        rate_then = f"a tenth: {number('', values['lr']) / 10:g}"
+        tenth = f"a tenth: {number('', values['lr']) / 10:g}"
     except RequestError:
         pass
-    return {"decay_epoch": half, "retrain_epochs": half, "retrain_lr": rate_then}
+    return {"decay_epoch": half, "retrain_epochs": half, "retrain_lr": tenth}
 
 
 def recipe(values: dict[str, str]) -> Recipe:
-    """The named recipe, if one is, with what the form has in its place. Raises Wrong where a field makes no sense."""
-    return replace(
-        recipes.named(*_named(values)),
-        epochs=whole("epochs", values["epochs"], 0),
-        lr=rate("learning rate", values["lr"]),
-        decay_epoch=_given(values["decay_epoch"], lambda text: whole("decay epoch", text, 0)),
-        retrain_epochs=_given(values["retrain_epochs"], lambda text: whole("retrain epochs", text, 0)),
-        retrain_lr=_given(values["retrain_lr"], lambda text: rate("retrain rate", text)),
-        batch_size=whole("batch size", values["batch_size"], 1),
-        optimizer=_optimizer(values["optimizer"]),
-        momentum=below_one("momentum", values["momentum"]),
-        weight_decay=not_negative("weight decay", values["weight_decay"]),
-        seed=whole("seed", values["seed"], 0, LARGEST_SEED),
-    )
+    """The recipe in the form. Raises Wrong, naming the field, where one is wrong, also where it names no recipe."""
+    _named(values)
+    return Recipe(**{name: value_of(field, values[name]) for name, field in recipes.fields().items()})
 
 
 def add_command(values: dict[str, str]) -> Add:
-    """The command that a filled-in form means. Raises Wrong, naming the field, where one makes no sense."""
+    """The command that a filled-in form stands for. Raises Wrong, naming the field, where one is wrong."""
     if not values["task"]:
         raise Wrong("name", "the task needs one")
     if not values["data"]:
-        raise Wrong("data", "where are its images? A folder, FILE.npz, torchvision:NAME or sklearn:digits")
+        raise Wrong("data", "where are its images? The kinds of data are listed below the field")
     command = Add(
         task=values["task"],
-        data=resolved(values["data"]),
+        data=resolve(unquoted(values["data"])),
         prune=prune_ratio(values),
         recipe=recipe(values),
         layers=words(values["layers"]),
         own=_own(values["own"]),
-        flip=_given(values["flip"], _flip),
+        flip=_given(values["flip"], lambda text: switch("flips", text)),
+        crop=_given(values["crop"], lambda text: switch("random crops", text)),
         limit=_given(values["limit"], lambda text: whole("limit", text, 1)),
         device=_given(values["device"], _device),
     )
@@ -94,16 +88,12 @@ def add_command(values: dict[str, str]) -> Add:
 
 
 def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
-    """What the recipe that is named puts into the other fields, perhaps of the file's first task.
+    """What the named recipe puts into the other fields; `first` is whether the task would be the file's first.
 
-    Raises Wrong where it is none.
+    Raises Wrong where there is no such recipe.
     """
     named = recipes.changes(*_named(values)) | recipes.additions(*_named(values), first)
-    return {
-        name: " ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
-        for name, value in named.items()
-        if name in values
-    }
+    return {name: shown(value) for name, value in named.items() if name in values}
 
 
 def _named(values: dict[str, str]) -> tuple[str, str]:
@@ -115,31 +105,17 @@ def _named(values: dict[str, str]) -> tuple[str, str]:
 
 
 def prune_ratio(values: dict[str, str]) -> float | None:
+    """The pruning ratio in the form. Raises Wrong."""
     return _given(values["prune"], lambda text: ratio("prune ratio", text))
 
 
 def words(text: str) -> tuple[str, ...]:
-    """What stands between commas or spaces."""
+    """The words between commas or spaces."""
     return tuple(re.split(r"[,\s]+", text)) if text else ()
-
-
-def resolved(data: str) -> str:
-    """Paths made absolute: the engine may work in another folder."""
-    from packnet_core.data.kinds import resolve
-
-    return resolve(unquoted(data))
 
 
 def _given(text: str, read: Callable[[str], Value]) -> Value | None:
     return read(text) if text else None
-
-
-def _optimizer(text: str) -> Literal["sgd", "adamw"]:
-    match text.lower():
-        case "sgd" | "adamw" as name:
-            return name
-        case name:
-            raise Wrong("optimizer", f"{name or 'nothing'!r} is neither sgd nor adamw")
 
 
 def _own(text: str) -> tuple[Own, ...]:
@@ -147,12 +123,6 @@ def _own(text: str) -> tuple[Own, ...]:
     if other := next((kind for kind in kinds if kind not in get_args(Own)), None):
         raise Wrong("of its own", f"{other!r} is neither biases nor norms")
     return tuple(kind for kind in get_args(Own) if kind in kinds)
-
-
-def _flip(text: str) -> bool:
-    if text.lower() not in YES_OR_NO:
-        raise Wrong("flips", f"{text!r} is neither on nor off; empty: as the data suggests")
-    return YES_OR_NO[text.lower()]
 
 
 def _device(text: str) -> str:

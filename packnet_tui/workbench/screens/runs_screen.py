@@ -14,25 +14,22 @@ from textual.screen import Screen
 
 from packnet_core.jobs.history import Run, of_task
 from packnet_core.schema.commands import summary
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.fields import shown
+from packnet_core.schema.recipes import Recipe, fields
 from packnet_core.schema.text import printable
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.format import cut, duration, pad
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.screens.recipe_fields import ESSENTIALS
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.pane import Lines, Pane
 
 STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
 RIGHT = 31  # cells of a row's columns on the right
-WORDS = {
-    "optimizer": "optimizer", "lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay",
-    "batch_size": "batch size", "epochs": "epochs", "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining",
-    "retrain_lr": "its rate", "seed": "seed", "warmup_epochs": "warm-up epochs", "label_smoothing": "label smoothing",
-    "clip": "gradients clipped at", "retrain_decay_epoch": "its rate / 10 after",
-}  # fmt: skip
-BEYOND_THE_PAPER = {
-    "schedule", "warmup_epochs", "label_smoothing", "clip", "precision", "channels_last", "pick", "retrain_decay_epoch",
+WORDS = {  # where a field's label does not do in a line of facts
+    "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining", "retrain_lr": "its rate",
+    "retrain_decay_epoch": "its rate / 10 after", "clip": "gradients clipped at",
 }  # fmt: skip
 PAPER = Recipe()
 
@@ -204,21 +201,18 @@ def in_words(run: Run, width: int) -> list[Text]:
 
 
 def recipe_in_words(recipe: Recipe) -> list[str]:
-    """Every field of the paper's recipe, with its value where it was left open; of others, those that were changed."""
-    open_ = {
+    """The essential fields of a recipe, with what None stands for, and those others that differ from the paper's."""
+    unset = {
         "decay_epoch": f"{recipe.decays_after} epochs",
         "retrain_epochs": f"{recipe.retraining_epochs} epochs",
         "retrain_lr": f"{recipe.retraining_lr:g}",
     }
     facts = []
     for name, value in asdict(recipe).items():
-        word = WORDS.get(name, name.replace("_", " "))
-        if name in BEYOND_THE_PAPER and value == getattr(PAPER, name):
+        word = WORDS.get(name, fields()[name].label)
+        if name not in ESSENTIALS and value == getattr(PAPER, name):
             continue
         if name == "decay_epoch" and recipe.schedule != "step":
             continue
-        if value is True:
-            facts.append(word)
-        else:
-            facts.append(f"{word} {open_.get(name) or (f'{value:g}' if isinstance(value, int | float) else value)}")
+        facts.append(word if value is True else f"{word} {unset.get(name, shown(value))}")
     return facts

@@ -14,8 +14,9 @@ from packnet_core.baselines.lwf import distillation, lwf_objective
 from packnet_core.data.images import Images
 from packnet_core.data.loading import load
 from packnet_core.packfile.header import read_header
-from packnet_core.schema.document import Input, Recipe
+from packnet_core.schema.document import Input
 from packnet_core.schema.events import Epoch, Evaluated, TrainStep
+from packnet_core.schema.recipes import Recipe
 from tests.worlds import add, images, pack_file, work
 
 RECIPE = Recipe(lr=0.05, epochs=3, batch_size=15)

@@ -20,8 +20,9 @@ from packnet_core.network import architectures
 from packnet_core.network.owners import bits
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
-from packnet_core.schema.document import Architecture, Input, Recipe
+from packnet_core.schema.document import Architecture, Input
 from packnet_core.schema.events import Epoch, Evaluated, Pruned
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate
 from packnet_core.training.loss_scaling import LossScaling
 from tests import worlds

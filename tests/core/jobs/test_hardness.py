@@ -5,8 +5,9 @@ import pytest
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs.hardness import Hardness, hardest_first, measure
-from packnet_core.schema.document import Error, Recipe
+from packnet_core.schema.document import Error
 from packnet_core.schema.events import Epoch, Evaluated
+from packnet_core.schema.recipes import Recipe
 from tests.worlds import add, images, pack_file, work
 
 RECIPE = Recipe(lr=0.05, epochs=3, batch_size=16)

@@ -9,7 +9,7 @@ import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Compare, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Error, Recipe, Step
+from packnet_core.schema.document import Error, Step
 from packnet_core.schema.events import (
     Checked,
     Compared,
@@ -24,6 +24,7 @@ from packnet_core.schema.events import (
     Progress,
     Pruned,
 )
+from packnet_core.schema.recipes import Recipe
 from tests.tui.made_up import NOON, SEALED, TINY, append, document, entries, evaluated, training, write
 
 ADD = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.01), prune=0.75)

@@ -4,7 +4,8 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.jobs.rules import check, layer_ratios
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Recipe, Task
+from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Task
+from packnet_core.schema.recipes import Recipe
 
 
 def task(name="cars", phase="retrained", top1=10.0):

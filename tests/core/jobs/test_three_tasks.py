@@ -14,8 +14,9 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.storage import load
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Evaluate, Prune, Train
-from packnet_core.schema.document import Error, Recipe
+from packnet_core.schema.document import Error
 from packnet_core.schema.events import Evaluated, Occupancy
+from packnet_core.schema.recipes import Recipe
 from tests.worlds import QUICK, add, images, pack_file, work
 
 OPTIMIZERS = {

@@ -8,8 +8,8 @@ from packnet_core.jobs.phases import changed_recipe
 from packnet_core.jobs.rules import check
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Prune, Train
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import PhaseStarted, TrainStep
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.learning_rate import rate
 from tests.core.jobs.test_rules import document, task
 from tests.worlds import add, images, pack_file, work

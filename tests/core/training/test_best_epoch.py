@@ -19,8 +19,8 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Prune, Train
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Epoch, Note, TrainStep
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
 from packnet_core.training.run import TrainingRun
 from tests.core.jobs.test_variants import same, stop_after, used

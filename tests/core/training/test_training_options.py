@@ -12,8 +12,8 @@ from packnet_core.jobs.session import Session
 from packnet_core.packfile import storage
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Train
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import TrainStep
+from packnet_core.schema.recipes import Recipe
 from packnet_core.training import guarded_optimizer
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui.cli import options
-from packnet_tui.cli.file_commands import app
+from packnet_tui.cli.commands import app
 from packnet_tui.cli.main import packnet
 from packnet_tui.cli.request import task_and_data
 from packnet_tui.workbench.launch import main as workbench
@@ -52,7 +52,7 @@ def test_help_names_every_command_uncut():
 def test_help_says_what_none_stands_for():
     text = " ".join(CliRunner().invoke(app, ["add", "--help"]).output.split())
     assert "after pruning (default: half of the epochs)" in text
-    assert "of retraining (default: a tenth of --lr)" in text
+    assert "of retraining (default: a tenth of the learning rate)" in text
 
 
 def test_version(capsys):
@@ -72,10 +72,10 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("add", "Missing argument 'FILE'; see packnet add --help"),
         ("add FILE letters2 --data d.npz --epochs many", "'--epochs'"),
         ("add FILE letters2 --data d.npz --epochs=-1", "'--epochs'"),
-        ("add FILE letters2 --data d.npz --lr 0", "0 is not a number above 0"),
-        ("add FILE letters2 --data d.npz --lr nan", "nan is not a number above 0"),
-        ("add FILE letters2 --data d.npz --weight-decay=-1", "-1 is not 0 or a number above it"),
-        ("add FILE letters2 --data d.npz --momentum 1", "1 is not from 0 to below 1"),
+        ("add FILE letters2 --data d.npz --lr 0", "'--lr': 0 is not above 0"),
+        ("add FILE letters2 --data d.npz --lr nan", "'--lr': nan is not above 0"),
+        ("add FILE letters2 --data d.npz --weight-decay=-1", "'--weight-decay': -1 is not at least 0"),
+        ("add FILE letters2 --data d.npz --momentum 1", "'--momentum': 1 is not from 0 to below 1"),
         ("add FILE letters2 --data d.npz --optimizer lbfgs", "'lbfgs' is not one of"),
         ("add FILE letters2 --data d.npz --prune 50", "a pruning ratio is a share from 0 to 1"),
         ("add FILE letters2 --data d.npz --limit 0", "'--limit'"),
@@ -83,6 +83,8 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("prune FILE 1.5", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE nan", "a pruning ratio is a share from 0 to 1"),
         ("prune FILE half", "'R'"),
+        ("prune FILE --max-drop inf", "'--max-drop': inf is not a number"),
+        ("add FILE letters2 --data d.npz --seed 4294967296", "'--seed'"),
         ("prune FILE 0.5 --recipe papre", "there is no recipe 'papre'; there is paper"),
         ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; there is paper"),
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),

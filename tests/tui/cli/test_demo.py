@@ -12,7 +12,7 @@ def test_demo_packs_three_real_tasks(tmp_path, run):
     result = run("demo", program="packnet-tui")  # without a terminal it is the same as packnet demo
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[-1] == "look around in it with: packnet-tui open demo.safetensors"
+    assert lines[-1] == "open it with: packnet-tui open demo.safetensors"
     assert sum(line.startswith("pruned") for line in lines) == 3
     assert result.stdout.replace("\n", "").isprintable()
     document = read_header(tmp_path / "demo.safetensors").document

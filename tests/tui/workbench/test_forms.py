@@ -8,7 +8,7 @@ from textual.widgets import Input
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench.screens import recipe_fields
 from packnet_tui.workbench.screens.add_form import AddForm
@@ -43,15 +43,17 @@ async def test_every_field_arrives_in_the_command(path):
             task="red cars", data="sklearn:digits", epochs="30", lr="0.02", batch_size="64", optimizer="AdamW",
             prune="0.6", retrain_epochs="0", limit="1000", decay_epoch="25", retrain_lr="1e-3", momentum="0.8",
             weight_decay="5e-4", flip="Off", seed="7", device="cuda:1", layers="conv, fc",
-            own="norms biases",
+            own="norms biases", crop="yes", schedule="cosine", warmup_epochs="2", label_smoothing="0.1", clip="1.5",
+            precision="BF16", channels_last="on", pick="last", retrain_decay_epoch="3",
         )  # fmt: skip
         await desk.press("enter")
         await desk.sees(MainScreen)
         typed = Recipe(
             optimizer="adamw", lr=0.02, epochs=30, batch_size=64, retrain_epochs=0, decay_epoch=25, retrain_lr=0.001,
-            momentum=0.8, weight_decay=0.0005, seed=7,
+            momentum=0.8, weight_decay=0.0005, seed=7, schedule="cosine", warmup_epochs=2, label_smoothing=0.1,
+            clip=1.5, precision="bf16", channels_last=True, pick="last", retrain_decay_epoch=3,
         )  # fmt: skip
-        data = {"data": "sklearn:digits", "limit": 1000, "flip": False, "device": "cuda:1"}
+        data = {"data": "sklearn:digits", "limit": 1000, "flip": False, "crop": True, "device": "cuda:1"}
         data |= {"layers": ("conv", "fc"), "own": ("biases", "norms")}
         assert desk.asked == [Add(task="red cars", recipe=typed, prune=0.6, **data)]
 
@@ -69,15 +71,15 @@ async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_t
         places = recipes.named("paper", "places365:").changed({"epochs": 2})
         assert form.result(form.values()).recipe == places
         await desk.fill(data="imagenet:/data")
-        assert form.result(form.values()).recipe == recipes.named("paper", "imagenet:")  # its last rate has no field
+        assert form.result(form.values()).recipe == recipes.named("paper", "imagenet:")
 
 
 def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
     values = {field.name: field.value for field in recipe_fields.fields(first=False)} | {"task": "x", "data": "d.npz"}
     values |= {"recipe": "ours"}
-    assert recipe_fields.filled(values) == {"own": "norms"}
-    assert recipe_fields.filled(values, first=True) == {}
+    assert recipe_fields.filled(values) == {"own": "norms", "schedule": "cosine"}
+    assert recipe_fields.filled(values, first=True) == {"schedule": "cosine"}
     command = recipe_fields.add_command(values | recipe_fields.filled(values))
     assert (command.own, command.steps, command.recipe.schedule) == (("norms",), 3, "cosine")
 
@@ -102,27 +104,32 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"task": ""}, "name: the task needs one"),
         ({"data": ""}, "data: where are its images?"),
         ({"epochs": "many"}, "epochs: 'many' is not a whole number"),
-        ({"epochs": "-1"}, "epochs: it is 0 at least, and -1 is less"),
+        ({"epochs": "-1"}, "epochs: -1 is not at least 0"),
         ({"lr": "fast"}, "learning rate: 'fast' is not a number"),
         ({"lr": "0"}, "learning rate: 0 is not above 0"),
         ({"lr": "nan"}, "learning rate: nan is not above 0"),
-        ({"batch_size": "0"}, "batch size: it is 1 at least, and 0 is less"),
-        ({"optimizer": "lion"}, "optimizer: 'lion' is neither sgd nor adamw"),
+        ({"batch_size": "0"}, "batch size: 0 is not at least 1"),
+        ({"optimizer": "lion"}, "optimizer: 'lion' is not sgd or adamw"),
         ({"prune": "75"}, "prune ratio: a share from 0 to 1, and 75 is not"),
         ({"prune": "half"}, "prune ratio: 'half' is not a number"),
         ({"retrain_epochs": "x"}, "retrain epochs: 'x' is not a whole number"),
-        ({"limit": "0"}, "limit: it is 1 at least, and 0 is less"),
+        ({"limit": "0"}, "limit: 0 is not at least 1"),
         ({"decay_epoch": "1.5"}, "decay epoch: '1.5' is not a whole number"),
         ({"retrain_lr": "inf"}, "retrain rate: inf is not above 0"),
         ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
-        ({"weight_decay": "-1"}, "weight decay: -1 is not 0 or a number above it"),
+        ({"weight_decay": "-1"}, "weight decay: -1 is not at least 0"),
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
         ({"recipe": "papre"}, "recipe: there is none called 'papre'; there is paper"),
+        ({"schedule": "linear"}, "schedule: 'linear' is not step, cosine or onecycle"),
+        ({"precision": ""}, "precision: '' is not float32, bf16 or fp16"),
+        ({"channels_last": "perhaps"}, "channels last: 'perhaps' is neither on nor off"),
+        ({"clip": "0"}, "clip norm: 0 is not above 0"),
+        ({"crop": "maybe"}, "random crops: 'maybe' is neither on nor off"),
         ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
-        ({"seed": "-1"}, "seed: it is 0 at least, and -1 is less"),
-        ({"seed": "4294967296"}, "seed: it is 4,294,967,295 at most"),
+        ({"seed": "-1"}, "seed: -1 is not from 0 to 4,294,967,295"),
+        ({"seed": "4294967296"}, "seed: 4,294,967,296 is not from 0 to 4,294,967,295"),
         ({"task": "cubs"}, "name: there is a task 'cubs' already"),
     ],
 )
@@ -177,7 +184,7 @@ async def test_every_field_can_be_reached_and_is_seen_when_it_is(path, size):
     async with opened(path, size) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
-        for _ in range(20):
+        for _ in form.values():
             entry = form.focused
             await desk.until(lambda entry=entry: form.can_view_entire(entry), entry.id)
             assert entry.region.height == 1

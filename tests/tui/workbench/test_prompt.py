@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen

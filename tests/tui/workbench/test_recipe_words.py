@@ -3,7 +3,8 @@
 import pytest
 
 from packnet_core.schema import recipes
-from packnet_core.schema.document import Layer, Recipe
+from packnet_core.schema.document import Layer
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 
 LAYERS = (Layer(name="a", shape=(10, 60), owned=(300, 75)), Layer(name="b", shape=(400,), owned=(200, 50)))
@@ -43,6 +44,8 @@ def test_where_nothing_is_free_yet_no_shares_are_made_up():
         ({"epochs": 4, "decay_epoch": 4}, "4 epochs at 0.001"),
         ({"epochs": 4, "decay_epoch": 9}, "4 epochs at 0.001"),
         ({"epochs": 4, "decay_epoch": 3, "lr": 0.02}, "4 epochs at 0.02, 0.002 from epoch 4"),
+        ({"epochs": 4, "schedule": "cosine"}, "4 epochs at 0.001, down to 0 along a cosine"),
+        ({"epochs": 4, "schedule": "onecycle"}, "4 epochs at 0.001, up and down in one cycle"),
     ],
 )
 def test_the_rate_falls_where_training_has_it_fall(changes, words):

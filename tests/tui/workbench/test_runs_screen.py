@@ -7,8 +7,8 @@ import pytest
 from packnet_core.jobs.history import Run, fold
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate
-from packnet_core.schema.document import Recipe
 from packnet_core.schema.events import Entry, JobFinished, JobStarted, Note
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.runs_screen import RunsScreen, in_words, recipe_in_words, took
 from packnet_tui.workbench.widgets.curves_pane import CurveView

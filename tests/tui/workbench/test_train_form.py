@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from textual.widgets import Input
 
 from packnet_core.schema.commands import Train
-from packnet_core.schema.document import Recipe
+from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.train_form import TrainForm
 from tests.tui.made_up import SEALED, document, task, write
@@ -50,4 +50,4 @@ async def test_retraining_proposes_what_retraining_had(tmp_path):
         assert told(desk).startswith("5 epochs at 0.001, with the data it had. cars keeps the weights it owns")
         await desk.fill(epochs="0")
         await desk.press("enter")
-        assert "it is 1 at least" in desk.error()
+        assert "epochs: 0 is not at least 1" in desk.error()
