@@ -26,9 +26,7 @@ app = typer.Typer()
         weights=option(str, metavar="PATH|DEFAULT|none", help="Weights to begin with (default: none)."),
         input_size=option(int, metavar="N", min=1, help="Width and height of the images."),
     ),
-    *recipe_options(
-        "epochs", "lr", "batch_size", "decay_epoch", "retrain_epochs", "retrain_lr", "precision", defaults=True
-    ),
+    *recipe_options(*TRAINING, "retrain_epochs", "retrain_lr", "batch_size", "precision", defaults=True),
     *option_set(
         limit=o.Limit,
         first_epochs=option(

@@ -72,7 +72,7 @@ def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
     if seen.classes:
         lines.append(f"{len(seen.classes)} classes: {_listed(seen.classes, NAMES)}")
     if seen.train and seen.test:
-        lines.append(f"train {_counts(seen.train)} a class, {sum(seen.train):,} images; "
+        lines.append(f"train {_counts(seen.train)} per class, {sum(seen.train):,} images; "
                      f"test {_counts(seen.test)}, {sum(seen.test):,} images")  # fmt: skip
     if seen.images:
         crops = ", random crops" if seen.crop else ""

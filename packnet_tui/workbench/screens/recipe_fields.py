@@ -56,7 +56,8 @@ def hints(values: dict[str, str]) -> dict[str, str]:
         tenth = f"a tenth: {number('', values['lr']) / 10:g}"
     except RequestError:
         pass
-    return {"decay_epoch": half, "retrain_epochs": half, "retrain_lr": tenth}
+    steps = values["schedule"] in ("step", "")
+    return {"decay_epoch": half if steps else "only with step", "retrain_epochs": half, "retrain_lr": tenth}
 
 
 def recipe(values: dict[str, str]) -> Recipe:

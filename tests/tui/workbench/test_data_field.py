@@ -69,7 +69,7 @@ async def test_data_is_seen_as_it_is_typed(path, tmp_path):
         await desk.until(lambda: "no such file yet; there is birds.npz" in below(desk))
         await desk.write("ds.npz")
         await desk.until(lambda: "12 classes: class 0, class 1, class 2 and 9 more" in below(desk))
-        assert "train 8 to 9 a class, 100 images; test 2, 24 images 8×8 colour, flips on" in below(desk)
+        assert "train 8 to 9 per class, 100 images; test 2, 24 images 8×8 colour, flips on" in below(desk)
         assert form.entry("flip").placeholder == "by the data: on"
 
 
@@ -171,7 +171,7 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
 def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
     said, words = in_words(preview_data(str(folder(tmp_path / "birds", grey))), channels)
     assert said == problem
-    assert words.startswith("2 classes: finch, wren\ntrain 3 a class, 6 images; test 1, 2 images\n9×6 ")
+    assert words.startswith("2 classes: finch, wren\ntrain 3 per class, 6 images; test 1, 2 images\n9×6 ")
 
 
 def test_folders_on_the_way_to_data_are_no_alarm(tmp_path):

@@ -58,7 +58,9 @@ def test_the_rate_of_retraining_falls_where_a_recipe_says_so():
 
 
 def test_empty_fields_say_what_they_would_be():
-    assert recipe_fields.hints({"epochs": "9", "lr": "0.02"}) == {
+    values = {"epochs": "9", "lr": "0.02", "schedule": "step"}
+    assert recipe_fields.hints(values) == {
         "decay_epoch": "half of them: 4", "retrain_epochs": "half of them: 4", "retrain_lr": "a tenth: 0.002",
     }  # fmt: skip
-    assert set(recipe_fields.hints({"epochs": "many", "lr": "0.02"}).values()) == {""}
+    assert recipe_fields.hints(values | {"schedule": "cosine"})["decay_epoch"] == "only with step"
+    assert set(recipe_fields.hints(values | {"epochs": "many"}).values()) == {""}

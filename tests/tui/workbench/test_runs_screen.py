@@ -67,11 +67,15 @@ def test_a_recipe_is_told_in_full():
 
 def test_what_was_asked_beyond_the_paper_is_said_and_the_rest_is_not():
     words = recipe_in_words(Recipe(schedule="cosine", warmup_epochs=2, clip=1.5, channels_last=True, pick="last"))
-    assert {"schedule cosine", "warm-up epochs 2", "gradients clipped at 1.5", "channels last", "pick last"} <= set(
-        words
-    )
+    assert {
+        "schedule cosine",
+        "warm-up epochs 2",
+        "gradients clipped at 1.5",
+        "channels last",
+        "pick epoch last",
+    } <= set(words)
     assert not any("rate / 10" in word or "precision" in word for word in words)
-    assert not {"channels last", "pick best"} & set(recipe_in_words(Recipe()))
+    assert not {"channels last", "pick epoch best"} & set(recipe_in_words(Recipe()))
 
 
 @pytest.mark.parametrize("width", [30, 50, 78, 118])
