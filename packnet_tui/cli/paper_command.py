@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from packnet_core.schema.recipes import Recipe, divided
+from packnet_core.schema.recipes import TRAINING, Recipe, divided
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
 from packnet_tui.cli.request import examples
