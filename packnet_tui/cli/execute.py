@@ -12,7 +12,7 @@ from typing import Any
 
 from packnet_core.engine.client import Engine, connect
 from packnet_core.jobs import rules
-from packnet_core.packfile import checkpoint_header
+from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, Drop
@@ -55,8 +55,7 @@ def do(file: Path, command: Command, json: bool = False) -> int:
 def check(file: Path, command: Command) -> Document:
     """The file's document. Raises RequestError where the command can't be done on it as it is."""
     document = read_header(file).document
-    interrupted = checkpoint_header.find(Paths(file).checkpoint, document)
-    rules.check(document, command, interrupted is not None)
+    rules.check(document, command, unfinished(Paths(file), document))
     return document
 
 

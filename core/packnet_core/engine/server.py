@@ -31,7 +31,7 @@ from packnet_core.errors import PacknetError, RequestError
 from packnet_core.files.atomic import replace_file
 from packnet_core.jobs import journal, rules
 from packnet_core.jobs.journal import Journal
-from packnet_core.packfile.checkpoint_header import find
+from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
@@ -61,7 +61,7 @@ class Queue:
                 raise RequestError("the engine is leaving and takes no more jobs; ask again in a moment")
             if self.running is None and not self._waiting:  # otherwise the jobs before it may change what is allowed
                 document = read_header(self._paths.file).document
-                rules.check(document, command, find(self._paths.checkpoint, document) is not None)
+                rules.check(document, command, unfinished(self._paths, document))
             job, self._next = self._next, self._next + 1
             self._writer.write(JobQueued(command=command), job)
             self._waiting.append((job, command))

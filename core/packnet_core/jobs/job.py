@@ -20,6 +20,7 @@ from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, c
 from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pruned
 from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
+from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import (
     Add,
@@ -38,8 +39,8 @@ from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
 
 
-def events(session: Session, command: Command) -> Iterator[Event]:
-    """Do a command on a session. Yields what happens.
+def events(session: Session, command: Command, number: int = 0) -> Iterator[Event]:
+    """Do a command on a session. Yields what happens. `number` is the job's in the journal, if it is there.
 
     Closing the generator stops the work after the step under way and leaves a checkpoint, which `Train` resumes.
     Raises RequestError where the command is not allowed, Diverged where training failed. However it ends, the file is
@@ -47,8 +48,9 @@ def events(session: Session, command: Command) -> Iterator[Event]:
     """
     command = validated(command)
     session.refresh()
-    interrupted = session.interrupted()
-    rules.check(session.document, command, interrupted is not None)
+    before = unfinished(session.paths, session.document, but=number)
+    rules.check(session.document, command, before)
+    interrupted = before.checkpoint
     if not isinstance(command, Drop):
         session.use_device(command.device)
     match command:

@@ -125,7 +125,7 @@ def drop_newest(session: Session, command: Drop) -> Iterator[Event]:
 
 @dataclass(frozen=True)
 class Training:
-    """Train or retrain the open task, writing a checkpoint from time to time."""
+    """Train or retrain the open task, with a checkpoint at the beginning and from time to time."""
 
     kind: Kind
     step: int = 1  # of a pruning in several steps
@@ -142,10 +142,12 @@ class Training:
         run = TrainingRun(session.network, task.name, self.kind, job.recipe, *images, only, keep=best)
         if isinstance(job.command, Add) and job.command.prune is not None and self.kind == "train":
             run.later_steps = job.command.steps * job.recipe.retraining_epochs * run.steps_per_epoch
-        if job.interrupted is not None:
+        job.at(self.kind, self.step, run)
+        if job.interrupted is None:
+            job.keep()
+        else:
             run.restore(*job.interrupted)
             job.interrupted = None
-        job.at(self.kind, self.step, run)
         yield PhaseStarted(
             phase=self.kind,
             task=task.name,
@@ -183,6 +185,9 @@ class EndPhase:
         session.change_open_task(error=error, weights_digest=own, digest=network.task_digest(index, [*older, own]))
         saved = session.save(summary(job.command), task.name)
         job.position = job.run = None
+        if job.todo:  # a pruning follows in the same job
+            job.at("retrain", 0)
+            job.keep()
         yield saved
 
 

@@ -9,6 +9,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 from typing import Literal
 
 from packnet_core.errors import RequestError
+from packnet_core.jobs.unfinished import Unfinished, describe
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
@@ -24,6 +25,9 @@ COMMANDS: dict[Remedy, str] = {
 }
 
 
+NOTHING = Unfinished()
+
+
 class NotAllowed(RequestError):
     """What was asked for is not allowed now. `reason` says why, `remedy` what would help; the message has both."""
 
@@ -32,15 +36,17 @@ class NotAllowed(RequestError):
         self.reason, self.remedy = reason, remedy
 
 
-def check(document: Document, command: Command, interrupted: bool = False) -> None:
-    """Check that a command may be done on a file; `interrupted` says whether it has an interrupted job.
+def check(document: Document, command: Command, before: Unfinished = NOTHING) -> None:
+    """Check that a command may be done on a file; `before` is what an unfinished job left.
 
     Raises RequestError where not, saying why and what to do: NotAllowed where the file's state forbids it.
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
-    resumes = interrupted and isinstance(command, Train) and command.resumes
-    if interrupted and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
+    resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
+    if before.lost and isinstance(command, Train) and command.resumes:
+        raise NotAllowed(describe(before.lost))
+    if before.checkpoint and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
     if isinstance(command, Add):
         _check_name(document, command.task)

@@ -53,7 +53,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
 
     try:
         yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), number)
-        with memory.kept(), closing(job.events(session, command)) as work:  # type: ignore[type-var]
+        with memory.kept(), closing(job.events(session, command, number)) as work:  # type: ignore[type-var]
             whole = yield from _written(work, writer, number, stop)
         yield finish("done", f"{summary(command)}: done", 0) if whole else finish("stopped", _stopped(session, command))
     except PacknetError as error:

@@ -13,8 +13,7 @@ from packnet_core.data.loading import TaskData, load, load_mixed
 from packnet_core.errors import FileError, RequestError, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.packfile import checkpoint, checkpoint_header, storage
-from packnet_core.packfile.checkpoint_header import Checkpoint
+from packnet_core.packfile import checkpoint, storage
 from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.document import Data, Document, Step, Task
@@ -61,10 +60,6 @@ class Session:
         """Move the network to the device of that name. Raises RequestError where it can't be used."""
         self.device = pick_device(name)
         self.network.to(self.device)
-
-    def interrupted(self) -> Checkpoint | None:
-        """The checkpoint of an interrupted job, if there is one for the file as it stands."""
-        return checkpoint_header.find(self.paths.checkpoint, self.document)
 
     def restore(self, path: Path) -> dict[str, torch.Tensor]:
         """Take network and document from a checkpoint. Returns the tensors of its training run.

@@ -1,15 +1,18 @@
 """Commands: what can be asked of a pack file, as values. The command line and the screen make them, jobs do them."""
 
+import shlex
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own
+from packnet_core.schema.fields import shown
 from packnet_core.schema.limits import Positive, Share
-from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.recipes import Recipe, fields
 
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
@@ -129,7 +132,9 @@ def validated(command: Command) -> Command:
         value = getattr(command, field.name)
         fields[field.encode_name] = [value] if isinstance(value, str) and get_origin(field.type) is tuple else value
     try:
-        return msgspec.convert(msgspec.to_builtins(fields, enc_hook=_plain), type(command))
+        return msgspec.convert(
+            msgspec.to_builtins(fields, builtin_types=(bytes, bytearray), enc_hook=_plain), type(command)
+        )
     except (msgspec.ValidationError, TypeError) as error:
         what, _, where = str(error).replace("`", "").partition(" - at $.")
         raise RequestError(f"{where or summary(command)}: {what[:1].lower()}{what[1:]}") from None
@@ -165,3 +170,48 @@ def summary(command: Command) -> str:
             return " ".join(("baseline", baseline, *tasks))
         case Drop(task=task):
             return f"drop {task}"
+
+
+def as_typed(command: Command, file: str | PurePath = "FILE") -> str:
+    """A command that changes a file as one would type it in a shell, with all that differs from the defaults."""
+    words: list[str | PurePath]
+    match command:
+        case Add():
+            words = ["add", file, command.task, "--data", command.data, *_options(command, "prune", "steps", "limit")]
+            words += [
+                word for name in ("own", "layers") for each in getattr(command, name) for word in (f"--{name}", each)
+            ]
+            words += _recipe_options({n: v for n, v in asdict(command.recipe).items() if v != getattr(Recipe(), n)})
+        case Prune():
+            searched = command.max_drop is not None
+            words = ["prune", file, *([] if searched else [f"{command.ratio:g}"])]
+            words += _options(command, "steps", "max_drop", "limit", "data")
+            words += [word for layer, ratio in command.layers.items() for word in ("--layer", f"{layer}={ratio:g}")]
+            words += _recipe_options(command.recipe)
+        case Train():
+            words = ["train", file, *_options(command, "limit", "data"), *_recipe_options(command.recipe)]
+        case _:
+            name, *rest = summary(command).split()
+            words = [name, file, *rest]
+    if isinstance(command, Prune | Train) and command.named:
+        words += ["--recipe", command.named]
+    return shlex.join(["packnet", *map(str, words)])
+
+
+def _options(command: Command, *names: str) -> list[str]:
+    """The options of those fields that differ from their defaults."""
+    defaults = {field.name: field.default for field in msgspec.structs.fields(command)}
+    given = {name: value for name in names if (value := getattr(command, name)) != defaults[name]}
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", shown(value))]
+
+
+def _recipe_options(changes: Changes) -> list[str]:
+    words: list[str] = []
+    for name, value in changes.items():
+        option = fields()[name].option
+        if isinstance(value, bool):
+            on, _, off = option.partition("/")
+            words.append(on if value else off)
+        elif value is not None:
+            words += [option, shown(value)]
+    return words

@@ -1,8 +1,12 @@
 """A job is a list of phases: those of each command, where a checkpoint resumes, the last word on every way out."""
 
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -14,6 +18,7 @@ from packnet_core.jobs.phases import EndPhase, OpenTask, Training
 from packnet_core.jobs.prune import MeasureBefore, PruneStep
 from packnet_core.jobs.ratio_search import EndTrial, NextTrial
 from packnet_core.jobs.session import Session
+from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -105,7 +110,7 @@ def test_a_caller_that_turns_away_leaves_a_checkpoint_and_a_last_word(path, data
     entries.close()
     assert last_word(path).outcome == "stopped"
     assert "resumes it" in last_word(path).message
-    assert Session(path).interrupted()
+    assert unfinished(Paths(path), read_header(path).document).checkpoint
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
@@ -154,3 +159,41 @@ def test_what_was_stopped_by_turning_away_ends_with_the_bits_of_an_undisturbed_j
     work(disturbed, Train())
     digests = [read_header(path).document.tasks[0].digest for path in (undisturbed, disturbed)]
     assert digests[0] == digests[1]
+
+
+def killed(path, command, event):
+    """Do a command in a process of its own, and kill that at the first event of a kind."""
+    script = (
+        "import os, signal, sys, msgspec\n"
+        "from packnet_core.jobs import run_job\n"
+        "from packnet_core.schema.commands import Command\n"
+        "for entry in run_job.run(sys.argv[1], msgspec.json.decode(sys.argv[2], type=Command)):\n"
+        "    if type(entry.event).__name__ == sys.argv[3]:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path), msgspec.json.encode(command).decode(), event])
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("event", ["PhaseStarted", "TrainStep", "Epoch", "Saved", "Pruned", "Evaluated"])
+def test_an_addition_killed_at_any_event_is_resumed_to_the_same_bits(tmp_path, data, event):
+    """Without waiting for the first checkpoint of a phase: each phase begins with one."""
+    undisturbed, disturbed = pack_file(tmp_path / "a.safetensors"), pack_file(tmp_path / "b.safetensors")
+    command = add("one", data)
+    work(undisturbed, command)
+    killed(disturbed, command, event)
+    work(disturbed, Train())
+    digests = [read_header(path).document.tasks[0].digest for path in (undisturbed, disturbed)]
+    assert digests[0] == digests[1]
+
+
+def test_an_addition_killed_before_its_first_phase_has_to_be_repeated(path, data):
+    work(path, add("one", data))
+    killed(path, add("two", data), "JobStarted")
+    last = list(run_job.run(path, Train()))[-1].event
+    assert last.status == 2
+    assert f"do it again: packnet add FILE two --data {data} --prune 0.5" in last.message
+    assert [task.name for task in read_header(path).document.tasks] == ["one"]
+    work(path, add("two", data))
+    left = unfinished(Paths(path), read_header(path).document)
+    assert left == (None, None)

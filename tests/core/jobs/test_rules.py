@@ -3,6 +3,8 @@ from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs.rules import check, layer_ratios
+from packnet_core.jobs.unfinished import Unfinished
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Task
 from packnet_core.schema.recipes import Recipe
@@ -40,6 +42,9 @@ def document(*tasks, owned=5):
 
 ADD = Add(task="birds", data="/y")
 SEALED = task("old", "sealed")
+INTERRUPTED = Unfinished(
+    checkpoint=Checkpoint(base="", command=ADD, phase="train", document=document(task()), before=None, run={})
+)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +97,8 @@ def test_in_order_is_let_through(given, command):
 
 
 def test_an_interrupted_job_can_be_gone_on_with_whatever_the_file_holds():
-    check(document(), Train(), interrupted=True)
-    check(document(task()), Evaluate(), interrupted=True)
+    check(document(), Train(), INTERRUPTED)
+    check(document(task()), Evaluate(), INTERRUPTED)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +107,8 @@ def test_an_interrupted_job_can_be_gone_on_with_whatever_the_file_holds():
 def test_an_interrupted_job_is_not_given_up_unasked(command):
     given = document(SEALED, task())
     with pytest.raises(RequestError, match="interrupted"):
-        check(given, command, interrupted=True)
-    check(given, replace(command, yes=True), interrupted=True)
+        check(given, command, INTERRUPTED)
+    check(given, replace(command, yes=True), INTERRUPTED)
 
 
 def test_ratios_by_layer_and_pattern_later_ones_win():
@@ -116,3 +121,12 @@ def test_recipe_defaults_are_the_papers():
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 1e-3, 0.9, 0.0)
     assert (recipe.batch_size, recipe.epochs, recipe.decays_after) == (32, 20, 10)
     assert (recipe.retraining_epochs, recipe.retraining_lr) == (10, pytest.approx(1e-4))
+
+
+def test_after_a_lost_job_training_names_the_command_to_repeat():
+    lost = Unfinished(lost=Add(task="my birds", data="/data/birds", prune=0.75, recipe=Recipe(lr=0.02)))
+    again = "packnet add FILE 'my birds' --data /data/birds --prune 0.75 --lr 0.02"
+    with pytest.raises(RequestError, match=f"add my birds --prune 0.75 was cut off .* do it again: {again}"):
+        check(document(task()), Train(), lost)
+    check(document(task()), Train(recipe={"epochs": 3}), lost)  # asks for more training of the open task
+    check(document(task()), lost.lost, lost)

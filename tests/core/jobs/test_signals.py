@@ -8,7 +8,8 @@ import pytest
 
 import packnet_core
 from packnet_core.jobs import journal
-from packnet_core.jobs.session import Session
+from packnet_core.jobs.unfinished import unfinished
+from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import JobFinished
 from tests.worlds import images, pack_file
@@ -47,5 +48,5 @@ def test_a_signal_leaves_a_checkpoint_and_a_last_word_and_takes_its_course(tmp_p
     last = journal.read(Paths(path).journal)[-1].event
     assert isinstance(last, JobFinished)
     assert last.outcome == "stopped"
-    assert Session(path).interrupted()
+    assert unfinished(Paths(path), read_header(path).document).checkpoint
     assert packnet_core.open(path).document.tasks == ()
