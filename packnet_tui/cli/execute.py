@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from packnet_core.engine.client import Engine, connect
 from packnet_core.jobs import rules
+from packnet_core.jobs.signals import signals_stop
 from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -84,19 +84,16 @@ def do_here(file: Path, command: Command, json: bool = False) -> int:
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not stop it (law 7)."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            if os.isatty(1):
-                os.write(1, SHOW_CURSOR)
-            os._exit(INTERRUPTED)
-        stop.set()
-        os.write(2, STOPPING)  # a signal handler must not print: a print may be under way
-
-    before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    hang_up: Any = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        yield
+        # a signal handler must not print: a print may be under way
+        with signals_stop(stop, first=lambda: os.write(2, STOPPING), again=_end_at_once):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGHUP, hang_up)
+
+
+def _end_at_once(number: int) -> None:
+    if os.isatty(1):
+        os.write(1, SHOW_CURSOR)
+    os._exit(INTERRUPTED)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packnet_core.engine.client import Engine, connect, last_words
-from packnet_core.errors import RequestError, WorkError
+from packnet_core.errors import FileError, RequestError, WorkError
 from packnet_core.jobs.history import History, fold, read_history
 from packnet_core.jobs.journal import Reader
+from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
@@ -78,10 +79,7 @@ def stop(file: Path, yes: bool = False) -> int:
         engine.leave()
         while _answers(engine):
             time.sleep(POLL)
-    kept = ""
-    if status.job is not None and paths.checkpoint.exists():
-        kept = f"; resume {what} with: packnet train {quoted(paths.file)}"
-    print(f"the engine of {paths.file.name} has ended{kept}")
+    print(f"the engine of {paths.file.name} has ended{_advice(paths)}")
     return 0
 
 
@@ -131,7 +129,7 @@ def show(entries: Iterable[Entry], display: Display) -> int:
 
 def _last(history: History, paths: Paths) -> str:
     if history.jobs:
-        return f"the last one was cut off; resume it: packnet train {quoted(paths.file)}"
+        return f"the last one was cut off{_advice(paths)}"
     if history.last_end is None:
         return "none was done yet"
     at, message = history.last_end
@@ -142,8 +140,16 @@ def _cut_off(paths: Paths, in_engine: bool) -> WorkError:
     who = f"the engine of {paths.file.name} died, its last words: {last_words(paths.log)}"
     if not in_engine:
         who = f"the process that worked on {paths.file.name} ended before its job was done"
-    kept = f"; resume from its checkpoint with: packnet train {quoted(paths.file)}" if paths.checkpoint.exists() else ""
-    return WorkError(who + kept)
+    return WorkError(who + _advice(paths))
+
+
+def _advice(paths: Paths) -> str:
+    """What to do after a job that was cut off, as the end of a sentence."""
+    try:
+        advice = unfinished(paths, read_header(paths.file).document).advice(paths)
+    except FileError as error:  # there is no file any more
+        advice = str(error)
+    return f"; {advice}" if advice else ""
 
 
 def _answers(engine: Engine) -> bool:

@@ -20,8 +20,10 @@ class Unfinished(NamedTuple):
     def advice(self, paths: Paths) -> str:
         """What to do about it, as a clause; empty where there is nothing to do."""
         if self.checkpoint:
-            return f"resume it: {as_typed(Train(), paths.file)}"
-        return f"it left nothing to resume; do it again: {as_typed(self.lost, paths.file)}" if self.lost else ""
+            return f"resume {summary(self.checkpoint.command)} with: {as_typed(Train(), paths.file)}"
+        if self.lost:
+            return f"{summary(self.lost)} left nothing to resume; do it again: {as_typed(self.lost, paths.file)}"
+        return ""
 
 
 def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:

@@ -126,7 +126,7 @@ def test_an_engine_that_died_has_its_last_words_said(file, begin):
     [
         ([], "none was done yet"),
         ([QUEUED, STARTED, DONE], "ago: add cubs: done"),
-        ([QUEUED, STARTED], "the last one was cut off; resume it: packnet train"),
+        ([QUEUED, STARTED], "the last one was cut off; add cubs left nothing to resume; do it again: packnet add"),
     ],
 )
 def test_without_a_job_it_says_how_the_last_one_ended(file, capsys, events, says):
