@@ -12,6 +12,8 @@ file is as it was then.
 """
 
 import inspect
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter
@@ -24,13 +26,12 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, validated
 from packnet_core.schema.document import Document, Error, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from packnet_core.network.packed import PackedNetwork
@@ -106,7 +107,8 @@ class PackFile:
         self.ready_bytes = ready_bytes
         self.device = device
         self.listen = listen
-        self._held: tuple[object, PackedNetwork] | None = None  # a network read from the file as it was then
+        self._lock = threading.Lock()
+        self._held: tuple[object, PackedNetwork, Document] | None = None  # a network read from the file as it was then
         read_header(self.path)
 
     def __repr__(self) -> str:
@@ -177,12 +179,13 @@ class PackFile:
         """
         source = _source(data)
         named: dict[str, Any] = {}
+        if not isinstance(recipe, str | Recipe):
+            raise RequestError(f"recipe: a Recipe or the name of one, and {recipe!r} is neither")
         if isinstance(recipe, str):
             named = recipes.additions(recipe, source, first=not self.tasks)
             recipe = recipes.named(recipe, source)
         given = {
-            "own": None if own is None else tuple(own), "layers": None if layers is None else tuple(layers),
-            "steps": steps, "limit": limit, "flip": flip, "crop": crop,
+            "own": _names(own), "layers": _names(layers), "steps": steps, "limit": limit, "flip": flip, "crop": crop,
         }  # fmt: skip
         named |= {name: value for name, value in given.items() if value is not None}
         self._do(Add(task=task, data=source, recipe=recipe.changed(_fields(changes)), prune=prune, device=self.device,
@@ -280,52 +283,63 @@ class PackFile:
 
     # -- the network ----------------------------------------------------------------------------------------------
 
+    def model(self, task: str) -> "nn.Module":
+        """The network as a task uses it, as a model of its own in evaluation mode (§3): N×C×S×S in, logits out.
+
+        Images are as `prepare` gives them. Each call makes a model, so that several threads can use one each. The
+        newest task's shares its weights with this file's network. Raises RequestError for a name that is no task's.
+        """
+        network, document = self._loaded()
+        return network.model_of(document.index(task))
+
     @contextmanager
     def viewing(self, task: str) -> Iterator["nn.Module"]:
-        """The network as a task uses it, in evaluation mode, while the context lasts (§3): N×C×S×S in, logits out.
-
-        Images are as `prepare` gives them. Raises RequestError for a name that is no task's.
-        """
-        network = self.network
-        with network.viewing(self.document.index(task)) as model:
-            yield model
+        """`model(task)` as a context."""
+        yield self.model(task)
 
     def answer(self, images: "Tensor", tasks: str | Sequence[str]) -> "list[Tensor]":
-        """What each image (N×C×S×S) is answered by its own task, named N times, or once for all: N rows of logits.
+        """The logits of each image (N×C×S×S, as `prepare` gives them) by its own task: N tensors, one per image.
 
-        Images are grouped by task, so that the network is made ready once for each.
+        `tasks` has N names, or one for all. Images are grouped by task, so that each task's weights are masked once.
         """
+        network, document = self._loaded()
         names = [tasks] * len(images) if isinstance(tasks, str) else tasks
-        index = {name: self.document.index(name) for name in set(names)}
-        network = self.network
+        index = {name: document.index(name) for name in set(names)}
         return network.answer(images.to(network.device), [index[name] for name in names])
 
-    def prepare(self, images: "NDArray[Any]") -> "Tensor":
-        """Images as this network takes them: uint8 N×H×W or N×H×W×C, to float32 N×C×S×S, resized and normalised."""
-        import torch
+    def prepare(self, images: Any, task: str | None = None) -> "Tensor":
+        """Images as the network takes them: float32 N×C×S×S, resized, cropped where the task crops, normalised.
 
-        from packnet_core.data.images import Decoder, Images
-        from packnet_core.data.pixels import ArrayPixels
+        `images` is a uint8 array N×H×W or N×H×W×C, or floats in 0..1, a PIL image, a path, or a list of these. Only
+        where some tasks crop and others do not, `task` has to be named. Raises RequestError for anything else.
+        """
+        from packnet_core.data.prepare import prepare
 
-        input, count = self.document.input, len(images)
-        pixels = ArrayPixels(images, "images")
-        raw = Decoder(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
-        ready = Images(raw, torch.arange(count), torch.zeros(count, dtype=torch.int64), input)
-        return torch.cat([batch for batch, _ in ready.batches(256, self.network.device)])
+        network, document = self._loaded()
+        chosen = document.tasks if task is None else [document.tasks[document.index(task) - 1]]
+        crops = {each.data.crop for each in chosen}
+        if len(crops) > 1:
+            raise RequestError("some tasks crop their images and others do not; name the task that these are for")
+        return prepare(images, document.input, crops == {True}, network.device)
 
     @property
     def network(self) -> "PackedNetwork":
         """The network with its owners and heads, on the device; read anew where the file has changed."""
+        return self._loaded()[0]
+
+    def _loaded(self) -> "tuple[PackedNetwork, Document]":
+        """The network, and the document that was read with it."""
         from packnet_core.network.device import pick_device
         from packnet_core.packfile import storage
         from packnet_core.packfile.paths import signature
 
-        now = signature(self.path)
-        if self._held is None or self._held[0] != now:
-            network, _ = storage.load(self.path, pick_device(self.device))
-            network.ready_bytes = self.ready_bytes
-            self._held = now, network
-        return self._held[1]
+        with self._lock:
+            now = signature(self.path)
+            if self._held is None or self._held[0] != now:
+                network, document = storage.load(self.path, pick_device(self.device))
+                network.ready_bytes = self.ready_bytes
+                self._held = now, network, document
+            return self._held[1:]
 
     def _do(self, command: Command) -> list[Event]:
         """Have a command done. Returns its events, without those of single steps.
@@ -333,14 +347,13 @@ class PackFile:
         Ctrl-C and SIGTERM stop the job after its step: it leaves a checkpoint and its last word, and then the signal
         takes its course. A second Ctrl-C interrupts at once.
         """
-        import signal
-        import threading
-
         from packnet_core.jobs import run_job
         from packnet_core.jobs.signals import signals_stop
         from packnet_core.schema.events import Progress, TrainStep
 
-        self._held = None  # not two networks at once
+        command = validated(command)
+        with self._lock:
+            self._held = None  # not two networks at once
         events: list[Event] = []
         stop = threading.Event()
         with signals_stop(stop, lambda: None, _interrupt) as came:
@@ -366,6 +379,11 @@ def _source(data: str | Path) -> str:
     from packnet_core.data.kinds import resolve
 
     return resolve(str(data))
+
+
+def _names(given: str | Iterable[str] | None) -> Any:
+    """Names as a command has them: one name alone is a list of one. What is wrong is found by the command's types."""
+    return [given] if isinstance(given, str) else None if given is None else list(given)
 
 
 def _fields(changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """The Python API: README's example, what each method does, and that importing it is cheap."""
 
+import os
 import re
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import packnet_core as packnet
+from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.network import architectures
 from packnet_core.packfile import storage
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.events import Epoch, JobStarted
-from tests.worlds import images, pack_file
+from tests.worlds import add, images, pack_file, work
 
 README = Path(__file__).parents[2] / "README.md"
 QUICK = {"epochs": 2, "retrain_epochs": 1, "lr": 0.05, "batch_size": 16}
@@ -147,3 +151,59 @@ def test_each_kind_of_error_has_its_exception(tmp_path, file, data):
     assert file.tasks == {}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         packnet.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"own": "norm"}, {"own": ["foo"]}, {"own": [1]}, {"flip": 1}, {"flip": "yes"}, {"prune": True}, {"limit": 60.5},
+        {"steps": "2"}, {"layers": 3}, {"crop": "no"}, {"yes": "no"}, {"prune": np.nan}, {"epochs": "3"},
+        {"lr": "fast"}, {"recipe": 5}, {"recipe": "papre"}, {"seed": -1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_arguments_are_refused_and_nothing_is_lost(tmp_path, wrong):
+    path, data = pack_file(tmp_path / "net.safetensors"), images(tmp_path / "data.npz")
+    file = packnet.open(path)
+    before = path.read_bytes()
+    with pytest.raises((RequestError, TypeError)) as error:
+        file.add("b", data, **wrong)
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == before
+
+
+def test_what_numpy_and_single_names_mean_is_taken(tmp_path):
+    path, data = pack_file(tmp_path / "net.safetensors", arch="cifar_vgg", size=16, channels=3), tmp_path / "data.npz"
+    images(data, channels=3)
+    file = packnet.open(path)
+    file.add("a", data, epochs=np.int64(1), batch_size=16, prune=np.float32(0.5))
+    task = file.add("b", data, epochs=1, batch_size=16, own="norms", limit=np.int32(30), layers="conv")
+    assert (task.own, task.data.limit, task.layers) == (("norms",), 30, ("conv",))
+    assert packnet.open(path).verify()
+
+
+def test_threads_are_answered_by_their_own_tasks_while_the_file_is_replaced(tmp_path):
+    path, data = pack_file(tmp_path / "net.safetensors"), images(tmp_path / "data.npz")
+    for name in ("one", "two"):
+        work(path, add(name, data))
+    file, stop = packnet.open(path), threading.Event()
+    pictures = file.prepare(np.load(data)["test_images"])
+    wanted = {name: torch.stack(file.answer(pictures, name)) for name in ("one", "two")}
+
+    def replace_the_file():
+        content = path.read_bytes()
+        while not stop.is_set():
+            (tmp_path / "copy").write_bytes(content)
+            os.replace(tmp_path / "copy", path)
+
+    replacing = threading.Thread(target=replace_the_file)
+    replacing.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(
+                pool.map(lambda i: (i % 2, torch.stack(file.answer(pictures, ("one", "two")[i % 2]))), range(40))
+            )
+    finally:
+        stop.set()
+        replacing.join()
+    assert all(torch.equal(answer, wanted[("one", "two")[which]]) for which, answer in found)

@@ -12,6 +12,7 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own
 from packnet_core.schema.fields import shown
 from packnet_core.schema.limits import Positive, Share
+from packnet_core.schema.plain import plain
 from packnet_core.schema.recipes import Recipe, fields
 
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
@@ -132,21 +133,10 @@ def validated(command: Command) -> Command:
         value = getattr(command, field.name)
         fields[field.encode_name] = [value] if isinstance(value, str) and get_origin(field.type) is tuple else value
     try:
-        return msgspec.convert(
-            msgspec.to_builtins(fields, builtin_types=(bytes, bytearray), enc_hook=_plain), type(command)
-        )
+        return msgspec.convert(plain(fields), type(command))
     except (msgspec.ValidationError, TypeError) as error:
         what, _, where = str(error).replace("`", "").partition(" - at $.")
         raise RequestError(f"{where or summary(command)}: {what[:1].lower()}{what[1:]}") from None
-
-
-def _plain(value: Any) -> Any:
-    """A value of a type that JSON lacks, as one that it has."""
-    if isinstance(value, PurePath):
-        return str(value)
-    if callable(tolist := getattr(value, "tolist", None)):  # NumPy's scalars and arrays
-        return tolist()
-    raise TypeError(f"a {type(value).__name__} means nothing here")
 
 
 def summary(command: Command) -> str:

@@ -1,0 +1,71 @@
+"""Images of a user, in any form: each is prepared as evaluation prepares it, or refused in one line."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from packnet_core.data.loading import load_test
+from packnet_core.data.prepare import prepare
+from packnet_core.errors import PacknetError, RequestError
+from packnet_core.schema.document import Input
+from tests.worlds import images
+
+INPUT = Input(channels=3, size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+RNG = np.random.default_rng(0)
+COLOUR = RNG.integers(0, 256, (5, 12, 10, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_it_is_what_evaluation_does(tmp_path, crop):
+    path = images(tmp_path / "data.npz", channels=3, size=12)
+    tests = load_test(str(path), INPUT, tuple(f"class {i}" for i in range(3)), crop=crop)
+    wanted = torch.cat([batch for batch, _ in tests.batches(16, "cpu")])
+    assert torch.equal(prepare(np.load(path)["test_images"], INPUT, crop), wanted)
+
+
+def test_every_form_of_the_same_images_gives_the_same(tmp_path):
+    wanted = prepare(COLOUR, INPUT, crop=False)
+    paths = []
+    for index, image in enumerate(COLOUR):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+        paths.append(tmp_path / f"{index}.png")
+    forms = [
+        list(COLOUR), tuple(COLOUR), torch.from_numpy(COLOUR), paths, list(map(str, paths)),
+        list(map(Image.fromarray, COLOUR)), COLOUR.astype(np.float64) / 255, COLOUR.astype(np.float32) / 255,
+    ]  # fmt: skip
+    for form in forms:
+        assert torch.equal(prepare(form, INPUT, crop=False), wanted)
+
+
+@pytest.mark.parametrize("one", [COLOUR[0], Image.fromarray(COLOUR[0]), COLOUR[:1], [COLOUR[0]]])
+def test_one_image_is_one(one):
+    assert torch.equal(prepare(one, INPUT, crop=False), prepare(COLOUR, INPUT, crop=False)[:1])
+
+
+def test_grey_images_are_repeated_to_the_networks_channels():
+    grey = COLOUR[..., 0]
+    wanted = prepare(np.repeat(grey[..., None], 3, axis=3), INPUT, crop=False)
+    assert torch.equal(prepare(grey, INPUT, crop=False), wanted)
+    assert torch.equal(prepare(grey[0], INPUT, crop=False), wanted[:1])
+    assert torch.equal(prepare([Image.fromarray(g) for g in grey], INPUT, crop=False), wanted)
+
+
+def test_no_images_are_none():
+    assert prepare([], INPUT, crop=False).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        5, None, b"x", {"a": 1}, object(), [5], [None], np.zeros((2, 8, 8, 5), np.uint8), np.zeros((2, 8), np.int64),
+        COLOUR.astype(np.float32), COLOUR.astype(np.int32), np.full((2, 8, 8, 3), np.nan), "nowhere.png",
+        np.zeros((0, 3), np.uint8), np.array(["a"]), [[]],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_image_is_refused_in_one_line(wrong):
+    with pytest.raises(RequestError) as error:
+        prepare(wrong, INPUT, crop=False)
+    assert isinstance(error.value, PacknetError)
+    assert "\n" not in str(error.value)
