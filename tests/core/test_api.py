@@ -177,7 +177,7 @@ def test_what_numpy_and_single_names_mean_is_taken(tmp_path):
     images(data, channels=3)
     file = packnet.open(path)
     file.add("a", data, epochs=np.int64(1), batch_size=16, prune=np.float32(0.5))
-    task = file.add("b", data, epochs=1, batch_size=16, own="norms", limit=np.int32(30), layers="conv")
+    task = file.add("b", data, epochs=1, batch_size=16, own="norms", limit=np.int32(30), layers="conv", yes=True)
     assert (task.own, task.data.limit, task.layers) == (("norms",), 30, ("conv",))
     assert packnet.open(path).verify()
 

@@ -7,7 +7,7 @@ import msgspec
 
 
 def plain(value: Any) -> Any:
-    """`value` as None, bool, int, float, str, list or dict, out of NumPy's scalars and arrays, paths, structs and tuples.
+    """`value` as None, bool, int, float, str, list or dict, also from NumPy's scalars and arrays, paths and structs.
 
     Bytes stay bytes, so that no type of a command takes them. Raises TypeError for a value of any other type.
     """
