@@ -142,6 +142,7 @@ class Training:
         run = TrainingRun(session.network, task.name, self.kind, job.recipe, *images, only, keep=best)
         if isinstance(job.command, Add) and job.command.prune is not None and self.kind == "train":
             run.later_steps = job.command.steps * job.recipe.retraining_epochs * run.steps_per_epoch
+        run.from_trained = self.kind == "retrain" or not isinstance(job.command, Add)
         job.at(self.kind, self.step, run)
         if job.interrupted is None:
             job.keep()

@@ -56,7 +56,11 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
         case Add():
             _check_add(document, command)
         case Prune():
-            layer_ratios(document, command)
+            if not any(ratio < 1 for ratio in layer_ratios(document, command).values()) and not command.yes:
+                raise RequestError(
+                    f"pruning at 1 frees every weight of {open_task(document, 'pruned').name!r}; it would be no better "
+                    "than chance. Give a smaller ratio, or say --yes"
+                )
             _check_recipe(open_task(document, "pruned"), command)
         case Train() if not resumes:
             _check_recipe(open_task(document, "trained"), command)

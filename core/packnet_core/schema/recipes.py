@@ -88,14 +88,18 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     @property
     def decays_after(self) -> int:
-        return self.epochs // 2 if self.decay_epoch is None else self.decay_epoch
+        """The epoch after which the rate is divided by ten: half of the epochs, and at least one."""
+        return max(self.epochs // 2, 1) if self.decay_epoch is None else self.decay_epoch
 
     @property
     def retraining_epochs(self) -> int:
-        return self.epochs // 2 if self.retrain_epochs is None else self.retrain_epochs
+        """The epochs of retraining: half of those of training, and at least one if there are any."""
+        half = max(self.epochs // 2, min(self.epochs, 1))
+        return half if self.retrain_epochs is None else self.retrain_epochs
 
     @property
     def retraining_lr(self) -> float:
+        """The learning rate of retraining: a tenth of that of training, unless given."""
         return self.lr / 10 if self.retrain_lr is None else self.retrain_lr
 
 

@@ -24,7 +24,7 @@ from packnet_core.files.safetensors_writer import write_safetensors
 
 
 class ValidatedEpoch(Struct, frozen=True, kw_only=True):
-    """An epoch (from 1), and its error in percent and mean loss on the validation images."""
+    """An epoch (0: before the first), and its error in percent and mean loss on the validation images."""
 
     epoch: int
     error: float

@@ -65,6 +65,7 @@ class TrainingRun:
     extra: Sequence[nn.Parameter] = ()  # to train besides the open task's own, such as other tasks' heads
     keep: Path | None = None  # the file for the best epoch so far; None: a temporary one
     later_steps: int = 0  # of the job's phases after this one, for its time left
+    from_trained: bool = False  # the network has been trained for this task, so that it counts as epoch 0
     epoch: int = 1  # the current epoch, from 1
     step: int = 0  # steps done in it
     sums: Sums = field(default_factory=Sums)
@@ -102,10 +103,12 @@ class TrainingRun:
         """Train to the end of the phase: a TrainStep per step, an Epoch per epoch.
 
         At the end the network gets the weights of its best epoch by validation error, unless the recipe picks the last
-        or there are no validation images. A Note names that epoch where it is not the last. Raises Diverged where the
-        loss is not finite.
+        or there are no validation images; epoch 0 is the network before the phase (see `from_trained`). A Note names
+        that epoch where it is not the last. Raises Diverged where the loss is not finite.
         """
         network = self.network
+        if self.from_trained and self.epoch == 1 and self.step == 0:
+            self._offer(0)
         while self.epoch <= self.epochs:
             begun = time.monotonic()
             network.train_mode(self.only)
@@ -125,8 +128,10 @@ class TrainingRun:
             yield ended
         self.picked = self.best.load(self.epochs)
         if self.picked != self.epochs and self.best.found:
-            error = self.best.found.error
-            text = f"epoch {self.picked} of {self.epochs} is taken: {error:.2f} % of the validation images wrong"
+            wrong = f"{self.best.found.error:.2f} % of the validation images wrong"
+            text = f"epoch {self.picked} of {self.epochs} is taken: {wrong}"
+            if self.picked == 0:
+                text = f"no epoch of this phase was better than the network before it, which is taken: {wrong}"
             yield Note(text=text)
 
     def _train_step(self, images: Tensor, labels: Tensor, begun: float) -> TrainStep:
@@ -197,9 +202,7 @@ class TrainingRun:
         self.scaling.grow()
 
     def _end_epoch(self, begun: float) -> Epoch:
-        loss, error = self.validate()
-        if self.recipe.pick == "best" and loss is not None and error is not None:
-            self.best.offer(ValidatedEpoch(epoch=self.epoch, error=error, loss=loss), last=self.epoch == self.epochs)
+        loss, error = self._offer(self.epoch)
         return Epoch(
             phase=self.phase,
             task=self.task,
@@ -212,6 +215,13 @@ class TrainingRun:
             validation_error=error,
             seconds=time.monotonic() - begun,
         )
+
+    def _offer(self, epoch: int) -> tuple[float | None, float | None]:
+        """Validate, and keep the epoch if it is the best so far. Returns the validation loss and error."""
+        loss, error = self.validate()
+        if self.recipe.pick == "best" and loss is not None and error is not None:
+            self.best.offer(ValidatedEpoch(epoch=epoch, error=error, loss=loss), last=epoch == self.epochs)
+        return loss, error
 
     def validate(self) -> tuple[float | None, float | None]:
         """The mean loss and the error in percent on the validation split; None where it is empty."""

@@ -246,7 +246,7 @@ def test_a_preview_measures_what_pruning_would_and_changes_nothing(path, data):
     pruned = {}
     for ratio in seen:
         path.write_bytes(before[0])
-        entries = work(path, Prune(ratio=ratio, recipe={"retrain_epochs": 0}))
+        entries = work(path, Prune(ratio=ratio, recipe={"retrain_epochs": 0}, yes=True))
         pruned[ratio] = next(e.event.after for e in entries if isinstance(e.event, Pruned))
     assert {ratio: event.error for ratio, event in seen.items()} == pruned
 

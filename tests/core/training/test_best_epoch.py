@@ -293,3 +293,21 @@ def test_giving_up_an_interrupted_job_deletes_its_best_epoch(path, noise):
     assert list(Paths(path).folder.glob("epoch-*"))
     work(path, Prune(ratio=0.1, recipe={"retrain_epochs": 0}, yes=True))
     assert not list(Paths(path).folder.glob("epoch-*"))
+
+
+def test_retraining_that_is_worse_than_none_is_not_kept(path, noise, tmp_path):
+    work(path, add("two", noise, prune=None))
+    bare, harmed = tmp_path / "bare.safetensors", tmp_path / "harmed.safetensors"
+    for copy, changes in ((bare, {"retrain_epochs": 0}), (harmed, {"retrain_epochs": 2, "retrain_lr": 50.0})):
+        copy.write_bytes(path.read_bytes())
+        entries = work(copy, Prune(ratio=0.5, recipe=changes))
+    assert any("no epoch of this phase was better" in note for note in notes(e.event for e in entries))
+    tasks = [read_header(copy).document.tasks[-1] for copy in (bare, harmed)]
+    assert tasks[0].weights_digest == tasks[1].weights_digest
+    assert tasks[0].error == tasks[1].error
+
+
+def test_a_single_epoch_is_not_trained_at_a_tenth_of_the_rate_and_is_retrained():
+    one = Recipe(epochs=1)
+    assert (one.decays_after, one.retraining_epochs) == (1, 1)
+    assert (Recipe(epochs=0).retraining_epochs, Recipe().retraining_epochs) == (0, 10)

@@ -29,7 +29,7 @@ def test_in_chosen_layers_it_takes_what_is_free_there_alone():
 
 def test_the_first_task_has_everything():
     told = recipe_words.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
-    assert told == "1 epoch at 0.0001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then no retraining"
+    assert told == "1 epoch at 0.001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then 1 epoch at 0.0001"
 
 
 def test_where_nothing_is_free_yet_no_shares_are_made_up():
