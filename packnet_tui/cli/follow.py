@@ -61,8 +61,9 @@ def stop(file: Path, yes: bool = False) -> int:
         if not paths.is_locked():
             print(f"no engine runs for {paths.file.name}")
             return 0
-        newest = history.running or (history.runs[-1] if history.runs else None)
-        pid = newest.pid if newest else 0
+        if history.running is None:  # no job of the journal runs: a pid in it may be that of anything by now
+            raise RequestError(f"no engine runs for {paths.file.name}, but another process holds {paths.lock}")
+        pid = history.running.pid
         raise RequestError(
             f"no engine runs for {paths.file.name}: the work on it is done by a command of its own, process {pid}; "
             f"end that with Ctrl-C in its terminal, or with: kill {pid}"

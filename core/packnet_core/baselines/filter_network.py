@@ -158,6 +158,9 @@ class FilterNetwork:
 
     # -- training and answers -----------------------------------------------------------------------------------
 
+    def restore_buffers(self) -> None:
+        """Nothing: running statistics are all the buffers that there are (see `train_mode`)."""
+
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
         """Prepare the model for training the open task, or only its parameters named in `only`. Returns the other
         parameters that train: none, as `weights` has all.

@@ -90,6 +90,8 @@ class Engine:
 def connect(path: str | Path) -> Engine | None:
     """Connect to the running engine of a file; None where there is none."""
     paths = Paths(path)
+    if not paths.is_private():  # whoever planted the folder could plant a socket in it
+        return None
     try:
         address = address_decoder.decode(paths.address.read_bytes())
         connection = _connection(address.socket)
@@ -141,7 +143,7 @@ def start(path: str | Path) -> Engine:
         if not paths.is_locked():
             break
         time.sleep(0.05)  # the lock is held: perhaps an engine is starting
-    paths.folder.mkdir(exist_ok=True)
+    paths.make_folder()
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "packnet_core.engine", str(paths.file)],

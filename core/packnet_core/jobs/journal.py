@@ -25,7 +25,7 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         path.parent.mkdir(exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         self._end_torn_line()
 
     def write(self, event: Event, job: int = 0) -> Entry:

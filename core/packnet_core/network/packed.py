@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import digests, layers, owners, pruning
 from packnet_core.network.blockwise import blocks
+from packnet_core.network.frozen_buffers import FrozenBuffers
 from packnet_core.network.task_views import TaskViews
 from packnet_core.schema.document import MOST_TASKS, Own
 
@@ -55,6 +56,7 @@ class PackedNetwork:
         self.heads: list[nn.Linear] = []
         self.open = 0
         self._views = TaskViews()
+        self._frozen = FrozenBuffers(nn.Module())
 
     @property
     def tasks(self) -> int:
@@ -265,12 +267,20 @@ class PackedNetwork:
         trained = list(self.heads[self.open - 1].parameters())
         trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
+        self._frozen = FrozenBuffers(self.model, but=rest)
         chosen = (
             weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
         )
         for parameter in (*trained, *chosen):
             parameter.requires_grad_(True)
         return trained
+
+    def restore_buffers(self) -> None:
+        """Give frozen buffers that a training step has changed their values again (law 1).
+
+        Raises RequestError where a module has replaced one.
+        """
+        self._frozen.restore()
 
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
         """The tensors of the rest that training the open task changes, by name: parameters and running statistics."""

@@ -1,5 +1,6 @@
 """Make a new pack file from an architecture, with weights or without, and with their own task if it is kept."""
 
+import copy
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from packnet_core.errors import RequestError
 from packnet_core.files.atomic import exists
 from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
+from packnet_core.network.frozen_buffers import check_buffers
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import storage
 from packnet_core.packfile.paths import Paths
@@ -160,6 +162,7 @@ def _try(network: PackedNetwork, given: Input) -> None:
         raise RequestError(
             f"the network can't take images of {given.channels}×{given.size}×{given.size} ({reason}); see --input-size"
         ) from None
+    check_buffers(copy.deepcopy(network.model), torch.zeros(2, given.channels, given.size, given.size))
     head = network.model.get_submodule(network.head)
     if not isinstance(out, torch.Tensor) or out.shape != (1, head.out_features):
         raise RequestError(

@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import stat
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from packnet_core.errors import RequestError
@@ -22,8 +23,8 @@ class Paths:
 
     def __init__(self, path: str | Path):
         self.file = Path(path).expanduser().resolve()
-        stem = self.file.stem if self.file.suffix == ".safetensors" else self.file.name
-        self.folder = self.file.with_name(stem + ".packnet")
+        packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
+        self.folder = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on
@@ -53,13 +54,36 @@ class Paths:
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
 
+    def make_folder(self) -> None:
+        """Make the folder, for this user alone. Raises RequestError where it is another user's, or no folder."""
+        with suppress(FileExistsError):
+            self.folder.mkdir(mode=0o700)
+        if problem := self._problem():
+            raise RequestError(f"{self.folder} {problem}; packnet works only in a folder of its own user: remove it")
+        if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
+            self.folder.chmod(0o700)
+
+    def is_private(self) -> bool:
+        """Whether the folder is there and this user's, so that what is in it can be trusted."""
+        try:
+            return not self._problem()
+        except OSError:
+            return False
+
+    def _problem(self) -> str:
+        """Why the folder must not be used; empty where it may be."""
+        status = self.folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            return "is not a folder" if not stat.S_ISLNK(status.st_mode) else "is a symbolic link"
+        return "" if status.st_uid == os.geteuid() else f"belongs to another user ({status.st_uid})"
+
     def identity(self) -> tuple[int, int]:
         """Device and inode of the lock file: the same for all that mean this file, another in a copy of the folder.
 
         Raises OSError where no process has worked on the file yet.
         """
-        stat = self.lock.stat()
-        return stat.st_dev, stat.st_ino
+        status = self.lock.stat()
+        return status.st_dev, status.st_ino
 
     def socket_folder(self) -> Path:
         """A folder of this user alone whose paths are short enough for a socket.
@@ -90,8 +114,8 @@ class Paths:
         """
         from filelock import FileLock, Timeout
 
-        self.folder.mkdir(exist_ok=True)
-        lock = FileLock(self.lock)
+        self.make_folder()
+        lock = FileLock(self.lock, mode=0o600)  # who can read a file can lock it
         try:
             lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than a look at it by `is_locked`
         except Timeout:
@@ -106,6 +130,8 @@ class Paths:
 
     def is_locked(self) -> bool:
         """Whether a process holds the lock now. Needs no permission to write here."""
+        if not self.is_private():
+            return False
         try:
             with open(self.lock, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed, at once
@@ -118,5 +144,5 @@ class Paths:
 
 def signature(path: Path) -> tuple[int, int, int]:
     """Inode, time of change in nanoseconds and size: another one where the file was replaced or written to."""
-    stat = path.stat()
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -41,6 +41,7 @@ class Trainable(Evaluable, Protocol):
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]: ...
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]: ...
+    def restore_buffers(self) -> None: ...
     def end_phase(self, dense: bool = False) -> None: ...
 
 
@@ -142,6 +143,7 @@ class TrainingRun:
         with nullcontext() if self._needs_norm else self.optimizer.step_in_backward():
             (loss * self.scaling.factor).backward()
         self._update()
+        self.network.restore_buffers()
         wrong = (logits.detach().argmax(1) != labels).sum()
         # the only wait for the device in a step, once all its work is queued; a loss that is not finite is found after
         # its step, which does no harm, since nothing of the phase is saved then
