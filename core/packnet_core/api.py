@@ -75,7 +75,7 @@ def new(
     `input_size` is in pixels, the images being square. With `task` and `data` the weights' own head is kept as the
     first task, to be pruned and retrained: the paper's ImageNet network (§3); without, all weights are free, and the
     first task that is added starts from them. `options` are those of `packnet_core.packfile.create.new`: mean, std,
-    flip, crop, limit, seed. Raises RequestError where the file exists, or network and weights do not fit.
+    flip, crop, limit, seed. Raises RequestError if the file exists, or network and weights do not fit.
     """
     from packnet_core.packfile import create
 
@@ -88,7 +88,7 @@ def new(
 def open(
     path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
 ) -> "PackFile":
-    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged."""
+    """A pack file that is there. Only its header is read. Raises FileError if it is none, or damaged."""
     return PackFile(path, device=device, listen=listen, ready_bytes=ready_bytes)
 
 
@@ -134,7 +134,7 @@ class PackFile:
     @property
     def history(self) -> History:
         """What the journal beside the file says, read anew: past runs, the jobs that run or wait, and per task its
-        newest evaluation, comparisons and digest check. Empty without a journal; raises OSError where it can't be read.
+        newest evaluation, comparisons and digest check. Empty without a journal; raises OSError if it can't be read.
 
         for run in file.history.runs:
             print(run.job, run.command, run.outcome, run.seconds)
@@ -172,7 +172,7 @@ class PackFile:
         trains (§5.4). `limit` is the largest number of training images; `flip` and `crop` are as the data suggests
         unless given. `yes` also seals a task that is no better than chance, and gives up an interrupted job.
 
-        Raises RequestError where the file has a task of that name, no weight is free, or the newest task must be
+        Raises RequestError if the file has a task of that name, no weight is free, or the newest task must be
         pruned first, and TypeError for an argument that is no field of the Recipe.
         """
         source = _source(data)
@@ -211,7 +211,7 @@ class PackFile:
         ratio up to `ratio` that costs at most so much, found in at most `trials` trials. `recipe` names one, and fields
         of the Recipe change it; others stay as the task was trained. Returns the task.
 
-        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
+        Raises RequestError if no task is open, and TypeError for an argument that is no field of the Recipe.
         """
         source = None if data is None else _source(data)
         self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
@@ -233,7 +233,7 @@ class PackFile:
 
         `recipe` names one, and fields of the Recipe change it; others stay as the task was trained. Returns the task.
 
-        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
+        Raises RequestError if no task is open, and TypeError for an argument that is no field of the Recipe.
         """
         source = None if data is None else _source(data)
         self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
@@ -266,7 +266,7 @@ class PackFile:
         self._do(Drop(task=task, yes=True))
 
     def verify(self) -> bool:
-        """Whether every digest is what the header says. Raises FileError where counts or tensors contradict it."""
+        """Whether every digest is what the header says. Raises FileError if counts or tensors contradict it."""
         from packnet_core.packfile.verify import verify
 
         return all(checked.ok for checked in verify(self.path))

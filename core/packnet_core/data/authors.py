@@ -34,7 +34,7 @@ class PaperData:
 def open_paper_data(source: str) -> Source:
     """Open `NAME:FOLDER`, NAME being one of `TABLE_1`.
 
-    Raises RequestError where files are missing or damaged, or the folder has more images or classes than the data set.
+    Raises RequestError if files are missing or damaged, or the folder has more images or classes than the data set.
     """
     name, _, folder = source.partition(":")
     whole, path = TABLE_1[name], Path(folder)
@@ -216,7 +216,7 @@ def _splits(files: list[str], labels: Ints, train: Any, boxes: Boxes | None = No
 
 
 def _split(files: Sequence[str], labels: Ints, boxes: Boxes | None = None) -> Split:
-    """Images of a list. Raises RequestError where a file of the list is missing."""
+    """Images of a list. Raises RequestError if a file of the list is missing."""
     entries: dict[str, set[str]] = {}  # of each folder
     for file in files:
         folder, name = os.path.split(file)

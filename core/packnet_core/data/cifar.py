@@ -55,7 +55,7 @@ ARCHIVES = {
 
 
 def read(folder: Path, files: tuple[str, ...], label_bytes: int) -> tuple[Bytes, Ints]:
-    """Read images, uint8 N×32×32×3, and labels, int64 N. Raises RequestError, naming the file, where one is damaged."""
+    """Read images, uint8 N×32×32×3, and labels, int64 N. Raises RequestError, naming the file, if one is damaged."""
     parts = []
     for file in files:
         content = np.fromfile(folder / file, np.uint8)

@@ -56,7 +56,7 @@ class Images:
         `generator` shuffles; without one the order stays. `start` skips that many batches of the same order. With
         `augment` each image is flipped at random, where `flip` allows it, and cropped at random; without, it is cropped
         in the centre. Augmentation parameters are drawn from torch's global CPU generator when the batch is asked for.
-        Raises RequestError, naming the file, where an image can't be decoded.
+        Raises RequestError, naming the file, if an image can't be decoded.
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         batches = torch.split(order, size)[start:] if len(order) else ()
@@ -107,7 +107,7 @@ class Decoder:
 
     def prefetch(self, batches: list[Tensor]) -> Iterator[Tensor]:
         """The images of each batch of indices, uint8 N×C×S×S, decoded a few batches ahead. Raises RequestError, naming
-        the file, where an image can't be decoded."""
+        the file, if an image can't be decoded."""
         pool = ThreadPoolExecutor(WORKERS)
         try:
             waiting: deque[tuple[Bytes, list[Future[None]]]] = deque()

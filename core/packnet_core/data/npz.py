@@ -33,7 +33,7 @@ def read(path: Path, pixels: bool = True) -> Arrays:
     """Read a task's file. Without `pixels` only the headers of image arrays are read; the images are then zeros of the
     shape that the header states.
 
-    Raises RequestError, naming the array, where one is missing or has the wrong type or shape.
+    Raises RequestError, naming the array, if one is missing or has the wrong type or shape.
     """
     arrays = _read_arrays(path, KEYS, pixels)
     return Arrays(

@@ -1,6 +1,6 @@
 """Opens what `--data` takes: folders, .npz files and named data sets. Needs no torch.
 
-source = open_source("pictures")    # raises RequestError where that is not data
+source = open_source("pictures")    # raises RequestError if that is not data
 source.problem()                    # the first problem of its classes or labels, or None
 summarise("pictures")               # the same, and counts, for a screen
 """
@@ -59,7 +59,7 @@ def open_source(source: str, pixels: bool = True) -> Source:
     """Open a source as `--data` takes it. Image files are only listed; without `pixels`, the images of an .npz file are
     zeros (see `npz.read`). torchvision's data is downloaded unless the cache has it.
 
-    Raises RequestError, naming what is wrong, where the source is not data.
+    Raises RequestError, naming what is wrong, if the source is not data.
     """
     if has_control_characters(source):
         raise RequestError(f"the data source {source!r} has control characters; rename it")

@@ -40,11 +40,11 @@ class Pixels(Protocol):
     def channels(self, indices: Iterable[int], wanted: int) -> int:
         """How many channels to decode: 1 where all these images are grey, else `wanted`, the network's.
 
-        Raises RequestError, naming the image, where its number of channels is neither 1 nor `wanted`.
+        Raises RequestError, naming the image, if its number of channels is neither 1 nor `wanted`.
         """
 
     def decode(self, index: int, size: int, channels: int) -> Bytes:
-        """One image, uint8 channels×size×size. Raises RequestError, naming the image, where it can't be read."""
+        """One image, uint8 channels×size×size. Raises RequestError, naming the image, if it can't be read."""
 
     def describe(self) -> str:
         """Size and colour in a few words, from some of the images. Raises RequestError for an empty file."""
@@ -140,7 +140,7 @@ class FilePixels:
 def read_header(path: str) -> tuple[str, tuple[int, int]]:
     """Pillow's mode of an image file, and its width and height; no pixel is decoded.
 
-    Raises RequestError, naming the file, where it can't be read as an image.
+    Raises RequestError, naming the file, if it can't be read as an image.
     """
     try:
         with Image.open(path) as image:

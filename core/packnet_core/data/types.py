@@ -14,7 +14,7 @@ from packnet_core.schema.text import has_control_characters
 class Summary(Struct, frozen=True, kw_only=True):
     """Summary of a source, for a screen. `train` and `test` count images per class, in the order of `classes`.
 
-    Classes and counts are empty where they are not known yet (torchvision's data, until it is loaded), or where
+    Classes and counts are empty if they are not known yet (torchvision's data, until it is loaded), or where
     `problem` says why the data can't be used.
     """
 
@@ -55,7 +55,7 @@ class Source:
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
 
     def problem(self) -> str | None:
-        """The first problem of the classes and labels, as a line that names it; None where there is none."""
+        """The first problem of the classes and labels, as a line that names it; None if there is none."""
         return next(self._problems(), None)
 
     def _problems(self) -> Iterator[str]:

@@ -65,7 +65,7 @@ def _compare_filters(
 
 
 def _replace_weights(start: MultiHeadNetwork, weights: str, document: Document) -> None:
-    """Load other weights into the network, its head included. Raises RequestError where they do not fit."""
+    """Load other weights into the network, its head included. Raises RequestError if they do not fit."""
     state = architectures.load_weights(weights, document.architecture.name)
     if not architectures.fit_weights(start.model, state, start.head):
         raise RequestError(f"{weights} has no head {start.head!r}; the first task is evaluated with it")

@@ -55,7 +55,7 @@ def measure(
     The features are those of the task called `features`, by default the newest; in a file without tasks, those of the
     initial weights. Yields the events of the training, and a Hardness at the end of each data set. The default recipe
     is the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each are used. Raises
-    FileError or RequestError where the file, the task or the data can't be used.
+    FileError or RequestError if the file, the task or the data can't be used.
 
         found = [event for event in measure("model.safetensors", {"birds": "birds/"}) if isinstance(event, Hardness)]
     """

@@ -233,7 +233,7 @@ def fold(entries: Iterable[Entry], document: Document | None = None) -> History:
 
 
 def read_history(path: Path, document: Document | None = None) -> History:
-    """The history that a journal file tells; empty where there is none. Raises OSError where it can't be read.
+    """The history that a journal file tells; empty if there is none. Raises OSError if it can't be read.
 
     Steps of training, nearly all of a long journal, are passed over undecoded: 50 MB take about 0.1 s.
     """

@@ -42,7 +42,7 @@ def events(session: Session, command: Command) -> Iterator[Event]:
     """Do a command on a session. Yields what happens.
 
     Closing the generator stops the work after the step under way and leaves a checkpoint, which `Train` resumes.
-    Raises RequestError where the command is not allowed, Diverged where training failed. However it ends, the file is
+    Raises RequestError if the command is not allowed, Diverged if training failed. However it ends, the file is
     whole.
     """
     command = validated(command)

@@ -61,7 +61,7 @@ class Reader:
     def poll(self, steps: bool = True) -> list[Entry]:
         """The new whole lines, oldest first: all lines if the journal was replaced or cut, none if it is missing.
 
-        Without `steps`, lines of TrainStep and Progress are passed over undecoded. Raises OSError where the journal
+        Without `steps`, lines of TrainStep and Progress are passed over undecoded. Raises OSError if the journal
         can't be read.
         """
         entries: list[Entry] = []

@@ -70,7 +70,7 @@ class Job:
         )
 
     def keep(self) -> None:
-        """Write a checkpoint to resume from. Raises WorkError where the disk refuses."""
+        """Write a checkpoint to resume from. Raises WorkError if the disk refuses."""
         if self.position is None:
             return
         numbers, tensors = self.run.state() if self.run else ({}, {})

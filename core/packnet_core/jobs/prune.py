@@ -15,7 +15,7 @@ from packnet_core.training.evaluate import validate
 
 @dataclass(frozen=True)
 class MeasureBefore:
-    """Measure the validation error before pruning. Raises RequestError where a search needs it and has no images."""
+    """Measure the validation error before pruning. Raises RequestError if a search needs it and has no images."""
 
     search: bool = False
 
@@ -67,7 +67,7 @@ class PruneStep:
 
 
 def what_is_pruned(command: Add | Prune) -> Prune | None:
-    """What a command prunes; None where that is nothing."""
+    """What a command prunes; None if that is nothing."""
     if isinstance(command, Prune):
         return command
     return None if command.prune is None else Prune(ratio=command.prune, steps=command.steps)

@@ -23,7 +23,7 @@ DIGITS = 3  # of a ratio
 def next_ratio(largest: float, trials: Sequence[Trial], allowed: float, most: int) -> float | None:
     """The ratio to try next: the `largest` first, then the middle between what fits and what costs too much.
 
-    None where `most` trials are done, the largest fits, or there is nothing between.
+    None if `most` trials are done, the largest fits, or there is nothing between.
     """
     if not trials:
         return largest
@@ -36,7 +36,7 @@ def next_ratio(largest: float, trials: Sequence[Trial], allowed: float, most: in
 
 
 def best(trials: Sequence[Trial], allowed: float) -> Trial | None:
-    """The largest ratio that was tried and fits; None where none does."""
+    """The largest ratio that was tried and fits; None if none does."""
     return max((trial for trial in trials if trial[1] <= allowed), default=None)
 
 
@@ -85,7 +85,7 @@ class EndTrial:
 
 @dataclass(frozen=True)
 class TakeBest:
-    """Take the largest ratio that fits. Raises WorkError where no ratio does."""
+    """Take the largest ratio that fits. Raises WorkError if no ratio does."""
 
     prune: Prune
 
@@ -105,7 +105,7 @@ class TakeBest:
 
 
 def ratio_to_try(prune: Prune, before: float | None, trials: Sequence[Trial]) -> float | None:
-    """The ratio to try next; None where the search is over."""
+    """The ratio to try next; None if the search is over."""
     return next_ratio(prune.ratio, trials, _allowed(prune, before), prune.trials)
 
 

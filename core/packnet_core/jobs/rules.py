@@ -35,7 +35,7 @@ class NotAllowed(RequestError):
 def check(document: Document, command: Command, interrupted: bool = False) -> None:
     """Check that a command may be done on a file; `interrupted` says whether it has an interrupted job.
 
-    Raises RequestError where not, saying why and what to do: NotAllowed where the file's state forbids it.
+    Raises RequestError if not, saying why and what to do: NotAllowed if the file's state forbids it.
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
@@ -66,7 +66,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
 
 
 def check_state(document: Document, kind: type[Command]) -> None:
-    """Check that a file is in a state for commands of a kind, whatever else they say. Raises NotAllowed where not."""
+    """Check that a file is in a state for commands of a kind, whatever else they say. Raises NotAllowed if not."""
     tasks, newest = document.tasks, document.open_task
     if kind is Add:
         if len(tasks) >= MOST_TASKS:
@@ -90,7 +90,7 @@ def check_state(document: Document, kind: type[Command]) -> None:
 
 
 def open_task(document: Document, wanted: str) -> Task:
-    """The open task. Raises NotAllowed where there is none, saying what it was `wanted` for: pruned, trained."""
+    """The open task. Raises NotAllowed if there is none, saying what it was `wanted` for: pruned, trained."""
     if task := document.open_task:
         return task
     if not document.tasks:

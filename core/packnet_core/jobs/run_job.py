@@ -26,8 +26,8 @@ STEP_SECONDS = 0.25  # between two training steps in the journal; the steps betw
 def run(path: str | Path, command: Command, stop: threading.Event | None = None) -> Iterator[Entry]:
     """Do one command in this process, under the file's lock. Yields every event; the last is JobFinished.
 
-    Setting `stop` ends the job after the step under way. Raises RequestError where another process has the lock,
-    FileError where the file can't be used; what goes wrong later is in JobFinished.
+    Setting `stop` ends the job after the step under way. Raises RequestError if another process has the lock,
+    FileError if the file can't be used; what goes wrong later is in JobFinished.
     """
     paths = Paths(path)
     with paths.locked():

@@ -47,7 +47,7 @@ class Session:
     # -- the file -----------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Read network and document from the file. Raises FileError where that is damaged."""
+        """Read network and document from the file. Raises FileError if that is damaged."""
         self._signature: tuple[int, int, int] | None = signature(self.path)  # of the file as it was read or written
         self.network, self.document = storage.load(self.path, self.device)
         self.saved, self.changed = self.document, False
@@ -58,7 +58,7 @@ class Session:
             self.load()
 
     def use_device(self, name: str | None) -> None:
-        """Move the network to the device of that name. Raises RequestError where it can't be used."""
+        """Move the network to the device of that name. Raises RequestError if it can't be used."""
         self.device = pick_device(name)
         self.network.to(self.device)
 
@@ -69,7 +69,7 @@ class Session:
     def restore(self, path: Path) -> dict[str, torch.Tensor]:
         """Take network and document from a checkpoint. Returns the tensors of its training run.
 
-        Raises FileError where it is damaged.
+        Raises FileError if it is damaged.
         """
         kept, self.network, tensors = checkpoint.load(path)
         self.network.to(self.device)
@@ -79,7 +79,7 @@ class Session:
     def save(self, what: str, task: str, drop: bool = False) -> Saved:
         """Replace the file by what is in memory, with a new line of history, and remove the checkpoint.
 
-        With `drop`, the newest task was taken out. Raises WorkError where the disk refuses, where a sealed task would
+        With `drop`, the newest task was taken out. Raises WorkError if the disk refuses, if a sealed task would
         change, or where something else changed the file since it was read: the file then stays as it is.
         """
         if self.path.exists() and signature(self.path) != self._signature:
@@ -120,7 +120,7 @@ class Session:
             yield task.name, self.network.task_digest(index, owners) == task.digest
 
     def check_digests(self) -> Iterator[Checked]:
-        """Check every task's digest. Raises FileError where one differs from the file's."""
+        """Check every task's digest. Raises FileError if one differs from the file's."""
         for name, ok in self.digests(self.network.tasks):
             yield Checked(task=name, ok=ok)
             if not ok:
@@ -141,7 +141,7 @@ class Session:
         return self._task_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
 
     def mixed(self, command: Evaluate) -> dict[str, Images]:
-        """The images of a mixed data set by task; empty where the command names none."""
+        """The images of a mixed data set by task; empty if the command names none."""
         if command.mixed is None:
             return {}
         known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}

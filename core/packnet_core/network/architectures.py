@@ -42,7 +42,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     and called without arguments, so `channels`, `classes` and `initialise` have no effect on it. With `initialise`
     False, torch draws no initial values, for a network whose tensors will all be replaced.
 
-    Raises RequestError where there is no such network, or it can't be built.
+    Raises RequestError if there is no such network, or it can't be built.
 
     build("cifar_resnet20", channels=1, classes=10)
     """
@@ -78,7 +78,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
 def shapes(name: str) -> nn.Module:
     """Build a network whose tensors have shapes and no values (torch's "meta" device), which takes no memory.
 
-    One of `module:function` is built in full. Raises RequestError where there is no such network.
+    One of `module:function` is built in full. Raises RequestError if there is no such network.
     """
     if ":" in name:
         return build(name)
@@ -94,7 +94,7 @@ def default_input_size(name: str) -> int:
 def find_head(model: nn.Module) -> str:
     """The name of the module that a task's head replaces: the last linear layer, outside attention.
 
-    Raises RequestError where there is none.
+    Raises RequestError if there is none.
     """
     modules = dict(model.named_modules())
     linear = [
@@ -116,7 +116,7 @@ def load_weights(source: str, name: str) -> dict[str, Tensor]:
     dict under "state_dict" or "model" is unwrapped, and the prefix "module." removed where all names have it. Pickled
     files are read with `weights_only`, which makes tensors and plain containers and runs no code.
 
-    Raises RequestError where there are no such weights, the file holds something else, or a download fails.
+    Raises RequestError if there are no such weights, the file holds something else, or a download fails.
     """
     state = _downloaded(name) if source.upper() == "DEFAULT" else _read(Path(source).expanduser())
     for wrapper in WRAPPERS:

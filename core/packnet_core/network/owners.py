@@ -123,7 +123,7 @@ def encode(owner: Bytes, tasks: int) -> Bytes:
 
 
 def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
-    """Owners, uint8 of the shape of `weight`, from the bit planes of `encode` (None where there is one task).
+    """Owners, uint8 of the shape of `weight`, from the bit planes of `encode` (None if there is one task).
 
     A weight that is exactly 0.0 is free, whatever its code. Where task `open_dense` is not 0, that task is still dense
     and owns those weights.

@@ -126,7 +126,7 @@ class PackedNetwork:
     def prune(self, ratios: dict[str, float]) -> int:
         """Free a share of the open task's weights in each layer, smallest magnitude first (§3). Returns how many.
 
-        `ratios` has a share from 0 to 1 by layer name. Raises Diverged where a weight is NaN or infinite; nothing is
+        `ratios` has a share from 0 to 1 by layer name. Raises Diverged if a weight is NaN or infinite; nothing is
         changed then.
         """
         thresholds = {
@@ -141,7 +141,7 @@ class PackedNetwork:
     def end_phase(self, dense: bool = False) -> None:
         """Normalise the open task's values: -0.0 becomes 0.0; its weights that are 0.0 become free, unless `dense`.
 
-        Raises Diverged where a value is NaN or infinite.
+        Raises Diverged if a value is NaN or infinite.
         """
         self.check_finite()
         for name, weight in self.weights.items():
@@ -166,7 +166,7 @@ class PackedNetwork:
         self.restore_view()
 
     def check_finite(self) -> None:
-        """Raises Diverged, naming the tensor, where a weight, the newest head or its rest is NaN or infinite."""
+        """Raises Diverged, naming the tensor, if a weight, the newest head or its rest is NaN or infinite."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
@@ -221,7 +221,7 @@ class PackedNetwork:
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
         """A model of its own that is the network as the open task would see it right after `prune(ratios)`.
 
-        In evaluation mode, on a copy of the weights. Raises Diverged where a weight is NaN or infinite.
+        In evaluation mode, on a copy of the weights. Raises Diverged if a weight is NaN or infinite.
         """
         yield self._model_with({name: self._pruned(name, ratio) for name, ratio in ratios.items()}, self.tasks)
 

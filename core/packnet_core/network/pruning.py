@@ -41,7 +41,7 @@ def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer
     """The threshold that frees exactly round(ratio * n) of the n weights that `task` owns (§3). It changes nothing.
 
     `weight` is float32, `owner` uint8 of the same shape, `ratio` a share from 0 to 1. Weights of other tasks do not
-    count. Raises Diverged, naming the `layer`, where one of the task's weights is NaN or infinite.
+    count. Raises Diverged, naming the `layer`, if one of the task's weights is NaN or infinite.
     """
     values, owners = bits(weight).view(-1), owner.view(-1)
     if values.device.type == "cpu":
@@ -52,7 +52,7 @@ def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer
 
 
 def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str) -> Threshold | None:
-    """The threshold, by one pass over a layer; None where it is not between the sample's bounds."""
+    """The threshold, by one pass over a layer; None if it is not between the sample's bounds."""
     low, high = _bounds(values, owners, task, ratio)
 
     def count(slices: Iterator[slice]) -> tuple[int, int, list[Ints]]:

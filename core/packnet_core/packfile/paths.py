@@ -1,4 +1,4 @@
-"""Paths of the files beside a pack file, and the lock that says whether a process works on it. Needs no torch."""
+"""Paths of the files beside a pack file, and the lock that a process holds while it works on it. Needs no torch."""
 
 import fcntl
 import os
@@ -48,15 +48,15 @@ class Paths:
                 path.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
-        """Rename the journal of a former file of this name, and remove its checkpoint: a new file begins here."""
+        """Rename the journal of a former file of this name, and remove its checkpoint, for a new file."""
         if self.journal.exists():
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
 
     def identity(self) -> tuple[int, int]:
-        """Device and inode of the lock file: the same for all that mean this file, another in a copy of the folder.
+        """Device and inode of the lock file: they identify this pack file; a copy of the folder has others.
 
-        Raises OSError where no process has worked on the file yet.
+        Raises OSError if no process has worked on the file yet.
         """
         stat = self.lock.stat()
         return stat.st_dev, stat.st_ino
@@ -84,7 +84,7 @@ class Paths:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file's lock, the right to change it. Raises RequestError where another process holds it.
+        """Hold the file's lock, the right to change it. Raises RequestError if another process holds it.
 
         The kernel releases the lock when its process ends, however it ends.
         """
@@ -93,7 +93,7 @@ class Paths:
         self.folder.mkdir(exist_ok=True)
         lock = FileLock(self.lock)
         try:
-            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than a look at it by `is_locked`
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than `is_locked` holds it
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "
@@ -105,7 +105,7 @@ class Paths:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether a process holds the lock now. Needs no permission to write here."""
+        """Whether a process holds the lock now. Needs no permission to write to the folder."""
         try:
             with open(self.lock, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed, at once
@@ -117,6 +117,6 @@ class Paths:
 
 
 def signature(path: Path) -> tuple[int, int, int]:
-    """Inode, time of change in nanoseconds and size: another one where the file was replaced or written to."""
+    """Inode, time of change in nanoseconds and size: they differ once the file was replaced or written to."""
     stat = path.stat()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -5,7 +5,7 @@ def gap_closed(error: float | None, classifier: float | None, individual: float 
     """The share in percent of the gap from Classifier Only to an Individual Network (§4) that a task's error closes.
 
     All three are errors in percent: `error` of the task as packed, and those of the two baselines. Above 100 it is
-    better than the individual network, below 0 worse than Classifier Only. None where one of them is unknown, or where
+    better than the individual network, below 0 worse than Classifier Only. None if one of them is unknown, or where
     there is no gap: the individual network is no better than Classifier Only.
 
     gap_closed(18.0, classifier=34.0, individual=14.0)    # 80.0

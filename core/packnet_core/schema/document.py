@@ -128,7 +128,7 @@ class Document(Struct, frozen=True, kw_only=True):
         return [sum(layer.owned[i] for layer in self.layers) for i in range(len(self.tasks))]
 
     def index(self, name: str) -> int:
-        """The 1-based index of a task. Raises RequestError where there is none of that name."""
+        """The 1-based index of a task. Raises RequestError if there is none of that name."""
         for index, task in enumerate(self.tasks, 1):
             if task.name == name:
                 return index

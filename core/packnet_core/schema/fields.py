@@ -26,7 +26,7 @@ def about(label: str, help: str, paper: str = "", **more: str) -> Meta:
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A described field. Its values are of `type`, or None where `optional`."""
+    """A described field. Its values are of `type`, or None if `optional`."""
 
     name: str
     type: Any  # bool, int, float or str
@@ -62,7 +62,7 @@ class Field(Struct, frozen=True, kw_only=True):
         return f"{', '.join(first)} or {last}"
 
     def problem(self, value: Any) -> str:
-        """What is wrong with a value of this type, such as "0 is not above 0"; empty where it is within the limits."""
+        """What is wrong with a value of this type, such as "0 is not above 0"; empty if it is within the limits."""
         if isinstance(value, str):
             return "" if value in self.choices else f"{value!r} is not {self.limits}"
         if isfinite(value) and all(getattr(operator, key)(value, bound) for key, bound in self.bounds.items()):

@@ -79,7 +79,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = "best"
 
     def changed(self, changes: Settings) -> "Recipe":
-        """This recipe with some values replaced. Raises RequestError where a value is outside of its limits."""
+        """This recipe with some values replaced. Raises RequestError if a value is outside of its limits."""
         try:
             return msgspec.convert({**msgspec.structs.asdict(self), **changes}, Recipe)
         except msgspec.ValidationError as error:
@@ -141,7 +141,7 @@ RECIPES: dict[str, dict[str, Settings]] = {
 def settings(name: str, data: str) -> Settings:
     """The settings of a recipe by name for data as `--data` takes it; empty for the empty name.
 
-    Raises RequestError, naming all recipes, where there is none of that name.
+    Raises RequestError, naming all recipes, if there is none of that name.
     """
     if not name:
         return {}

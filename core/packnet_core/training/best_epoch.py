@@ -54,7 +54,7 @@ class BestEpoch:
     def offer(self, measured: ValidatedEpoch, last: bool) -> None:
         """Save the tensors if this epoch is the best so far; the phase's `last` one needs no file.
 
-        Raises WorkError where the disk refuses.
+        Raises WorkError if the disk refuses.
         """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)
@@ -67,7 +67,7 @@ class BestEpoch:
     def load(self, epoch: int) -> int:
         """Load the best epoch into the tensors, which are now as after `epoch`, the last. Returns the best epoch.
 
-        Raises FileError where the file is missing or damaged.
+        Raises FileError if the file is missing or damaged.
         """
         if self.found is None or self.found.epoch == epoch:
             return epoch
@@ -80,7 +80,7 @@ class BestEpoch:
     def restore(self, found: ValidatedEpoch | None, epochs: int) -> None:
         """Resume with the best epoch that a checkpoint knows (`found`), or a better one in the file.
 
-        `epochs` is the number of epochs of the phase. Raises FileError where the file is missing or damaged.
+        `epochs` is the number of epochs of the phase. Raises FileError if the file is missing or damaged.
         """
         self.found = found
         if self._file().exists() and (saved := self._saved()).better_than(found):

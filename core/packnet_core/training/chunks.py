@@ -18,7 +18,7 @@ ONE = np.float32(1.0).view(np.int32)
 class PartialStep:
     """Steps an optimizer on some of its parameters only; keyword arguments replace its settings for this step.
 
-    `settings` is the optimizer's only parameter group. Raises ValueError where it has several.
+    `settings` is the optimizer's only parameter group. Raises ValueError if it has several.
     """
 
     def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
@@ -58,7 +58,7 @@ class Chunk:
         return self.owned == self.size
 
     def gradient(self) -> Tensor | None:
-        """The chunk's part of the parameter's gradient, flat; None where there is none."""
+        """The chunk's part of the parameter's gradient, flat; None if there is none."""
         gradient = self.parameter.grad
         return None if gradient is None else gradient.reshape(-1)[self.where]
 
@@ -261,6 +261,6 @@ def squared_norm(gradient: Tensor) -> Tensor:
 
 
 def _total_squared_norm(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """The squared norm of all gradients together; None where there is none."""
+    """The squared norm of all gradients together; None if there is none."""
     found = [squared_norm(gradient) for gradient in gradients if gradient is not None]
     return torch.stack(found).sum() if found else None

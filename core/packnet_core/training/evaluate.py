@@ -83,7 +83,7 @@ def evaluate(network: Evaluable, index: int, task: str, images: Images) -> Itera
 def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> Iterator[Event]:
     """Measure the open task's error right after pruning every layer at a ratio (0 to 1; Figure 4).
 
-    Yields a Progress per batch, then Previewed. The network stays as it was. Raises Diverged where a weight is NaN or
+    Yields a Progress per batch, then Previewed. The network stays as it was. Raises Diverged if a weight is NaN or
     infinite.
     """
     sums = Sums()

@@ -102,7 +102,7 @@ class TrainingRun:
         """Train to the end of the phase: a TrainStep per step, an Epoch per epoch.
 
         At the end the network gets the weights of its best epoch by validation error, unless the recipe picks the last
-        or there are no validation images. A Note names that epoch where it is not the last. Raises Diverged where the
+        or there are no validation images. A Note names that epoch where it is not the last. Raises Diverged if the
         loss is not finite.
         """
         network = self.network
@@ -214,7 +214,7 @@ class TrainingRun:
         )
 
     def validate(self) -> tuple[float | None, float | None]:
-        """The mean loss and the error in percent on the validation split; None where it is empty."""
+        """The mean loss and the error in percent on the validation split; None if it is empty."""
         return validate(self.network, self.validation)
 
     def _trained_tensors(self, chosen: Sequence[str]) -> dict[str, Tensor]:
@@ -253,7 +253,7 @@ class TrainingRun:
     def restore(self, numbers: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Load what `state` returned; the network must be as it was then.
 
-        Raises FileError where the file of the best epoch is missing or damaged.
+        Raises FileError if the file of the best epoch is missing or damaged.
         """
         self.epoch, self.step = numbers["epoch"], numbers["step"]
         self.sums = Sums(*numbers["sums"])
