@@ -17,7 +17,7 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive of the authors: its address and MD5 sum, the folder that it unpacks to, and the files there.
+    """An archive of the authors: its address and MD5 sum, the folder that it unpacks to, and the files in that folder.
 
     Each image begins with `label_bytes` bytes; the last of them is its class.
     """
