@@ -159,7 +159,7 @@ def read_header(path: str) -> tuple[str, tuple[int, int]]:
 
 
 def resize(image: Image.Image, size: int) -> Bytes:
-    """Resize to size×size, whose aspect ratio may differ: bilinear, antialiased if the image shrinks.
+    """Resize to size×size, also from another aspect ratio: bilinear, antialiased if the image shrinks.
 
     Returns uint8 S×S×C, or S×S for one channel. Pillow computes in integers, so the result is the same on every
     machine.
