@@ -6,7 +6,7 @@ from packnet_core.errors import RequestError
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The torch device called `name`; without a name a GPU if there is one, else the CPU.
+    """The torch device of that name; without a name, a GPU if there is one, else the CPU.
 
     Raises RequestError if the device can't be used.
     """
