@@ -5,7 +5,7 @@ import packnet_core as packnet
 file = packnet.new("net.safetensors", "resnet18", weights="DEFAULT")
 file.add("signs", "signs.npz", prune=0.75)
 
-Importing this package is cheap; what needs torch is imported where it is used.
+Importing this package is cheap: torch is imported when it is first used.
 """
 
 from importlib import import_module

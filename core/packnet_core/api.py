@@ -1,14 +1,13 @@
-"""The Python API: a pack file as an object, with a method for each command. Needs no torch until there is work.
+"""The Python API: a pack file as an object, with a method for each command. torch is imported when it is needed.
 
 file = packnet_core.new("net.safetensors", "cifar_resnet20", weights="resnet20.safetensors", input_size=32)
 file.add("signs", "signs.npz", epochs=8, lr=0.02)       # train on the free weights
-file.prune(0.75)                                        # set three quarters of its weights free, retrain
+file.prune(0.75)                                        # free three quarters of its weights, retrain
 file.evaluate()                                         # {"signs": Error(top1=1.67, top5=0.0, images=418)}
 
-Every method does its work in this process, under the file's lock, and writes the file and its journal just as the
-command line does. Errors of tasks are percentages. Whatever can't be done raises a `PacknetError`: RequestError for
-what was asked wrongly, FileError for a file that is none or damaged, WorkError for work that failed; the
-file is as it was then.
+Every method works in this process, under the file's lock, and writes the file and its journal as the command line does.
+Errors of tasks are percentages. What can't be done raises a `PacknetError`: RequestError for a wrong request, FileError
+for a file that is damaged or not a pack file, WorkError for work that failed. The file is then as it was before.
 """
 
 import inspect
@@ -43,7 +42,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def _with_recipe_fields(defaults: bool = False) -> Callable[[Method], Method]:
     """Show the Recipe's fields in the signature of a method that takes them as `**changes`.
 
-    Without `defaults` a field's default is `...`: as the task was trained.
+    Without `defaults`, the default shown is `...`, which means: as the task was trained.
     """
 
     def decorate(method: Method) -> Method:
@@ -73,10 +72,11 @@ def new(
 ) -> "PackFile":
     """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, or "none").
 
-    `input_size` is in pixels, the images being square. With `task` and `data` the weights' own head is kept as the
-    first task, to be pruned and retrained: the paper's ImageNet network (§3); without, all weights are free, and the
-    first task that is added starts from them. `options` are those of `packnet_core.packfile.create.new`: mean, std,
-    flip, crop, limit, seed. Raises RequestError where the file exists, or network and weights do not fit.
+    `input_size` is the side of the square images in pixels. With `task` and `data`, the head of the weights is kept as
+    the first task, to be pruned and retrained, like the paper's ImageNet network (§3). Without them all weights are
+    free, and the first task that is added starts from their values. `options` are those of
+    `packnet_core.packfile.create.new`: mean, std, flip, crop, limit, seed. Raises RequestError if the file exists, or
+    if network and weights do not fit.
     """
     from packnet_core.packfile import create
 
@@ -89,13 +89,21 @@ def new(
 def open(
     path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
 ) -> "PackFile":
-    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged."""
+    """Open an existing pack file. Only its header is read. Arguments are those of `PackFile`.
+
+    Raises FileError if the file is missing, damaged or not a pack file.
+
+    packnet_core.open("net.safetensors").tasks["signs"].error    # Error(top1=1.67, top5=0.0, images=418)
+    """
     return PackFile(path, device=device, listen=listen, ready_bytes=ready_bytes)
 
 
 class PackFile:
-    """One pack file. `device` is where work is done (None: a GPU if there is one); `listen` is called with each event.
-    `ready_bytes` is memory for tasks that were answered, to be ready when they are asked again: 4 bytes a weight each.
+    """One pack file.
+
+    `device` is the torch device to work on (None: a GPU if there is one); `listen` is called with each event of a job.
+    `ready_bytes` is memory, in bytes, in which `answer` and `viewing` keep the weights of tasks that they used, to use
+    them again at once: 4 bytes per weight and task.
 
     Data is what `--data` takes: a folder, an .npz file, "torchvision:NAME", "sklearn:digits", "cub200:FOLDER" …
     """
@@ -120,23 +128,25 @@ class PackFile:
 
     @property
     def document(self) -> Document:
-        """All that the file says of itself, read anew: architecture, input, tasks, layers, history."""
+        """The document in the file's header, read anew: architecture, input, tasks, layers, history."""
         return read_header(self.path).document
 
     @property
     def tasks(self) -> dict[str, Task]:
-        """The tasks by name, in the order they were added: phase, classes, data, recipe, ratio, error, digest."""
+        """The tasks by name, the oldest first: phase, classes, data, recipe, ratio, error, digest."""
         return {task.name: task for task in self.document.tasks}
 
     @property
     def free(self) -> float:
-        """The share of the prunable weights that nobody owns, 0 to 1."""
+        """The share of the prunable weights that are free, 0 to 1."""
         return self.document.free / self.document.weights
 
     @property
     def history(self) -> History:
-        """What the journal beside the file says, read anew: past runs, the jobs that run or wait, and per task its
-        newest evaluation, comparisons and digest check. Empty without a journal; raises OSError where it can't be read.
+        """The history in the file's journal, read anew.
+
+        It has the past runs, the jobs that run or wait, and per task the newest evaluation, comparisons and digest
+        check. Empty without a journal. Raises OSError if the journal can't be read.
 
         for run in file.history.runs:
             print(run.job, run.command, run.outcome, run.seconds)
@@ -144,7 +154,11 @@ class PackFile:
         return read_history(Paths(self.path).journal, self.document)
 
     def forecast(self, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
-        """How many more tasks fit, pruned at `ratio`: a Room for each layer, then one for all together (§5.1)."""
+        """How many more tasks fit, pruned at `ratio`: a Room per layer, then one for all layers together (§5.1).
+
+        `ratio` and `least`, the smallest share of the weights that a task must own, are from 0 to 1. Raises
+        RequestError for other values.
+        """
         return rooms(self.document, ratio, least)
 
     # -- work on the file -----------------------------------------------------------------------------------------
@@ -169,13 +183,14 @@ class PackFile:
         """Train a new task on the free weights; this seals the newest one, for good (§3). Returns the new task.
 
         With `prune` (0 to 1) it is pruned at that ratio and retrained in the same job, in `steps` steps (§4, end).
-        `recipe` is a Recipe or the name of one, such as "paper" (§4, by the data), and fields of the Recipe change it.
+        `recipe` is a Recipe or the name of one, such as "paper" (§4, by the data); fields of the Recipe change it.
         `own` is some of "biases" (§5.3) and "norms" (§4); `layers` are kinds, names or patterns of the layers that it
-        trains (§5.4). `limit` is the largest number of training images; `flip` and `crop` are as the data suggests
-        unless given. `yes` also seals a task that is no better than chance, and gives up an interrupted job.
+        trains (§5.4). At most `limit` training images are used; `flip` and `crop` say whether images are flipped and
+        cropped at random (None: as the data suggests). `yes` also seals a task that is no better than chance, and gives
+        up an interrupted job.
 
-        Raises RequestError where the file has a task of that name, no weight is free, or the newest task must be
-        pruned first, and TypeError for an argument that is no field of the Recipe.
+        Raises RequestError if the file has a task of that name, no weight is free, or the newest task must be pruned
+        first, and TypeError for an argument that is not a field of the Recipe.
         """
         source = _source(data)
         named: dict[str, Any] = {}
@@ -207,14 +222,14 @@ class PackFile:
         yes: bool = False,
         **changes: Any,
     ) -> Task:
-        """Set a share of the newest task's own weights free in every layer, smallest first, then retrain (§3).
+        """Free a share of the newest task's own weights in every layer, smallest first, then retrain (§3).
 
         `layers` gives some layers, by kind, name or pattern, a ratio of their own (§5.4); `steps` prunes in small steps
-        with a retraining after each (§4, end). With `max_drop`, points of validation error, it prunes at the largest
-        ratio up to `ratio` that costs at most so much, found in at most `trials` trials. `recipe` names one, and fields
-        of the Recipe change it; others stay as the task was trained. Returns the task.
+        with a retraining after each (§4, end). With `max_drop`, it prunes at the largest ratio, up to `ratio`, that
+        costs at most that many points of validation error, found in at most `trials` trials. `recipe` is the name of a
+        recipe, and fields of the Recipe change it; all others stay as the task was trained. Returns the task.
 
-        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
+        Raises RequestError if no task is open, and TypeError for an argument that is not a field of the Recipe.
         """
         source = None if data is None else _source(data)
         self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
@@ -234,9 +249,10 @@ class PackFile:
     ) -> Task:
         """Resume an interrupted job; with arguments, train the newest task further, or retrain it once it is pruned.
 
-        `recipe` names one, and fields of the Recipe change it; others stay as the task was trained. Returns the task.
+        `recipe` is the name of a recipe, and fields of the Recipe change it; all others stay as the task was trained.
+        Returns the task.
 
-        Raises RequestError where no task is open, and TypeError for an argument that is no field of the Recipe.
+        Raises RequestError if no task is open, and TypeError for an argument that is not a field of the Recipe.
         """
         source = None if data is None else _source(data)
         self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
@@ -249,33 +265,46 @@ class PackFile:
         data: Mapping[str, str | Path] | None = None,
         mixed: str | Path | None = None,
     ) -> dict[str, Error]:
-        """Test errors in percent (top1, and top5 where there are more than five classes) of all tasks, or of some.
+        """Measure the test error in percent of all tasks, or of those named: top1, and top5 with six classes or more.
 
-        `data` gives tasks other data; `mixed` is an .npz of images, labels and tasks, each image with its own task.
+        `data` gives tasks other data; `mixed` is an .npz file with `images`, `labels` and `tasks`, the name of each
+        image's task. Raises RequestError for an unknown task or unusable data.
         """
         sources = {name: _source(source) for name, source in (data or {}).items()}
-        where = None if mixed is None else _source(mixed)
-        events = self._do(Evaluate(tasks=tasks, sources=sources, mixed=where, device=self.device))
+        mixture = None if mixed is None else _source(mixed)
+        events = self._do(Evaluate(tasks=tasks, sources=sources, mixed=mixture, device=self.device))
         return {event.task: event.error for event in events if isinstance(event, Evaluated)}
 
     def preview(self, *ratios: float, images: int = 1000) -> dict[float, float]:
-        """The error in percent right after pruning at some ratios, on validation images, at most so many (Figure 4)."""
+        """Measure the open task's error in percent right after pruning at some ratios (0 to 1), by ratio (Figure 4).
+
+        Measured on at most `images` validation images; the file stays as it is. Raises RequestError if no task is open.
+        """
         given = {"ratios": ratios} if ratios else {}
         events = self._do(Preview(images=images, device=self.device, **given))
         return {event.ratio: event.error for event in events if isinstance(event, Previewed)}
 
     def drop(self, task: str) -> None:
-        """Take the newest task out again, without asking; its weights become free."""
+        """Remove the newest task, without a question; its weights become free.
+
+        Raises RequestError for another task, or the first one.
+        """
         self._do(Drop(task=task, yes=True))
 
     def verify(self) -> bool:
-        """Whether every digest is what the header says. Raises FileError where counts or tensors contradict it."""
+        """Recompute all digests. Returns whether each is the one in the header.
+
+        Raises FileError if tensors and counts contradict the header.
+        """
         from packnet_core.packfile.verify import verify
 
         return all(checked.ok for checked in verify(self.path))
 
     def export(self, task: str, out: str | Path) -> Path:
-        """Write one task as a plain dense state dict, for `load_state_dict` into the same architecture."""
+        """Write one task to the file `out` as a plain dense state dict, for `load_state_dict`. Returns the path.
+
+        Raises RequestError for an unknown task, or if `out` exists.
+        """
         from packnet_core.packfile.export import export
 
         export(self.path, task, out)
@@ -342,10 +371,10 @@ class PackFile:
             return self._held[1:]
 
     def _do(self, command: Command) -> list[Event]:
-        """Have a command done. Returns its events, without those of single steps.
+        """Do a command. Returns its events, without those of single steps.
 
-        Ctrl-C and SIGTERM stop the job after its step: it leaves a checkpoint and its last word, and then the signal
-        takes its course. A second Ctrl-C interrupts at once.
+        Ctrl-C and SIGTERM stop the job after its step. The job writes its checkpoint and its last event; then the
+        signal is raised again. A second Ctrl-C interrupts at once.
         """
         from packnet_core.jobs import run_job
         from packnet_core.jobs.signals import signals_stop
@@ -387,7 +416,7 @@ def _names(given: str | Iterable[str] | None) -> Any:
 
 
 def _fields(changes: dict[str, Any]) -> dict[str, Any]:
-    """The changes, all of them fields of a Recipe. Raises TypeError for another name, as Python does."""
+    """The changes. Raises TypeError for a name that is not a field of Recipe, as Python does for an argument."""
     if unknown := [name for name in changes if name not in recipes.fields()]:
         raise TypeError(f"{unknown[0]!r} is neither an argument nor a field of Recipe")
     return changes

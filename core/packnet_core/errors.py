@@ -2,7 +2,7 @@
 
 
 class PacknetError(Exception):
-    """An error that is reported in one line instead of a traceback. `status` is the exit status."""
+    """An error that is reported in one line, without a traceback. `status` is the exit status."""
 
     status = 1
 
@@ -14,14 +14,14 @@ class RequestError(PacknetError):
 
 
 class FileError(RequestError):
-    """The file is no pack file, is damaged, or comes from a newer version."""
+    """The file is not a pack file, is damaged, or comes from a newer version."""
 
 
 class WorkError(PacknetError):
-    """The work was allowed, and failed."""
+    """The request was allowed, but the work failed."""
 
     status = 1
 
 
 class Diverged(WorkError):
-    """A loss or a weight became NaN or infinite. Nothing of that phase is kept."""
+    """A loss or a weight became NaN or infinite. The results of that phase are discarded."""

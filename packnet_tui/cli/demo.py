@@ -25,7 +25,7 @@ def commands() -> list[Add]:
 
 
 def check(file: Path) -> None:
-    """Raises RequestError where scikit-learn is missing or the file exists."""
+    """Raises RequestError if scikit-learn is missing or the file exists."""
     if find_spec("sklearn") is None:
         raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
     if file.exists():

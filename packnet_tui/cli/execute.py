@@ -42,7 +42,7 @@ def carry_out(request: Request) -> int:
 def do(file: Path, command: Command, json: bool = False) -> int:
     """Have a command done and show its progress. Returns the job's exit status.
 
-    Raises RequestError where the file's header shows that it can't be done.
+    Raises RequestError if the file's header shows that it can't be done.
     """
     engine = connect(file)
     if engine is None:
@@ -53,7 +53,7 @@ def do(file: Path, command: Command, json: bool = False) -> int:
 
 
 def check(file: Path, command: Command) -> Document:
-    """The file's document. Raises RequestError where the command can't be done on it as it is."""
+    """The file's document. Raises RequestError if the command can't be done on it as it is."""
     document = read_header(file).document
     rules.check(document, command, unfinished(Paths(file), document))
     return document

@@ -83,7 +83,7 @@ def inspect(file: o.File, json: o.Json = False) -> int:
 def verify(file: o.File, json: o.Json = False) -> int:
     """Recompute every digest and every count.
 
-    Exit status 2 where one is wrong."""
+    Exit status 2 if one is wrong."""
     from packnet_tui.cli.file_work import verify
 
     return verify(file, json)
@@ -107,7 +107,7 @@ def export(
 def watch(file: o.File, json: o.JsonLines = False) -> int:
     """Show the running job's progress as lines.
 
-    From the start of the job to its end. The exit status is the job's, or 0 where no job runs."""
+    From the start of the job to its end. The exit status is the job's, or 0 if no job runs."""
     from packnet_tui.cli.follow import watch
 
     return watch(file, json)

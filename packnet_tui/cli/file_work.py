@@ -39,7 +39,7 @@ def new(file: Path, arch: str, **choices: Any) -> int:
 
 
 def verify(file: Path, json: bool) -> int:
-    """Recompute what the header says, and print each check. Returns the exit status, 2 where something is wrong."""
+    """Recompute what the header says, and print each check. Returns the exit status, 2 if something is wrong."""
     read_header(file)  # before torch is imported
     from packnet_core.packfile.verify import verify
 

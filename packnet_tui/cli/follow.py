@@ -37,7 +37,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
 
 
 def watch(file: Path, json: bool = False) -> int:
-    """Show the running job from its start to its end. Returns its exit status, or 0 where none runs."""
+    """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
     paths = Paths(file)
     if not paths.file.exists():
         read_header(file)  # says what to do
@@ -89,7 +89,7 @@ def follow(
 ) -> Iterator[Entry]:
     """The entries of one job as they are written, up to its JobFinished.
 
-    `history` is that of all entries read so far, `seen` are those of the job among them. Raises WorkError where the
+    `history` is that of all entries read so far, `seen` are those of the job among them. Raises WorkError if the
     job's process is gone, so that the job will never finish.
     """
     in_engine = any(isinstance(entry.event, JobQueued) for entry in seen)

@@ -85,7 +85,7 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 
 def task_names(file: Path) -> list[str]:
-    """The tasks of a file; none where it can't be read."""
+    """The tasks of a file; none if it can't be read."""
     document = _document(file)
     return [task.name for task in document.tasks] if document else []
 

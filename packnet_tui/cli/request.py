@@ -24,7 +24,7 @@ class Request:
 def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
     """Parse the arguments of the program `name` with Typer and call their command. Returns what the command returns.
 
-    Raises RequestError where the arguments are wrong.
+    Raises RequestError if the arguments are wrong.
     """
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # click's, wherever this version of Typer keeps it
     command = typer.main.get_command(app)

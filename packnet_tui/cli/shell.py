@@ -50,7 +50,7 @@ def report_errors(work: Callable[[], int]) -> int:
 
 
 def confirm(question: str, without_terminal: str) -> bool:
-    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) where there is none."""
+    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) if there is none."""
     if not sys.stdin.isatty():
         raise RequestError(without_terminal)
     print(printable(question), "[y/N] ", end="", file=sys.stderr, flush=True)
@@ -68,7 +68,7 @@ def has_terminal() -> bool:
 
 
 def require_terminal(file: Path) -> None:
-    """Raises RequestError, naming the commands that need no terminal, where there is none for a screen."""
+    """Raises RequestError, naming the commands that need no terminal, if there is none for a screen."""
     if not has_terminal():
         raise RequestError(
             f"the workbench needs a terminal; without one: packnet inspect {quoted(file)}, packnet watch {quoted(file)}"

@@ -45,7 +45,7 @@ def total(layers: Sequence[PrunedLayer]) -> PrunedLayer:
 
 
 def more_tasks(free: int, like: int) -> int | None:
-    """How many more tasks that own `like` weights each fit into `free` weights; None where `like` is 0."""
+    """How many more tasks that own `like` weights each fit into `free` weights; None if `like` is 0."""
     return free // like if like > 0 else None
 
 

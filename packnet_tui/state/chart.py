@@ -156,7 +156,7 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
 
 
 def within(previews: Sequence[Point], points: float) -> float | None:
-    """The largest measured ratio that costs at most `points` of error; None where the error at ratio 0 is not known."""
+    """The largest measured ratio that costs at most `points` of error; None if the error at ratio 0 is not known."""
     if not previews or previews[0][0] != 0:
         return None
     return max(ratio for ratio, error in previews if error <= previews[0][1] + points)

@@ -43,7 +43,7 @@ def _text(entry: Entry) -> str | None:
         case EngineStarted(pid=pid):
             return f"engine {pid} started"
         case EngineLeft(pid=pid, reason=reason):
-            return f"engine {pid} left: {reason}"
+            return f"engine {pid} ended: {reason}"
         case JobQueued(command=command):
             return f"job {entry.job} is queued: {summary(command)}"
         case JobStarted(command=command, device=device):

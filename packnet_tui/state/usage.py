@@ -15,7 +15,7 @@ class Meter:
     _processes: dict[int, Any] = field(default_factory=dict)
 
     def read(self, device: str, pid: int) -> str:
-        """Usage of a torch device, such as `cuda:0`, and the process that works on it; empty where it is not known."""
+        """Usage of a torch device, such as `cuda:0`, and the process that works on it; empty if it is not known."""
         if device.startswith("cuda") and (words := _gpu(int(device.partition(":")[2] or 0))):
             return words
         return self._process(pid)
@@ -36,7 +36,7 @@ class Meter:
 
 
 def _gpu(index: int) -> str:
-    """The GPU that torch calls `index`; empty where NVIDIA's library does not answer."""
+    """The GPU that torch calls `index`; empty if NVIDIA's library does not answer."""
     import pynvml
 
     try:

@@ -23,7 +23,7 @@ QUIET = 2.0  # seconds without a new entry of a running job until its process is
 class Watch:
     """One pack file with its journal and checkpoint; `look` reads what changed and updates `picture`.
 
-    It reads files, so it is not for the screen's own thread. Raises FileError where the file is no pack file.
+    It reads files, so it is not for the screen's own thread. Raises FileError if the file is no pack file.
     """
 
     def __init__(self, path: Path):

@@ -104,7 +104,7 @@ def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
 
 
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
-    """Why an action can't be done now, and which key helps; None where it can. `rules` decides what is allowed."""
+    """Why an action can't be done now, and which key helps; None if it can. `rules` decides what is allowed."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
     kind = KINDS.get(action.method)

@@ -166,7 +166,7 @@ class PacknetApp(AppInterface):
 def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
     """Open a pack file in the workbench. Returns the exit status.
 
-    There has to be a terminal (`shell.require_terminal`). Raises FileError where the file is no pack file.
+    There has to be a terminal (`shell.require_terminal`). Raises FileError if the file is no pack file.
     """
     app = PacknetApp(path, readonly, ascii, submit)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):

@@ -12,7 +12,7 @@ COMMANDS = ("add", "prune", "train", "eval", "preview", "baseline", "drop")  # t
 def parse(line: str, file: Path) -> Command:
     """The command for a file that a line such as `prune 0.75 --retrain-epochs 5` stands for. It is not done yet.
 
-    Raises RequestError where the line is not such a command.
+    Raises RequestError if the line is not such a command.
     """
     try:
         word, *rest = shlex.split(line)

@@ -158,7 +158,7 @@ def test_it_leaves_only_when_idle_and_without_connections(path):
         while time.monotonic() - begun < 4:  # longer than it would stay alone
             connection.status()
         assert engine.poll() is None
-    assert until_event(path, EngineLeft).event.reason == "idle and alone"
+    assert until_event(path, EngineLeft).event.reason == "idle, and no client is connected"
     assert engine.wait() == 0
 
 

@@ -32,7 +32,7 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 
 def save(path: str | Path, experiment: FilterExperiment) -> int:
-    """Write the experiment, atomically. Returns the size in bytes. Raises WorkError where it can't be written."""
+    """Write the experiment, atomically. Returns the size in bytes. Raises WorkError if it can't be written."""
     network = experiment.network
     document = _Document(
         architecture=experiment.architecture,
@@ -48,7 +48,7 @@ def save(path: str | Path, experiment: FilterExperiment) -> int:
 def load(path: str | Path) -> FilterExperiment:
     """Read an experiment, on the CPU.
 
-    Raises FileError where the file is not one, is damaged, or does not fit the network that it names.
+    Raises FileError if the file is not one, is damaged, or does not fit the network that it names.
     """
     path = Path(path)
     file = SafetensorsFile(path)

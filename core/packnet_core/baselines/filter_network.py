@@ -122,7 +122,7 @@ class FilterNetwork:
         """Give the freed filters to a newer task, initialised anew, with a new head.
 
         Filters are initialised as by He et al. (at 0.0 no gradient would pass the ReLU), normalisation as in a new
-        layer, the head uniformly in ±1/sqrt(features). Raises RequestError where there are two tasks already or no
+        layer, the head uniformly in ±1/sqrt(features). Raises RequestError if there are two tasks already or no
         filter is free.
         """
         if len(self._heads) > 1:

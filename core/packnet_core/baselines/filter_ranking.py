@@ -42,7 +42,7 @@ class Ranking:
     def ranks(self) -> list[Tensor]:
         """The criterion of every filter: one tensor per layer, on the CPU, of l2 norm 1.
 
-        Raises Diverged, naming the layer, where a gradient was NaN or infinite.
+        Raises Diverged, naming the layer, if a gradient was NaN or infinite.
         """
         for layer, total in zip(self._layers, self._sums, strict=True):
             if not bool(torch.isfinite(total).all()):

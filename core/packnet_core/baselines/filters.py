@@ -130,7 +130,7 @@ def add(
     """Train a second task in the freed filters. Ends with an Evaluated, its test error, after one for the first task if
     `first` has its test images.
 
-    Raises RequestError where there is no first task, no filter is free, or there are two tasks already; WorkError where
+    Raises RequestError if there is no first task, no filter is free, or there are two tasks already; WorkError if
     the first task has changed.
     """
     network = experiment.network
@@ -192,7 +192,7 @@ def _objective(network: FilterNetwork, label_smoothing: float) -> Objective:
 
 
 def _record_task(experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe) -> None:
-    """Record the open task. Raises RequestError where its number of classes is not the head's."""
+    """Record the open task. Raises RequestError if its number of classes is not the head's."""
     network = experiment.network
     outputs = network.heads[-1].out_features
     if outputs != len(data.classes):

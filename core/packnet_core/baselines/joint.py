@@ -66,7 +66,7 @@ class JointTrainingRun(TrainingRun):
         return (1 - smoothing) * F.cross_entropy(logits, labels) - smoothing * own.mean(), logits
 
     def validate(self) -> tuple[float | None, float | None]:
-        """Loss and error in percent, each the mean over the tasks; None where a task has no validation images."""
+        """Loss and error in percent, each the mean over the tasks; None if a task has no validation images."""
         self.split_head()
         found = [validate(self.joined.with_head(i), images) for i, images in enumerate(self.validation_parts, 1)]
         self.packed.restore_view()

@@ -87,7 +87,7 @@ class MultiHeadNetwork:
 def first_network(path: str | Path, tests: Images, device: torch.device | str = "cpu") -> MultiHeadNetwork:
     """The first task's network of a pack file, on `device`, with the task's test images. The file is only read.
 
-    If the first task has been pruned, so is this network: its free weights are 0.0. Raises FileError where the file is
+    If the first task has been pruned, so is this network: its free weights are 0.0. Raises FileError if the file is
     not a valid pack file.
 
         start = first_network("model.safetensors", data.test, "cuda")

@@ -1,7 +1,7 @@
 """Preprocessing of a batch of stored pixels: crop, flip, scale to 0..1, then `(x - mean) / std`.
 
-On a GPU a whole batch at once, in torch. On a CPU image by image in NumPy: the values stay in the cache, and no torch
-thread spins while it waits for work, when other threads need the processor to decode the next images.
+On a GPU, torch does a whole batch at once. On a CPU, NumPy does image by image: the values stay in the cache, and no
+torch thread spins while it waits for work and keeps the processor from the threads that decode the next images.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,10 @@ CHUNK_VALUES = 1 << 17  # values processed at once on a CPU
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentation parameters of a batch: which images are flipped, and where each is cropped: y and x of the crop's
-    upper left corner, in pixels."""
+    """Augmentation parameters of a batch, per image."""
 
     flipped: Sequence[bool]
-    corners: Sequence[tuple[int, int]]
+    corners: Sequence[tuple[int, int]]  # y and x of the crop's upper left corner, in pixels
 
     def crop(self, pixels: Tensor, index: int, size: int) -> Tensor:
         """The crop of one image, C×S×S, not flipped yet: a view."""
@@ -43,8 +42,10 @@ def draw_augmentation(count: int, margin: int, flip: bool, augment: bool) -> Aug
 
 
 def preprocess(pixels: Tensor, augmentation: Augmentation, input: Input) -> Tensor:
-    """Turn uint8 N×c×R×R into float32 N×C×S×S on the same device; grey images (c = 1) are repeated to the network's C
-    channels."""
+    """Turn uint8 N×c×R×R into float32 N×C×S×S on the same device.
+
+    Grey images (c = 1) are repeated to the network's C channels.
+    """
     run = _preprocess_by_image if pixels.device.type == "cpu" else _preprocess_batch
     return run(pixels, augmentation, input)
 

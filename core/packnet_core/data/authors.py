@@ -1,7 +1,7 @@
 """Reads the data sets of the paper's Table 1 as their authors ship them: `cub200:FOLDER` and so on. Needs no torch.
 
-FOLDER is where their archives were unpacked. Birds and cars are cropped to their boxes; training crops the other
-photographs at random (§4).
+FOLDER has the unpacked archives. Birds and cars are cropped to their boxes; training crops the other photographs at
+random (§4).
 """
 
 import os
@@ -21,20 +21,19 @@ from packnet_core.errors import RequestError
 
 @dataclass(frozen=True)
 class PaperData:
-    """A data set of Table 1: the function that reads it, how many training and test images and classes it has, and
-    whether training crops it at random."""
+    """A data set of Table 1: the function that reads it, its numbers of images and classes."""
 
     read: Callable[[Path], Source]
     train: int
     test: int
     classes: int
-    crop: bool
+    crop: bool  # whether training crops images at random
 
 
 def open_paper_data(source: str) -> Source:
     """Open `NAME:FOLDER`, NAME being one of `TABLE_1`.
 
-    Raises RequestError where files are missing or damaged, or the folder has more images or classes than the data set.
+    Raises RequestError if files are missing or damaged, or the folder has more images or classes than the data set.
     """
     name, _, folder = source.partition(":")
     whole, path = TABLE_1[name], Path(folder)
@@ -86,7 +85,7 @@ def _read_numbered(path: Path) -> dict[str, str]:
 
 
 def _cars(path: Path) -> Source:
-    """Two releases: one folder of images and one list, or two folders and two lists."""
+    """Read either release: one folder of images and one list, or two folders and two lists."""
     if (path / "cars_annos.mat").is_file():
         lists = _read_mat(path / "cars_annos.mat")
         found = lists["annotations"]
@@ -114,8 +113,10 @@ def _cars(path: Path) -> Source:
 
 
 def _flowers102(path: Path) -> Source:
-    """The authors' training and validation images are both for training, as in the paper. Classes have no names, only
-    numbers."""
+    """Read the authors' training and validation images as training images, as the paper does.
+
+    Classes have no names, only numbers.
+    """
     root = _root(path, "imagelabels.mat", "flowers-102")
     labels = _read_mat(root / "imagelabels.mat")["labels"].astype(np.int64)
     sets = _read_mat(root / "setid.mat")
@@ -130,7 +131,7 @@ def _flowers102(path: Path) -> Source:
 
 
 def _places365(path: Path) -> Source:
-    """Either the lists, with data_256 or data_large beside them, or the folders of the easy format."""
+    """Read the lists, with data_256 or data_large beside them, or the folders of the easy format."""
     if not (path / "categories_places365.txt").is_file():
         return folders.open_folder(_root(path, "train", "places365_standard"))
     lines = _read_pairs(path / "categories_places365.txt")
@@ -159,7 +160,7 @@ def _read_pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _imagenet(path: Path) -> Source:
-    """train/WNID/, and val/ either with the same folders or flat, as shipped, with the development kit beside it.
+    """Read train/WNID/, and val/ with the same folders, or val/ flat, as shipped, with the development kit beside it.
 
     Classes are in the order of their WordNet ids, as in torchvision's weights.
     """
@@ -216,7 +217,7 @@ def _splits(files: list[str], labels: Ints, train: Any, boxes: Boxes | None = No
 
 
 def _split(files: Sequence[str], labels: Ints, boxes: Boxes | None = None) -> Split:
-    """Images of a list. Raises RequestError where a file of the list is missing."""
+    """The images of a list. Raises RequestError if one of them is missing."""
     entries: dict[str, set[str]] = {}  # of each folder
     for file in files:
         folder, name = os.path.split(file)

@@ -17,7 +17,7 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive of the authors: its address and MD5 sum, the folder that it unpacks to, and the files there.
+    """An archive of the authors: its address and MD5 sum, the folder that it unpacks to, and the files in that folder.
 
     Each image begins with `label_bytes` bytes; the last of them is its class.
     """
@@ -55,7 +55,7 @@ ARCHIVES = {
 
 
 def read(folder: Path, files: tuple[str, ...], label_bytes: int) -> tuple[Bytes, Ints]:
-    """Read images, uint8 N×32×32×3, and labels, int64 N. Raises RequestError, naming the file, where one is damaged."""
+    """Read images, uint8 N×32×32×3, and labels, int64 N. Raises RequestError, naming the file, if one is damaged."""
     parts = []
     for file in files:
         content = np.fromfile(folder / file, np.uint8)

@@ -21,28 +21,25 @@ from packnet_core.data.types import Source, Split
 from packnet_core.errors import RequestError
 
 DIGITS = tuple("0123456789")
-# what urllib, archives and torchvision's own checks raise where a download fails or is damaged
+# raised by urllib, archives and torchvision's own checks when a download fails or is damaged
 DOWNLOAD_ERRORS = (OSError, RuntimeError, ValueError, HTTPException, EOFError, tarfile.TarError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
 class TorchvisionData:
-    """A data set of torchvision's: `images` says their size and colour, `train` and `test` are the arguments that its
-    class takes for each split. `layout` is that of the array of images; "" where each image is a file. `classes` are
-    given where torchvision does not name them.
-    """
+    """A data set of torchvision's; `train` and `test` are the arguments of its class for each split."""
 
     name: str
-    images: str
-    layout: str = ""
+    images: str  # size and colour
+    layout: str = ""  # of the array of images; "" if each image is a file
     train: tuple[dict[str, Any], ...] = ({"split": "train"},)
     test: dict[str, Any] = field(default_factory=lambda: {"split": "test"})
     flip: bool = True
     crop: bool = False
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # given if torchvision does not name them
 
 
-_TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})  # both train (§4); validation images are split off them
+_TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})  # both for training (§4), and split again for validation
 _PHOTOS = "photographs of various sizes, colour"
 DATASETS = {
     spec.name: spec
@@ -83,7 +80,7 @@ def find(source: str) -> TorchvisionData:
 def open_torchvision(source: str) -> Source:
     """Open `torchvision:NAME`; download it unless the cache has it.
 
-    Raises RequestError for an unknown name, and where the download fails.
+    Raises RequestError for an unknown name, or if the download fails.
     """
     spec = find(source)
     cache = user_cache_path("packnet") / "data" / spec.name

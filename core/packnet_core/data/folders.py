@@ -12,9 +12,9 @@ from packnet_core.errors import RequestError
 
 
 def open_folder(path: Path) -> Source:
-    """Open a folder with train/CLASS/ and test/CLASS/ or val/CLASS/; test is preferred to val.
+    """Open a folder with train/CLASS/ and test/CLASS/ or val/CLASS/. Of test and val, test is preferred.
 
-    Raises RequestError, saying what belongs where, for a folder with another layout.
+    Raises RequestError for a folder with another layout.
     """
     train, test = path / "train", path / "test"
     if not train.is_dir():
@@ -46,7 +46,10 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 
 
 def read_folder(folder: Path, classes: tuple[str, ...]) -> Split:
-    """All images below each class's folder, without hidden files. Raises RequestError for a class without images."""
+    """All images in each class's folder and its subfolders, without hidden ones.
+
+    Raises RequestError for a class without images.
+    """
     paths: list[str] = []
     counts = []
     for name in classes:

@@ -16,15 +16,15 @@ from packnet_core.data.split import allot, choose
 from packnet_core.schema.document import Input
 
 PREFETCH = 3  # batches decoded and sent ahead of the one in use
-CHUNK_IMAGES = 64  # images per task of a thread where all are decoded: a small one takes less time than a thread switch
+CHUNK_IMAGES = 64  # images per call of a thread: a small image takes less time to decode than a thread switch
 
 
 class Images:
     """Images of one split, in the form that a network with the given input takes.
 
-    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R (C is 1 where all are grey), or a `Decoder`
-    of them; `indices` says which of its images these are. R is the network's S, or more: then S×S is cropped. `flip`
-    says whether training may flip the images left to right.
+    `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R (C is 1 if all are grey), or a `Decoder` of
+    them; `indices` are the positions of these images in it. R is the network's S, or larger: then S×S is cropped.
+    `flip` says whether training may flip the images left to right.
     """
 
     def __init__(self, pixels: "Tensor | Decoder", indices: Tensor, labels: Tensor, input: Input, flip: bool = False):
@@ -51,12 +51,12 @@ class Images:
         augment: bool = False,
         start: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of images and labels on `device`: float32 N×C×S×S, scaled to 0..1, then `(x - mean) / std`; int64 N.
+        """Yield batches on `device`: images, float32 N×C×S×S, scaled to 0..1, then `(x - mean) / std`; labels, int64 N.
 
         `generator` shuffles; without one the order stays. `start` skips that many batches of the same order. With
-        `augment` each image is flipped at random, where `flip` allows it, and cropped at random; without, it is cropped
-        in the centre. Augmentation parameters are drawn from torch's global CPU generator when the batch is asked for.
-        Raises RequestError, naming the file, where an image can't be decoded.
+        `augment` each image is cropped at random, and flipped at random if `flip` allows it; without, it is cropped in
+        the centre. Augmentation parameters are drawn from torch's global CPU generator when a batch is made. Raises
+        RequestError, naming the file, if an image can't be decoded.
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         batches = torch.split(order, size)[start:] if len(order) else ()
@@ -75,8 +75,10 @@ class Images:
         return Images(self._pixels, self._indices[mask], self.labels[mask], self._input, self.flip)
 
     def _pixels_on(self, device: torch.device, batches: tuple[Tensor, ...]) -> Iterator[Tensor]:
-        """The stored pixels of each batch, uint8, on the device, where they are preprocessed. Pinned memory and a few
-        batches ahead keep a GPU and the decoding threads from waiting for each other."""
+        """The stored pixels of each batch, uint8, on the device that preprocesses them.
+
+        With pinned memory and a few batches ahead, a GPU and the decoding threads do not wait for each other.
+        """
         stored = self._stored_pixels(batches)
         if device.type == "cpu":
             yield from stored
@@ -106,8 +108,10 @@ class Decoder:
         self.channels = channels
 
     def prefetch(self, batches: list[Tensor]) -> Iterator[Tensor]:
-        """The images of each batch of indices, uint8 N×C×S×S, decoded a few batches ahead. Raises RequestError, naming
-        the file, where an image can't be decoded."""
+        """Yield the images of each batch of indices, uint8 N×C×S×S, decoded a few batches ahead.
+
+        Raises RequestError, naming the file, if an image can't be decoded.
+        """
         pool = ThreadPoolExecutor(WORKERS)
         try:
             waiting: deque[tuple[Bytes, list[Future[None]]]] = deque()
@@ -134,8 +138,10 @@ class Decoder:
         return torch.from_numpy(out)
 
     def _submit(self, pool: ThreadPoolExecutor, batch: Tensor) -> tuple[Bytes, list[Future[None]]]:
-        """An empty batch, and the futures that fill it, image by image. No torch operation takes part: torch's threads
-        spin while they wait, and would keep the pool from the processor."""
+        """An empty batch, and the futures that fill it, image by image.
+
+        Uses no torch operation: torch's threads spin while they wait, and would keep the pool from the processor.
+        """
         out, indices = self._empty(len(batch)), batch.tolist()
         return out, [pool.submit(self._decode_into, out, indices, 1, start) for start in range(len(indices))]
 

@@ -1,4 +1,4 @@
-"""The kinds of data that `--data` takes: one list for opening, completion, forms and help.
+"""The kinds of data that `--data` takes, for opening, completion, forms and help.
 
 Needs neither torch nor NumPy, so that the screen opens without them.
 """

@@ -1,4 +1,4 @@
-"""Loads a task's data for training: opened, checked, split, and kept in memory where it fits."""
+"""Loads a task's data for training: opened, checked, split, and kept in memory if it fits there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def load(
     """Load a source, as `--data` takes it, for a network with this input.
 
     At most `limit` training images are used, and 10 % of them are for validation; both choices are stratified and drawn
-    by `seed`, the same on every machine. `flip` and `crop`: whether training flips and crops at random; None is the
+    by `seed`, the same on every machine. `flip` and `crop` say whether training flips and crops at random; None is the
     data's default. With `classes`, the data must have exactly these, in this order.
 
     Raises RequestError, naming what is wrong and what to do, for data that can't be used.
@@ -91,9 +91,9 @@ def load_test(source: str, input: Input, classes: tuple[str, ...], crop: bool = 
 def load_mixed(source: str, input: Input, tasks: Mapping[str, tuple[tuple[str, ...], bool]]) -> dict[str, Images]:
     """Load a mixed data set, an .npz file that names the task of each image. Returns each task's images, by its name.
 
-    `tasks` has, for each task of the pack file, its classes and whether its images are cropped; labels are indices of
+    `tasks` has, for each task of the pack file, its classes and whether its images are cropped. Labels are indices of
     these classes. Tasks are in the order of `tasks`, a task's images in the order of the file. Raises RequestError for
-    a task that is not in `tasks`, and for the first label out of range, naming its index.
+    a task that is not in `tasks`, or a label out of range, naming its index.
     """
     path = Path(resolve(source))
     arrays = npz.read_mixed(path)
@@ -148,7 +148,7 @@ def _choose(source: Source, limit: int | None, seed: int) -> tuple[Ints, NDArray
 
 @dataclass(frozen=True)
 class _Form:
-    """How images are stored: side×side pixels, to be cropped to the network's input where that is smaller."""
+    """How images are stored: side×side pixels, to be cropped if the network's input is smaller."""
 
     input: Input
     flip: bool

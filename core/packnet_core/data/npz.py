@@ -30,10 +30,9 @@ class Arrays:
 
 
 def read(path: Path, pixels: bool = True) -> Arrays:
-    """Read a task's file. Without `pixels` only the headers of image arrays are read; the images are then zeros of the
-    shape that the header states.
+    """Read a task's file. Without `pixels`, only the headers of image arrays are read, and all pixels are 0.
 
-    Raises RequestError, naming the array, where one is missing or has the wrong type or shape.
+    Raises RequestError, naming the array, if one is missing or has the wrong type or shape.
     """
     arrays = _read_arrays(path, KEYS, pixels)
     return Arrays(
@@ -55,7 +54,7 @@ class Mixture:
 
 
 def read_mixed(path: Path) -> Mixture:
-    """Read a mixed data set. Raises RequestError as `read` does, and where the arrays differ in length."""
+    """Read a mixed data set. Raises RequestError as `read` does, and if the arrays differ in length."""
     arrays = _read_arrays(path, MIXED_KEYS)
     found = Mixture(
         _images(arrays["images"], f"images in {path}"),

@@ -1,6 +1,6 @@
 """Opens what `--data` takes: folders, .npz files and named data sets. Needs no torch.
 
-source = open_source("pictures")    # raises RequestError where that is not data
+source = open_source("pictures")    # raises RequestError for a folder without images
 source.problem()                    # the first problem of its classes or labels, or None
 summarise("pictures")               # the same, and counts, for a screen
 """
@@ -21,8 +21,10 @@ from packnet_core.schema.text import has_control_characters
 
 
 def summarise(source: str) -> Summary:
-    """Summarise a source: images per class, and the first problem. Quick: decodes no image. Raises nothing: what can't
-    be opened is the summary's `problem`."""
+    """Summarise a source: images per class, and the first problem. Quick: it decodes no image.
+
+    Raises nothing: the reason why a source can't be opened is the summary's `problem`.
+    """
     if source.startswith("torchvision:"):
         from packnet_core.data import downloads
 
@@ -56,10 +58,10 @@ def summarise(source: str) -> Summary:
 
 
 def open_source(source: str, pixels: bool = True) -> Source:
-    """Open a source as `--data` takes it. Image files are only listed; without `pixels`, the images of an .npz file are
-    zeros (see `npz.read`). torchvision's data is downloaded unless the cache has it.
+    """Open a source as `--data` takes it.
 
-    Raises RequestError, naming what is wrong, where the source is not data.
+    Image files are only listed. Without `pixels`, the images of an .npz file are zeros (see `npz.read`). torchvision's
+    data is downloaded unless the cache has it. Raises RequestError, naming what is wrong, for an unusable source.
     """
     if has_control_characters(source):
         raise RequestError(f"the data source {source!r} has control characters; rename it")

@@ -1,4 +1,4 @@
-"""Images before they are tensors: decoded one by one, resized to squares, uint8. Needs no torch."""
+"""Stored images, before they are tensors: decoded one by one, resized to squares, uint8. Needs no torch."""
 
 import os
 import struct
@@ -18,7 +18,7 @@ Bytes = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"})
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L"})
-# what Pillow's readers raise for files that are empty, truncated, not images, or built to fill the memory
+# raised by Pillow's readers for files that are empty, truncated, not images, or built to fill the memory
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -38,20 +38,20 @@ class Pixels(Protocol):
     def __len__(self) -> int: ...
 
     def channels(self, indices: Iterable[int], wanted: int) -> int:
-        """How many channels to decode: 1 where all these images are grey, else `wanted`, the network's.
+        """How many channels to decode: 1 if all these images are grey, else `wanted`, which the network takes.
 
-        Raises RequestError, naming the image, where its number of channels is neither 1 nor `wanted`.
+        Raises RequestError, naming the image, if its number of channels is neither 1 nor `wanted`.
         """
 
     def decode(self, index: int, size: int, channels: int) -> Bytes:
-        """One image, uint8 channels×size×size. Raises RequestError, naming the image, where it can't be read."""
+        """One image, uint8 channels×size×size. Raises RequestError, naming the image, if it can't be read."""
 
     def describe(self) -> str:
         """Size and colour in a few words, from some of the images. Raises RequestError for an empty file."""
 
 
 class ArrayPixels:
-    """Images in one array, uint8 N×H×W or N×H×W×C. Errors name it `name`."""
+    """Images in one array, uint8 N×H×W or N×H×W×C; `name` is the array's name in errors."""
 
     def __init__(self, array: Bytes, name: str):
         self.array = array if array.ndim == 4 else array[..., None]
@@ -61,12 +61,14 @@ class ArrayPixels:
         return len(self.array)
 
     def channels(self, indices: Iterable[int], wanted: int) -> int:
+        """The channels of the array: see `Pixels`."""
         have = int(self.array.shape[3])
         if have not in (1, wanted):
             raise _channels_differ(self.name, have, wanted)
         return have
 
     def decode(self, index: int, size: int, channels: int) -> Bytes:
+        """One image of the array, resized; `channels` is what `channels` returned."""
         image = self.array[index]
         if image.shape[:2] != (size, size):
             if image.shape[2] == 3:
@@ -76,11 +78,12 @@ class ArrayPixels:
         return np.moveaxis(image, 2, 0)
 
     def describe(self) -> str:
+        """Size and colour of the array's images."""
         return _describe([(self.array.shape[2], self.array.shape[1])], self.array.shape[3])
 
 
 class FilePixels:
-    """Images in files. With `boxes` (float64 N×4: left, upper, right, lower, in pixels) they are cropped to them."""
+    """Images in files; with `boxes` (float64 N×4: left, upper, right, lower, in pixels), each is cropped to its box."""
 
     def __init__(self, paths: Sequence[str], boxes: Boxes | None = None):
         self.paths = paths
@@ -90,6 +93,7 @@ class FilePixels:
         return len(self.paths)
 
     def channels(self, indices: Iterable[int], wanted: int) -> int:
+        """Read file headers until an image is not grey: see `Pixels`."""
         waiting = iter(indices)
         with ThreadPoolExecutor(WORKERS) as pool:
             while some := [self.paths[index] for index in islice(waiting, 256)]:
@@ -102,6 +106,7 @@ class FilePixels:
         return 1
 
     def decode(self, index: int, size: int, channels: int) -> Bytes:
+        """One image from its file, or its box, resized. Raises RequestError, naming the file, if it can't be read."""
         path = self.paths[index]
         try:
             with Image.open(path) as image:
@@ -116,8 +121,11 @@ class FilePixels:
         )
 
     def _draft(self, image: Image.Image, index: int, size: int) -> Image.Image:
-        """The image, upright, or its box. A large JPEG is decoded at a half, a quarter or an eighth of its size, but at
-        no less than twice the size that is needed."""
+        """The image, upright, or its box.
+
+        A large JPEG is decoded at a half, a quarter or an eighth of its size, but at no less than twice the size that
+        is needed.
+        """
         if self.boxes is None:
             image.draft(None, (2 * size, 2 * size))
             return ImageOps.exif_transpose(image)
@@ -130,6 +138,7 @@ class FilePixels:
         return image.crop((round(left * x), round(upper * y), round(right * x), round(lower * y)))
 
     def describe(self) -> str:
+        """Size and colour, from the headers of up to 16 files. Raises RequestError for an empty file."""
         for path in self.paths:
             if os.stat(path).st_size == 0:
                 raise _unreadable(path, EOFError())
@@ -140,7 +149,7 @@ class FilePixels:
 def read_header(path: str) -> tuple[str, tuple[int, int]]:
     """Pillow's mode of an image file, and its width and height; no pixel is decoded.
 
-    Raises RequestError, naming the file, where it can't be read as an image.
+    Raises RequestError, naming the file, if it can't be read as an image.
     """
     try:
         with Image.open(path) as image:
@@ -150,8 +159,11 @@ def read_header(path: str) -> tuple[str, tuple[int, int]]:
 
 
 def resize(image: Image.Image, size: int) -> Bytes:
-    """Resize to size×size, whatever the aspect ratio: bilinear, antialiased where the image shrinks. Returns uint8
-    S×S×C, or S×S for one channel. Pillow computes in integers, so the result is the same on every machine."""
+    """Resize to size×size, also from another aspect ratio: bilinear, antialiased if the image shrinks.
+
+    Returns uint8 S×S×C, or S×S for one channel. Pillow computes in integers, so the result is the same on every
+    machine.
+    """
     return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
 
 

@@ -10,7 +10,7 @@ def allot(counts: Ints, total: int, least: int = 0, spare: int = 0) -> Ints:
     """How many images to take of each class: `total` in all, in proportion to `counts` (int64, images per class).
 
     By largest remainder; ties go to the earlier class. Of each class at least `least` images are taken and at least
-    `spare` are left, as far as the class has enough; `total` is raised or lowered where that requires it.
+    `spare` are left, if the class has enough; `total` is raised or lowered if necessary.
     """
     most = np.maximum(counts - spare, 0)
     low = np.minimum(least, most)

@@ -1,4 +1,4 @@
-"""Labelled images before they are tensors: a source, its two splits, and a summary of it. Needs no torch."""
+"""Labelled images, before they are tensors: a source, its two splits, and a summary of it. Needs no torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from packnet_core.schema.text import has_control_characters
 class Summary(Struct, frozen=True, kw_only=True):
     """Summary of a source, for a screen. `train` and `test` count images per class, in the order of `classes`.
 
-    Classes and counts are empty where they are not known yet (torchvision's data, until it is loaded), or where
-    `problem` says why the data can't be used.
+    Classes and counts are empty if they are not known yet (torchvision's data, until it is loaded), or if `problem`
+    says why the data can't be used.
     """
 
     source: str  # as `resolve` gives it
@@ -55,7 +55,7 @@ class Source:
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
 
     def problem(self) -> str | None:
-        """The first problem of the classes and labels, as a line that names it; None where there is none."""
+        """The first problem of the classes and labels, as one line; None if there is no problem."""
         return next(self._problems(), None)
 
     def _problems(self) -> Iterator[str]:
@@ -85,8 +85,7 @@ class Source:
 
 
 def flips_by_default(classes: Sequence[str]) -> bool:
-    """Whether training flips images by default: not where classes are digits or single characters, which mean something
-    else when flipped."""
+    """Whether training flips images by default: not digits and single characters, whose meaning a flip changes."""
     return not classes or not all(len(name) == 1 or name.isdigit() for name in classes)
 
 

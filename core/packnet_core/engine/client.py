@@ -39,11 +39,11 @@ class Engine:
         self.file = file
 
     def meet(self, file: tuple[int, int]) -> None:
-        """Say which file is meant. Raises RequestError where this is the engine of another one."""
+        """Say hello: send the identity of the file that is meant. Raises RequestError if the engine has another one."""
         self._ask(Hello(file))
 
     def submit(self, command: Command) -> int:
-        """Queue a command. Returns the number of its job. Raises RequestError where the engine refuses it."""
+        """Queue a command. Returns the number of its job. Raises RequestError if the engine refuses it."""
         job = self._ask(Submit(command)).job
         assert job is not None
         return job
@@ -61,6 +61,7 @@ class Engine:
         self._ask(Leave())
 
     def close(self) -> None:
+        """Close the connection. The engine keeps running."""
         self._lines.close()
         self._socket.close()
 
@@ -88,7 +89,7 @@ class Engine:
 
 
 def connect(path: str | Path) -> Engine | None:
-    """Connect to the running engine of a file; None where there is none."""
+    """Connect to the running engine of a file. Returns None if no engine runs."""
     paths = Paths(path)
     if not paths.is_private():  # whoever planted the folder could plant a socket in it
         return None
@@ -109,7 +110,7 @@ def connect(path: str | Path) -> Engine | None:
 
 
 def _connection(address: str) -> socket.socket:
-    """A connection to a socket. Raises OSError where nothing listens there."""
+    """A connection to a socket. Raises OSError if nothing listens there."""
     deadline = time.monotonic() + PATIENCE
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -128,9 +129,10 @@ def _connection(address: str) -> socket.socket:
 
 
 def start(path: str | Path) -> Engine:
-    """Connect to the engine of a file; start it, if there is none, in a session of its own that no hang-up reaches.
+    """Connect to the engine of a file, and start it first if none runs.
 
-    Raises RequestError where another process works on the file, WorkError where the engine does not come up.
+    It gets a session of its own, so a hang-up of this terminal does not reach it. Raises RequestError if another
+    process works on the file, WorkError if the engine does not start.
     """
     paths = Paths(path)
     came_up = time.monotonic() + STARTING
@@ -138,7 +140,7 @@ def start(path: str | Path) -> Engine:
         if engine := connect(path):
             return engine
         if time.monotonic() > came_up:
-            with paths.locked():  # raises, as another process works on the file; or the lock was released just now
+            with paths.locked():  # raises if another process works on the file; else the lock was released just now
                 break
         if not paths.is_locked():
             break

@@ -11,7 +11,7 @@ from packnet_core.schema.commands import Command
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """The first message of a connection: which file's engine is meant (`Paths.identity`). Another file's refuses."""
+    """The first message of a connection, with the file's identity (`Paths.identity`). Another file's engine refuses."""
 
     file: tuple[int, int]
 
@@ -50,7 +50,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Address(Struct, frozen=True):
-    """The content of `engine.json`: the socket that the engine listens on, and its process."""
+    """The content of `engine.json`: the path of the engine's socket, and its process id."""
 
     socket: str
     pid: int
@@ -63,7 +63,7 @@ address_decoder = msgspec.json.Decoder(Address)
 
 
 def same_user(connection: socket.socket) -> bool:
-    """Whether the process at the other end is this user's, where the system can tell (Linux)."""
+    """Whether the process at the other end is this user's; True on systems that can't tell (all but Linux)."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True  # the socket's folder lets no other user in
     _, user, _ = struct.unpack(

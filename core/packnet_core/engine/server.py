@@ -1,6 +1,6 @@
-"""The engine: one process per file. It holds the lock and the network, and does the jobs of a queue one at a time.
+"""The engine: one process per file. It holds the lock and the network, and does queued jobs one at a time.
 
-The socket answers at once, also while torch is imported and while a job runs: the work has a thread of its own.
+The socket answers at once, even while torch is imported or a job runs: the work has its own thread.
 """
 
 import os
@@ -55,7 +55,7 @@ class Queue:
         self.stop_running = threading.Event()
 
     def submit(self, command: Command) -> int:
-        """Queue a command. Returns the job's number. Raises RequestError where it is not allowed as the file stands."""
+        """Queue a command. Returns the job's number. Raises RequestError if the file's state does not allow it."""
         with self._changed:
             if self._closed:
                 raise RequestError("the engine is leaving and takes no more jobs; ask again in a moment")
@@ -69,7 +69,7 @@ class Queue:
             return job
 
     def stop(self, job: int) -> None:
-        """Stop the running job, or remove a waiting one. Raises RequestError where the job does neither."""
+        """Stop the running job, or remove a waiting one. Raises RequestError if the job neither runs nor waits."""
         with self._changed:
             if job == self.running:
                 self.stop_running.set()
@@ -108,12 +108,13 @@ class Queue:
 
     @property
     def waiting(self) -> tuple[int, ...]:
+        """The numbers of the waiting jobs, in order."""
         with self._changed:
             return tuple(job for job, _ in self._waiting)
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """One client: one message per line, one reply per line. The first message says which file is meant."""
+    """One client: one message per line, one reply per line. The first message must be a Hello."""
 
     server: "Server"
 
@@ -132,7 +133,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Answers clients while a worker thread does the jobs. Leaves when idle and alone, on SIGTERM, or when asked."""
+    """Answers clients while a worker thread does the jobs. Ends when idle without clients, on SIGTERM, or on Leave."""
 
     daemon_threads = True
     block_on_close = False
@@ -152,7 +153,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.worker.start()
 
     def answer(self, line: bytes, met: bool = True) -> tuple[Reply, bool]:
-        """The reply to one message, and whether the client has said by now that it means this file."""
+        """The reply to one message, and whether the client has sent the Hello for this file by now."""
         try:
             message: Message = message_decoder.decode(line)
             job = None
@@ -168,7 +169,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 case Stop(job=number):
                     self.queue.stop(number)
                 case Leave():
-                    self.reason = self.reason or "asked to"
+                    self.reason = self.reason or "a client asked for it"
                     self.queue.close()
                 case Status():
                     job = self.queue.running
@@ -188,13 +189,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self._connections -= 1
 
     def service_actions(self) -> None:
-        """Called by serve_forever twice a second: decide whether to leave."""
+        """Decide whether to end; `serve_forever` calls this twice per second."""
         if self.queue.running is not None or self.queue.waiting or self._connections:
             self._busy_at = time.monotonic()
         if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
-            self.reason = "idle and alone"
+            self.reason = "idle, and no client is connected"
         if not self.worker.is_alive():
-            self.reason = self.reason or "its worker ended"
+            self.reason = self.reason or "its worker thread ended"
         if self.reason:
             threading.Thread(target=self.shutdown).start()  # shutdown waits for the loop that calls us
 
@@ -221,7 +222,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Run the engine of a file until it leaves. Raises RequestError where another process has the file's lock."""
+    """Run the engine of a file until it ends. Raises RequestError if another process has the file's lock."""
     paths = Paths(path)
     with paths.locked():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Replace a file atomically: after a power cut at any instant, there is the whole old file or the whole new one."""
+"""Replace a file atomically: after a power cut at any time, the file is either the old one or the new one, complete."""
 
 import os
 import tempfile
@@ -19,10 +19,10 @@ def replace_file(
     """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
 
     Steps: a new file in the same folder, fsync, `check` (of the new file's path), rename, fsync of the folder. The
-    permissions stay. Where `new`, a file that is there already is never replaced.
+    permissions stay. With `new`, an existing file is never replaced.
 
-    Raises WorkError where the disk refuses, RequestError where `new` and the file exists, and whatever `check` raises;
-    the old file then stays in place.
+    Raises WorkError if the disk refuses, RequestError if `new` and the file exists, and what `check` raises; the old
+    file then stays in place.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -53,7 +53,7 @@ def replace_file(
 
 
 def _name(temporary: Path, path: Path) -> None:
-    """Rename a file to a name that is free (`os.replace` would replace). Raises RequestError where it is taken."""
+    """Rename a file to a name that is free (`os.replace` would replace). Raises RequestError if it is taken."""
     try:
         os.link(temporary, path)
     except FileExistsError:

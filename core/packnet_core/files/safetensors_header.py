@@ -1,4 +1,4 @@
-"""The header of a safetensors file: its metadata, and where each tensor is. Needs no torch.
+"""The header of a safetensors file: its metadata, and the offsets of each tensor. Needs no torch.
 
 The file starts with eight bytes (the header's length, little-endian), then the header: a JSON object with the type,
 shape and offsets of every tensor, and `__metadata__`.
@@ -20,7 +20,7 @@ ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16"
 
 
 class TensorInfo(Struct, frozen=True):
-    """One tensor's type, shape and offsets: where it begins and ends, in bytes after the end of the header."""
+    """One tensor's type and shape, and the offsets of its begin and end, in bytes after the end of the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -33,7 +33,7 @@ class TensorInfo(Struct, frozen=True):
 
 
 class SafetensorsHeader(NamedTuple):
-    """What the header of a file says, and the file's size in bytes; the tensors begin at byte `start`."""
+    """A file's metadata and tensors, and its size in bytes; the tensors' data begins at byte `start`."""
 
     metadata: dict[str, str]
     tensors: dict[str, TensorInfo]
@@ -44,7 +44,7 @@ class SafetensorsHeader(NamedTuple):
 def read_safetensors_header(path: Path) -> SafetensorsHeader:
     """Read the header of a file; no tensor is read.
 
-    Raises FileError where the file is missing, can't be read, or is not a whole safetensors file (see `parse_header`).
+    Raises FileError if the file is missing, can't be read, or is not a whole safetensors file (see `parse_header`).
     """
     with open_to_read(path) as file:
         return parse_header(file, path)
@@ -52,9 +52,9 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
 
 @contextmanager
 def open_to_read(path: Path) -> Iterator[BinaryIO]:
-    """Open a file once: all that is read from it belongs together, also where another file replaces it meanwhile.
+    """Open a file once: all that is read from it belongs together, even if another file replaces it meanwhile.
 
-    Raises FileError where it is missing or can't be read.
+    Raises FileError if it is missing or can't be read.
     """
     try:
         with open(path, "rb") as file:
@@ -68,7 +68,7 @@ def open_to_read(path: Path) -> Iterator[BinaryIO]:
 def parse_header(file: BinaryIO, path: Path) -> SafetensorsHeader:
     """Read and check the header of an open file; `path` is used in errors.
 
-    Raises FileError where it is not a whole safetensors file: a header that is too long or no JSON, tensors that
+    Raises FileError if it is not a whole safetensors file: a header that is too long or no JSON, tensors that
     overlap, leave gaps, do not match their types and shapes, or do not fill the file.
     """
 

@@ -1,4 +1,4 @@
-"""Read a safetensors file that is opened once: header and tensors belong together, whatever replaces the file."""
+"""Read a safetensors file. It is opened once, so header and tensors belong together even if the file is replaced."""
 
 import hashlib
 import math
@@ -20,8 +20,8 @@ READABLE = {name: dtype for dtype, name in DTYPES.items()} | {
 class SafetensorsFile:
     """A safetensors file: its `header`, and its tensors.
 
-    The file is mapped privately: a tensor's pages are those of the file's cache until they are written to, and what is
-    written stays in memory. The map lives as long as a tensor from it. Raises FileError as `parse_header` does.
+    The file is mapped privately: a tensor shares the pages of the file's cache until it is written to, and changes stay
+    in memory. The map lives as long as a tensor from it. Raises FileError as `parse_header` does.
     """
 
     def __init__(self, path: Path):
@@ -31,7 +31,7 @@ class SafetensorsFile:
             self._map = mmap.mmap(file.fileno(), self.header.size, access=mmap.ACCESS_COPY)
 
     def tensor(self, name: str) -> Tensor:
-        """One tensor, mapped, on the CPU. Raises FileError where there is none of that name."""
+        """One tensor, mapped, on the CPU. Raises FileError if no tensor has that name."""
         info = self.header.tensors.get(name)
         if info is None:
             raise FileError(f"{self.path.name}: tensor {name!r} is missing")
@@ -42,5 +42,5 @@ class SafetensorsFile:
         return torch.frombuffer(self._map, dtype=dtype, count=count, offset=begin).view(info.shape)
 
     def data_digest(self) -> str:
-        """The SHA-256 of all tensors' bytes, as they stand in the file, in hex."""
+        """The SHA-256 of all tensors' bytes, in the order of the file, in hex."""
         return hashlib.sha256(memoryview(self._map)[self.header.start :]).hexdigest()

@@ -31,9 +31,13 @@ class Encoded(Protocol):
     """A tensor that is encoded when it is written, so that only one is in memory at a time."""
 
     @property
-    def dtype(self) -> torch.dtype: ...
+    def dtype(self) -> torch.dtype:
+        """The type that the array will have."""
+
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The shape that the array will have."""
+
     def array(self) -> NDArray[Any]:
         """Encode the tensor: an array of this dtype and shape."""
 
@@ -49,7 +53,7 @@ def write_safetensors(
     """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
 
     The same content gives the same bytes, unlike with the library's writer. `check` and `new` are those of
-    `replace_file`. Raises WorkError where the disk refuses, RequestError where a new file exists already, and what
+    `replace_file`. Raises WorkError if the disk refuses, RequestError if a new file exists already, and what
     `check` raises.
     """
     return replace_file(path, lambda file: _write(file, tensors, metadata), check, new=new)
@@ -79,8 +83,8 @@ def data_digest(tensors: Mapping[str, Tensor | Encoded]) -> str:
 def _ordered(tensors: Mapping[str, Tensor | Encoded]) -> list[str]:
     """The order of the tensors in the file.
 
-    Sizes that are multiples of ALIGNED first: then all of these are aligned, and can stay where they are loaded. Then
-    by size of a number, so that every number is aligned.
+    First come tensors whose size is a multiple of ALIGNED: all of them are then aligned, and can stay mapped when they
+    are loaded. The others follow by size of a number, the largest first, so that every number is aligned.
     """
     return sorted(tensors, key=lambda name: (_size(tensors[name]) % ALIGNED != 0, -tensors[name].dtype.itemsize))
 

@@ -1,4 +1,4 @@
-"""A command done on a pack file: its rules, its phases, its journal.
+"""How a command is done on a pack file: rules, phases, journal.
 
 Never here: processes and sockets (`engine`), and what a terminal shows.
 """

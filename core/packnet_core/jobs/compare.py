@@ -1,4 +1,4 @@
-"""The command Compare: test errors that tasks of a pack file would have by a baseline (§4, Baselines)."""
+"""The command Compare: the test errors of a pack file's tasks with a baseline method (§4, Baselines)."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +54,7 @@ def compare(
 def _compare_filters(
     document: Document, start: MultiHeadNetwork, first: TaskData, task: NewTask, folder: Path
 ) -> Iterator[Event]:
-    """Add one task by filter pruning (§5.5); the resulting network is saved beside the pack file."""
+    """Add one task by filter pruning (§5.5), and save the resulting network beside the pack file."""
     experiment = filters.begin(document.architecture, document.input, start.model)
     pruned = filters.prune(experiment, document.tasks[0].name, first, task.recipe)
     yield from _as_comparison("filters", pruned, [task])
@@ -65,7 +65,7 @@ def _compare_filters(
 
 
 def _replace_weights(start: MultiHeadNetwork, weights: str, document: Document) -> None:
-    """Load other weights into the network, its head included. Raises RequestError where they do not fit."""
+    """Load other weights into the network, its head included. Raises RequestError if they do not fit."""
     state = architectures.load_weights(weights, document.architecture.name)
     if not architectures.fit_weights(start.model, state, start.head):
         raise RequestError(f"{weights} has no head {start.head!r}; the first task is evaluated with it")
@@ -80,7 +80,7 @@ def _replace_weights(start: MultiHeadNetwork, weights: str, document: Document) 
 
 
 def _as_comparison(baseline: Baseline, events: Iterator[Event], tasks: list[NewTask]) -> Iterator[Event]:
-    """Replace a baseline's events by those of a comparison, as none of the file's own tasks is trained or evaluated."""
+    """Replace a baseline's events by those of a comparison: the file's own tasks are neither trained nor evaluated."""
     names = [task.name for task in tasks]
     sequential = baseline in ("lwf", "ewc")
     newest = 0  # index of the task added last, for methods that evaluate after each task

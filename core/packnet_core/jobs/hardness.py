@@ -20,7 +20,7 @@ from packnet_core.schema.recipes import Recipe
 
 
 class Hardness(Struct, frozen=True, kw_only=True):
-    """How hard one data set is: the errors of a new head alone, in percent."""
+    """How hard one data set is: the errors in percent of a new head on fixed features."""
 
     name: str
     data: str  # its source, resolved
@@ -31,8 +31,7 @@ class Hardness(Struct, frozen=True, kw_only=True):
 
     @property
     def ordering_error(self) -> float:
-        """The error that tasks are ordered by: on validation images, as the test set is for reported errors only; on
-        the test set where there are none."""
+        """The error in percent that tasks are ordered by: on validation images, or without any on the test set."""
         return self.error.top1 if self.validation_error is None else self.validation_error
 
 
@@ -52,10 +51,10 @@ def measure(
 ) -> Iterator[Event | Hardness]:
     """Train a head for each data set (its name, and its source as `--data` takes it) on the features of a pack file.
 
-    The features are those of the task called `features`, by default the newest; in a file without tasks, those of the
-    initial weights. Yields the events of the training, and a Hardness at the end of each data set. The default recipe
-    is the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each are used. Raises
-    FileError or RequestError where the file, the task or the data can't be used.
+    The features are those of the task named `features`, by default the newest task; in a file without tasks, those of
+    the initial weights. Yields the events of the training, and a Hardness after each data set. The default recipe is
+    the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each data set are used. Raises
+    FileError or RequestError if the file, the task or the data can't be used.
 
         found = [event for event in measure("model.safetensors", {"birds": "birds/"}) if isinstance(event, Hardness)]
     """

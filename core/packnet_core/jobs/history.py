@@ -1,7 +1,7 @@
 """The history of a pack file: its journal, folded into runs and results. Needs no torch.
 
-The screen, the command line and the Python API share this one fold, so that they agree on what counts: not what was
-measured in a former file of the same name, nor of a dropped task of the same name, nor on other data.
+The screen, the command line and the Python API share it, so they agree on which results count. Results of a former file
+of the same name, of a dropped task of the same name, or on other data do not count.
 """
 
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ class Run(Struct, frozen=True):
     outcome: str = ""  # done, failed, stopped or died; empty while it runs
     message: str = ""
     seconds: float | None = None  # None: it runs, or it died
-    recipe: Recipe | None = None  # with the changes that were asked for; None: not known from the journal
+    recipe: Recipe | None = None  # with the command's changes; None: not known from the journal
     data: str = ""
     ratio: float | None = None  # of its pruning
     errors: dict[str, Error] = {}  # per task, the last one measured on the test set
@@ -64,11 +64,11 @@ class Run(Struct, frozen=True):
 class History:
     """What a journal says so far. Give it the entries in order with `read`.
 
-    engine       pid of the running engine, 0 without one
-    running      the job that runs, as far as it is; None: none runs
+    engine       pid of the running engine; 0 if no engine runs
+    running      the running job and what it did so far; None if no job runs
     queue        commands that wait, by job number
     runs         finished jobs, oldest first, at most 500
-    last_end     when the last job ended (seconds since 1970) and with which message, also if it never began; or None
+    last_end     time (seconds since 1970) and message of the last job's end, even if it never began; or None
     evaluations  per task, its newest evaluation on its own data
     comparisons  per task, the newest result by each baseline (§4)
     checked      per task, whether its digest fitted when it was last computed
@@ -77,8 +77,11 @@ class History:
     """
 
     def __init__(self, document: Document | None = None):
-        """With the file's `document`, ignore what its own history rules out: entries older than the file, and results
-        older than the last drop of a task of that name."""
+        """Start without entries.
+
+        With the file's `document`, ignore entries that are older than the file, and results of a task that are older
+        than the last drop of a task of its name.
+        """
         steps = document.history if document else ()
         self.begun = steps[0].at if steps else 0.0
         self._dropped = {step.task: step.at for step in steps if step.what.startswith("drop")}
@@ -99,7 +102,7 @@ class History:
         return {self.running.job: self.running.command, **self.queue} if self.running else dict(self.queue)
 
     def abandon(self) -> None:
-        """The process that held the file's lock is gone: the job that runs has died, and those that wait are lost."""
+        """Record that the process with the file's lock is gone: the running job has died, waiting jobs are lost."""
         if self.running:
             self._end(replace(self.running, outcome="died", message="its process died"))
         self.queue.clear()
@@ -120,7 +123,7 @@ class History:
             case JobStarted(command=command, pid=pid, device=device):
                 if self.running:
                     self.abandon()
-                if self.queue.pop(entry.job, None) is None:  # a process of its own has the lock, so there is no engine
+                if self.queue.pop(entry.job, None) is None:  # not queued: a command has the lock, so no engine runs
                     self.queue.clear()
                 self.running = self._begin(Run(entry.job, entry.at, command, pid, device))
             case JobFinished() as event:
@@ -142,7 +145,7 @@ class History:
             case Evaluated(task=task, error=error, loss=loss):
                 self._measured(task, error)
                 doing = self.running.command if self.running else None
-                elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data say nothing of the task now
+                elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data does not count for the task
                 if not elsewhere and self._counts(entry, task):
                     self.evaluations[task] = Result(entry.at, error, loss)
             case Compared(task=task, baseline=baseline, error=error):
@@ -169,11 +172,11 @@ class History:
         self.running = None
 
     def _counts(self, entry: Entry, task: str) -> bool:
-        """Whether a result is of this task, not of a dropped one of its name."""
+        """Whether a result is of this task, not of a dropped task of the same name."""
         return entry.at >= self._dropped.get(task, 0.0)
 
     def _forget(self, task: str) -> None:
-        """Results of a task that is gone: the next one of its name has none."""
+        """Remove the results of a task that is gone: the next task of its name starts without any."""
         self.evaluations.pop(task, None)
         self.comparisons.pop(task, None)
         self.checked.pop(task, None)
@@ -181,7 +184,7 @@ class History:
     # -- what a run is about --------------------------------------------------------------------------------------
 
     def _begin(self, run: Run) -> Run:
-        """What a command says of its run before anything happened."""
+        """The run with what its command says before anything happened."""
         match run.command:
             case Add(task=task) as command:
                 self._added[task] = command
@@ -199,7 +202,7 @@ class History:
                 return run
 
     def _with_recipe(self, run: Run, task: str) -> Run:
-        """The run with its recipe: that with which the task was added, and the changes asked for."""
+        """The run with its recipe: the one that the task was added with, and the command's changes."""
         added = self._added.get(task)
         if added is None or not isinstance(run.command, Prune | Train):
             return run
@@ -211,21 +214,21 @@ class History:
         return replace(run, recipe=recipe, data=data)
 
     def _concerns(self, task: str) -> None:
-        """The running job does something with a task."""
+        """Record that the running job works on a task."""
         if self.running and task not in self.running.tasks:
             self.running = replace(self.running, tasks=(*self.running.tasks, task))
             if self.running.recipe is None:
                 self.running = self._with_recipe(self.running, task)
 
     def _measured(self, task: str, error: Error) -> None:
-        """The running job measured a task's error on a test set."""
+        """Record that the running job measured a task's error on a test set."""
         self._concerns(task)
         if self.running:
             self.running = replace(self.running, errors={**self.running.errors, task: error})
 
 
 def fold(entries: Iterable[Entry], document: Document | None = None) -> History:
-    """The history that some entries tell, oldest first; see `History` for what the document is for."""
+    """The history after some entries, which are oldest first; `document` is as for `History`."""
     history = History(document)
     for entry in entries:
         history.read(entry)
@@ -233,15 +236,15 @@ def fold(entries: Iterable[Entry], document: Document | None = None) -> History:
 
 
 def read_history(path: Path, document: Document | None = None) -> History:
-    """The history that a journal file tells; empty where there is none. Raises OSError where it can't be read.
+    """The history in a journal file; empty if the file is missing. Raises OSError if it can't be read.
 
-    Steps of training, nearly all of a long journal, are passed over undecoded: 50 MB take about 0.1 s.
+    Training steps, nearly all of a long journal, are skipped without decoding: 50 MB take about 0.1 s.
     """
     return fold(journal.read(path, steps=False), document)
 
 
 def of_task(runs: Iterable[Run], task: str) -> list[tuple[Run, bool]]:
-    """A task's runs, newest first, from runs that are oldest first; each with whether it is of a dropped namesake."""
+    """A task's runs, newest first, each with whether it is of a dropped task of that name. `runs` are oldest first."""
     found = []
     former = False
     for run in reversed(list(runs)):

@@ -1,4 +1,4 @@
-"""One job on an open session: what is allowed, its list of phases, and the loop that works them off.
+"""One job on an open session: its check, its list of phases, and the loop that does them.
 
     add TASK --prune R    OpenTask, Training, EndPhase, MeasureBefore, PruneStep, Training, EndPhase
     prune R --steps 2     MeasureBefore, PruneStep 1, Training, PruneStep 2, Training, EndPhase
@@ -43,8 +43,7 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
     """Do a command on a session. Yields what happens. `number` is the job's in the journal, if it is there.
 
     Closing the generator stops the work after the step under way and leaves a checkpoint, which `Train` resumes.
-    Raises RequestError where the command is not allowed, Diverged where training failed. However it ends, the file is
-    whole.
+    Raises RequestError if the command is not allowed, Diverged if training failed. The file is complete in any case.
     """
     command = validated(command)
     session.refresh()
@@ -101,7 +100,7 @@ def _resumed(session: Session, interrupted: Checkpoint) -> Job:
 
 
 def _work_off(job: Job) -> Iterator[Event]:
-    """Do phase after phase. A job that is stopped leaves a checkpoint; one that diverged leaves none."""
+    """Do phase after phase. A stopped job leaves a checkpoint; one that diverged leaves none."""
     try:
         while job.todo:
             with closing(job.todo.popleft().events(job)) as work:  # type: ignore[type-var]
@@ -118,7 +117,7 @@ def _work_off(job: Job) -> Iterator[Event]:
 
 
 def phases(command: Add | Prune | Train, recipe: Recipe, task: Task | None) -> list[Phase]:
-    """All phases of a command; `task` is the open one, if there is one."""
+    """All phases of a command; `task` is the open task, if there is one."""
     match command:
         case Add():
             return [OpenTask(), Training("train"), EndPhase("trained"), *_pruning(command, recipe)]
@@ -141,7 +140,7 @@ def phases_left(state: Checkpoint, recipe: Recipe) -> list[Phase]:
     assert prune is not None
     if prune.max_drop is not None:
         ratio = ratio_to_try(prune, state.before, state.trials)
-        if ratio is None:  # all trials were done, and the best one taken
+        if ratio is None:  # all trials were done, and the best one was taken
             return every[-1:]
         prune, every = replace(prune, ratio=ratio), [*trial(prune, ratio, recipe), every[-1]]
     return every[every.index(PruneStep(prune, state.step)) + 1 :]

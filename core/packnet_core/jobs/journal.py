@@ -1,7 +1,7 @@
-"""The journal of a file: all that happened to it, one JSON object per line, only ever appended. Needs no torch.
+"""The journal of a file: all that happened to it, one JSON object per line, append-only. Needs no torch.
 
-It is the one source of what a screen shows of past and running work. A last line that is not yet whole is left for the
-next look; a line that can't be decoded (torn by a crash, or from a newer version) is passed over.
+It is the only source of what a screen shows of past and running work. An incomplete last line is left for the next
+poll; a line that can't be decoded (torn by a crash, or from a newer version) is skipped.
 """
 
 import os
@@ -12,7 +12,7 @@ import msgspec
 
 from packnet_core.schema.events import Entry, Event, Progress, TrainStep
 
-CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
+CHUNK = 1 << 18  # bytes of lines that are read at once: a journal may be larger than memory
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
@@ -35,6 +35,7 @@ class Journal:
         return entry
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._file)
 
     def _end_torn_line(self) -> None:
@@ -49,7 +50,7 @@ class Journal:
 class Reader:
     """The reading end: `poll` returns what was appended since the last call.
 
-    `starts` counts how often it began at the start of a journal: once more where another one took its place.
+    `starts` counts how often it began at the start of a journal: once more after another journal took its place.
     """
 
     def __init__(self, path: Path):
@@ -59,9 +60,9 @@ class Reader:
         self.starts = 0
 
     def poll(self, steps: bool = True) -> list[Entry]:
-        """The new whole lines, oldest first: all lines if the journal was replaced or cut, none if it is missing.
+        """The new complete lines, oldest first: all lines if the journal was replaced or cut, none if it is missing.
 
-        Without `steps`, lines of TrainStep and Progress are passed over undecoded. Raises OSError where the journal
+        Without `steps`, lines of TrainStep and Progress are skipped without decoding. Raises OSError if the journal
         can't be read.
         """
         entries: list[Entry] = []
@@ -88,7 +89,7 @@ class Reader:
 
 
 def read(path: Path, steps: bool = True) -> list[Entry]:
-    """The whole journal as it stands, as `Reader.poll` gives it."""
+    """All lines of the journal, as `Reader.poll` returns them."""
     return Reader(path).poll(steps)
 
 

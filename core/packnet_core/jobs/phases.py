@@ -1,7 +1,7 @@
-"""The phases of a job that changes the file, each a value whose `events` does the work (§3); here those of training.
+"""The phases of a job that changes the file: adding, training and ending a task (§3). `events` of each does its work.
 
-A `Job` holds what phases hand on to each other. Pruning's phases are in `prune`, those of a search in `ratio_search`,
-and `job` has the list of phases of each command. The file changes in EndPhase alone.
+A `Job` holds the state that phases share. The phases of pruning are in `prune`, those of a search in `ratio_search`,
+and `job` has the list of phases of each command. Only EndPhase changes the file.
 """
 
 import time
@@ -41,7 +41,7 @@ class Phase(Protocol):
 
 @dataclass
 class Job:
-    """A command under way, and what its phases hand on to each other. `todo` has the phases still to be done."""
+    """A command under way, and the state that its phases share. `todo` has the phases still to be done."""
 
     session: Session
     command: Add | Prune | Train
@@ -55,7 +55,7 @@ class Job:
     interrupted: tuple[dict[str, Any], dict[str, Tensor]] | None = None  # the state of a run to resume
 
     def state(self) -> Checkpoint:
-        """Where the job stands."""
+        """The job's state for a checkpoint, without that of a training run."""
         assert self.position is not None
         kind, step = self.position
         return Checkpoint(
@@ -70,7 +70,7 @@ class Job:
         )
 
     def keep(self) -> None:
-        """Write a checkpoint to resume from. Raises WorkError where the disk refuses."""
+        """Write a checkpoint to resume from. Raises WorkError if the disk refuses."""
         if self.position is None:
             return
         numbers, tensors = self.run.state() if self.run else ({}, {})
@@ -79,7 +79,7 @@ class Job:
         paths.forget_epochs(but=self.run.best.path if self.run else None)
 
     def at(self, kind: Kind, step: int, run: TrainingRun | None = None) -> None:
-        """From here on a stopped job resumes at this phase, with the state of this run."""
+        """Set the phase, and its run, at which a stopped job will resume from now on."""
         self.position, self.run = (kind, step), run
 
 
@@ -88,6 +88,7 @@ class OpenTask:
     """Add the new task. It owns all free weights of the layers it trains; the task before it is sealed (§3)."""
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Add the task to network and document. Yields the new counts."""
         session, command, data = job.session, job.command, job.data
         assert isinstance(command, Add)
         if data.extent:
@@ -115,7 +116,7 @@ class OpenTask:
 
 
 def drop_newest(session: Session, command: Drop) -> Iterator[Event]:
-    """Take the newest task out: its weights become free, and the file is saved."""
+    """Remove the newest task: its weights become free, and the file is saved."""
     session.network.drop_newest()
     session.document = replace(session.document, tasks=session.document.tasks[:-1])
     occupancy = session.count()
@@ -131,6 +132,7 @@ class Training:
     step: int = 1  # of a pruning in several steps
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Do or resume the training. Yields the events of its run."""
         session, task = job.session, job.session.document.tasks[-1]
         session.changed = True
         only = frozenset(chosen_layers(session.document, task.layers)) if task.layers else None
@@ -172,6 +174,7 @@ class EndPhase:
     phase: TaskPhase
 
     def events(self, job: Job) -> Iterator[Event]:
+        """End the phase. Yields the new counts, the test error and Saved."""
         session, network = job.session, job.session.network
         network.end_phase(dense=self.phase == "trained")
         session.change_open_task(phase=self.phase)
@@ -193,7 +196,7 @@ class EndPhase:
 
 
 def changed_recipe(task: Task, command: Prune | Train) -> Recipe:
-    """A task's recipe with the changes of a command; a recipe that is named comes first.
+    """A task's recipe with the changes of a command: first those of its recipe by name, then its own.
 
     `train` on a pruned task retrains it, so its epochs and rates are those of retraining.
     """

@@ -15,11 +15,12 @@ from packnet_core.training.evaluate import validate
 
 @dataclass(frozen=True)
 class MeasureBefore:
-    """Measure the validation error before pruning. Raises RequestError where a search needs it and has no images."""
+    """Measure the validation error before pruning; a `search` for a ratio can't do without it."""
 
     search: bool = False
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Put the error into the job. Raises RequestError if there are no validation images for a search."""
         job.before = validate(job.session.network, job.data.validation)[1]
         if self.search and job.before is None:
             raise RequestError("there are no validation images to measure what pruning costs; give a ratio instead")
@@ -37,6 +38,7 @@ class PruneStep:
     step: int
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Prune. Yields a Pruned and the new counts."""
         session, network, prune = job.session, job.session.network, self.prune
         before = job.before if self.step == 1 else validate(network, job.data.validation)[1]
         freed = network.prune(self._ratios(session))
@@ -67,14 +69,14 @@ class PruneStep:
 
 
 def what_is_pruned(command: Add | Prune) -> Prune | None:
-    """What a command prunes; None where that is nothing."""
+    """The pruning that a command includes; None if it prunes nothing."""
     if isinstance(command, Prune):
         return command
     return None if command.prune is None else Prune(ratio=command.prune, steps=command.steps)
 
 
 def steps(prune: Prune, recipe: Recipe) -> list[Phase]:
-    """The phases of a pruning: each step with a retraining after it, if the recipe retrains."""
+    """The phases of a pruning: its steps, each followed by a retraining if the recipe retrains."""
     found: list[Phase] = []
     for step in range(1, prune.steps + 1):
         found.append(PruneStep(prune, step))

@@ -1,6 +1,6 @@
-"""The largest pruning ratio that costs at most some points of validation error, found by bisection.
+"""Search by bisection for the largest pruning ratio that costs at most some points of validation error.
 
-Each trial starts from the file as it is, prunes, retrains and measures; the best one so far is kept beside the file.
+Each trial starts from the file as it is, prunes, retrains and measures. The best trial so far is saved beside the file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,10 @@ DIGITS = 3  # of a ratio
 
 
 def next_ratio(largest: float, trials: Sequence[Trial], allowed: float, most: int) -> float | None:
-    """The ratio to try next: the `largest` first, then the middle between what fits and what costs too much.
+    """The ratio to try next: first the `largest`, then the middle between those that fit and those that do not.
 
-    None where `most` trials are done, the largest fits, or there is nothing between.
+    A ratio fits if its validation error in percent is at most `allowed`. None if `most` trials are done, the largest
+    ratio fits, or no ratio is left between.
     """
     if not trials:
         return largest
@@ -36,20 +37,18 @@ def next_ratio(largest: float, trials: Sequence[Trial], allowed: float, most: in
 
 
 def best(trials: Sequence[Trial], allowed: float) -> Trial | None:
-    """The largest ratio that was tried and fits; None where none does."""
+    """The trial with the largest ratio that fits; None if no trial fits."""
     return max((trial for trial in trials if trial[1] <= allowed), default=None)
 
 
 @dataclass(frozen=True)
 class NextTrial:
-    """Choose the next ratio to try, by bisection, and put its phases first; or take the best one where none is left.
-
-    Each trial starts from the file as it is.
-    """
+    """Choose the next ratio to try, by bisection, or end the search. Each trial starts from the file as it is."""
 
     prune: Prune
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Put the phases of the next trial, or of taking the best one, first in the job."""
         ratio = ratio_to_try(self.prune, job.before, job.trials)
         if ratio is None:
             job.todo.appendleft(TakeBest(self.prune))
@@ -62,12 +61,13 @@ class NextTrial:
 
 @dataclass(frozen=True)
 class EndTrial:
-    """Measure what a trial costs, and keep it beside the file where it is the best so far."""
+    """Measure what a trial costs, and save it beside the file if it is the best so far."""
 
     prune: Prune
     ratio: float
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Measure on the validation images. Yields a Note. Raises WorkError if the disk refuses."""
         session, allowed = job.session, _allowed(self.prune, job.before)
         error = validate(session.network, job.data.validation)[1]
         assert error is not None
@@ -85,11 +85,12 @@ class EndTrial:
 
 @dataclass(frozen=True)
 class TakeBest:
-    """Take the largest ratio that fits. Raises WorkError where no ratio does."""
+    """Restore the trial with the largest ratio that fits."""
 
     prune: Prune
 
     def events(self, job: Job) -> Iterator[Event]:
+        """Restore it. Yields a Note. Raises WorkError if no ratio fits."""
         assert self.prune.max_drop is not None
         session = job.session
         found = best(job.trials, _allowed(self.prune, job.before))
@@ -105,7 +106,7 @@ class TakeBest:
 
 
 def ratio_to_try(prune: Prune, before: float | None, trials: Sequence[Trial]) -> float | None:
-    """The ratio to try next; None where the search is over."""
+    """The ratio to try next; None if the search is over."""
     return next_ratio(prune.ratio, trials, _allowed(prune, before), prune.trials)
 
 

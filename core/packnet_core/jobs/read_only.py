@@ -1,4 +1,4 @@
-"""Commands that change nothing (law 4): evaluation, previews of pruning, comparison with baselines."""
+"""Commands that change neither file nor network (law 4): evaluation, preview of pruning, comparison with baselines."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from packnet_core.training.evaluate import evaluate, preview
 
 
 def events(session: Session, command: Evaluate | Preview | Compare) -> Iterator[Event]:
-    """Do a command that changes neither network nor file; its results are events."""
+    """Do a command. Yields its results as events."""
     match command:
         case Evaluate():
             return _evaluate(session, command)
@@ -23,7 +23,7 @@ def events(session: Session, command: Evaluate | Preview | Compare) -> Iterator[
 
 
 def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
-    """Measure tasks, then check their digests: results do not wait for that."""
+    """Measure tasks, then check their digests, so that results do not wait for the check."""
     document, mixed = session.document, session.mixed(command)
     names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in document.tasks]
     wrong, count = 0.0, 0

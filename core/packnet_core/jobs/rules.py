@@ -1,5 +1,6 @@
-"""What may be done when: the one place that decides it, for the session, the engine's queue, the command line and the
-screen. Needs no torch, so a wrong request is refused at once.
+"""The rules of a task's life: whether a command is allowed in the file's present state. Needs no torch.
+
+The session, the engine's queue, the command line and the screen all ask here.
 
 add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrained ──the next add──▶ sealed
                               ▲                    │
@@ -29,7 +30,7 @@ NOTHING = Unfinished()
 
 
 class NotAllowed(RequestError):
-    """What was asked for is not allowed now. `reason` says why, `remedy` what would help; the message has both."""
+    """The file's state does not allow the command. The message has both `reason` and `remedy`, which would help."""
 
     def __init__(self, reason: str, remedy: Remedy | None = None):
         super().__init__(f"{reason}; {COMMANDS[remedy]}" if remedy else reason)
@@ -39,7 +40,7 @@ class NotAllowed(RequestError):
 def check(document: Document, command: Command, before: Unfinished = NOTHING) -> None:
     """Check that a command may be done on a file; `before` is what an unfinished job left.
 
-    Raises RequestError where not, saying why and what to do: NotAllowed where the file's state forbids it.
+    Raises RequestError, saying why not and what to do, and NotAllowed if the reason is the file's state.
     """
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
@@ -76,7 +77,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
 
 
 def check_state(document: Document, kind: type[Command]) -> None:
-    """Check that a file is in a state for commands of a kind, whatever else they say. Raises NotAllowed where not."""
+    """Check that a file's state allows commands of this kind at all. Raises NotAllowed if not."""
     tasks, newest = document.tasks, document.open_task
     if kind is Add:
         if len(tasks) >= MOST_TASKS:
@@ -100,7 +101,7 @@ def check_state(document: Document, kind: type[Command]) -> None:
 
 
 def open_task(document: Document, wanted: str) -> Task:
-    """The open task. Raises NotAllowed where there is none, saying what it was `wanted` for: pruned, trained."""
+    """The open task. Raises NotAllowed if no task is open; the message says what was `wanted`: "pruned", "trained"."""
     if task := document.open_task:
         return task
     if not document.tasks:
@@ -112,9 +113,9 @@ def open_task(document: Document, wanted: str) -> Task:
 
 
 def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
-    """The pruning ratio of every layer. `command.layers` names layers, `conv`, `fc` or patterns; later ones win.
+    """The pruning ratio of every layer. Keys of `command.layers` are layers, `conv`, `fc` or patterns; later ones win.
 
-    Raises RequestError for a ratio outside 0..1 or a pattern that no layer fits.
+    Raises RequestError for a ratio outside 0..1 or a pattern that no layer matches.
     """
     _check_ratio(command.ratio)
     ratios = {layer.name: command.ratio for layer in document.layers}
@@ -133,7 +134,7 @@ def step_ratio(ratio: float, step: int, steps: int) -> float:
 
 
 def no_better_than_chance(task: Task) -> bool:
-    """Whether always answering the test set's largest class would do as well."""
+    """Whether the task's error is no lower than that of always answering the test set's largest class."""
     return task.error is not None and task.error.top1 >= task.chance
 
 

@@ -1,4 +1,4 @@
-"""A command done under the file's lock, with every event in its journal: for the engine, the command line, the API."""
+"""Do a command under the file's lock and write its events to the journal: for engine, command line and API."""
 
 import os
 import threading
@@ -20,14 +20,14 @@ from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.events import Entry, Event, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
 
-STEP_SECONDS = 0.25  # between two training steps in the journal; the steps between are only yielded
+STEP_SECONDS = 0.25  # between two training steps in the journal; steps in between are only yielded
 
 
 def run(path: str | Path, command: Command, stop: threading.Event | None = None) -> Iterator[Entry]:
     """Do one command in this process, under the file's lock. Yields every event; the last is JobFinished.
 
-    Setting `stop` ends the job after the step under way. Raises RequestError where another process has the lock,
-    FileError where the file can't be used; what goes wrong later is in JobFinished.
+    Setting `stop` ends the job after the step under way. Raises RequestError if another process has the lock,
+    FileError if the file can't be used. Later errors are reported in JobFinished.
     """
     paths = Paths(path)
     with paths.locked():
@@ -40,8 +40,8 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
 def perform(session: Session, writer: Journal, number: int, command: Command, stop: threading.Event) -> Iterator[Entry]:
     """Do one command on an open session as job `number`. Yields its events and writes them to the journal.
 
-    The last event is JobFinished. The journal gets it on every way out: at the end, on a stop (`stop` is set, or the
-    caller closes this generator), on an error, on KeyboardInterrupt and SystemExit.
+    The last event is JobFinished. The journal gets it in every case: at the end, after a stop (`stop` is set, or the
+    caller closes this generator), after an error, KeyboardInterrupt or SystemExit.
     """
     begun, ended = time.monotonic(), False
 
@@ -74,9 +74,9 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
 def _written(
     work: Iterator[Event], writer: Journal, number: int, stop: threading.Event
 ) -> Generator[Entry, None, bool]:
-    """Yield the events of a job and write them to the journal, training steps a few times a second only.
+    """Yield the events of a job and write them to the journal, training steps only a few times per second.
 
-    Returns whether the job came to its end; it does not where `stop` is set, after the step under way.
+    Returns whether the job ended by itself. Once `stop` is set, it ends after the step under way.
     """
     written = 0.0
     for event in work:
@@ -87,13 +87,13 @@ def _written(
         else:
             entry = Entry(at=time.time(), job=number, event=event)
         yield entry
-        if frequent and stop.is_set():  # only within long work: what is nearly done comes to its end
+        if frequent and stop.is_set():  # only within long work: short work is finished
             return False
     return True
 
 
 def _stopped(session: Session, command: Command) -> str:
-    """What to say of a stopped job."""
+    """The message of a stopped job."""
     resumable = isinstance(command, Add | Prune | Train) and session.paths.checkpoint.exists()
     what = f"packnet train {session.path} resumes it" if resumable else "nothing changed"
     return f"{summary(command)}: stopped; {what}"

@@ -1,4 +1,4 @@
-"""Session: one pack file opened for work: its network and document in memory, its data, and saving."""
+"""Session: one pack file opened for work, with its network and document in memory, its data, and saving."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
 class Session:
     """A pack file opened for work, under the file's lock.
 
-    `network` and `document` belong together; between jobs they are what the file holds. `saved` is the document in
-    the file, while a job changes `document`. `device` is a torch device's name (None: a GPU if there is one).
+    `network` and `document` belong together; between jobs they equal the file. `saved` is the document in the file,
+    while a job changes `document`. `device` is a torch device's name (None: a GPU if there is one).
     `checkpoint_seconds` is the time between two checkpoints of a running phase.
     """
 
@@ -40,31 +40,31 @@ class Session:
         self.path = self.paths.file
         self.device = pick_device(device)
         self.checkpoint_seconds = checkpoint_seconds
-        self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # by reader: what it read last, for a warm engine
+        self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # by reader: what it read last, for the next job
         self.load()
 
     # -- the file -----------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Read network and document from the file. Raises FileError where that is damaged."""
+        """Read network and document from the file. Raises FileError if the file is damaged."""
         self._signature: tuple[int, int, int] | None = signature(self.path)  # of the file as it was read or written
         self.network, self.document = storage.load(self.path, self.device)
         self.saved, self.changed = self.document, False
 
     def refresh(self) -> None:
-        """Read the file anew where memory differs from it: something replaced the file, or a job was cut short."""
+        """Read the file again if memory differs from it: something replaced the file, or a job was cut short."""
         if self.changed or self._signature != signature(self.path):
             self.load()
 
     def use_device(self, name: str | None) -> None:
-        """Move the network to the device of that name. Raises RequestError where it can't be used."""
+        """Move the network to the device of that name. Raises RequestError if it can't be used."""
         self.device = pick_device(name)
         self.network.to(self.device)
 
     def restore(self, path: Path) -> dict[str, torch.Tensor]:
-        """Take network and document from a checkpoint. Returns the tensors of its training run.
+        """Load network and document from a checkpoint. Returns the tensors of its training run.
 
-        Raises FileError where it is damaged.
+        Raises FileError if the checkpoint is damaged.
         """
         kept, self.network, tensors = checkpoint.load(path)
         self.network.to(self.device)
@@ -72,10 +72,10 @@ class Session:
         return tensors
 
     def save(self, what: str, task: str, drop: bool = False) -> Saved:
-        """Replace the file by what is in memory, with a new line of history, and remove the checkpoint.
+        """Write network and document to the file, with a new line of history, and remove the checkpoint.
 
-        With `drop`, the newest task was taken out. Raises WorkError where the disk refuses, where a sealed task would
-        change, or where something else changed the file since it was read: the file then stays as it is.
+        With `drop`, the newest task was removed. Raises WorkError if the disk refuses, a sealed task would change, or
+        something else changed the file since it was read; the file then stays as it is.
         """
         if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
@@ -92,7 +92,7 @@ class Session:
     # -- the document -------------------------------------------------------------------------------------------
 
     def count(self) -> Occupancy:
-        """Bring the document's counts up to date with the network's owners."""
+        """Set the document's counts to those of the network's owners. Returns them."""
         counts = self.network.counts()
         layers = tuple(replace(layer, owned=tuple(counts[layer.name])) for layer in self.document.layers)
         self.document, self.changed = replace(self.document, layers=layers), True
@@ -115,7 +115,7 @@ class Session:
             yield task.name, self.network.task_digest(index, owners) == task.digest
 
     def check_digests(self) -> Iterator[Checked]:
-        """Check every task's digest. Raises FileError where one differs from the file's."""
+        """Check every task's digest. Raises FileError if one differs from the file's."""
         for name, ok in self.digests(self.network.tasks):
             yield Checked(task=name, ok=ok)
             if not ok:
@@ -131,12 +131,15 @@ class Session:
         return self._task_data(command.data, command, command.limit, command.recipe.seed, None)
 
     def data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
-        """A task's data; from another `source` or with another `limit` where given."""
+        """A task's data, or data from another `source` or with another `limit` for it."""
         limit = limit or task.data.limit
         return self._task_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
 
     def mixed(self, command: Evaluate) -> dict[str, Images]:
-        """The images of a mixed data set by task; empty where the command names none."""
+        """The images of the command's mixed data set by task; empty if it names no such data set.
+
+        Raises RequestError if a task of the command has no images there.
+        """
         if command.mixed is None:
             return {}
         known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}
@@ -152,7 +155,7 @@ class Session:
                          seed=seed, classes=classes)  # fmt: skip
 
     def read(self, reader: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
-        """What `reader(source, …)` returns, kept while that file stays the same. Folders are read each time."""
+        """Return `reader(source, …)`, kept in memory while that file stays the same. Folders are read each time."""
         path = Path(source)
         if not path.is_file():
             return reader(source, **rest)

@@ -1,4 +1,4 @@
-"""Signals while a job runs in this process: the first one stops it after its step, and nothing is lost."""
+"""Signals while a job runs in this process: the first one stops the job after its step, so nothing is lost."""
 
 import signal
 import threading
@@ -16,8 +16,8 @@ def signals_stop(
 ) -> Iterator[list[int]]:
     """Let SIGINT and SIGTERM set `stop` while the context lasts. Yields the list of the signals that came.
 
-    `first` is called after the first one, `again` with the number of each later one. Both run in a signal handler.
-    Outside of the main thread, where Python allows no handlers, this does nothing.
+    `first` is called after the first signal, `again` with the number of each later one. Both run in a signal handler.
+    In other threads than the main one, in which Python allows no handlers, this does nothing.
     """
     came: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The networks that `--arch` names, the module in each that a task's head replaces, and initial weights."""
+"""The networks that `--arch` takes, the module in each that a task's head replaces, and initial weights."""
 
 import difflib
 import importlib
@@ -42,7 +42,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     and called without arguments, so `channels`, `classes` and `initialise` have no effect on it. With `initialise`
     False, torch draws no initial values, for a network whose tensors will all be replaced.
 
-    Raises RequestError where there is no such network, or it can't be built.
+    Raises RequestError if there is no such network, or it can't be built.
 
     build("cifar_resnet20", channels=1, classes=10)
     """
@@ -78,7 +78,7 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
 def shapes(name: str) -> nn.Module:
     """Build a network whose tensors have shapes and no values (torch's "meta" device), which takes no memory.
 
-    One of `module:function` is built in full. Raises RequestError where there is no such network.
+    A `module:function` network is built in full. Raises RequestError if there is no such network.
     """
     if ":" in name:
         return build(name)
@@ -94,7 +94,7 @@ def default_input_size(name: str) -> int:
 def find_head(model: nn.Module) -> str:
     """The name of the module that a task's head replaces: the last linear layer, outside attention.
 
-    Raises RequestError where there is none.
+    Raises RequestError if there is no such layer.
     """
     modules = dict(model.named_modules())
     linear = [
@@ -113,10 +113,10 @@ def load_weights(source: str, name: str) -> dict[str, Tensor]:
     """Load a state dict onto the CPU, floating-point tensors as float32.
 
     `source` is a .safetensors, .pth or .pt file, or DEFAULT for torchvision's weights of the network `name`. A state
-    dict under "state_dict" or "model" is unwrapped, and the prefix "module." removed where all names have it. Pickled
+    dict under "state_dict" or "model" is unwrapped, and the prefix "module." is removed if all names have it. Pickled
     files are read with `weights_only`, which makes tensors and plain containers and runs no code.
 
-    Raises RequestError where there are no such weights, the file holds something else, or a download fails.
+    Raises RequestError if there are no such weights, the file holds something else, or a download fails.
     """
     state = _downloaded(name) if source.upper() == "DEFAULT" else _read(Path(source).expanduser())
     for wrapper in WRAPPERS:
@@ -132,9 +132,9 @@ def load_weights(source: str, name: str) -> dict[str, Tensor]:
 def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
     """Copy `state` into `model`; all tensors must fit, except those of the module `head`.
 
-    Returns whether the head was copied too. It is where `state` has a weight k×features and a bias k for it (0.0 where
-    the network's head has no bias); the model's head then becomes a linear layer of k classes. `num_batches_tracked`,
-    which old files lack, may be missing.
+    Returns whether the head was copied too. It is copied if `state` has a weight k×features and a bias k for it (or no
+    bias, if the network's head has none: then it is 0.0); the model's head becomes a linear layer of k classes.
+    `num_batches_tracked`, which old files lack, may be missing.
 
     Raises RequestError, naming the tensors that are missing, unknown to the network, or of another shape; the model
     then stays as it was.
@@ -145,7 +145,7 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
     missing = [n for n in wanted if n not in given and not n.endswith("num_batches_tracked")]
     unexpected = [name for name in given if name not in wanted]
     misshapen = [
-        f"{name} {list(given[name].shape)} where the network has {list(tensor.shape)}"
+        f"{name} {list(given[name].shape)}, in the network {list(tensor.shape)}"
         for name, tensor in wanted.items()
         if name in given and given[name].shape != tensor.shape
     ]
@@ -173,8 +173,8 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
 class _NoDraws(TorchFunctionMode):
     """Skips the drawing of random values, which takes most of the time of building.
 
-    A tensor that torch.nn.init would fill stays as it is. Elsewhere zeros replace the draws, since some initialisations
-    draw until all values are in a range.
+    A tensor that torch.nn.init would fill stays as it is. Other draws become zeros, since some initialisations draw
+    until all values are in a range.
     """
 
     draws = frozenset({"uniform_", "kaiming_uniform_", "normal_"})

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
-# elements per block: on a CPU a few blocks stay in cache; on a GPU each must be worth a kernel launch
+# elements per block: on a CPU a few blocks stay in the cache; on a GPU each must be worth a kernel launch
 BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
 MIN_PARALLEL = 1 << 20  # elements, below which one thread does all the work
 
@@ -20,13 +20,12 @@ def block_size(device: torch.device) -> int:
 
 
 def blocks(count: int, device: torch.device, size: int | None = None) -> Iterator[slice]:
-    """Slices that cover `count` elements, each of `size` elements (the device's block size by default); the last may be
-    shorter."""
+    """Slices that cover `count` elements, of `size` elements each (default: the device's block size) but the last."""
     return _slices(0, count, size or block_size(device))
 
 
 def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
-    """Split `count` elements between threads of the CPU; each calls `work` with its blocks, which are slices.
+    """Split `count` elements among threads of the CPU; each calls `work` with its blocks, which are slices.
 
     Returns the results in the order of the elements. Blocks begin at multiples of 8. `work` should use NumPy, which
     releases the GIL while it works on a block.
@@ -38,7 +37,7 @@ def on_threads(work: Callable[[Iterator[slice]], T], count: int) -> list[T]:
 
 
 def share_out(work: Callable[[Iterator[T]], None], items: Iterable[T], count: int, device: torch.device) -> None:
-    """Share `items`, of `count` elements in all, between threads; each calls `work` with an iterator.
+    """Share `items`, of `count` elements in all, among threads; each calls `work` with an iterator.
 
     The iterator gives the next item that no thread has taken yet, so that `work` can keep scratch memory for all its
     items. On a GPU, and below `MIN_PARALLEL` elements, the calling thread takes them all.

@@ -6,9 +6,9 @@ from packnet_core.errors import RequestError
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The torch device called `name`; without a name a GPU if there is one, else the CPU.
+    """The torch device of that name; without a name, a GPU if there is one, else the CPU.
 
-    Raises RequestError where the device can't be used.
+    Raises RequestError if the device can't be used.
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -38,8 +38,8 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 def task_digest(owners: Iterable[str], rest: str, head: str) -> str:
     """The digest of all that a task uses, as `sha256:` and hex.
 
-    `owners` are the hex digests of the weights of task 1, 2, … up to the task itself, `rest` that of the shared rest as
-    the task has it, `head` that of its head.
+    All three are hex digests: `owners` of the weights of task 1, 2, … up to the task itself, `rest` of the shared rest
+    with the task's own tensors in it, `head` of its head.
     """
     return "sha256:" + hashlib.sha256("\n".join([*owners, rest, head]).encode()).hexdigest()
 

@@ -14,7 +14,7 @@ from packnet_core.schema.document import Own
 
 PRUNABLE = (_ConvNd, nn.Linear)  # grouped, depthwise and transposed convolutions are convolutions too
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-# of attention: one weight for queries, keys and values, or three where their widths differ; its output projection is a
+# of attention: one weight for queries, keys and values, or three if their widths differ; its output projection is a
 # linear layer
 PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 UNPACKABLE = (nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
@@ -31,9 +31,9 @@ class Partition:
 def partition(model: nn.Module, head: str) -> Partition:
     """Partition a network's tensors, without those of the module named `head`. Tied weights count as one weight.
 
-    Raises RequestError for a network that can't be packed: one with recurrent or bilinear layers, weight normalisation
-    or other parametrisations, tensors other than float32, weights that the head shares, or no prunable weights at all.
-    The error names the layer.
+    Raises RequestError, naming the layer, for a network that can't be packed: one with recurrent or bilinear layers,
+    weight normalisation or other parametrisations, tensors other than float32, weights that the head shares, or no
+    prunable weights at all.
     """
     _refuse(model)
     inside_head = {id(p) for p in model.get_submodule(head).parameters()}
@@ -62,9 +62,9 @@ def partition(model: nn.Module, head: str) -> Partition:
 
 
 def own_names(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> list[str]:
-    """The names, out of `rest`, of the shared tensors that a task replaces by its own.
+    """The names, out of `rest`, of the shared tensors that a task with own tensors of these kinds replaces.
 
-    These are the biases of every layer (§5.3), and the gain, bias and running statistics of normalisation (§4, end).
+    `biases` are those of every layer (§5.3), `norms` gain, bias and running statistics of normalisation (§4, end).
     """
     kinds = set(kinds)
     norms = {f"{name}.{part}" for name, m in model.named_modules() if isinstance(m, NORMS) for part in m.state_dict()}
@@ -78,7 +78,7 @@ def own_names(model: nn.Module, rest: Iterable[str], kinds: Iterable[Own]) -> li
 def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
     """Put layers with running statistics in evaluation mode, except those whose statistics are named in `but`.
 
-    In training mode running statistics change even without gradients.
+    In training mode, running statistics would change even without gradients.
     """
     for name, module in model.named_modules():
         if isinstance(module, _NormBase) and module.track_running_stats and f"{name}.running_mean" not in but:
@@ -86,7 +86,7 @@ def freeze_statistics(model: nn.Module, but: Container[str] = ()) -> None:
 
 
 def _prunable(module: nn.Module) -> list[Tensor]:
-    """The prunable weights of this module itself, without its submodules."""
+    """The prunable weights of this module, without its submodules."""
     if isinstance(module, nn.MultiheadAttention):
         weights = [getattr(module, name) for name in PROJECTIONS]
         return [weight for weight in weights if weight is not None]

@@ -14,14 +14,14 @@ from packnet_core.network.blockwise import BLOCK, blocks, on_threads
 from packnet_core.schema.document import planes
 
 Bytes = NDArray[np.uint8]
-FEW_TASKS = 16  # up to here, counting one task at a time is faster than a histogram
+FEW_TASKS = 16  # up to this many, counting one task at a time is faster than a histogram
 ONES = np.uint64(0x0101010101010101)
-# of every byte its eight bits, one byte per bit, the least significant first
+# the eight bits of every byte, one byte per bit, the least significant first
 SPREAD = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").reshape(-1).view("<u8")
 
 
 def bits(tensor: Tensor) -> Tensor:
-    """The same memory as int32, so that every float, even -0.0 and NaN, is compared and copied exactly."""
+    """A view of the tensor as int32, so that every float, even -0.0 and NaN, is compared and copied exactly."""
     return tensor.view(torch.int32)
 
 
@@ -43,14 +43,14 @@ def positions(owner: Tensor, task: int) -> Tensor:
 
 
 def count(owner: Tensor, task: int) -> int:
-    """How many weights a task owns, by a uint8 tensor of owners."""
+    """How many weights a task owns, from a uint8 tensor of owners."""
     if owner.device.type != "cpu":
         return int((owner == task).sum())
     return int(np.count_nonzero(owner.numpy() == task))
 
 
 def full_mask(condition: Tensor) -> Tensor:
-    """A bool tensor as int32 with all bits set where it is true: `bits(x) & mask` is x or +0.0, exactly."""
+    """A bool tensor as an int32 mask, all bits set for true: `bits(x) & mask` is exactly x or +0.0."""
     return condition.view(torch.int8).neg().to(torch.int32)  # -1, whose bits are all set, or 0
 
 
@@ -87,7 +87,7 @@ def _mask(source: NDArray[np.int32], target: NDArray[np.int32], owned_by: Bytes,
 
 
 def counts(owner: Tensor, tasks: int) -> list[int]:
-    """How many weights each of the tasks 1 to `tasks` owns, by a uint8 tensor of owners."""
+    """How many weights each of the tasks 1 to `tasks` owns, from a uint8 tensor of owners."""
     flat = owner.view(-1)
     if flat.device.type != "cpu" or tasks > FEW_TASKS:
         return [int(n) for n in torch.bincount(flat, minlength=tasks + 1)[1 : tasks + 1]]
@@ -105,9 +105,9 @@ def counts(owner: Tensor, tasks: int) -> list[int]:
 
 
 def encode(owner: Bytes, tasks: int) -> Bytes:
-    """Owners (uint8, n of them, any shape) as bit planes, uint8 [bits, ceil(n/8)], least significant bit first (§3).
+    """Encode owners (uint8, n of them, any shape) as bit planes, uint8 [bits, ceil(n/8)], least significant first (§3).
 
-    The code of a weight is `owner - 1`, or 0 for a free one.
+    The code of a weight is `owner - 1`, or 0 for a free weight.
     """
     flat = owner.reshape(-1)
     out = np.empty((planes(tasks), (flat.size + 7) // 8), np.uint8)
@@ -123,13 +123,13 @@ def encode(owner: Bytes, tasks: int) -> Bytes:
 
 
 def decode(code_planes: Bytes | None, weight: NDArray[np.float32], open_dense: int = 0) -> Bytes:
-    """Owners, uint8 of the shape of `weight`, from the bit planes of `encode` (None where there is one task).
+    """Decode owners, uint8 of the shape of `weight`, from the bit planes of `encode` (None if there is one task).
 
-    A weight that is exactly 0.0 is free, whatever its code. Where task `open_dense` is not 0, that task is still dense
-    and owns those weights.
+    A weight that is exactly 0.0 is free, and its code is ignored. If `open_dense` is not 0, the task of that index is
+    still dense and owns those weights instead.
     """
     flat = weight.reshape(-1)
-    # eight owners per word; memory from torch, since NumPy asks for huge pages, which is slow where few are free
+    # eight owners per word; memory from torch, since NumPy asks for huge pages, which is slow if few are free
     words = torch.empty((flat.size + 7) // 8, dtype=torch.int64).numpy().view(np.uint64)
     owner = words.view(np.uint8)[: flat.size]
 

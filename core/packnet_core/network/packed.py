@@ -6,7 +6,7 @@ network.open_task(classes=10)                    # task 1 owns every weight
 network.prune({"conv1.weight": 0.5, ...})        # half of that layer becomes free
 network.end_phase()
 network.open_task(classes=3)                     # task 2 owns all that was free; task 1 is sealed
-with network.viewing(1) as model: model(images)  # task 1, exactly as it was
+with network.viewing(1) as model: model(images)  # the logits of task 1, the same as before
 """
 
 import copy
@@ -28,11 +28,15 @@ from packnet_core.schema.document import MOST_TASKS, Own
 class PackedNetwork:
     """A network with its owners and heads.
 
-    `model` holds all tasks' weights and the newest task's head, so that it can be trained as it is. `head` names the
-    module that the tasks' heads replace, `features` is the width of its input. `weights` are the prunable parameters by
-    name, `owners` their owners (uint8, same shape: 0 free, k task k), `rest` is the shared rest by name. `own` has, per
-    task, the tensors that replace the shared ones, `heads` one linear layer per task; `open` is the index of the open
-    task, from 1 (0: none).
+    model     has all tasks' weights and the newest task's head, so that it can be trained
+    head      name of the module that the tasks' heads replace
+    features  width of that module's input
+    weights   prunable parameters by name
+    owners    their owners by name, uint8 of the same shape: 0 free, k task k
+    rest      the shared rest by name
+    own       per task, the tensors that replace the shared ones, by name
+    heads     one linear layer per task
+    open      index of the open task, from 1; 0 if no task is open
 
     Raises RequestError for a network that can't be packed (see `layers.partition`).
     """
@@ -60,7 +64,7 @@ class PackedNetwork:
 
     @property
     def tasks(self) -> int:
-        """How many tasks there are."""
+        """The number of tasks."""
         return len(self.heads)
 
     @property
@@ -70,7 +74,7 @@ class PackedNetwork:
 
     @property
     def ready_bytes(self) -> int:
-        """The memory, in bytes, for copies of earlier tasks' weights to keep: 4 bytes per weight and task. 0: none."""
+        """Memory in bytes for masked copies of earlier tasks' weights: 4 bytes per weight and task. 0 keeps no copy."""
         return self._views.budget
 
     @ready_bytes.setter
@@ -92,7 +96,7 @@ class PackedNetwork:
         self._model_rest = layers.partition(self.model, self.head).rest
         self.restore_view()
 
-    # -- the life of a task -------------------------------------------------------------------------------------
+    # -- opening, pruning, ending and dropping a task -----------------------------------------------------------
 
     def open_task(
         self,
@@ -103,11 +107,11 @@ class PackedNetwork:
         only: Container[str] | None = None,
         generator: torch.Generator | None = None,
     ) -> int:
-        """Add a task that owns every free weight, which seals the task before it. Returns its index, from 1.
+        """Add a task that owns every free weight; this seals the task before it. Returns its index, from 1.
 
-        The head is new, uniform in ±1/sqrt(features), unless one is given. A later task may have its `own` biases
-        (§5.3) or normalisation (§4), which start as copies of the shared ones, and may take free weights of some layers
-        `only` (§5.4). Raises RequestError for the 255th task.
+        Unless a `head` is given, it is a new one, uniform in ±1/sqrt(features). A later task may have its `own` biases
+        (§5.3) or normalisation (§4), which start as copies of the shared ones, and may take the free weights of `only`
+        some layers (§5.4). Raises RequestError for the 255th task.
         """
         if self.tasks >= MOST_TASKS:
             raise RequestError(f"there can be {MOST_TASKS} tasks; task {self.tasks + 1} would be one more")
@@ -128,8 +132,8 @@ class PackedNetwork:
     def prune(self, ratios: dict[str, float]) -> int:
         """Free a share of the open task's weights in each layer, smallest magnitude first (§3). Returns how many.
 
-        `ratios` has a share from 0 to 1 by layer name. Raises Diverged where a weight is NaN or infinite; nothing is
-        changed then.
+        `ratios` are shares from 0 to 1, by layer name. Raises Diverged, and changes nothing, if a weight is NaN or
+        infinite.
         """
         thresholds = {
             name: pruning.find_threshold(self.weights[name].data, self.owners[name], self.open, ratio, name)
@@ -143,7 +147,7 @@ class PackedNetwork:
     def end_phase(self, dense: bool = False) -> None:
         """Normalise the open task's values: -0.0 becomes 0.0; its weights that are 0.0 become free, unless `dense`.
 
-        Raises Diverged where a value is NaN or infinite.
+        Raises Diverged if a value is NaN or infinite.
         """
         self.check_finite()
         for name, weight in self.weights.items():
@@ -168,7 +172,7 @@ class PackedNetwork:
         self.restore_view()
 
     def check_finite(self) -> None:
-        """Raises Diverged, naming the tensor, where a weight, the newest head or its rest is NaN or infinite."""
+        """Raise Diverged, naming the tensor, if the weights, the newest head or its rest have NaN or infinity."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
@@ -179,11 +183,11 @@ class PackedNetwork:
     # -- one task at a time -------------------------------------------------------------------------------------
 
     def model_of(self, task: int) -> nn.Module:
-        """A model of its own that is the network as a task (index from 1) sees it, in evaluation mode (§3).
+        """A separate model that is the network as a task (index from 1) sees it, in evaluation mode (§3).
 
-        Nothing in the network changes, so any number of threads may ask for models and use them at once. The model of
-        the newest task, which uses every weight that is not free, shares the network's weights; that of an earlier task
-        has masked copies, which the network keeps for the next time where `ready_bytes` allows.
+        Nothing in the network changes, so several threads may call this, and use the models, at the same time. The
+        newest task uses every weight that is not free, so its model shares the network's weights. The model of an
+        earlier task has masked copies, which the network keeps for the next call if `ready_bytes` allows.
         """
         size = sum(weight.nbytes for weight in self.weights.values())
         values = self._views.get(task, size, lambda: self._masked(task)) if task < self.tasks else ()
@@ -191,7 +195,7 @@ class PackedNetwork:
 
     @contextmanager
     def viewing(self, task: int) -> Iterator[nn.Module]:
-        """`model_of(task)` as a context."""
+        """A context with `model_of(task)`."""
         yield self.model_of(task)
 
     def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
@@ -204,7 +208,7 @@ class PackedNetwork:
         """The logits of images of several tasks: one float32 tensor [classes] per image, by its own task's head.
 
         `images` is N×C×S×S float32, as the network takes them, `tasks` the N indices of their tasks, from 1. Images are
-        grouped by task, so that each task's view is made once. Raises RequestError for an index without a task.
+        grouped by task, so that each task's model is made once. Raises RequestError for an index without a task.
 
         network.answer(images, [1, 2, 1])    # tensors of 10, 3 and 10 logits
         """
@@ -221,9 +225,9 @@ class PackedNetwork:
 
     @contextmanager
     def previewing(self, ratios: dict[str, float]) -> Iterator[nn.Module]:
-        """A model of its own that is the network as the open task would see it right after `prune(ratios)`.
+        """A context with a separate model: the network as the open task would see it right after `prune(ratios)`.
 
-        In evaluation mode, on a copy of the weights. Raises Diverged where a weight is NaN or infinite.
+        In evaluation mode, on a copy of the weights. Raises Diverged if a weight is NaN or infinite.
         """
         yield self._model_with({name: self._pruned(name, ratio) for name, ratio in ratios.items()}, self.tasks)
 
@@ -234,11 +238,11 @@ class PackedNetwork:
         pruning.free_below(weight, owner, self.open, threshold)
         return weight
 
-    @torch.inference_mode(mode=False)  # wherever it is called: the model may be used where gradients are wanted
+    @torch.inference_mode(mode=False)  # even if the caller is in inference mode: the model may later need gradients
     def _model_with(self, values: Mapping[str, Tensor], task: int) -> nn.Module:
-        """A copy of the model's modules with these weights (the network's own where there are none) and a task's rest.
+        """A copy of the model's modules with these weights (else the network's own) and a task's rest and head.
 
-        Parameters share their memory; buffers are copied, since a module may change its own in `forward`.
+        Parameters share their memory; buffers are copied, since a module may change its buffers in `forward`.
         """
         memo: dict[int, object] = {}
         for name, weight in self.weights.items():
@@ -258,8 +262,8 @@ class PackedNetwork:
         """Prepare the model to train the open task. Returns the parameters to train besides the prunable weights.
 
         These are the task's head, and for the first task the shared rest, unless `only` some layers are trained (§5.4);
-        for a later task its own tensors that replace shared ones. Everything else is frozen, including running
-        statistics (§3) and layers where the task owns no weight; these get no gradient. Dropout is active.
+        for a later task its own tensors that replace shared ones. All else is frozen and gets no gradient, including
+        running statistics (§3) and layers in which the task owns no weight. Dropout is active.
         """
         self.model.train()
         self.model.requires_grad_(False)
@@ -296,7 +300,7 @@ class PackedNetwork:
         self._show(self.tasks)
 
     def rest_of(self, task: int) -> dict[str, Tensor]:
-        """The rest of a task (0: of none) by name: the shared tensors, or its own where it replaces them."""
+        """The rest of a task by name: the shared tensors, but its own in their places. For task 0, the shared ones."""
         return {**self.rest, **self.own[task - 1]} if task else self.rest
 
     def _show(self, task: int) -> None:
@@ -320,7 +324,10 @@ class PackedNetwork:
         return digests.weights_digest(((n, w.data, self.owners[n]) for n, w in self.weights.items()), task)
 
     def task_digest(self, task: int, weights_digests: list[str]) -> str:
-        """Digest of all that a task uses, `sha256:` and hex, from the `weights_digests` of tasks 1, 2, …"""
+        """Digest of all that a task (from 1) uses, `sha256:` and hex.
+
+        `weights_digests` are those of tasks 1, 2, … up to the task or beyond.
+        """
         rest = digests.tensors_digest(self.rest_of(task))
         head = digests.tensors_digest(self.heads[task - 1].state_dict())
         return digests.task_digest(weights_digests[:task], rest, head)

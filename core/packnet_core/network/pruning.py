@@ -1,9 +1,9 @@
 """Pruning by magnitude: free exactly round(ratio * n) of the n weights of the open task in a layer (§3).
 
-Finite floats order by magnitude as their bits without the sign do, so magnitudes are compared as integers: exactly, and
-with the same result on every machine. On a CPU a sample gives two bounds of the threshold; one pass counts the weights
-below them and keeps the few between them, among which the threshold is found. On other devices, or where the sample
-was misleading, the threshold is found by two passes of counting: first by the upper half of the bits, then among the
+The order of finite floats by magnitude is that of their bits without the sign. So magnitudes are compared as integers:
+exactly, and with the same result on every machine. On a CPU a sample gives two bounds of the threshold; one pass counts
+the weights below them and keeps the few between them, among which the threshold is found. On other devices, or if the
+sample was misleading, two passes of counting find the threshold: first by the upper half of the bits, then among the
 few weights that share the threshold's upper half.
 """
 
@@ -25,8 +25,8 @@ Ints = NDArray[np.int32]
 MAGNITUDE = 0x7FFFFFFF  # all bits but the sign
 INFINITE = 0x7F800000  # this and above: infinity and NaN
 SAMPLE = 1 << 16  # weights of a layer in the sample, at least
-MARGIN = 2.0  # square roots of the sample's size on either side: four standard deviations of its median or more
-LOW_BITS = 15  # of the 31 bits of a magnitude, those counted second
+MARGIN = 2.0  # square roots of the sample's size on either side: at least four standard deviations of its median
+LOW_BITS = 15  # the lower of the 31 bits of a magnitude, which the second pass counts
 BUCKETS = 1 << 16
 
 
@@ -38,10 +38,10 @@ class Threshold(NamedTuple):
 
 
 def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer: str = "a layer") -> Threshold:
-    """The threshold that frees exactly round(ratio * n) of the n weights that `task` owns (§3). It changes nothing.
+    """The threshold that frees exactly round(ratio * n) of the n weights that `task` owns (§3). Nothing is changed.
 
     `weight` is float32, `owner` uint8 of the same shape, `ratio` a share from 0 to 1. Weights of other tasks do not
-    count. Raises Diverged, naming the `layer`, where one of the task's weights is NaN or infinite.
+    count. Raises Diverged, naming the `layer`, if one of the task's weights is NaN or infinite.
     """
     values, owners = bits(weight).view(-1), owner.view(-1)
     if values.device.type == "cpu":
@@ -52,7 +52,7 @@ def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer
 
 
 def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str) -> Threshold | None:
-    """The threshold, by one pass over a layer; None where it is not between the sample's bounds."""
+    """The threshold, by one pass over a layer; None if it is not between the sample's bounds."""
     low, high = _bounds(values, owners, task, ratio)
 
     def count(slices: Iterator[slice]) -> tuple[int, int, list[Ints]]:

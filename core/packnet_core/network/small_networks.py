@@ -8,8 +8,8 @@ from torch import Tensor, nn
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut: N×inputs×S×S to N×outputs×(S/stride)×(S/stride).
 
-    Where the shape changes, the shortcut takes every `stride`-th pixel and fills new channels with zeros (option A of
-    He et al. 2016), so it has no weights.
+    If the shape changes, the shortcut takes every `stride`-th pixel and fills new channels with zeros (option A of He
+    et al. 2016), so it has no weights.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int):
@@ -22,6 +22,7 @@ class BasicBlock(nn.Module):
         self.new = outputs - inputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to N×inputs×S×S."""
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         shortcut = x[:, :, :: self.stride, :: self.stride]
@@ -46,6 +47,7 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The logits of images."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: Tensor = self.linear(x.mean((2, 3)))
@@ -69,6 +71,7 @@ class CifarVGG(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        """The logits of images."""
         logits: Tensor = self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
         return logits
 
@@ -87,6 +90,7 @@ class DigitsNet(nn.Module):
         self.output = nn.Linear(64, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The logits of images."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.pool(F.relu(self.bn2(self.conv2(x))))
         x = F.relu(self.hidden(torch.flatten(x, 1)))

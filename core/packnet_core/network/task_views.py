@@ -1,4 +1,4 @@
-"""A cache of earlier tasks' weights, so that the next use of such a task finds its masked copies ready."""
+"""A cache of the masked weights of earlier tasks, so that they need not be made again for every use."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -11,10 +11,8 @@ Weights = Iterable[tuple[str, Tensor]]
 class TaskViews:
     """A cache of masked copies of the weights, by task, for any number of threads.
 
-    The least recently used go first; `budget` is in bytes.
-
-    A sealed task's weights never change, so its copies stay valid until the task is dropped or the network moved to
-    another device.
+    `budget` is its size in bytes; the least recently used copies are removed first. A sealed task's weights never
+    change, so its copies stay valid until the task is dropped or the network is moved to another device.
     """
 
     def __init__(self) -> None:
@@ -36,6 +34,6 @@ class TaskViews:
             return cached
 
     def forget(self, since: int = 0) -> None:
-        """Drop the copies of this task and all later ones."""
+        """Remove the copies of this task and all later ones."""
         with self._lock:
             self._cached = {task: cached for task, cached in self._cached.items() if task < since}

@@ -21,7 +21,7 @@ from packnet_core.packfile.storage import build
 
 
 def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint, atomically; `tensors` are the training run's. Raises WorkError where the disk refuses."""
+    """Write a checkpoint, atomically; `tensors` are the training run's. Raises WorkError if the disk refuses."""
     everything: dict[str, Tensor] = {f"network.{name}": t for name, t in {**network.weights, **network.rest}.items()}
     everything |= {f"owner.{name}": owner for name, owner in network.owners.items()}
     for index, head in enumerate(network.heads, 1):
@@ -36,7 +36,7 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
 def load(path: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
     """Read a checkpoint: its description, the network in the middle of the phase, on the CPU, and the run's tensors.
 
-    Raises FileError where the file is damaged: its digest differs, or it does not fit its network.
+    Raises FileError if the file is damaged: its digest differs, or it does not fit its network.
     """
     file = SafetensorsFile(path)
     metadata = file.header.metadata

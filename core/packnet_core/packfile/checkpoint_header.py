@@ -1,4 +1,4 @@
-"""The description in a checkpoint: which job it resumes, and where. Needs no torch; `checkpoint` has the tensors."""
+"""The description in a checkpoint: which job it resumes, and at which phase. Needs no torch; no tensor is read."""
 
 import hashlib
 from pathlib import Path
@@ -15,35 +15,35 @@ from packnet_core.schema.document import Document
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """The state of an interrupted job. `base` names the state of the file that it belongs to (see `base`)."""
+    """The state of an interrupted job. `base` identifies the state of the file that it belongs to (see `base`)."""
 
     base: str
     command: Add | Prune | Train
     phase: Literal["train", "retrain"]
     document: Document  # as the job has changed it so far
     before: float | None  # validation error before pruning, in percent
-    run: dict[str, Any]  # the state of the training run; empty at its beginning
+    run: dict[str, Any]  # the state of the training run; empty if none was under way
     step: int = 1  # of a pruning in several steps; 0: nothing is pruned yet
     trials: tuple[tuple[float, float], ...] = ()  # pruning ratios, and the validation error in percent after each
 
 
 def base(document: Document) -> str:
-    """A name for the state of a file: the SHA-256 of its document, in hex."""
+    """An identifier of a file's state: the SHA-256 of its document, in hex."""
     return hashlib.sha256(encode_document(document).encode()).hexdigest()
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint's description. Raises FileError or msgspec.DecodeError where the file is no checkpoint."""
+    """Read a checkpoint's description. Raises FileError or msgspec.DecodeError if the file is not a checkpoint."""
     return decode(read_safetensors_header(path).metadata.get("checkpoint", ""))
 
 
 def decode(description: str) -> Checkpoint:
-    """Decode the description of a checkpoint. Raises msgspec.DecodeError where it is none."""
+    """Decode the description of a checkpoint. Raises msgspec.DecodeError if the text is not one."""
     return msgspec.json.decode(description, type=Checkpoint)
 
 
 def find(path: Path, document: Document) -> Checkpoint | None:
-    """The checkpoint that belongs to the file as it stands; None where there is none, or it can't be read."""
+    """The checkpoint that belongs to the file's present state; None if there is no such one, or it can't be read."""
     try:
         checkpoint = read(path)
     except (FileError, msgspec.DecodeError):

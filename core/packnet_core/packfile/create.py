@@ -1,4 +1,4 @@
-"""Make a new pack file from an architecture, with weights or without, and with their own task if it is kept."""
+"""Make a new pack file from an architecture and weights; the task that the weights were trained for can be kept."""
 
 import copy
 import time
@@ -25,7 +25,7 @@ from packnet_core.training import memory
 from packnet_core.training.evaluate import evaluate
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # their averages
+GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # the averages of those
 
 
 def new(
@@ -45,15 +45,15 @@ def new(
     seed: int = 0,
     device: str | None = None,
 ) -> Iterator[Event]:
-    """Make a pack file. Without `task` every weight is free and keeps its value; the first task starts from those.
+    """Make a pack file. Without `task` every weight is free, and the first task that is added starts from its value.
 
-    With `task`, the given weights keep their head as that first task. It is then open, to be pruned and retrained: the
-    paper's ImageNet network (§3). `weights` is a path, "DEFAULT" (torchvision's) or "none"; `input_size` is in pixels;
-    `mean` and `std` are per channel, in 0..1; `limit` is a number of training images.
+    With `task`, the given weights keep their head as the first task, of that name. It is open, to be pruned and
+    retrained, like the paper's ImageNet network (§3). `weights` is a path, "DEFAULT" (torchvision's) or "none";
+    `input_size` is in pixels; `mean` and `std` are per channel, in 0..1; at most `limit` training images are used.
 
-    Yields the task's evaluation on the test set of `data_source`, and Saved at the end. Raises RequestError where the
-    file exists, the architecture is unknown or can't be packed, the weights do not fit, or the head's classes are not
-    the data's.
+    Yields the task's evaluation on the test set of `data_source`, and Saved at the end. Raises RequestError if the
+    file exists, the architecture is unknown or can't be packed, the weights do not fit, or the head and the data differ
+    in their number of classes.
     """
     paths = Paths(path)
     if paths.file.exists():
@@ -95,7 +95,7 @@ def new(
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0
     with paths.locked():
-        if paths.file.exists():  # it appeared while this was busy
+        if paths.file.exists():  # made by another process meanwhile
             raise exists(paths.file)
         paths.retire_journal()
         yield Saved(bytes=storage.save(paths.file, network, document, new=True))
@@ -152,7 +152,7 @@ def _input(
 
 
 def _try(network: PackedNetwork, given: Input) -> None:
-    """Run one image through the network, to find an input size that it can't take."""
+    """Run one image through the network. Raises RequestError if the network can't take this input."""
     network.model.eval()
     try:
         with torch.inference_mode():

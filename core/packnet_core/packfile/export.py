@@ -9,10 +9,10 @@ from packnet_core.packfile import storage
 
 
 def export(path: str | Path, task: str, out: str | Path) -> int:
-    """Write a task's network as safetensors, under the architecture's names, with the task's head in the head's place.
+    """Write a task's network, with its head, as a safetensors file under the architecture's own names.
 
     It loads with `load_state_dict` into the same architecture with the task's number of classes. The pack file stays
-    as it is. Returns the bytes written. Raises RequestError where there is no such task, or `out` exists.
+    as it is. Returns the size of `out` in bytes. Raises RequestError if there is no such task, or `out` exists.
     """
     out = Path(out)
     if out.exists():

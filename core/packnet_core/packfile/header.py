@@ -1,7 +1,7 @@
 """The header of a pack file, read and checked without torch and without reading a weight.
 
-A safetensors file starts with eight bytes (the header's length, little-endian), then the header: a JSON object that
-gives every tensor's type, shape and place, and `__metadata__`. Our document is the metadata entry `packnet`.
+A safetensors file starts with eight bytes (the header's length, little-endian), then the header: a JSON object with
+every tensor's type, shape and offsets, and `__metadata__`. Our document is the metadata entry `packnet`.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
 
 
 class Header(Struct, frozen=True):
-    """A checked header: the document, the type, shape and place of every tensor, and the size of the file in bytes."""
+    """A checked header: the document; each tensor's type, shape and offsets; the size of the file in bytes."""
 
     document: Document
     tensors: dict[str, TensorInfo]
@@ -42,8 +42,8 @@ class Header(Struct, frozen=True):
 def read_header(path: str | Path) -> Header:
     """Read and check the header of a pack file.
 
-    Raises FileError, naming what is wrong, where the file is missing, truncated, not a pack file, from a newer
-    version, or where its sums, shapes or types contradict each other.
+    Raises FileError, naming what is wrong, if the file is missing, truncated, not a pack file or from a newer version,
+    or if its sums, shapes or types contradict each other.
     """
     path = Path(path)
     return check_header(path, read_safetensors_header(path))
@@ -63,7 +63,7 @@ def check_header(path: Path, header: SafetensorsHeader) -> Header:
 
 
 def encode_document(document: Document) -> str:
-    """The document as JSON, as it stands under `packnet` in the file's metadata."""
+    """The document as JSON, the text of the metadata entry `packnet`."""
     return msgspec.json.encode(document).decode()
 
 
@@ -81,7 +81,7 @@ def _decode_document(path: Path, text: str) -> Document:
 
 
 class _Check:
-    """Checks that a document and the tensors of its file agree. Every method raises FileError where they do not."""
+    """Checks that a document and the tensors of its file agree. Every method raises FileError if they do not."""
 
     def __init__(self, path: Path, document: Document, tensors: dict[str, TensorInfo]):
         self.path, self.document, self.tensors = path, document, tensors
@@ -144,7 +144,7 @@ class _Check:
                 self.tensor(OWNER + layer.name, "U8", (self.owner_bits, (n + 7) // 8))
 
     def rest(self) -> None:
-        """Tensors that replace shared ones for one task have the type and shape of those."""
+        """Check that tensors that replace shared ones for one task have their type and shape."""
         for name in self.tensors:
             if not name.startswith(REST):
                 continue

@@ -1,4 +1,4 @@
-"""Paths of the files beside a pack file, and the lock that says whether a process works on it. Needs no torch."""
+"""Paths of the files beside a pack file, and the lock that a process holds while it works on it. Needs no torch."""
 
 import fcntl
 import os
@@ -49,7 +49,7 @@ class Paths:
                 path.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
-        """Rename the journal of a former file of this name, and remove its checkpoint: a new file begins here."""
+        """Rename the journal of a former file of this name, and remove its checkpoint, for a new file."""
         if self.journal.exists():
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
@@ -78,9 +78,9 @@ class Paths:
         return "" if status.st_uid == os.geteuid() else f"belongs to another user ({status.st_uid})"
 
     def identity(self) -> tuple[int, int]:
-        """Device and inode of the lock file: the same for all that mean this file, another in a copy of the folder.
+        """Device and inode of the lock file: they identify this pack file; a copy of the folder has others.
 
-        Raises OSError where no process has worked on the file yet.
+        Raises OSError if no process has worked on the file yet.
         """
         status = self.lock.stat()
         return status.st_dev, status.st_ino
@@ -108,7 +108,7 @@ class Paths:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file's lock, the right to change it. Raises RequestError where another process holds it.
+        """Hold the file's lock, the right to change it. Raises RequestError if another process holds it.
 
         The kernel releases the lock when its process ends, however it ends.
         """
@@ -117,7 +117,7 @@ class Paths:
         self.make_folder()
         lock = FileLock(self.lock, mode=0o600)  # who can read a file can lock it
         try:
-            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than a look at it by `is_locked`
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than `is_locked` holds it
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "

@@ -1,4 +1,4 @@
-"""Load a network from a pack file, and save it: whole or not at all, and sealed tasks to the bit."""
+"""Load a network from a pack file, and save it atomically; a save never changes a bit of a sealed task."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,25 +26,28 @@ MAPPED = 1 << 18  # weights; a layer with as many or more stays mapped
 
 @dataclass(frozen=True)
 class Planes:
-    """A layer's owners as the file has them, encoded when their turn to be written comes: one layer at a time."""
+    """A layer's owners as the file has them, encoded only when they are written: one layer at a time."""
 
     owner: Tensor
     tasks: int
 
     @property
     def dtype(self) -> torch.dtype:
+        """The type of the bit planes, uint8."""
         return torch.uint8
 
     @property
     def shape(self) -> tuple[int, int]:
+        """The shape of the bit planes, [bits, ceil(n/8)]."""
         return planes(self.tasks), (self.owner.numel() + 7) // 8
 
     def array(self) -> owners.Bytes:
+        """Encode the bit planes."""
         return owners.encode(self.owner.cpu().numpy(), self.tasks)
 
 
 def build(architecture: Architecture, channels: int) -> PackedNetwork:
-    """Build the network of a file; its tensors are to be filled. Raises RequestError where it can't be built."""
+    """Build the network of a file, with arbitrary values. Raises RequestError if it can't be built."""
     model = architectures.build(architecture.name, channels=channels, initialise=False)
     return PackedNetwork(model, architecture.head)
 
@@ -54,10 +57,10 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
 
     On the CPU, large layers are mapped instead of read: they use the pages of the file's cache until they are written
     to. So there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
-    where the file disagrees with its architecture or counts.
+    if the file disagrees with its architecture or counts.
     """
     path, device = Path(path), torch.device(device)
-    file = SafetensorsFile(path)  # opened once: header and tensors belong together, whatever replaces the file
+    file = SafetensorsFile(path)  # opened once: header and tensors belong together even if the file is replaced
     document = check_header(path, file.header).document
     network = build(document.architecture, document.input.channels)
     wanted = [layer.name for layer in document.layers]
@@ -94,13 +97,13 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
 
 
 def save(path: str | Path, network: PackedNetwork, document: Document, *, new: bool = False, drop: bool = False) -> int:
-    """Replace a pack file by a new state, atomically. Returns its size in bytes.
+    """Write a network and its document to a pack file, atomically. Returns the file's size in bytes.
 
     Before the rename, the new header is read again and compared, and all that sealed tasks use is compared with the
-    present file, bit by bit (law 1); with `drop` the newest task may go. With `new` no file is replaced.
+    present file, bit by bit (law 1). With `drop` the newest task may be missing. With `new` no file is replaced.
 
-    Raises WorkError, and leaves the file as it was, where a sealed task would change, the file could not be read again,
-    or the disk refuses; RequestError where `new` and there is a file.
+    Raises WorkError, and leaves the file as it was, if a sealed task would change, the file could not be read again,
+    or the disk refuses; RequestError if `new` and the file exists.
     """
     path = Path(path)
     tensors, metadata = contents(network, document)
@@ -141,8 +144,8 @@ def contents(network: PackedNetwork, document: Document) -> tuple[dict[str, Tens
 def check_sealed(path: Path, network: PackedNetwork, document: Document, drop: bool = False) -> None:
     """Compare all that sealed tasks use with the present file, bit by bit (law 1).
 
-    Sealed are those that the present file seals (but the newest one where `drop`), and those that `document` seals.
-    Raises WorkError where one is missing or differs.
+    These are the tasks that are sealed in the present file (with `drop`, without the newest one), and those that are
+    sealed in `document`. Raises WorkError if one is missing or differs.
     """
 
     def refuse(what: str) -> NoReturn:
@@ -184,7 +187,7 @@ def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
 
     def same(stretch: Iterator[slice]) -> bool:
         for part in stretch:
-            # owners, 0 where the weight is not sealed: `x - 1 < sealed` in bytes, where 0 wraps to 255
+            # owners of sealed weights, 0 for others: `x - 1 < sealed` in bytes, in which 0 - 1 is 255
             mine = owner[part] * (owner[part] - np.uint8(1) < sealed)
             theirs = owner_now[part] * (owner_now[part] - np.uint8(1) < sealed)
             if not np.array_equal(mine, theirs) or bool(((weight[part] != weight_now[part]) & (mine != 0)).any()):

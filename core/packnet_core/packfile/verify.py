@@ -17,9 +17,9 @@ class Finding(Struct, frozen=True):
 
 
 def verify(path: str | Path) -> Iterator[Finding]:
-    """Check header, tensors and counts, then each task's digest (law 1). Yields one Finding for each.
+    """Check header, tensors and counts, then each task's digest (law 1). Yields one Finding per check.
 
-    Raises FileError where header, tensors and counts contradict each other. A digest that differs is a Finding.
+    Raises FileError if header, tensors and counts contradict each other. A digest that differs is a Finding.
     """
     network, document = storage.load(path)
     tensors = len(network.weights) + len(network.rest) + sum(map(len, network.own)) + 2 * network.tasks

@@ -39,7 +39,7 @@ Numbers = dict[str, Any]  # a cell's result; its names are part of the stored fo
 def compute(plan: Plan, cell: Cell, folder: Path, device: str | None) -> Numbers:
     """Compute a cell, from the files of the cells it starts from in `folder`. Returns its result; errors in percent.
 
-    Raises WorkError where a job failed.
+    Raises WorkError if a job failed.
     """
     runner = CellRunner(plan, folder, device)
     match cell:
@@ -206,7 +206,7 @@ class CellRunner:
         return load(self.plan.data_of(name), document.input, limit=self.plan.limit, seed=seed)
 
     def _do(self, path: Path, command: Command) -> Numbers:
-        """Run a command on a pack file. Raises WorkError where it failed."""
+        """Run a command on a pack file. Raises WorkError if it failed."""
         entries = list(run_job.run(path, command))
         ended = entries[-1].event
         assert isinstance(ended, JobFinished)

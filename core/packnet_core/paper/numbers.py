@@ -35,7 +35,7 @@ class Mean:
 
 
 def mean(values: Sequence[float | None]) -> Mean | None:
-    """The mean of the values that are not None; None where there is none."""
+    """The mean of the values that are not None; None if there is none."""
     found = [value for value in values if value is not None]
     if not found:
         return None
@@ -44,7 +44,7 @@ def mean(values: Sequence[float | None]) -> Mean | None:
 
 
 def result_of(results: Results, cell: Cell, name: str = "error") -> Any:
-    """One value of a cell's result; None where it has not been computed."""
+    """One value of a cell's result; None if it has not been computed."""
     return results.get(key(cell), {}).get(name)
 
 

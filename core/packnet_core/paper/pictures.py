@@ -13,7 +13,7 @@ STARS = "right after"  # in the titles of rows of Figure 4 that the paper draws 
 def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
     """Draw a table to NAME.svg and NAME.png in the folder `out`; `lines` instead of bars. Returns their paths.
 
-    Raises RequestError where matplotlib is missing.
+    Raises RequestError if matplotlib is missing.
     """
     try:
         import matplotlib

@@ -37,7 +37,7 @@ class CellDone:
 
 
 def prepare(plan: Plan, out: Path) -> None:
-    """Create the folder with its plan. Raises RequestError, naming the settings, where its plan differs."""
+    """Create the folder with its plan. Raises RequestError, naming the settings, if its plan differs."""
     (out / "cells").mkdir(parents=True, exist_ok=True)
     (out / "work").mkdir(exist_ok=True)
     path = out / "plan.json"
@@ -62,8 +62,8 @@ def run(
     """Compute the missing cells whose name matches the pattern `only`, and all cells that they start from, `jobs` at a
     time; yield a CellDone after each.
 
-    A run that was stopped can be resumed: cells that are done are not computed again. Raises RequestError where no name
-    matches, WorkError where a cell failed, after the cells under way have ended.
+    A run that was stopped can be resumed: cells that are done are not computed again. Raises RequestError if no name
+    matches, WorkError if a cell failed, after the cells under way have ended.
     """
     wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
     if not wanted:

@@ -1,4 +1,4 @@
-"""Arithmetic on counts and errors: how many tasks fit, sizes on disk, the share of a gap that is closed.
+"""Arithmetic on counts and errors: how many tasks fit, sizes on disk, the share of an error gap that is closed.
 
 Never here: weights, images, training.
 """

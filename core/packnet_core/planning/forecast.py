@@ -6,7 +6,7 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.document import MOST_TASKS, Document, Layer
 
 RATIOS = (0.5, 0.75, 0.9)  # the paper's pruning ratios (Table 2, Figure 4)
-ROUNDING = 0.5  # weights per layer: a tenth of a half is 5 %, but rarely to a whole weight
+ROUNDING = 0.5  # weights per layer that a task may own fewer than `least` requires, since pruning rounds
 LEAST = 0.05  # share of the weights with which the paper's tasks still had nearly their best error (§5.2)
 
 
@@ -27,10 +27,10 @@ class Room(Struct, frozen=True, kw_only=True):
 def rooms(document: Document, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
     """The room for further tasks in every layer, and, as the last entry, in all layers together (§5.1).
 
-    `ratio` and `least` are shares from 0 to 1. Each further task takes all free weights of a layer, and keeps exactly
-    those that pruning at `ratio` leaves it. It fits while it keeps at least the share `least` of the layer's weights
-    (in the last entry, of all weights), up to rounding. An open task that is not pruned yet is pruned at the same ratio
-    first. Raises RequestError for a share outside that range.
+    `ratio` and `least` are shares from 0 to 1. Each further task takes all free weights of a layer, is pruned at
+    `ratio` and keeps the rest. It fits if it keeps at least the share `least` of the layer's weights (in the last
+    entry, of all weights), up to rounding. An open task that is not pruned yet is pruned at the same ratio first.
+    Raises RequestError for a share outside 0..1.
 
     rooms(document, 0.75)[-1].tasks
     """
@@ -70,7 +70,7 @@ def _owns(free: int, ratio: float, slots: int) -> list[int]:
 
 
 def _fitting(owns: list[int], least: float) -> tuple[int, ...]:
-    """The counts before the first that is too small, or 0."""
+    """The counts before the first one that is 0 or below `least`."""
     for index, count in enumerate(owns):
         if count < max(least, 1):
             return tuple(owns[:index])

@@ -48,10 +48,11 @@ def sizes(arch: str, classes: Sequence[int]) -> Sizes:
 
     Computed from shapes: nothing is downloaded, and only a `module:function` network is allocated. The results agree
     with the paper's (Tables 2 to 4), which are in 10^6 bytes: 4 bytes per value, with running statistics and heads, and
-    2 bits per prunable weight for its owner among four tasks (1 bit for two). The counters of batch normalisation, 8
-    bytes per layer, are too small to show there.
+    2 bits per prunable weight for its owner among four tasks (1 bit for two tasks). The counters of batch
+    normalisation, 8 bytes per layer, are too small to show in the tables.
 
-    Raises RequestError for an unknown network, one that can't be packed, no tasks or too many, a task without classes.
+    Raises RequestError for an unknown network, a network that can't be packed, a task without classes, and no tasks or
+    too many.
 
     sizes("vgg16", (1000, 200, 196, 102)).packed    # 595 million bytes (Table 2)
     """

@@ -1,4 +1,4 @@
-"""Typed values, without torch: what a pack file's header says, commands, events, recipes.
+"""Typed values, without torch: the document in a pack file's header, commands, events, recipes.
 
-Never here: reading or writing files, and work.
+Never here: reading or writing files, and what commands do.
 """

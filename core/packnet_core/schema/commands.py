@@ -1,4 +1,4 @@
-"""Commands: what can be asked of a pack file, as values. The command line and the screen make them, jobs do them."""
+"""Commands for a pack file, as values. The command line, the screen and the API make them; jobs do them."""
 
 import shlex
 from pathlib import PurePath
@@ -25,27 +25,27 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     data: str
     recipe: Recipe = Recipe()
     flip: bool | None = None  # None: as the data suggests
-    crop: bool | None = None  # the same
-    limit: int | None = None
+    crop: bool | None = None  # None: as the data suggests
+    limit: int | None = None  # at most N training images; None: all
     prune: Share | None = None
-    own: tuple[Own, ...] = ()  # biases or normalisation that a later task has for itself, instead of the shared ones
-    layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); none: all
+    own: tuple[Own, ...] = ()  # later tasks: which of biases and normalisation it has of its own
+    layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
     steps: Positive = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
     yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
 
 
 class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
-    """Set a share of the open task's weights free in every layer, then retrain what is left (§3)."""
+    """Free a share of the open task's weights in every layer, then retrain those that are left (§3)."""
 
-    ratio: Share  # with `max_drop` the largest that is tried
+    ratio: Share  # with `max_drop` the largest ratio to try
     layers: dict[str, Share] = {}  # another ratio for some layers, by kind, name or pattern
-    steps: Positive = 1  # prune by small amounts, with a retraining after each (§4, end)
+    steps: Positive = 1  # prune in N steps, with a retraining after each (§4, end)
     max_drop: Annotated[float, Meta(ge=0)] | None = None  # points of validation error that pruning may cost
-    trials: Positive = 6  # at most, to find the largest ratio within `max_drop`
+    trials: Positive = 6  # at most N trials to find the largest ratio within `max_drop`
     named: str = ""  # a recipe by name, for the task's data; `recipe` changes it
     recipe: Changes = {}
-    data: str | None = None  # None: where the task's data was
+    data: str | None = None  # None: the task's own data
     limit: int | None = None  # None: as the task was trained
     device: str | None = None
     yes: bool = False  # also give up an interrupted job
@@ -68,12 +68,12 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
 
 
 class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
-    """Measure the test error of some tasks, or of all. Each task's masked weights are made once."""
+    """Measure the test error of some tasks, or of all."""
 
     tasks: tuple[str, ...] = ()
     data: str | None = None  # other data, only with one task
     sources: dict[str, str] = {}  # other data by task; without `tasks`, these tasks are measured
-    mixed: str | None = None  # an .npz in which each image names its task; without `tasks`, those in it are measured
+    mixed: str | None = None  # an .npz file that names each image's task; without `tasks`, all those are measured
     device: str | None = None
 
     @property
@@ -85,12 +85,12 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
 class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
     """Measure the open task's error right after pruning at several ratios, before any retraining (§5.2, Figure 4).
 
-    On a sample of the validation images, or of the training images where there are none. Nothing is changed.
+    On a sample of the validation images, or without any, of the training images. Nothing is changed.
     """
 
-    # the most informative ones first
+    # the most informative ratios first
     ratios: tuple[Share, ...] = (0.5, 0.75, 0.0, 0.9, 0.25, 0.6, 0.8, 0.95, 0.4, 0.7, 0.85, 0.1)
-    images: Annotated[int, Meta(ge=1)] = 1000  # at most
+    images: Annotated[int, Meta(ge=1)] = 1000  # at most N images
     device: str | None = None
 
 
@@ -98,22 +98,22 @@ Baseline = Literal["classifier", "individual", "lwf", "ewc", "joint", "filters"]
 
 
 class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
-    """Measure the errors that tasks have with a baseline (§4, Baselines), with their own data and recipes.
+    """Measure the test errors of tasks with a baseline method (§4, Baselines), with their own data and recipes.
 
     The baseline starts from the first task's network in the file, or from other weights; the file is not changed.
-    `classifier` and `individual` take each task by itself; `lwf`, `ewc` and `joint` take the tasks up to the last one
+    `classifier` and `individual` take each task by itself; `lwf`, `ewc` and `joint` take all tasks up to the last one
     named; `filters` adds one task to a network whose filters are pruned (§5.5), and saves that network beside the file.
     """
 
     baseline: Baseline
-    tasks: tuple[str, ...] = ()  # none: all but the first
+    tasks: tuple[str, ...] = ()  # empty: all but the first
     weights: str | None = None  # to start from, as `new` takes them
     recipe: Changes = {}
     device: str | None = None
 
 
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
-    """Take the newest task out again; its weights become free. The first task can't be dropped."""
+    """Remove the newest task; its weights become free. The first task can't be dropped."""
 
     task: str
     yes: bool = False
@@ -123,10 +123,10 @@ Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
 
 
 def validated(command: Command) -> Command:
-    """The command with every field of its type and in its range, whoever made it.
+    """The command with every field converted to its type and checked against its range.
 
-    NumPy scalars and arrays become numbers and lists, paths strings, and one name where several may stand a list of
-    one. Raises RequestError, naming the field, for a value that means nothing there.
+    NumPy scalars and arrays become numbers and lists, paths become strings, and a single name becomes a list if the
+    field takes several. Raises RequestError, naming the field, for a value that can't be converted or is out of range.
     """
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(command):
@@ -140,7 +140,7 @@ def validated(command: Command) -> Command:
 
 
 def summary(command: Command) -> str:
-    """A command as one short line, as it would be typed."""
+    """A command as one short line, as typed in a shell."""
     match command:
         case Add(task=task, prune=None):
             return f"add {task}"

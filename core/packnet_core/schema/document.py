@@ -14,7 +14,7 @@ from packnet_core.schema.limits import Count, Positive, Share
 from packnet_core.schema.recipes import Recipe
 
 FORMAT_VERSION = 1
-MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
+MOST_TASKS = 254  # owners are one byte in memory; 0 means free, 255 is reserved
 
 Own = Literal["biases", "norms"]
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
@@ -38,12 +38,12 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 class Data(Struct, frozen=True, kw_only=True):
-    """Where a task's images come from, and how many were used."""
+    """A task's data: its source, how training changes images, and how many images were used."""
 
     source: str  # as `--data` took it; paths are absolute
     flip: bool  # random left-right flips while training
-    crop: bool = False  # resized to 8/7 of the input and cropped: at random in training, else in the middle
-    limit: Positive | None  # of training images, those for validation included
+    crop: bool = False  # resized to 8/7 of the input and cropped: at random in training, else in the centre
+    limit: Positive | None  # at most N training images, including those for validation
     train: Count
     validation: Count
     test: Count
@@ -58,6 +58,8 @@ class Error(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, frozen=True, kw_only=True):
+    """One task of the file."""
+
     name: str
     phase: Phase
     classes: tuple[str, ...]
@@ -68,7 +70,7 @@ class Task(Struct, frozen=True, kw_only=True):
     chance: float  # error in percent of always answering the test set's largest class
     weights_digest: str  # of the weights this task owns, hex
     digest: str  # of all that it uses: "sha256:" and hex
-    own: tuple[Own, ...] = ()  # biases (§5.3) or normalisation (§4, end) that it has for itself
+    own: tuple[Own, ...] = ()  # which of biases (§5.3) and normalisation (§4, end) it has of its own
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
 
 
@@ -81,6 +83,7 @@ class Layer(Struct, frozen=True, kw_only=True):
 
     @property
     def weights(self) -> int:
+        """The number of its weights."""
         count = 1
         for side in self.shape:
             count *= side
@@ -88,6 +91,7 @@ class Layer(Struct, frozen=True, kw_only=True):
 
     @property
     def free(self) -> int:
+        """The number of its free weights."""
         return self.weights - sum(self.owned)
 
 
@@ -100,7 +104,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Document(Struct, frozen=True, kw_only=True):
-    """The whole description of a pack file."""
+    """The description of a pack file: the JSON document in its header."""
 
     version: int
     architecture: Architecture
@@ -116,19 +120,21 @@ class Document(Struct, frozen=True, kw_only=True):
 
     @property
     def weights(self) -> int:
+        """The number of prunable weights, over all layers."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def free(self) -> int:
+        """The number of free weights, over all layers."""
         return sum(layer.free for layer in self.layers)
 
     @property
     def owned(self) -> list[int]:
-        """Weights owned by each task, over all layers."""
+        """The number of weights that each task owns, over all layers."""
         return [sum(layer.owned[i] for layer in self.layers) for i in range(len(self.tasks))]
 
     def index(self, name: str) -> int:
-        """The 1-based index of a task. Raises RequestError where there is none of that name."""
+        """The index of a task, from 1. Raises RequestError if no task has that name."""
         for index, task in enumerate(self.tasks, 1):
             if task.name == name:
                 return index
@@ -140,9 +146,9 @@ KINDS = ("all", "conv", "fc", "classifier")
 
 
 def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
-    """The names of the layers chosen by `kinds` (§5.4), in the network's order; all where `kinds` is empty.
+    """The names of the layers chosen by `kinds` (§5.4), in the network's order; all layers if `kinds` is empty.
 
-    A kind is `all`, `conv`, `fc`, `classifier` (the head alone, so no layer), or a pattern such as `features.*`, which
+    A kind is `all`, `conv`, `fc`, `classifier` (only the head, so no layer), or a pattern such as `features.*`, which
     matches a layer's name with or without `.weight`. Raises RequestError for a pattern that no layer matches.
     """
     found = set()

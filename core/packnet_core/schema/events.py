@@ -1,6 +1,6 @@
-"""Events: what happens during a job, as values. The journal has them, one JSON object per line. Needs no torch.
+"""Events of jobs and engines, as values. The journal has them, one JSON object per line. Needs no torch.
 
-A job is a generator of events, the same one for the command line, the engine, the API and tests.
+A job is a generator of events: the same generator for the command line, the engine, the API and tests.
 """
 
 from typing import Literal
@@ -12,19 +12,27 @@ from packnet_core.schema.document import Error, Phase
 
 
 class EngineStarted(Struct, frozen=True, kw_only=True, tag="engine-started"):
+    """An engine listens on its socket."""
+
     pid: int
 
 
 class EngineLeft(Struct, frozen=True, kw_only=True, tag="engine-left"):
+    """An engine ended, and why."""
+
     pid: int
     reason: str
 
 
 class JobQueued(Struct, frozen=True, kw_only=True, tag="job-queued"):
+    """A job waits in an engine's queue."""
+
     command: Command
 
 
 class JobStarted(Struct, frozen=True, kw_only=True, tag="job-started"):
+    """A process began a job, on a torch device."""
+
     command: Command
     pid: int
     device: str
@@ -37,12 +45,12 @@ class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
     task: str
     epochs: int
     images: int
-    epoch: int = 1  # the first one to be done; more than 1 where an interrupted job is resumed
+    epoch: int = 1  # the first epoch to do; more than 1 if an interrupted job is resumed
     before: float | None = None  # retraining: the validation error in percent before pruning
 
 
 class Occupancy(Struct, frozen=True, kw_only=True, tag="occupancy"):
-    """The weights that each task owns now, by layer, as in the header. The file has them only after the next Saved."""
+    """How many weights each task owns now, by layer, as in the header. The file has them after the next Saved."""
 
     task: str
     phase: Phase
@@ -64,7 +72,7 @@ class TrainStep(Struct, frozen=True, kw_only=True, tag="step"):
 
 
 class Epoch(Struct, frozen=True, kw_only=True, tag="epoch"):
-    """One pass over the training images is done. Errors in percent; those of validation are None without images."""
+    """One pass over the training images is done. Errors in percent; None without validation images."""
 
     phase: Literal["train", "retrain"]
     task: str
@@ -99,7 +107,7 @@ class Previewed(Struct, frozen=True, kw_only=True, tag="previewed"):
 
 
 class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
-    """A task's test error with a baseline; `after` names the newest task at that time, where that matters."""
+    """A task's test error with a baseline; for LwF and EWC, `after` is the newest task at that time."""
 
     task: str
     baseline: Baseline
@@ -108,14 +116,14 @@ class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
 
 
 class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
-    """The digest of all that a task uses was computed; `ok` says whether it is the file's."""
+    """The digest of all that a task uses was recomputed; `ok` says whether it is the one in the file."""
 
     task: str
     ok: bool
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """How far an evaluation is, in images, or a comparison, in training steps."""
+    """Progress of an evaluation, in images, or of a comparison, in training steps: `done` of `images`."""
 
     task: str
     done: int
@@ -123,6 +131,8 @@ class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
 
 
 class Evaluated(Struct, frozen=True, kw_only=True, tag="evaluated"):
+    """A task's error and mean loss were measured."""
+
     task: str
     error: Error
     loss: float
@@ -130,13 +140,13 @@ class Evaluated(Struct, frozen=True, kw_only=True, tag="evaluated"):
 
 
 class Saved(Struct, frozen=True, kw_only=True, tag="saved"):
-    """The file was replaced by its new state."""
+    """The file was saved; `bytes` is its size."""
 
     bytes: int
 
 
 class Note(Struct, frozen=True, kw_only=True, tag="note"):
-    """A message for a person."""
+    """A message for the user."""
 
     text: str
     level: Literal["info", "warning"] = "info"
@@ -173,7 +183,7 @@ Event = (
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line of the journal. `job` is 0 for what belongs to no job; `at` is seconds since 1970."""
+    """One line of the journal. `job` is 0 for an event without a job; `at` is seconds since 1970."""
 
     at: float
     job: int

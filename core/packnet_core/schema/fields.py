@@ -18,15 +18,15 @@ BOUNDS = ("gt", "ge", "lt", "le")  # as `Meta` and `operator` call them
 
 
 def about(label: str, help: str, paper: str = "", **more: str) -> Meta:
-    """The description of a field: its label in forms, its help, and the paper's section, if it has the field.
+    """The description of a field: its label in forms, its help, and the section of the paper that gives it, if any.
 
-    `more` is `unset`, what None stands for; `metavar` and `flags`, where the command line differs from its own rule.
+    `more` is `unset`, the meaning of None, and `metavar` and `flags`, if the option's are not the usual ones.
     """
     return Meta(description=help, extra={"label": label, "paper": paper, **more})
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A described field. Its values are of `type`, or None where `optional`."""
+    """A described field. Its values are of `type`, or None if `optional`."""
 
     name: str
     type: Any  # bool, int, float or str
@@ -62,7 +62,7 @@ class Field(Struct, frozen=True, kw_only=True):
         return f"{', '.join(first)} or {last}"
 
     def problem(self, value: Any) -> str:
-        """What is wrong with a value of this type, such as "0 is not above 0"; empty where it is within the limits."""
+        """What is wrong with a value, such as "0 is not above 0"; empty if it is within the limits."""
         if isinstance(value, str):
             return "" if value in self.choices else f"{value!r} is not {self.limits}"
         if isfinite(value) and all(getattr(operator, key)(value, bound) for key, bound in self.bounds.items()):
@@ -71,7 +71,7 @@ class Field(Struct, frozen=True, kw_only=True):
 
 
 def shown(value: Any) -> str:
-    """A value as a person types it; nothing for None."""
+    """A value as the user types it; empty for None."""
     match value:
         case None:
             return ""
@@ -91,7 +91,7 @@ def described(struct: type[Struct]) -> dict[str, Field]:
 
 
 def _field(name: str, annotation: Any, default: Any) -> Field:
-    metas: list[Meta] = []  # of all layers of Annotated, and of what is optional
+    metas: list[Meta] = []  # of nested Annotated and optional types
     while get_origin(annotation) is Annotated or NoneType in get_args(annotation):
         annotation, *more = get_args(annotation)
         metas += [meta for meta in more if isinstance(meta, Meta)]

@@ -1,4 +1,4 @@
-"""Ranges of values that several documents and commands share. Needs no torch."""
+"""Ranges of values that documents and commands share. Needs no torch."""
 
 from typing import Annotated
 

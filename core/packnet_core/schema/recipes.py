@@ -21,7 +21,7 @@ BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How a task is trained. The defaults are the paper's (§4); `unset` says what None stands for."""
+    """How a task is trained. The defaults are the paper's (§4); `unset` is the meaning of None."""
 
     optimizer: Annotated[Literal["sgd", "adamw"], about("optimizer", "Optimizer: sgd with momentum, or adamw.")] = "sgd"
     lr: Annotated[Rate, about("learning rate", "Learning rate of training.", "§4")] = 1e-3
@@ -80,7 +80,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = "best"
 
     def changed(self, changes: Settings) -> "Recipe":
-        """This recipe with some values replaced. Raises RequestError where a value is outside of its limits."""
+        """This recipe with some values replaced. Raises RequestError if a value is outside of its limits."""
         try:
             return msgspec.convert({**msgspec.structs.asdict(self), **plain(changes)}, Recipe)
         except (msgspec.ValidationError, TypeError) as error:
@@ -103,7 +103,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         return self.lr / 10 if self.retrain_lr is None else self.retrain_lr
 
 
-# The order in which fields are shown: those of training alone, those of retraining after pruning alone, and all others.
+# The order in which fields are shown: those of training only, those of retraining after pruning only, and all others.
 TRAINING = ("epochs", "lr", "decay_epoch")
 RETRAINING = ("retrain_epochs", "retrain_lr", "retrain_decay_epoch")
 BOTH = tuple(name for name in Recipe.__struct_fields__ if name not in TRAINING + RETRAINING)
@@ -130,7 +130,7 @@ PLACES = FINE_GRAINED | {"epochs": 10, "decay_epoch": 5}
 # paper does not train on ImageNet before that; training on it gets the recipe of the other large set.
 IMAGENET = PLACES | {"retrain_lr": 1e-3, "retrain_decay_epoch": 5}
 
-# The best in the ablation, on few small images; docs/results has what each part gives and costs.
+# The best of the ablation, on few small images; docs/results has the gain and the cost of each part.
 BEST: Settings = {
     "own": ("norms",), "optimizer": "adamw", "weight_decay": 1e-2, "batch_size": 16,
     "schedule": "onecycle", "lr": 5e-3, "retrain_lr": 2e-3,
@@ -144,9 +144,9 @@ RECIPES: dict[str, dict[str, Settings]] = {
 
 
 def settings(name: str, data: str) -> Settings:
-    """The settings of a recipe by name for data as `--data` takes it; empty for the empty name.
+    """The settings of a recipe by name, for data as `--data` takes it; empty for the empty name.
 
-    Raises RequestError, naming all recipes, where there is none of that name.
+    Raises RequestError, listing all recipes, if no recipe has that name.
     """
     if not name:
         return {}
@@ -157,7 +157,7 @@ def settings(name: str, data: str) -> Settings:
 
 
 def divided(settings: Settings) -> tuple[Settings, Settings]:
-    """The settings that are fields of `Recipe`, and the others: those of a command."""
+    """Divide settings into those that are fields of `Recipe` and the others, which are fields of a command."""
     changes = {name: value for name, value in settings.items() if name in Recipe.__struct_fields__}
     return changes, {name: value for name, value in settings.items() if name not in changes}
 
@@ -168,11 +168,17 @@ def changes(name: str, data: str) -> Settings:
 
 
 def additions(name: str, data: str, first: bool = False) -> Settings:
-    """Those that are fields of the command `Add`. A file's `first` task has no `own`: the shared rest is its own."""
+    """The settings of a recipe by name that are fields of the command `Add`.
+
+    A file's `first` task takes no `own`, as the shared rest is its own.
+    """
     others = divided(settings(name, data))[1]
     return {field: value for field, value in others.items() if not (first and field == "own")}
 
 
 def named(name: str, data: str) -> Recipe:
-    """The recipe of that name for data: `Add(task="birds", data=data, recipe=named("paper", data))`."""
+    """The recipe of that name, for data as `--data` takes it.
+
+    Add(task="birds", data=data, recipe=named("paper", data))
+    """
     return Recipe().changed(changes(name, data))

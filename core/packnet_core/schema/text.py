@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: a name in a file never steers a terminal."""
+"""Text from outside, made safe to show: control codes in a file's names never reach the terminal."""
 
 import unicodedata
 
@@ -9,7 +9,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def printable(text: str) -> str:
-    """`text` with every character that is not printable written as its escape, such as `\\x1b`."""
+    r"""`text` with every character that is not printable written as its escape, such as `\x1b`."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

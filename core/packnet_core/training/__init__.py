@@ -1,4 +1,4 @@
 """Training and evaluation of one network: the loop, the guarded optimizer, learning rates, the best epoch.
 
-Never here: pack files, and the order of a job's phases.
+Never here: pack files, and the list of a job's phases.
 """

@@ -1,6 +1,6 @@
 """The best epoch of a phase by validation error: saved to a file during the phase, loaded at its end.
 
-It is a file rather than a second copy in memory, since VGG-16 has half a gigabyte of weights.
+It is a file and not a second copy in memory, since VGG-16 has half a gigabyte of weights.
 """
 
 import math
@@ -42,9 +42,9 @@ class ValidatedEpoch(Struct, frozen=True, kw_only=True):
 class BestEpoch:
     """The tensors that a phase trains, as they were after its best epoch so far.
 
-    `tensors` are the live ones by name. The file at `path` names its epoch, so it may be newer than a checkpoint: a run
-    resumed from the checkpoint reaches that epoch again. Without a path the file is temporary, and deleted with this
-    object.
+    `tensors` are those that training changes, by name. The file at `path` names its epoch, so it may be newer than a
+    checkpoint: a run resumed from the checkpoint reaches that epoch again. Without a path, the file is temporary and is
+    deleted with this object.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], path: Path | None = None):
@@ -52,9 +52,9 @@ class BestEpoch:
         self.found: ValidatedEpoch | None = None
 
     def offer(self, measured: ValidatedEpoch, last: bool) -> None:
-        """Save the tensors if this epoch is the best so far; the phase's `last` one needs no file.
+        """Save the tensors if this epoch is the best so far. The phase's `last` epoch needs no file.
 
-        Raises WorkError where the disk refuses.
+        Raises WorkError if the disk refuses.
         """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)
@@ -65,9 +65,9 @@ class BestEpoch:
 
     @torch.no_grad()
     def load(self, epoch: int) -> int:
-        """Load the best epoch into the tensors, which are now as after `epoch`, the last. Returns the best epoch.
+        """Load the best epoch into the tensors, unless it is `epoch`, which they have now. Returns the best epoch.
 
-        Raises FileError where the file is missing or damaged.
+        Raises FileError if the file is missing or damaged.
         """
         if self.found is None or self.found.epoch == epoch:
             return epoch
@@ -78,9 +78,9 @@ class BestEpoch:
         return self.found.epoch
 
     def restore(self, found: ValidatedEpoch | None, epochs: int) -> None:
-        """Resume with the best epoch that a checkpoint knows (`found`), or a better one in the file.
+        """Resume with the best epoch from a checkpoint (`found`), or a better one from the file.
 
-        `epochs` is the number of epochs of the phase. Raises FileError where the file is missing or damaged.
+        `epochs` is the number of epochs of the phase. Raises FileError if the file is missing or damaged.
         """
         self.found = found
         if self._file().exists() and (saved := self._saved()).better_than(found):
@@ -104,7 +104,7 @@ class BestEpoch:
             raise FileError(f"{self.path} does not say which epoch it holds") from None
 
     def _file(self) -> Path:
-        """The path; a new temporary one where none was given."""
+        """The path, or a new temporary one."""
         if self.path is None:
             folder = tempfile.mkdtemp(prefix="packnet-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Chunks of layers, and the three ways to step a chunk that the open task owns in part; see `guarded_optimizer`."""
+"""Chunks of layers, and the three ways to step those that the open task owns in part; see `guarded_optimizer`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -16,9 +16,9 @@ ONE = np.float32(1.0).view(np.int32)
 
 
 class PartialStep:
-    """Steps an optimizer on some of its parameters only; keyword arguments replace its settings for this step.
+    """Steps an optimizer on some of its parameters only.
 
-    `settings` is the optimizer's only parameter group. Raises ValueError where it has several.
+    `settings` is the optimizer's only parameter group. Raises ValueError if it has several.
     """
 
     def __init__(self, optimizer: Optimizer, parameters: list[nn.Parameter]):
@@ -26,6 +26,7 @@ class PartialStep:
         (self.settings,) = optimizer.param_groups
 
     def __call__(self, parameters: Sequence[nn.Parameter], **settings: float) -> None:
+        """Take one step on these parameters; keyword arguments replace settings for this step."""
         kept = {name: self.settings[name] for name in settings}
         self.settings.update(settings, params=parameters)
         try:
@@ -37,9 +38,9 @@ class PartialStep:
 class Chunk:
     """Consecutive weights of one parameter, of which the open task owns some.
 
-    `where` is their slice of the flat parameter, `owner` their owners (uint8), `owned` how many the task owns, `values`
-    a view of the weights. The optimizer gets `stepped`, a parameter of one dimension: on the same memory, or a copy of
-    the task's weights (`GatheredChunks`).
+    `where` is their slice of the flat parameter, `owner` their owners (uint8), `owned` the number that the task owns,
+    `values` a view of the weights. The optimizer gets `stepped`, a flat parameter: on the same memory, or a copy of the
+    task's weights (`GatheredChunks`).
     """
 
     def __init__(self, parameter: nn.Parameter, where: slice, owner: Tensor, owned: int):
@@ -49,16 +50,16 @@ class Chunk:
 
     @property
     def size(self) -> int:
-        """How many weights the chunk has."""
+        """The number of its weights."""
         return self.values.numel()
 
     @property
     def whole(self) -> bool:
-        """Whether the task owns them all."""
+        """Whether the task owns all of them."""
         return self.owned == self.size
 
     def gradient(self) -> Tensor | None:
-        """The chunk's part of the parameter's gradient, flat; None where there is none."""
+        """The chunk's part of the parameter's gradient, flat; None without a gradient."""
         gradient = self.parameter.grad
         return None if gradient is None else gradient.reshape(-1)[self.where]
 
@@ -66,8 +67,8 @@ class Chunk:
 class MaskedChunks:
     """Chunks stepped whole, with gradients masked to zero for all weights but the task's.
 
-    For an optimizer that leaves such weights unchanged, apart from weight decay. Decay is therefore done here, on the
-    task's weights only, before the optimizer's step and to the same bits (see `kind_of_decay`).
+    For an optimizer that leaves such weights unchanged, apart from weight decay. Weight decay is therefore done here,
+    on the task's weights only and before the optimizer's step, with the same bits as a result (see `kind_of_decay`).
     """
 
     def __init__(self, chunks: list[Chunk], task: int, decay: Decay):
@@ -132,7 +133,7 @@ class MaskedChunks:
 
 
 class RestoredChunk:
-    """A chunk stepped whole, by any optimizer; then the bits of all weights but the task's are restored."""
+    """A chunk stepped whole, by any optimizer. Then the bits of all weights but the task's are restored."""
 
     def __init__(self, chunk: Chunk, task: int):
         self.chunk, self.task = chunk, task
@@ -156,7 +157,8 @@ class RestoredChunk:
 class GatheredChunks:
     """Chunks of which only the task's weights are stepped: gathered with their gradients, stepped, scattered back.
 
-    Only the task's part goes through memory. The gathered weights are a copy, so nothing else may change the weights.
+    The optimizer reads and writes the task's part only. The gathered weights are a copy, so nothing else may change the
+    weights.
     """
 
     def __init__(self, chunks: list[Chunk], task: int):
@@ -167,7 +169,7 @@ class GatheredChunks:
 
     @property
     def owned(self) -> int:
-        """How many of the weights the task owns."""
+        """The number of weights that the task owns."""
         return sum(chunk.owned for chunk in self.chunks)
 
     def use_scratch(self, scratch: Tensor) -> None:
@@ -209,9 +211,9 @@ class GatheredChunks:
 
 
 def chunks_of(parameter: nn.Parameter, owner: Tensor, task: int) -> Iterator[Chunk]:
-    """The chunks of a layer in which a task owns weights; one chunk where it owns them all.
+    """The chunks of a layer in which a task owns weights; one chunk if it owns the whole layer.
 
-    `owner` is flat, uint8.
+    `owner` has the owners of the parameter's weights, flat, uint8.
     """
     found = [Chunk(parameter, where, owner, owned) for where, owned in _owned_counts(owner, task) if owned]
     if sum(chunk.owned for chunk in found) == owner.numel():
@@ -261,6 +263,6 @@ def squared_norm(gradient: Tensor) -> Tensor:
 
 
 def _total_squared_norm(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """The squared norm of all gradients together; None where there is none."""
+    """The squared norm of all gradients together; None without any gradient."""
     found = [squared_norm(gradient) for gradient in gradients if gradient is not None]
     return torch.stack(found).sum() if found else None

@@ -1,6 +1,6 @@
 """Evaluation of one task: its test error, its validation error, and a preview of its error after pruning.
 
-`evaluate` and `preview` are generators of events. None of them changes the network.
+`evaluate` and `preview` are generators of events. No function here changes the network.
 """
 
 import time
@@ -23,15 +23,20 @@ Forward = Callable[[Tensor], Tensor]  # images (N×C×S×S) to a task's logits (
 
 
 class Evaluable(Protocol):
-    """What evaluation needs of a network of several tasks: a PackedNetwork, or a baseline's own class."""
+    """What evaluation needs of a network with several tasks: a PackedNetwork, or a baseline's own class."""
 
     open: int  # index of the open task, from 1
 
     @property
-    def heads(self) -> Sequence[nn.Linear]: ...
+    def heads(self) -> Sequence[nn.Linear]:
+        """One linear layer per task."""
+
     @property
-    def device(self) -> torch.device: ...
-    def viewing(self, task: int) -> AbstractContextManager[Forward]: ...
+    def device(self) -> torch.device:
+        """The device of its tensors."""
+
+    def viewing(self, task: int) -> AbstractContextManager[Forward]:
+        """A context with the network as a task (index from 1) sees it, in evaluation mode."""
 
 
 @dataclass
@@ -83,7 +88,7 @@ def evaluate(network: Evaluable, index: int, task: str, images: Images) -> Itera
 def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> Iterator[Event]:
     """Measure the open task's error right after pruning every layer at a ratio (0 to 1; Figure 4).
 
-    Yields a Progress per batch, then Previewed. The network stays as it was. Raises Diverged where a weight is NaN or
+    Yields a Progress per batch, then Previewed. The network stays as it was. Raises Diverged if a weight is NaN or
     infinite.
     """
     sums = Sums()

@@ -4,17 +4,17 @@ Masking gradients is not enough: weight decay moves weights that have no gradien
 So the optimizer (any elementwise one) works on chunks of the layers. How a chunk is stepped depends on how many of its
 weights the open task owns:
 
-- all: as it is;
-- more than `GATHER_UP_TO`: whole, with the other weights' gradients masked from the first step on, and weight decay
-  done here on the task's weights only (`MaskedChunks`). A trial shows whether that gives the bits that the optimizer
-  would give, and leaves the other weights unchanged; if not, the other weights' bits are restored after each step
-  (`RestoredChunk`);
+- all: it is stepped as it is;
+- a share above `GATHER_UP_TO`: it is stepped whole, with the other weights' gradients masked from the first step on,
+  and weight decay done here on the task's weights only (`MaskedChunks`). A trial shows whether the result has the bits
+  that the optimizer alone would give, and leaves the other weights unchanged. If not, the other weights' bits are
+  restored after each step (`RestoredChunk`);
 - fewer: the task's weights are gathered with their gradients, stepped, and scattered back (`GatheredChunks`). No other
   weight is written, and the optimizer has no state for it;
-- none: not at all.
+- none: it is not stepped.
 
 Chunks of small layers are stepped together, so that a network of many small layers takes few calls. A large layer can
-be stepped within backward, and its gradient freed. There is no second copy of the weights.
+be stepped within backward, which then frees its gradient. There is no second copy of the weights.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +71,7 @@ class GuardedOptimizer:
         self._weights = [parameter for parameter, _ in pairs]
         self._layers = [list(chunks_of(parameter, owner, task)) for parameter, owner in pairs]
         device = (self._weights + self._others)[0].device
-        decay = cache(lambda: kind_of_decay(make, device))  # tried at most once, where it is needed
+        decay = cache(lambda: kind_of_decay(make, device))  # tried at most once, and only if needed
         layers = list(zip(self._weights, self._layers, strict=True))
         small = [chunk for parameter, layer in layers if parameter.numel() < LARGE for chunk in layer]
         self._small = _ChunkGroup(small, self._others, task, decay)
@@ -103,7 +103,7 @@ class GuardedOptimizer:
     def step_in_backward(self) -> Iterator[None]:
         """While backward runs in this context, step each large layer once its gradient is complete, and free that.
 
-        The next `step` does the rest. Not for a step that depends on all gradients, by their norm or by a factor.
+        The next `step` steps the others. Not for steps that depend on all gradients, by their norm or by a factor.
         """
         hooks = [p.register_post_accumulate_grad_hook(self._step_large) for p in self._large if p.requires_grad]
         try:
@@ -130,7 +130,7 @@ class GuardedOptimizer:
     # -- checkpoints --------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Tensor]:
-        """The optimizer's state for a checkpoint, as tensors called `<number>.<name>`, of the open task's weights only.
+        """The optimizer's state for a checkpoint, as tensors `<number>.<name>`, of the open task's weights only.
 
         Numbers count the layers, then `others`. The tensors do not depend on the size of chunks, which differs between
         devices.
@@ -174,13 +174,13 @@ class GuardedOptimizer:
         return value[positions(chunk.owner, self.task).long()]
 
     def _placed(self, value: Tensor, parameter: nn.Parameter) -> Tensor:
-        """A copy on the device where the optimizer has it: step counters stay on the CPU, unless it is fused."""
+        """A copy on the device that the optimizer expects: step counters on the CPU, unless the optimizer is fused."""
         moves = value.dim() or self._optimize.settings.get("fused") or self._optimize.settings.get("capturable")
         return value.to(parameter.device, copy=True) if moves else value.clone()
 
 
 class _ChunkGroup:
-    """Chunks, and parameters that are trained whole, that are stepped at the same time."""
+    """Chunks, and parameters that are trained whole, that are stepped together."""
 
     def __init__(
         self,
@@ -218,11 +218,11 @@ class _ChunkGroup:
 
 
 def kind_of_decay(make: MakeOptimizer, device: torch.device) -> Decay | None:
-    """How an optimizer moves weights whose gradients have been zero from the first step on, found by a trial.
+    """How an optimizer changes weights whose gradients have been zero from the first step on, found by a trial.
 
-    "none": it does not change their bits. Otherwise weight decay alone moves them, to the bit: "coupled" adds the
-    weights times `weight_decay` to the gradients, "decoupled" multiplies the weights by 1 - lr * weight_decay before
-    the step. None: it moves them in another way.
+    "none": it does not change their bits. "coupled" and "decoupled": weight decay alone changes them, to the bit.
+    Coupled decay adds the weights times `weight_decay` to the gradients, decoupled decay multiplies the weights by
+    1 - lr * weight_decay before the step. None: it changes them in another way.
     """
     magnitudes = torch.cat([torch.zeros(1), torch.logspace(-30, 30, 61), -torch.logspace(-30, 30, 61)]).to(device)
     zeros = torch.zeros_like(magnitudes)  # without -0.0, since no sealed or free weight is -0.0
@@ -248,7 +248,7 @@ def _tried(
     lr: float,
     weight_decay: float | None = None,
 ) -> Tensor:
-    """The weights after three steps; weight decay is done here, where `by_hand` has a kind, or by the optimizer."""
+    """The weights after three steps. Weight decay is done by the optimizer, or here if `by_hand` is a kind of it."""
     parameter = nn.Parameter(weights.clone())
     optimizer = make([parameter])
     (group,) = optimizer.param_groups

@@ -1,4 +1,4 @@
-"""The learning rate of each step: a pure function of the recipe, so that a resumed run has the same rates."""
+"""The learning rate of each step, as a pure function of the recipe, so that a resumed run has the same rates."""
 
 import math
 from typing import Literal
@@ -12,10 +12,10 @@ BEGIN, END, RISE = 1 / 25, 1 / (25 * 1e4), 0.3
 def rate(recipe: Recipe, phase: Literal["train", "retrain"], step: int, steps_per_epoch: int) -> float:
     """The learning rate of a step (from 0, over the whole phase).
 
-    The schedule `step` divides the rate by ten after `decays_after` epochs, in retraining after `retrain_decay_epoch`,
-    if at all (§4). `cosine` falls to 0 over the phase. `onecycle` rises to the recipe's rate and falls far below it,
-    both along a cosine. During `warmup_epochs` the rate rises linearly from a tenth of what it would be; `onecycle`
-    has its own warm-up.
+    The schedule `step` divides the rate by ten after `decays_after` epochs, and in retraining after
+    `retrain_decay_epoch`, if that is given (§4). `cosine` falls to 0 over the phase. `onecycle` rises to the recipe's
+    rate and falls far below it, both along a cosine. During `warmup_epochs`, the rate is multiplied by a factor that
+    rises linearly from 0.1 to 1; `onecycle` has its own warm-up.
     """
     retrains = phase == "retrain"
     peak = recipe.retraining_lr if retrains else recipe.lr

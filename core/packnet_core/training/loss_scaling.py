@@ -1,7 +1,7 @@
 """Loss scaling for half precision (fp16), in which small gradients would become 0.
 
 The rule is that of torch.amp.GradScaler. That class steps a `torch.optim` optimizer; GuardedOptimizer steps in chunks,
-so it needs the rule alone.
+so it needs only the rule.
 """
 
 from dataclasses import dataclass
@@ -23,5 +23,5 @@ class LossScaling:
             self.factor, self.good_steps = self.factor * GROWTH, 0
 
     def back_off(self) -> None:
-        """Count a step that was skipped, since its gradients were not finite."""
+        """Count a step that was skipped because its gradients were not finite."""
         self.factor, self.good_steps = self.factor * BACKOFF, 0

@@ -1,7 +1,7 @@
-"""Host memory during a job.
+"""Host memory during a job: freed memory is kept for the next step.
 
 Every step frees and allocates tens of megabytes of activations and gradients. glibc returns most of them to the system
-at once, which then clears each page again: up to a third of the time of small networks.
+at once, which then clears each page again. For small networks this takes up to a third of the time.
 """
 
 import ctypes
@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
-LARGEST = 32 << 20  # bytes; the largest threshold that glibc takes: larger pieces always come from the system
+LARGEST = 32 << 20  # bytes; the largest threshold that glibc accepts; larger pieces always come from the system
 NEVER = (1 << 31) - 1
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Keep freed memory for the next allocation, in pieces of up to 32 MB; at the end return it all to the system.
+    """A context that keeps freed memory, in pieces of up to 32 MB, and returns all of it to the system at its end.
 
-    Does nothing without glibc, or where the user has tuned glibc by environment variables.
+    Does nothing without glibc, or if the user has tuned glibc by environment variables.
     """
     library = _glibc()
     if library is None:
@@ -30,13 +30,13 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        library.mallopt(TRIM_THRESHOLD, 2 * LARGEST)  # the largest that glibc would choose itself
+        library.mallopt(TRIM_THRESHOLD, 2 * LARGEST)  # the largest that glibc itself would choose
         library.malloc_trim(0)
 
 
 @cache
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, where it is glibc and not tuned by the user."""
+    """The C library, if it is glibc and the user has not tuned it."""
     tuned = any(name == "GLIBC_TUNABLES" or name.startswith("MALLOC_") for name in os.environ)
     try:
         return ctypes.CDLL(None) if not tuned and os.confstr("CS_GNU_LIBC_VERSION") else None

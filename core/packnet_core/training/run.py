@@ -1,4 +1,4 @@
-"""The training loop, as a generator of events: the caller decides what to show and to save, and when to stop.
+"""The training loop, as a generator of events. The caller decides what to show and save, and when to stop.
 
 A `TrainingRun` is one phase (training, or retraining after pruning) of the open task. It can be stopped after any step,
 and resumed later from its state, to the same bits.
@@ -28,7 +28,7 @@ from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate
 from packnet_core.training.loss_scaling import INITIAL_FACTOR, LossScaling
 
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # a batch's images and labels to its loss and logits
+Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # from a batch's images and labels to loss and logits
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -36,7 +36,7 @@ class Trainable(Evaluable, Protocol):
     """What training needs of a network with owners: a PackedNetwork, or a baseline's own class."""
 
     model: nn.Module
-    weights: dict[str, nn.Parameter]  # of which only those of the open task may change
+    weights: dict[str, nn.Parameter]  # of which only the open task's may change
     owners: dict[str, Tensor]
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]: ...
@@ -49,7 +49,7 @@ class Trainable(Evaluable, Protocol):
 class TrainingRun:
     """One phase of training the open task, by the recipe (§4). `events` does the work.
 
-    `task` is the task's name, for events; `train` and `validation` are its images, `validation` perhaps empty.
+    `task` is the task's name, for events; `train` and `validation` are its images; `validation` may be empty.
 
     run = TrainingRun(network, "signs", "train", recipe, data.train, data.validation)
     for event in run.events(): print(event)
@@ -63,12 +63,12 @@ class TrainingRun:
     validation: Images
     only: frozenset[str] | None = None  # names of the layers to train (§5.4); None: all
     objective: Objective | None = None  # what to minimise; None: the open task's cross entropy
-    extra: Sequence[nn.Parameter] = ()  # to train besides the open task's own, such as other tasks' heads
+    extra: Sequence[nn.Parameter] = ()  # other parameters to train, such as other tasks' heads
     keep: Path | None = None  # the file for the best epoch so far; None: a temporary one
     later_steps: int = 0  # of the job's phases after this one, for its time left
     from_trained: bool = False  # the network has been trained for this task, so that it counts as epoch 0
     epoch: int = 1  # the current epoch, from 1
-    step: int = 0  # steps done in it
+    step: int = 0  # steps done in the current epoch
     sums: Sums = field(default_factory=Sums)
     picked: int | None = field(default=None, init=False)  # at the end, the epoch whose result the network has
 
@@ -81,7 +81,7 @@ class TrainingRun:
         self.scaling = LossScaling(INITIAL_FACTOR if self.recipe.precision == "fp16" else 1.0)
         self.best = BestEpoch(self._trained_tensors(chosen), self.keep)
         self._steps_done = 0
-        self._time = 0.0  # seconds that this process spent on this phase, with validation
+        self._time = 0.0  # seconds that this process spent on this phase, including validation
 
     @property
     def epochs(self) -> int:
@@ -101,7 +101,7 @@ class TrainingRun:
         return rate(self.recipe, self.phase, done, self.steps_per_epoch)
 
     def events(self) -> Iterator[Event]:
-        """Train to the end of the phase: a TrainStep per step, an Epoch per epoch.
+        """Train to the end of the phase. Yields a TrainStep per step and an Epoch per epoch.
 
         At the end the network gets the weights of its best epoch by validation error, unless the recipe picks the last
         or there are no validation images; epoch 0 is the network before the phase (see `from_trained`). A Note names
@@ -145,8 +145,8 @@ class TrainingRun:
         self._update()
         self.network.restore_buffers()
         wrong = (logits.detach().argmax(1) != labels).sum()
-        # the only wait for the device in a step, once all its work is queued; a loss that is not finite is found after
-        # its step, which does no harm, since nothing of the phase is saved then
+        # The only wait for the device in a step, after all its work is queued. So a loss that is not finite is found
+        # after its step; that does no harm, since nothing of the phase is saved then.
         value, missed = scalars(loss.detach(), wrong)
         done = (self.epoch - 1) * self.steps_per_epoch + self.step + 1
         if not math.isfinite(value):
@@ -191,7 +191,7 @@ class TrainingRun:
         return self.recipe.clip is not None or self.recipe.precision == "fp16"
 
     def _update(self) -> None:
-        """Step on the gradients, unscaled and clipped to a norm; skip the step where half precision overflowed."""
+        """Step on the gradients, unscaled and clipped to a norm. Skip the step if half precision overflowed."""
         recipe, factor = self.recipe, 1 / self.scaling.factor
         if self._needs_norm:
             norm = self.optimizer.gradient_norm() * factor
@@ -226,7 +226,7 @@ class TrainingRun:
         return loss, error
 
     def validate(self) -> tuple[float | None, float | None]:
-        """The mean loss and the error in percent on the validation split; None where it is empty."""
+        """The mean loss and the error in percent on the validation split; None if it is empty."""
         return validate(self.network, self.validation)
 
     def _trained_tensors(self, chosen: Sequence[str]) -> dict[str, Tensor]:
@@ -252,7 +252,7 @@ class TrainingRun:
     # -- checkpoints --------------------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Numbers and tensors for a checkpoint, from which `restore` resumes; the network itself is not among them."""
+        """Numbers and tensors for a checkpoint, from which `restore` resumes, without those of the network itself."""
         numbers = {"epoch": self.epoch, "step": self.step, "sums": [self.sums.images, self.sums.loss, self.sums.wrong]}
         numbers["best"] = msgspec.to_builtins(self.best.found)
         numbers["scaling"] = [self.scaling.factor, self.scaling.good_steps]
@@ -265,7 +265,7 @@ class TrainingRun:
     def restore(self, numbers: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Load what `state` returned; the network must be as it was then.
 
-        Raises FileError where the file of the best epoch is missing or damaged.
+        Raises FileError if the file of the best epoch is missing or damaged.
         """
         self.epoch, self.step = numbers["epoch"], numbers["step"]
         self.sums = Sums(*numbers["sums"])

@@ -22,7 +22,7 @@ REPORT_FORMAT = 1  # of the JSON below
 
 
 def inspect(path: Path, json: bool = False) -> int:
-    """Print what a pack file holds. Returns the exit status. Raises FileError where the file can't be read."""
+    """Print what a pack file holds. Returns the exit status. Raises FileError if the file can't be read."""
     header = read_header(path)
     document = header.document
     history = History(document)

@@ -38,7 +38,7 @@ class BaselineChoice(Choice[Baseline]):
 
 
 def seconds_to_add(task: str, picture: Picture) -> float | None:
-    """How long adding a task took; None where the journal does not say."""
+    """How long adding a task took; None if the journal does not say."""
     for run, former in of_task(picture.runs, task):
         if isinstance(run.command, Add) and run.outcome == "done" and not former:
             return run.seconds

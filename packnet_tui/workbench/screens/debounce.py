@@ -22,7 +22,7 @@ class Debounced(Generic[Answer]):
         self._free = asyncio.Semaphore(THREADS)
 
     async def ask(self, question: str) -> Answer | None:
-        """What the function returns for a text; None where a newer one came meanwhile. Raises as the function does."""
+        """What the function returns for a text; None if a newer one came meanwhile. Raises as the function does."""
         self._asked += 1
         mine = self._asked
         await asyncio.sleep(self._patience)

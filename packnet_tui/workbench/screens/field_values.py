@@ -17,7 +17,7 @@ class Wrong(RequestError):
 
 
 def value_of(field: Field, text: str) -> Any:
-    """The value of a recipe's field. Raises Wrong where it is not within the field's limits."""
+    """The value of a recipe's field. Raises Wrong if it is not within the field's limits."""
     if field.optional and not text:
         return None
     if field.type is bool:

@@ -83,7 +83,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
     # -- what a form is ---------------------------------------------------------------------------------------------
 
     def result(self, values: dict[str, str]) -> Result:
-        """What the fields stand for. Raises RequestError: `Wrong` where one field is wrong."""
+        """What the fields stand for. Raises RequestError: `Wrong` if one field is wrong."""
         raise NotImplementedError
 
     def outcome(self, values: dict[str, str]) -> str:

@@ -185,7 +185,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
 
 def typed_ratio(text: str) -> float | None:
-    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None where that is no ratio."""
+    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None if that is no ratio."""
     if text in ("", "0.", "."):
         return 0.0
     try:

@@ -61,13 +61,13 @@ def hints(values: dict[str, str]) -> dict[str, str]:
 
 
 def recipe(values: dict[str, str]) -> Recipe:
-    """The recipe in the form. Raises Wrong, naming the field, where one is wrong, also where it names no recipe."""
+    """The recipe in the form. Raises Wrong, naming the field, if one is wrong, also where it names no recipe."""
     _named(values)
     return Recipe(**{name: value_of(field, values[name]) for name, field in recipes.fields().items()})
 
 
 def add_command(values: dict[str, str]) -> Add:
-    """The command that a filled-in form stands for. Raises Wrong, naming the field, where one is wrong."""
+    """The command that a filled-in form stands for. Raises Wrong, naming the field, if one is wrong."""
     if not values["task"]:
         raise Wrong("name", "the task needs one")
     if not values["data"]:
@@ -91,7 +91,7 @@ def add_command(values: dict[str, str]) -> Add:
 def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
     """What the named recipe puts into the other fields; `first` is whether the task would be the file's first.
 
-    Raises Wrong where there is no such recipe.
+    Raises Wrong if there is no such recipe.
     """
     named = recipes.changes(*_named(values)) | recipes.additions(*_named(values), first)
     return {name: shown(value) for name, value in named.items() if name in values}

@@ -122,7 +122,7 @@ class CurvesPane(Pane):
 
     @property
     def curve(self) -> Curve | None:
-        """The curve to show; None where there is none."""
+        """The curve to show; None if there is none."""
         picture = self.picture
         job, newest, selected = picture.job, picture.curve, self._tasks.selected
         trains = job is not None and isinstance(job.command, Add | Prune | Train)
@@ -160,7 +160,7 @@ class CurvesPane(Pane):
 
 
 def _heights(size: Size, curve: Curve | None) -> tuple[int, ...]:
-    """Heights of a curve's charts in lines; empty where there is nothing to draw, or no room for it."""
+    """Heights of a curve's charts in lines; empty if there is nothing to draw, or no room for it."""
     if curve is None or not (curve.loss or curve.validation_error) or size.height < LEAST or size.width < 20:
         return ()
     if size.height < BOTH:

@@ -91,7 +91,7 @@ class TasksPane(Pane):
         return [*self.compared()[: max(0, spare - len(below))], line, *below]
 
     def compared(self) -> list[Text]:
-        """The selected task's errors by baselines that have no column; empty where no task has any."""
+        """The selected task's errors by baselines that have no column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
         if task is None or not any(in_words(row, without) for row in self.picture.tasks):

@@ -175,5 +175,5 @@ def test_weights_of_another_network_are_refused_and_change_nothing() -> None:
     assert "missing: bn1.weight" in message
     assert "layer1.1.conv1.weight" in message
     assert "more" in message
-    assert "conv1.weight [16, 1, 3, 3] where the network has [16, 3, 3, 3]" in message
+    assert "conv1.weight [16, 1, 3, 3], in the network [16, 3, 3, 3]" in message
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())

@@ -43,7 +43,7 @@ EPOCH = Epoch(
 )
 LINES = [
     (EngineStarted(pid=7), "engine 7 started"),
-    (EngineLeft(pid=7, reason="idle and alone"), "engine 7 left: idle and alone"),
+    (EngineLeft(pid=7, reason="idle, and no client is connected"), "engine 7 ended: idle, and no client is connected"),
     (JobQueued(command=ADD), "job 4 is queued: add cubs --prune 0.75"),
     (JobStarted(command=ADD, pid=7, device="cpu"), "add cubs --prune 0.75: job 4 on cpu"),
     (PhaseStarted(phase="train", task="cubs", epochs=20, images=5400), "training cubs: 20 epochs of 5,400 images"),
