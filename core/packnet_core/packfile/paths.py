@@ -6,10 +6,13 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from packnet_core.errors import RequestError
+from packnet_core.files.atomic import remove_leftovers
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 
@@ -17,19 +20,39 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 class Paths:
     """The fixed paths of one pack file: `model.safetensors` has the folder `model.packnet/` beside it.
 
-    Symbolic links are resolved first, so that all names of a file share one lock and one journal.
+    Symbolic links are resolved first, so that all names of a file share one lock and one journal. Where that folder
+    can't be made, as on read-only media, a folder in the user's state folder is used instead.
     """
 
     def __init__(self, path: str | Path):
         self.file = Path(path).expanduser().resolve()
         stem = self.file.stem if self.file.suffix == ".safetensors" else self.file.name
-        self.folder = self.file.with_name(stem + ".packnet")
+        beside = self.file.with_name(stem + ".packnet")
+        can_be_beside = beside.is_dir() or os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
+        self.folder = beside if can_be_beside else self.elsewhere
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on
         self.log = self.folder / "engine.log"  # what the engine process printed
-        self.checkpoint = self.folder / "checkpoint.safetensors"  # of an interrupted job, to resume from
+        self.beside = self.folder / "checkpoint.safetensors"
         self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
+
+    @cached_property
+    def elsewhere(self) -> Path:
+        """This file's folder in the user's state folder, whether it is there or not."""
+        from platformdirs import user_state_path
+
+        return user_state_path("packnet") / f"{sha256(os.fsencode(self.file)).hexdigest()[:16]}-{self.file.stem}"
+
+    @property
+    def spare(self) -> Path:
+        """A checkpoint that the disk of the file refused."""
+        return self.elsewhere / "spare.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint of an interrupted job, to resume from; there may be none."""
+        return self.spare if not self.beside.exists() and self.spare.exists() else self.beside
 
     def epoch(self, phase: str, trial: int, step: int) -> Path:
         """The file of a phase's best epoch so far. Each phase of a job has its own: a checkpoint may still need it."""
@@ -37,7 +60,8 @@ class Paths:
 
     def give_up(self) -> None:
         """Remove the checkpoint of an interrupted job, and what belongs to it."""
-        self.checkpoint.unlink(missing_ok=True)
+        self.beside.unlink(missing_ok=True)
+        self.spare.unlink(missing_ok=True)
         self.best.unlink(missing_ok=True)
         self.forget_epochs()
 
@@ -86,23 +110,34 @@ class Paths:
     def locked(self) -> Iterator[None]:
         """Hold the file's lock, the right to change it. Raises RequestError where another process holds it.
 
-        The kernel releases the lock when its process ends, however it ends.
+        The kernel releases the lock when its process ends, however it ends. What a killed holder left is removed.
         """
         from filelock import FileLock, Timeout
 
-        self.folder.mkdir(exist_ok=True)
         lock = FileLock(self.lock)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than a look at it by `is_locked`
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "
                 f"see what it does with: packnet watch {self.file}"
             ) from None
+        except OSError as error:
+            raise RequestError(f"{self.folder} can't be written to: {error.strerror or error}") from None
         try:
+            self._remove_leftovers()
             yield
         finally:
             lock.release()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed process left: files that were never finished, and its socket."""
+        for path in (self.file, self.beside, self.spare, self.best, self.address, self.journal):
+            remove_leftovers(path)
+        with suppress(OSError):
+            for path in (*self.folder.glob(".epoch-*.safetensors.*"), *self.folder.glob("engine-*.sock")):
+                path.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
         """Whether a process holds the lock now. Needs no permission to write here."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
-from packnet_core.errors import Diverged
+from packnet_core.errors import DiskError, Diverged
 from packnet_core.schema.events import Epoch, Event, Note, TrainStep
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
@@ -119,10 +119,12 @@ class TrainingRun:
                 if len(labels) == 1 and self.steps_per_epoch == self.step:
                     break
                 yield self._train_step(images, labels, begun)
-            ended = self._end_epoch(begun)
+            ended, refused = self._end_epoch(begun)
             self._time += time.monotonic() - begun
             self.epoch, self.step = self.epoch + 1, 0  # before the caller can stop here
             yield ended
+            if refused:
+                yield refused
         self.picked = self.best.load(self.epochs)
         if self.picked != self.epochs and self.best.found:
             error = self.best.found.error
@@ -196,11 +198,19 @@ class TrainingRun:
         self.optimizer.step(factor)
         self.scaling.grow()
 
-    def _end_epoch(self, begun: float) -> Epoch:
+    def _end_epoch(self, begun: float) -> tuple[Epoch, Note | None]:
+        """Validate and offer the epoch as the best one. Returns its event, and a warning where it can't be kept."""
         loss, error = self.validate()
+        refused = None
         if self.recipe.pick == "best" and loss is not None and error is not None:
-            self.best.offer(ValidatedEpoch(epoch=self.epoch, error=error, loss=loss), last=self.epoch == self.epochs)
-        return Epoch(
+            measured = ValidatedEpoch(epoch=self.epoch, error=error, loss=loss)
+            try:
+                self.best.offer(measured, last=self.epoch == self.epochs)
+            except DiskError as reason:
+                best = f"epoch {self.best.found.epoch}" if self.best.found else "the last epoch"
+                text = f"epoch {self.epoch} is the best so far, and can't be kept: {reason}. {best} may be taken"
+                refused = Note(text=text, level="warning")
+        ended = Epoch(
             phase=self.phase,
             task=self.task,
             epoch=self.epoch,
@@ -212,6 +222,7 @@ class TrainingRun:
             validation_error=error,
             seconds=time.monotonic() - begun,
         )
+        return ended, refused
 
     def validate(self) -> tuple[float | None, float | None]:
         """The mean loss and the error in percent on the validation split; None where it is empty."""
