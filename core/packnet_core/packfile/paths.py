@@ -136,7 +136,7 @@ class Paths:
         for path in (self.file, self.beside, self.spare, self.best, self.address, self.journal):
             remove_leftovers(path)
         with suppress(OSError):
-            for path in (*self.folder.glob(".epoch-*.safetensors.*"), *self.folder.glob("engine-*.sock")):
+            for path in (*self.folder.glob(".epoch-*.safetensors.????????"), *self.folder.glob("engine-*.sock")):
                 path.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
