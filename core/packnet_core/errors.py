@@ -23,5 +23,13 @@ class WorkError(PacknetError):
     status = 1
 
 
+class DiskError(WorkError):
+    """The disk refused to take a file: it is full, a quota is used up, or it can't be written to."""
+
+
+class Stopped(Exception):
+    """The work was asked to stop, and did so between two images or batches. A job ends as stopped then, not failed."""
+
+
 class Diverged(WorkError):
     """A loss or a weight became NaN or infinite. The results of that phase are discarded."""

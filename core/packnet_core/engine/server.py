@@ -5,7 +5,9 @@ The socket answers at once, even while torch is imported or a job runs: the work
 
 import os
 import signal
+import socket
 import socketserver
+import stat
 import threading
 import time
 from collections import deque
@@ -23,6 +25,7 @@ from packnet_core.engine.protocol import (
     Status,
     Stop,
     Submit,
+    address_decoder,
     encode,
     message_decoder,
     same_user,
@@ -38,6 +41,7 @@ from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
 from packnet_core.schema.text import UNREADABLE
 
+LOG_BYTES = 1_000_000  # of the engine's log; a longer one is cut to half of it
 IDLE_SECONDS = 120.0  # until an engine without work and without connections leaves
 
 
@@ -221,12 +225,47 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 pass
 
 
+def _remove_dead_socket(paths: Paths) -> None:
+    """Remove the socket of a killed engine, which its address names; nothing else, whatever the address says."""
+    with suppress(OSError, *UNREADABLE):
+        old = Path(address_decoder.decode(paths.address.read_bytes()).socket)
+        if old.match("engine-*.sock") and stat.S_ISSOCK(old.lstat().st_mode) and not _listens(old):
+            old.unlink()
+            if old.parent.name.startswith("packnet-"):
+                old.parent.rmdir()  # a folder for this socket alone: others are not empty
+
+
+def _listens(path: Path) -> bool:
+    """Whether a process listens at a socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def _shorten(log: Path) -> None:
+    """Cut the engine's log to its last lines where it is long. It is only ever appended to, also by this process."""
+    with suppress(OSError), open(log, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > LOG_BYTES:
+            file.seek(size - LOG_BYTES // 2)
+            file.readline()  # the rest of a line
+            tail = file.read()
+            file.seek(0)
+            file.write(tail)
+            file.truncate()
+
+
 def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
     """Run the engine of a file until it ends. Raises RequestError if another process has the file's lock."""
     paths = Paths(path)
     with paths.locked():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _remove_dead_socket(paths)
+        _shorten(paths.log)
         writer = Journal(paths.journal)
         socket_path = paths.socket_folder() / f"engine-{os.getpid()}.sock"
         socket_path.unlink(missing_ok=True)

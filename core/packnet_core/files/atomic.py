@@ -1,12 +1,16 @@
 """Replace a file atomically: after a power cut at any time, the file is either the old one or the new one, complete."""
 
+import fcntl
+import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from packnet_core.errors import RequestError, WorkError
+from packnet_core.errors import DiskError, RequestError
 
 
 def replace_file(
@@ -19,26 +23,30 @@ def replace_file(
     """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
 
     Steps: a new file in the same folder, fsync, `check` (of the new file's path), rename, fsync of the folder. The
-    permissions stay. With `new`, an existing file is never replaced.
+    permissions stay. Where `new`, a file that is there already is never replaced. New files that a killed process left
+    are removed first.
 
-    Raises WorkError if the disk refuses, RequestError if `new` and the file exists, and what `check` raises; the old
-    file then stays in place.
+    Raises DiskError where the disk refuses, RequestError where `new` and the file exists, and whatever `check` raises;
+    the old file then stays in place.
     """
+    remove_leftovers(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         try:
             with open(handle, "wb") as file:
+                with suppress(OSError):  # a file system without locks: leftovers stay there
+                    fcntl.flock(handle, fcntl.LOCK_EX)  # its writer lives; released when the file is closed
                 write(file)
                 os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
                 file.flush()
                 os.fsync(handle)
                 size = file.tell()
-            check(temporary)
-            if new:
-                _name(temporary, path)
-            else:
-                os.replace(temporary, path)
+                check(temporary)
+                if new:
+                    _name(temporary, path)
+                else:
+                    os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -48,8 +56,30 @@ def replace_file(
         finally:
             os.close(folder)
     except OSError as error:
-        raise WorkError(f"{path} could not be written and is as it was: {error}") from None
+        raise DiskError(f"{path} could not be written and is as it was: {error.strerror or error}") from None
     return size
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the new files that killed processes left beside `path`, never one whose writer lives."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"):
+        with suppress(OSError), open(leftover, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its writer lives
+            leftover.unlink()
+
+
+def check_room(folder: Path, need: int, what: str) -> None:
+    """Raise DiskError where `folder` has less than `need` bytes of free space, saying `what` needs them."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return
+    if usage.total and usage.free < need:  # some file systems report no sizes at all
+        raise DiskError(f"{what} needs {_megabytes(need)} in {folder}, and {_megabytes(usage.free)} are free")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _name(temporary: Path, path: Path) -> None:

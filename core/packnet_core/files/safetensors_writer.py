@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from packnet_core.files.atomic import replace_file
+from packnet_core.files.atomic import check_room, replace_file
 from packnet_core.files.safetensors_header import TensorInfo
 
 ALIGNED = 64  # bytes: torch's allocator aligns tensors to this, and its libraries expect it
@@ -53,9 +53,10 @@ def write_safetensors(
     """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
 
     The same content gives the same bytes, unlike with the library's writer. `check` and `new` are those of
-    `replace_file`. Raises WorkError if the disk refuses, RequestError if a new file exists already, and what
+    `replace_file`. Raises DiskError where the disk refuses, RequestError where a new file exists already, and what
     `check` raises.
     """
+    check_room(path.parent, sum(map(_size, tensors.values())), path.name)
     return replace_file(path, lambda file: _write(file, tensors, metadata), check, new=new)
 
 

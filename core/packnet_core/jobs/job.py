@@ -14,7 +14,8 @@ from contextlib import closing
 
 from msgspec.structs import replace
 
-from packnet_core.errors import Diverged
+from packnet_core.errors import DiskError, Diverged, RequestError, Stopped
+from packnet_core.files.atomic import check_room
 from packnet_core.jobs import read_only, rules
 from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
 from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pruned
@@ -37,6 +38,8 @@ from packnet_core.schema.commands import (
 from packnet_core.schema.document import Task
 from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
+
+CHECKPOINT_COPIES = 3  # of the weights in a checkpoint, at most about: the network, its owners, what the optimizer has
 
 
 def events(session: Session, command: Command, number: int = 0) -> Iterator[Event]:
@@ -75,6 +78,7 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
 
 def _begun(session: Session, command: Add | Prune | Train) -> Job:
     """A new job with all its phases."""
+    _check_room(session)
     if isinstance(command, Add):
         task, data, recipe = None, session.new_data(command), command.recipe
     else:
@@ -82,6 +86,15 @@ def _begun(session: Session, command: Add | Prune | Train) -> Job:
         data = session.data_of(task, command.data, command.limit)
         recipe = changed_recipe(task, command)
     return Job(session, command, data, recipe, deque(phases(command, recipe, task)))
+
+
+def _check_room(session: Session) -> None:
+    """Raise RequestError where the disk has no room for what a job writes: a save, a best epoch and a checkpoint."""
+    need = 2 * session.path.stat().st_size + CHECKPOINT_COPIES * 4 * session.document.weights
+    try:
+        check_room(session.path.parent, need, f"training {session.path.name}")
+    except DiskError as error:
+        raise RequestError(f"{error}; make room first") from None
 
 
 def _resumed(session: Session, interrupted: Checkpoint) -> Job:
@@ -105,12 +118,25 @@ def _work_off(job: Job) -> Iterator[Event]:
         while job.todo:
             with closing(job.todo.popleft().events(job)) as work:  # type: ignore[type-var]
                 yield from work
-    except GeneratorExit:
-        job.keep()
+    except (GeneratorExit, Stopped, RequestError):  # a RequestError: data that turned out to be unusable
+        job.keep(elsewhere=True)
         raise
+    except DiskError as error:
+        raise DiskError(f"{error}. {_kept(job)}") from None
     except Diverged as error:
         job.session.paths.give_up()
         raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None
+
+
+def _kept(job: Job) -> str:
+    """Keep the result of a job that the disk refuses. Returns what to say of it."""
+    try:
+        path = job.keep(elsewhere=True)
+    except (DiskError, OSError) as error:
+        return f"The job's result could not be kept elsewhere either, and is lost: {error}"
+    if path is None:
+        return "Nothing is lost"
+    return f"The job's result is kept in {path}: make room, then packnet train {job.session.path} saves it"
 
 
 # -- lists of phases ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from packnet_core.data.loading import TaskData
+from packnet_core.errors import DiskError
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
@@ -53,6 +55,7 @@ class Job:
     position: tuple[Kind, int] | None = None  # the phase to resume at, and its step; None: a stop loses nothing
     run: TrainingRun | None = None  # the training under way, or the one that ended last
     interrupted: tuple[dict[str, Any], dict[str, Tensor]] | None = None  # the state of a run to resume
+    warned: bool = False  # that a checkpoint could not be written
 
     def state(self) -> Checkpoint:
         """The job's state for a checkpoint, without that of a training run."""
@@ -69,14 +72,40 @@ class Job:
             trials=self.trials,
         )
 
-    def keep(self) -> None:
-        """Write a checkpoint to resume from. Raises WorkError if the disk refuses."""
+    def keep(self, elsewhere: bool = False) -> Path | None:
+        """Write a checkpoint to resume from, if there is anything to resume. Returns its path.
+
+        With `elsewhere` it goes to the user's state folder where the disk of the file refuses. Raises DiskError where
+        that disk refuses too.
+        """
         if self.position is None:
-            return
-        numbers, tensors = self.run.state() if self.run else ({}, {})
+            return None
         paths = self.session.paths
-        checkpoint.write(paths.checkpoint, replace(self.state(), run=numbers), self.session.network, tensors)
+        try:
+            self._write(paths.beside)
+            paths.spare.unlink(missing_ok=True)
+        except DiskError:
+            if not elsewhere:
+                raise
+            paths.elsewhere.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._write(paths.spare)
+            paths.beside.unlink(missing_ok=True)  # an older one
         paths.forget_epochs(but=self.run.best.path if self.run else None)
+        return paths.checkpoint
+
+    def _write(self, path: Path) -> None:
+        numbers, tensors = self.run.state() if self.run else ({}, {})
+        checkpoint.write(path, replace(self.state(), run=numbers), self.session.network, tensors)
+
+    def try_to_keep(self) -> Iterator[Event]:
+        """Write a checkpoint on the way. Where the disk refuses, warn once: the work continues."""
+        try:
+            self.keep()
+            self.warned = False
+        except DiskError as error:
+            if not self.warned:
+                self.warned = True
+                yield Note(text=f"no checkpoint could be kept, and the work continues: {error}", level="warning")
 
     def at(self, kind: Kind, step: int, run: TrainingRun | None = None) -> None:
         """Set the phase, and its run, at which a stopped job will resume from now on."""
@@ -147,7 +176,7 @@ class Training:
         run.from_trained = self.kind == "retrain" or not isinstance(job.command, Add)
         job.at(self.kind, self.step, run)
         if job.interrupted is None:
-            job.keep()
+            yield from job.try_to_keep()
         else:
             run.restore(*job.interrupted)
             job.interrupted = None
@@ -163,7 +192,7 @@ class Training:
         for event in run.events():
             yield event
             if time.monotonic() - kept_at > session.checkpoint_seconds:
-                job.keep()
+                yield from job.try_to_keep()
                 kept_at = time.monotonic()
 
 
@@ -191,7 +220,7 @@ class EndPhase:
         job.position = job.run = None
         if job.todo:  # a pruning follows in the same job
             job.at("retrain", 0)
-            job.keep()
+            yield from job.try_to_keep()
         yield saved
 
 

@@ -101,7 +101,7 @@ class TakeBest:
             )
         session.restore(session.paths.best)
         job.at("retrain", self.prune.steps)
-        job.keep()  # the search need not be done again
+        yield from job.try_to_keep()  # the search need not be done again
         yield Note(text=f"{found[0]:g} is taken: {found[1]:.2f} % after retraining, {job.before:.2f} % before pruning")
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from packnet_core.errors import PacknetError
+from packnet_core.errors import PacknetError, Stopped
 from packnet_core.jobs import job, journal
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
@@ -56,6 +56,8 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         with memory.kept(), closing(job.events(session, command, number)) as work:  # type: ignore[type-var]
             whole = yield from _written(work, writer, number, stop)
         yield finish("done", f"{summary(command)}: done", 0) if whole else finish("stopped", _stopped(session, command))
+    except Stopped:
+        yield finish("stopped", _stopped(session, command))
     except PacknetError as error:
         yield finish("failed", str(error), error.status)
     except torch.OutOfMemoryError:
@@ -79,6 +81,7 @@ def _written(
     Returns whether the job ended by itself. Once `stop` is set, it ends after the step under way.
     """
     written = 0.0
+    refused = writer.refused
     for event in work:
         frequent = isinstance(event, TrainStep | Progress)
         if not frequent or time.monotonic() - written > STEP_SECONDS:
@@ -87,7 +90,11 @@ def _written(
         else:
             entry = Entry(at=time.time(), job=number, event=event)
         yield entry
-        if frequent and stop.is_set():  # only within long work: short work is finished
+        if writer.refused is not refused:
+            refused = writer.refused
+            if refused is not None:
+                yield refused
+        if frequent and stop.is_set():  # only within long work: what is nearly done comes to its end
             return False
     return True
 

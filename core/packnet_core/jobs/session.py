@@ -16,7 +16,7 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint, storage
 from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, Evaluate
-from packnet_core.schema.document import Data, Document, Step, Task
+from packnet_core.schema.document import Data, Document, Step, Task, shortened
 from packnet_core.schema.events import Checked, Occupancy, Saved
 
 Loaded = TypeVar("Loaded")
@@ -74,8 +74,8 @@ class Session:
     def save(self, what: str, task: str, drop: bool = False) -> Saved:
         """Write network and document to the file, with a new line of history, and remove the checkpoint.
 
-        With `drop`, the newest task was removed. Raises WorkError if the disk refuses, a sealed task would change, or
-        something else changed the file since it was read; the file then stays as it is.
+        With `drop`, the newest task was taken out. Raises DiskError where the disk refuses, WorkError where a sealed
+        task would change, or where something else changed the file since it was read: it then stays as it is.
         """
         if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
@@ -83,9 +83,10 @@ class Session:
                 "job's result is lost. Do the job again, or copy the file and work on the copy"
             )
         step = Step(at=time.time(), task=task, what=what)
-        self.document = replace(self.document, history=(*self.document.history, step))
-        size = storage.save(self.path, self.network, self.document, drop=drop)
-        self.saved, self.changed, self._signature = self.document, False, signature(self.path)
+        document = replace(self.document, history=shortened((*self.document.history, step)))
+        size = storage.save(self.path, self.network, document, drop=drop)
+        self.document = self.saved = document
+        self.changed, self._signature = False, signature(self.path)
         self.paths.give_up()
         return Saved(bytes=size)
 

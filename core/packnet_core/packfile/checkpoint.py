@@ -21,7 +21,7 @@ from packnet_core.packfile.storage import build
 
 
 def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint, atomically; `tensors` are the training run's. Raises WorkError if the disk refuses."""
+    """Write a checkpoint, atomically; `tensors` are the training run's. Raises DiskError where the disk refuses."""
     everything: dict[str, Tensor] = {f"network.{name}": t for name, t in {**network.weights, **network.rest}.items()}
     everything |= {f"owner.{name}": owner for name, owner in network.owners.items()}
     for index, head in enumerate(network.heads, 1):

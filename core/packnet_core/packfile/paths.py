@@ -8,9 +8,12 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from packnet_core.errors import RequestError
+from packnet_core.files.atomic import remove_leftovers
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 
@@ -18,19 +21,39 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 class Paths:
     """The fixed paths of one pack file: `model.safetensors` has the folder `model.packnet/` beside it.
 
-    Symbolic links are resolved first, so that all names of a file share one lock and one journal.
+    Symbolic links are resolved first, so that all names of a file share one lock and one journal. Where that folder
+    can't be made, as on read-only media, a folder in the user's state folder is used instead.
     """
 
     def __init__(self, path: str | Path):
         self.file = Path(path).expanduser().resolve()
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
-        self.folder = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
+        beside = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
+        can_be_beside = beside.is_dir() or os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
+        self.folder = beside if can_be_beside else self.elsewhere
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on
         self.log = self.folder / "engine.log"  # what the engine process printed
-        self.checkpoint = self.folder / "checkpoint.safetensors"  # of an interrupted job, to resume from
+        self.beside = self.folder / "checkpoint.safetensors"
         self.best = self.folder / "best.safetensors"  # the best trial so far of a search for a pruning ratio
+
+    @cached_property
+    def elsewhere(self) -> Path:
+        """This file's folder in the user's state folder, whether it is there or not."""
+        from platformdirs import user_state_path
+
+        return user_state_path("packnet") / f"{sha256(os.fsencode(self.file)).hexdigest()[:16]}-{self.file.stem}"
+
+    @property
+    def spare(self) -> Path:
+        """A checkpoint that the disk of the file refused."""
+        return self.elsewhere / "spare.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint of an interrupted job, to resume from; there may be none."""
+        return self.spare if not self.beside.exists() and self.spare.exists() else self.beside
 
     def epoch(self, phase: str, trial: int, step: int) -> Path:
         """The file of a phase's best epoch so far. Each phase of a job has its own: a checkpoint may still need it."""
@@ -38,7 +61,8 @@ class Paths:
 
     def give_up(self) -> None:
         """Remove the checkpoint of an interrupted job, and what belongs to it."""
-        self.checkpoint.unlink(missing_ok=True)
+        self.beside.unlink(missing_ok=True)
+        self.spare.unlink(missing_ok=True)
         self.best.unlink(missing_ok=True)
         self.forget_epochs()
 
@@ -57,7 +81,7 @@ class Paths:
     def make_folder(self) -> None:
         """Make the folder, for this user alone. Raises RequestError where it is another user's, or no folder."""
         with suppress(FileExistsError):
-            self.folder.mkdir(mode=0o700)
+            self.folder.mkdir(mode=0o700, parents=self.folder == self.elsewhere)
         if problem := self._problem():
             raise RequestError(f"{self.folder} {problem}; packnet works only in a folder of its own user: remove it")
         if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
@@ -110,7 +134,7 @@ class Paths:
     def locked(self) -> Iterator[None]:
         """Hold the file's lock, the right to change it. Raises RequestError if another process holds it.
 
-        The kernel releases the lock when its process ends, however it ends.
+        The kernel releases the lock when its process ends, however it ends. What a killed holder left is removed.
         """
         from filelock import FileLock, Timeout
 
@@ -123,10 +147,21 @@ class Paths:
                 f"another packnet process is working on {self.file.name}; "
                 f"see what it does with: packnet watch {self.file}"
             ) from None
+        except OSError as error:
+            raise RequestError(f"{self.folder} can't be written to: {error.strerror or error}") from None
         try:
+            self._remove_leftovers()
             yield
         finally:
             lock.release()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed process left: files that were never finished, and its socket."""
+        for path in (self.file, self.beside, self.spare, self.best, self.address, self.journal):
+            remove_leftovers(path)
+        with suppress(OSError):
+            for path in (*self.folder.glob(".epoch-*.safetensors.????????"), *self.folder.glob("engine-*.sock")):
+                path.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
         """Whether a process holds the lock now. Needs no permission to write here."""

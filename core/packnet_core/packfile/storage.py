@@ -102,8 +102,8 @@ def save(path: str | Path, network: PackedNetwork, document: Document, *, new: b
     Before the rename, the new header is read again and compared, and all that sealed tasks use is compared with the
     present file, bit by bit (law 1). With `drop` the newest task may be missing. With `new` no file is replaced.
 
-    Raises WorkError, and leaves the file as it was, if a sealed task would change, the file could not be read again,
-    or the disk refuses; RequestError if `new` and the file exists.
+    Raises WorkError, and leaves the file as it was, where a sealed task would change or the file could not be read
+    again, DiskError where the disk refuses, RequestError where `new` and there is a file.
     """
     path = Path(path)
     tensors, metadata = contents(network, document)

@@ -14,7 +14,8 @@ from packnet_core.schema.limits import Count, Positive, Share
 from packnet_core.schema.recipes import Recipe
 
 FORMAT_VERSION = 1
-MOST_TASKS = 254  # owners are one byte in memory; 0 means free, 255 is reserved
+MOST_STEPS = 1000  # of the history, besides the first
+MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
 
 Own = Literal["biases", "norms"]
 Phase = Literal["trained", "pruned", "retrained", "sealed"]
@@ -140,6 +141,11 @@ class Document(Struct, frozen=True, kw_only=True):
                 return index
         known = ", ".join(task.name for task in self.tasks) or "none yet"
         raise RequestError(f"no task {name!r} in this file; its tasks: {known}")
+
+
+def shortened(history: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A file's history with its first step and the newest ones: at most 1 + MOST_STEPS."""
+    return history if len(history) <= 1 + MOST_STEPS else (history[0], *history[-MOST_STEPS:])
 
 
 KINDS = ("all", "conv", "fc", "classifier")

@@ -54,14 +54,14 @@ class BestEpoch:
     def offer(self, measured: ValidatedEpoch, last: bool) -> None:
         """Save the tensors if this epoch is the best so far. The phase's `last` epoch needs no file.
 
-        Raises WorkError if the disk refuses.
+        Raises DiskError where the disk refuses; then the best one that was saved stays the best.
         """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)
         if measured.better_than(self.found):
-            self.found = measured
             if not last:
                 write_safetensors(self._file(), self.tensors, {"epoch": msgspec.json.encode(measured).decode()})
+            self.found = measured
 
     @torch.no_grad()
     def load(self, epoch: int) -> int:

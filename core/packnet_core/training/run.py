@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
-from packnet_core.errors import Diverged
+from packnet_core.errors import DiskError, Diverged
 from packnet_core.schema.events import Epoch, Event, Note, TrainStep
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
@@ -109,7 +109,9 @@ class TrainingRun:
         """
         network = self.network
         if self.from_trained and self.epoch == 1 and self.step == 0:
-            self._offer(0)
+            *_, refused = self._offer(0)
+            if refused:
+                yield refused
         while self.epoch <= self.epochs:
             begun = time.monotonic()
             network.train_mode(self.only)
@@ -123,10 +125,12 @@ class TrainingRun:
                 if len(labels) == 1 and self.steps_per_epoch == self.step:
                     break
                 yield self._train_step(images, labels, begun)
-            ended = self._end_epoch(begun)
+            ended, refused = self._end_epoch(begun)
             self._time += time.monotonic() - begun
             self.epoch, self.step = self.epoch + 1, 0  # before the caller can stop here
             yield ended
+            if refused:
+                yield refused
         self.picked = self.best.load(self.epochs)
         if self.picked != self.epochs and self.best.found:
             wrong = f"{self.best.found.error:.2f} % of the validation images wrong"
@@ -203,9 +207,10 @@ class TrainingRun:
         self.optimizer.step(factor)
         self.scaling.grow()
 
-    def _end_epoch(self, begun: float) -> Epoch:
-        loss, error = self._offer(self.epoch)
-        return Epoch(
+    def _end_epoch(self, begun: float) -> tuple[Epoch, Note | None]:
+        """Validate and offer the epoch as the best one. Returns its event, and a warning where it can't be kept."""
+        loss, error, refused = self._offer(self.epoch)
+        ended = Epoch(
             phase=self.phase,
             task=self.task,
             epoch=self.epoch,
@@ -217,13 +222,22 @@ class TrainingRun:
             validation_error=error,
             seconds=time.monotonic() - begun,
         )
+        return ended, refused
 
-    def _offer(self, epoch: int) -> tuple[float | None, float | None]:
-        """Validate, and keep the epoch if it is the best so far. Returns the validation loss and error."""
+    def _offer(self, epoch: int) -> tuple[float | None, float | None, Note | None]:
+        """Validate, and keep the epoch if it is the best so far.
+
+        Returns the validation loss and error, and a warning if the disk does not let it be kept.
+        """
         loss, error = self.validate()
         if self.recipe.pick == "best" and loss is not None and error is not None:
-            self.best.offer(ValidatedEpoch(epoch=epoch, error=error, loss=loss), last=epoch == self.epochs)
-        return loss, error
+            try:
+                self.best.offer(ValidatedEpoch(epoch=epoch, error=error, loss=loss), last=epoch == self.epochs)
+            except DiskError as reason:
+                best = f"epoch {self.best.found.epoch}" if self.best.found else "the last epoch"
+                text = f"epoch {epoch} is the best so far, and can't be kept: {reason}. {best} may be taken"
+                return loss, error, Note(text=text, level="warning")
+        return loss, error, None
 
     def validate(self) -> tuple[float | None, float | None]:
         """The mean loss and the error in percent on the validation split; None if it is empty."""

@@ -1,0 +1,1 @@
+"""Faults: full disks, killed processes, damaged images, signals, absurd journals."""
