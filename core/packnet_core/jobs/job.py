@@ -21,18 +21,7 @@ from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pru
 from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import (
-    Add,
-    Command,
-    Compare,
-    Drop,
-    Evaluate,
-    Preview,
-    Prune,
-    Train,
-    summary,
-    validated,
-)
+from packnet_core.schema.commands import Add, Command, Drop, Prune, ReadOnly, Train, summary, validated
 from packnet_core.schema.document import Task
 from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
@@ -51,10 +40,10 @@ def events(session: Session, command: Command) -> Iterator[Event]:
     rules.check(session.document, command, interrupted is not None)
     if not isinstance(command, Drop):
         session.use_device(command.device)
+    if isinstance(command, ReadOnly):
+        yield from read_only.events(session, command)
+        return
     match command:
-        case Evaluate() | Preview() | Compare():
-            yield from read_only.events(session, command)
-            return
         case Train(resumes=True) if interrupted:
             yield from session.check_digests()
             job = _resumed(session, interrupted)

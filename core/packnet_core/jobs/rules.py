@@ -10,7 +10,7 @@ from typing import Literal
 
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
 from packnet_core.schema.text import has_control_characters
 
@@ -40,7 +40,7 @@ def check(document: Document, command: Command, interrupted: bool = False) -> No
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     resumes = interrupted and isinstance(command, Train) and command.resumes
-    if interrupted and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
+    if interrupted and not resumes and not (isinstance(command, ReadOnly) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
     if isinstance(command, Add):
         _check_name(document, command.task)
