@@ -11,7 +11,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from packnet_core.jobs.history import History
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, summary
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Preview, ReadOnly, summary
 from packnet_core.schema.document import Document, Layer, Phase
 from packnet_core.schema.events import (
     EngineLeft,
@@ -156,7 +156,7 @@ class Story:
             case JobStarted(command=command, pid=pid, device=device):
                 self._rest()
                 self.job, self.died = Job(entry.job, command, pid, device), ""
-                if not isinstance(command, Evaluate | Compare):
+                if isinstance(command, Preview) or not isinstance(command, ReadOnly):
                     self.previews.clear()
             case Previewed(ratio=ratio, error=error):
                 self.previews[ratio] = error

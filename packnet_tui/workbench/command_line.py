@@ -6,7 +6,8 @@ from pathlib import Path
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 
-COMMANDS = ("add", "prune", "train", "eval", "preview", "baseline", "drop")  # those that become a job
+CHANGES, READS = ("add", "prune", "train", "drop"), ("eval", "preview", "baseline")
+COMMANDS = (*CHANGES, *READS)  # those that become a job
 
 
 def parse(line: str, file: Path) -> Command:
@@ -22,10 +23,10 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"there is no {word!r} here; there are {', '.join(COMMANDS)}, and the names of all actions")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options: packnet {word} --help, in a shell")
-    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them
+    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.commands` leads to torch
     from packnet_tui.cli.request import Request, call
 
     named = rest[:1] if word == "baseline" else []  # the only command whose file is its second argument
-    app = read_commands.app if word in ("eval", "preview", "baseline") else job_commands.app
+    app = read_commands.app if word in READS else job_commands.app
     request: Request = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
     return request.command

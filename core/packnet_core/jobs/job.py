@@ -23,18 +23,7 @@ from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
 from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import (
-    Add,
-    Command,
-    Compare,
-    Drop,
-    Evaluate,
-    Preview,
-    Prune,
-    Train,
-    summary,
-    validated,
-)
+from packnet_core.schema.commands import Add, Command, Drop, Prune, ReadOnly, Train, summary, validated
 from packnet_core.schema.document import Task
 from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
@@ -55,10 +44,10 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
     interrupted = before.checkpoint
     if not isinstance(command, Drop):
         session.use_device(command.device)
+    if isinstance(command, ReadOnly):
+        yield from read_only.events(session, command)
+        return
     match command:
-        case Evaluate() | Preview() | Compare():
-            yield from read_only.events(session, command)
-            return
         case Train(resumes=True) if interrupted:
             yield from session.check_digests()
             job = _resumed(session, interrupted)

@@ -6,13 +6,13 @@ from packnet_core.data.loading import load_test
 from packnet_core.jobs import rules
 from packnet_core.jobs.compare import compare
 from packnet_core.jobs.session import Session
-from packnet_core.schema.commands import Compare, Evaluate, Preview
+from packnet_core.schema.commands import Compare, Evaluate, Preview, ReadOnly
 from packnet_core.schema.events import Checked, Evaluated, Event, Note, PhaseStarted
 from packnet_core.training.evaluate import evaluate, preview
 
 
-def events(session: Session, command: Evaluate | Preview | Compare) -> Iterator[Event]:
-    """Do a command. Yields its results as events."""
+def events(session: Session, command: ReadOnly) -> Iterator[Event]:
+    """Do a command that changes neither network nor file; its results are events."""
     match command:
         case Evaluate():
             return _evaluate(session, command)

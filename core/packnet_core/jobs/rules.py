@@ -12,7 +12,7 @@ from typing import Literal
 from packnet_core.errors import RequestError
 from packnet_core.jobs.unfinished import Unfinished, describe
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
 from packnet_core.schema.text import has_control_characters
 
@@ -47,7 +47,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
     if before.lost and isinstance(command, Train) and command.resumes:
         raise NotAllowed(describe(before.lost))
-    if before.checkpoint and not resumes and not (isinstance(command, Evaluate | Preview | Compare) or command.yes):
+    if before.checkpoint and not resumes and not (isinstance(command, ReadOnly) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
     if isinstance(command, Add):
         _check_name(document, command.task)

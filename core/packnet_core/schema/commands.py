@@ -120,6 +120,7 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
 
 
 Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
+ReadOnly = Evaluate | Preview | Compare  # those that change neither network nor file (law 4)
 
 
 def validated(command: Command) -> Command:

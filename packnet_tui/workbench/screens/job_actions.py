@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train, summary
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, ReadOnly, Train, summary
 from packnet_tui.workbench.actions import blocked
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.question import Question
@@ -117,7 +117,7 @@ class JobActions(Screen[None]):
             return
         assert picture.job is not None
         command = picture.job.command
-        resumable = not isinstance(command, Evaluate | Preview | Compare | Drop)
+        resumable = not isinstance(command, ReadOnly | Drop)
         what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
         if await self._ask_for(Question(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
@@ -142,15 +142,15 @@ class JobActions(Screen[None]):
             return
         if not picture.working:  # else the running job may make it possible; the engine checks again
             try:
-                changes = not isinstance(command, Evaluate | Preview | Compare)
-                rules.check(picture.document, replace(command, yes=True) if changes else command)
+                certain = command if isinstance(command, ReadOnly) else replace(command, yes=True)
+                rules.check(picture.document, certain)
             except RequestError as error:
                 self.app.notify(str(error), severity="warning", markup=False)
                 return
+        if isinstance(command, ReadOnly):
+            self.app.submit(command)
+            return
         match command:
-            case Evaluate() | Preview() | Compare():
-                self.app.submit(command)
-                return
             case Prune(yes=False) if not await self._confirm_again():
                 return
             case Drop(yes=False) if not await self._confirm_drop(command):

@@ -100,7 +100,7 @@ class MainScreen(JobActions):
             other.set_class(other is pane, "alone")
         for side in self.query("#left, #right"):
             side.set_class(pane is not None and pane in side.walk_children(Pane), "alone")
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self._resized)
 
     # -- actions ----------------------------------------------------------------------------------------------------
 

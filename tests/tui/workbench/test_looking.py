@@ -115,6 +115,15 @@ async def test_where_there_is_no_room_the_others_come_by_their_key(path):
         assert (alone(desk), here(desk)) == ([1, 2, 3], 1)
 
 
+@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5"])
+async def test_keys_go_to_a_pane_that_is_shown_after_one_that_has_no_room(path, key):
+    async with opened(path, TOO_SMALL) as desk:
+        await desk.press(key)
+        assert here(desk) == int(key)
+        await desk.press("escape")
+        assert here(desk) in alone(desk)
+
+
 async def test_a_terminal_too_small_says_so_and_shows_tasks_and_job(tmp_path):
     path = running(tmp_path / "model.safetensors")
     with Paths(path).locked():
