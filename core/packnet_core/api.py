@@ -86,9 +86,22 @@ def new(
 
 
 def open(
-    path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
+    path: str | Path,
+    *,
+    device: str | None = None,
+    listen: Listener | None = None,
+    ready_bytes: int = 0,
+    trust: str | None = None,
 ) -> "PackFile":
-    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged."""
+    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged.
+
+    `trust` is for a file of other people that names code, "module:function", as its architecture: that code may run,
+    from now on. Raises RequestError where the file names something else.
+    """
+    if trust is not None:
+        from packnet_core.packfile import trust as trusted
+
+        trusted.trust(path, trust)
     return PackFile(path, device=device, listen=listen, ready_bytes=ready_bytes)
 
 

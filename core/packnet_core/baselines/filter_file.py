@@ -18,6 +18,7 @@ from packnet_core.errors import FileError
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures
+from packnet_core.packfile import trust
 from packnet_core.schema.document import Architecture, Input
 
 KEY, FREED = "packnet-filters", "packnet.freed."
@@ -34,6 +35,7 @@ class _Document(Struct, frozen=True, kw_only=True):
 def save(path: str | Path, experiment: FilterExperiment) -> int:
     """Write the experiment, atomically. Returns the size in bytes. Raises WorkError where it can't be written."""
     network = experiment.network
+    trust.allow(path, experiment.architecture.name)  # it was built by this process
     document = _Document(
         architecture=experiment.architecture,
         input=experiment.input,
@@ -60,6 +62,7 @@ def load(path: str | Path) -> FilterExperiment:
         raise FileError(f"{path.name}: its metadata is damaged, or of a newer version: {error}") from None
     architecture = document.architecture
     tensors = {name: file.tensor(name).clone() for name in file.header.tensors}
+    trust.require(path, architecture.name)
     model = architectures.build(architecture.name, channels=document.input.channels, initialise=False)
     if not 1 <= len(document.heads) <= 2:
         raise FileError(f"{path.name} has {len(document.heads)} heads; it must have one or two")

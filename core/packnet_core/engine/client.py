@@ -144,7 +144,7 @@ def start(path: str | Path) -> Engine:
     paths.folder.mkdir(exist_ok=True)
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "packnet_core.engine", str(paths.file)],
+            [sys.executable, "-P", "-m", "packnet_core.engine", str(paths.file)],  # -P: no code from this folder
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -71,7 +71,7 @@ class Session:
 
         Raises FileError where it is damaged.
         """
-        kept, self.network, tensors = checkpoint.load(path)
+        kept, self.network, tensors = checkpoint.load(path, self.path)
         self.network.to(self.device)
         self.document, self.changed = kept.document, True
         return tensors
