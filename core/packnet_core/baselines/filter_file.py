@@ -20,6 +20,7 @@ from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures
 from packnet_core.packfile import trust
 from packnet_core.schema.document import Architecture, Input
+from packnet_core.schema.text import UNREADABLE, from_json
 
 KEY, FREED = "packnet-filters", "packnet.freed."
 
@@ -55,10 +56,10 @@ def load(path: str | Path) -> FilterExperiment:
     path = Path(path)
     file = SafetensorsFile(path)
     try:
-        document = msgspec.json.decode(file.header.metadata[KEY], type=_Document)
+        document = from_json(file.header.metadata[KEY], _Document)
     except KeyError:
         raise FileError(f"{path.name} is not a filter-pruning experiment") from None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FileError(f"{path.name}: its metadata is damaged, or of a newer version: {error}") from None
     architecture = document.architecture
     tensors = {name: file.tensor(name).clone() for name in file.header.tensors}

@@ -57,9 +57,6 @@ class Address(Struct, frozen=True):
 
 
 encode = msgspec.json.Encoder().encode
-message_decoder = msgspec.json.Decoder(Message)
-reply_decoder = msgspec.json.Decoder(Reply)
-address_decoder = msgspec.json.Decoder(Address)
 
 
 def same_user(connection: socket.socket) -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from packnet_core.schema.events import Entry, Event, Progress, TrainStep
+from packnet_core.schema.text import UNREADABLE, from_json
 
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
-_decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
 _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
@@ -99,6 +99,6 @@ def next_job(entries: list[Entry]) -> int:
 
 def _decode(line: bytes) -> Entry | None:
     try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError:  # a ValidationError is one too
+        return from_json(line, Entry)
+    except UNREADABLE:
         return None

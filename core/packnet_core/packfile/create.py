@@ -19,6 +19,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
 from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.text import printable
 from packnet_core.training import memory
 from packnet_core.training.evaluate import evaluate
 
@@ -84,7 +85,7 @@ def new(
         input=given,
         tasks=(),
         layers=tuple(Layer(name=name, shape=tuple(w.shape), owned=()) for name, w in network.weights.items()),
-        history=(Step(at=time.time(), task=task, what=f"new {arch}, weights {weights}"),),
+        history=(Step(at=time.time(), task=task, what=printable(f"new {arch}, weights {weights}")),),
     )
     if task is not None and data_source is not None:
         if not has_head:

@@ -98,7 +98,7 @@ def _record() -> list[Trusted]:
     found = []
     for line in lines:
         try:
-            found.append(msgspec.json.decode(line, type=Trusted))
+            found.append(msgspec.json.decode(line, type=Trusted))  # a path, never shown
         except UNREADABLE:
             continue
     return found

@@ -28,7 +28,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a file of one task, whose module counts its calls in `modules/ran`, and its maker's state folder."""
+    """A folder with a file of one task, whose module leaves `modules/ran` behind, and its maker's state."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "modules").mkdir()
     (folder / "modules" / "theirs.py").write_text(NETWORK)
