@@ -1,11 +1,18 @@
-"""Settings of all tests: one thread per process, no time limits of hypothesis, two test processes, usual signals."""
+"""Settings of all tests: one thread per process, no time limits of hypothesis, two test processes, a
+state folder of their own, usual signals."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # its processes inherit it: what a test trusts stays in the tests
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="packnet-state-")
+    atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )  # shared machines are slow

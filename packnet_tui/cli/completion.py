@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from packnet_core.data.kinds import NAMED, PAPER_DATA
+from packnet_core.schema.text import printable
 
 
 def completions(text: str) -> list[str]:
     """All that begins with a text and is longer: named data, then folders (with a / at the end) and .npz files by name,
     then the names of the paper's data, which a folder follows.
 
-    `~` and relative paths stay as they are typed; hidden names come only after their dot. A folder that can't be read
+    `~` and relative paths stay as they are typed; hidden names come only after their dot,
+    and names that could steer a terminal never. A folder that can't be read
     gives none.
     """
     found = [name for name in NAMED if name.startswith(text) and name != text]
@@ -39,7 +41,7 @@ def _paths(text: str) -> Iterator[str]:
     with os.scandir(os.path.expanduser(folder) or ".") as entries:
         for entry in entries:
             name = entry.name
-            if not name.startswith(start) or (name.startswith(".") and not start):
+            if not name.startswith(start) or (name.startswith(".") and not start) or printable(name) != name:
                 continue
             if entry.is_dir():
                 yield os.path.join(folder, name) + "/"

@@ -13,6 +13,7 @@ from packnet_core.engine.client import Engine, connect
 from packnet_core.jobs import rules
 from packnet_core.jobs.signals import signals_stop
 from packnet_core.jobs.unfinished import unfinished
+from packnet_core.packfile import trust
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, Drop
@@ -29,6 +30,8 @@ SHOW_CURSOR = b"\x1b[?25h"
 def carry_out(request: Request) -> int:
     """Have a request done, after a question where it removes a task. Returns the exit status."""
     file, command = request.file, request.command
+    if request.trust is not None:
+        trust.trust(file, request.trust)
     if isinstance(command, Drop) and not command.yes:
         document = check_idle(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"

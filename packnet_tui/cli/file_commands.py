@@ -188,6 +188,7 @@ def forecast(
     given: Given,
     limit: o.Limit = None,
     device: o.Device = None,
+    trust: o.Trust = None,
     json: o.Json = False,
 ) -> int:
     """Tell how many more tasks fit, and which to add first.
@@ -198,7 +199,7 @@ def forecast(
     from packnet_tui.cli.output.forecast_report import forecast
 
     return forecast(file, ratios or [], order or [], least, Recipe().changed(given), json,
-                    features=features, limit=limit, device=device)  # fmt: skip
+                    features=features, limit=limit, device=device, trust=trust)  # fmt: skip
 
 
 @app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))

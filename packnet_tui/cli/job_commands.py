@@ -58,6 +58,7 @@ def add(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A name for the new task.", show_default=False)],
     data: Annotated[str, typer.Option(metavar="DATA", help=o.DATA, autocompletion=o.complete_data, show_default=False)],
     given: Given,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Train a new task on the free weights.
@@ -69,7 +70,7 @@ def add(
     changes, others = recipes.divided(given)
     named = recipes.additions(name, source, first=not o.task_names(file))
     recipe = recipes.named(name, source).changed(changes)
-    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json)
+    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json, trust)
 
 
 @app.command(
@@ -116,6 +117,7 @@ def prune(
     trials: Annotated[int, typer.Option(metavar="N", min=1, help="Try at most N ratios to find it.")] = TRIALS,
     *,
     given: Given,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Set weights of the open task free, and retrain.
@@ -133,7 +135,7 @@ def prune(
         trials=trials,
         **_with_changes(given),
     )
-    return Request(file, command, json)
+    return Request(file, command, json, trust)
 
 
 @app.command(
@@ -144,13 +146,13 @@ def prune(
     *recipe_options(*TRAINING, *LATER),
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
-def train(file: o.File, given: Given, json: o.JsonLines = False) -> Request:
+def train(file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False) -> Request:
     """Resume an interrupted job, or train the open task further.
 
     Once the task is pruned, this retrains it. Without options, an interrupted job is resumed where it stopped. Options
     that are not given stay as the task was trained.
     """
-    return Request(file, Train(**_with_changes(given)), json)
+    return Request(file, Train(**_with_changes(given)), json, trust)
 
 
 @app.command(epilog=examples("packnet drop model.safetensors cubs"))
@@ -161,12 +163,13 @@ def drop(
         typer.Argument(metavar="TASK", help="The newest task.", autocompletion=o.complete_newest, show_default=False),
     ],
     yes: o.Yes = False,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Take the newest task out again.
 
     Its weights become free. No older task changes. Asks first."""
-    return Request(file, Drop(task=task, yes=yes), json)
+    return Request(file, Drop(task=task, yes=yes), json, trust)
 
 
 def _with_changes(given: Given) -> dict[str, Any]:

@@ -131,6 +131,13 @@ Data = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N training images (default: all).")]
 Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
+Trust = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION",
+        help="Let the file's own code build its network, from now on: the function that it names.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 GiveUp = Annotated[bool, typer.Option("--yes", "-y", help="Also give up an interrupted job.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

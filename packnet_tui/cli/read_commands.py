@@ -44,6 +44,7 @@ def evaluate(
         ),
     ] = None,
     device: o.Device = None,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Measure the test error of tasks.
@@ -58,7 +59,7 @@ def evaluate(
         mixed=mixed,
         device=device,
     )
-    return Request(file, command, json)
+    return Request(file, command, json, trust)
 
 
 @app.command(
@@ -71,13 +72,14 @@ def preview(
     ] = None,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = IMAGES,
     device: o.Device = None,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Measure the error right after pruning, at several ratios.
 
     On validation images, before any retraining, which would lower it again. Nothing is changed."""
     asked = {"ratios": tuple(ratios)} if ratios else {}
-    return Request(file, Preview(**asked, images=images, device=device), json)
+    return Request(file, Preview(**asked, images=images, device=device), json, trust)
 
 
 @app.command(
@@ -115,6 +117,7 @@ def baseline(
     *,
     given: Given,
     device: o.Device = None,
+    trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
     """Measure the error of tasks that are added by another method.
@@ -130,4 +133,4 @@ def baseline(
         recipe=given,
         device=device,
     )
-    return Request(file, command, json)
+    return Request(file, command, json, trust)

@@ -14,11 +14,12 @@ from packnet_tui.cli.shell import INTERRUPTED
 
 @dataclass(frozen=True)
 class Request:
-    """A command for a file, as it was typed."""
+    """A command for a file, as it was typed; `trust` is code that the file names and that may run (see `trust`)."""
 
     file: Path
     command: Command
     json: bool = False
+    trust: str | None = None
 
 
 def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:

@@ -16,6 +16,8 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
+from packnet_core.errors import PacknetError
+from packnet_core.packfile import trust
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
@@ -26,6 +28,7 @@ from packnet_tui.workbench import keys
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
 from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
 POLL = 0.2  # seconds between two looks at journal and file
@@ -89,12 +92,25 @@ class PacknetApp(AppInterface):
     async def _follow(self) -> None:
         await self._look()  # first: once an engine runs, one that died before would not be noticed
         if not self.readonly:
+            await self._ask_for_trust()
             self._engine.start()
             for command in self._first:
                 self._engine.submit(command)
         while True:
             await asyncio.sleep(POLL)
             await self._look()
+
+    async def _ask_for_trust(self) -> None:
+        """Ask whether the code that the file names may run; without it the engine can do no job."""
+        name = self.picture.document.architecture.name
+        if trust.is_trusted(self.path, name):
+            return
+        text = f"{name} builds its network. It runs as you, with all that you may do. Without it you can only look."
+        if await self.push_screen_wait(Question("This file names code of its own. Run it?", text, yes="run it")):
+            try:
+                await asyncio.to_thread(trust.trust, self.path, name)
+            except PacknetError as error:
+                self._hear(str(error))
 
     async def _look(self) -> None:
         said, self._said = self._said, []

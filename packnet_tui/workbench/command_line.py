@@ -29,4 +29,6 @@ def parse(line: str, file: Path) -> Command:
     named = rest[:1] if word == "baseline" else []  # the only command whose file is its second argument
     app = read_commands.app if word in READS else job_commands.app
     request: Request = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
+    if request.trust is not None:
+        raise RequestError(f"leave, and let the code run with: packnet-tui open {file} --trust {request.trust}")
     return request.command

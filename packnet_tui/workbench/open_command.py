@@ -26,13 +26,16 @@ Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters
 @app.command(
     name="open", epilog=examples("packnet-tui open model.safetensors", "packnet-tui open model.safetensors --readonly")
 )
-def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False) -> int:
+def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False, trust: o.Trust = None) -> int:
     """Open a pack file in the workbench.
 
     A job continues when you leave; open the file again to see it."""
-    from packnet_core.packfile.header import read_header
+    from packnet_core.packfile import header
+    from packnet_core.packfile import trust as trusted
 
-    read_header(file)  # a wrong file is one line, not a screen
+    header.read_header(file)  # a wrong file is one line, not a screen
+    if trust is not None:
+        trusted.trust(file, trust)
     require_terminal(file)  # before Textual is imported
     from packnet_tui.workbench.app import run
 
@@ -53,7 +56,7 @@ def demo(
         return demo.run(file)
     demo.check(file)
     # making the file needs torch, which the screen's process never imports (law 8)
-    made = subprocess.run([sys.executable, "-m", "packnet_tui.cli.demo", str(file)], check=False)
+    made = subprocess.run([sys.executable, "-P", "-m", "packnet_tui.cli.demo", str(file)], check=False)
     if made.returncode:
         return made.returncode
     from packnet_tui.workbench.app import run

@@ -18,7 +18,9 @@ from packnet_core.errors import FileError
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures
+from packnet_core.packfile import trust
 from packnet_core.schema.document import Architecture, Input
+from packnet_core.schema.text import UNREADABLE, from_json
 
 KEY, FREED = "packnet-filters", "packnet.freed."
 
@@ -34,6 +36,7 @@ class _Document(Struct, frozen=True, kw_only=True):
 def save(path: str | Path, experiment: FilterExperiment) -> int:
     """Write the experiment, atomically. Returns the size in bytes. Raises WorkError if it can't be written."""
     network = experiment.network
+    trust.allow(path, experiment.architecture.name)  # it was built by this process
     document = _Document(
         architecture=experiment.architecture,
         input=experiment.input,
@@ -53,13 +56,14 @@ def load(path: str | Path) -> FilterExperiment:
     path = Path(path)
     file = SafetensorsFile(path)
     try:
-        document = msgspec.json.decode(file.header.metadata[KEY], type=_Document)
+        document = from_json(file.header.metadata[KEY], _Document)
     except KeyError:
         raise FileError(f"{path.name} is not a filter-pruning experiment") from None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FileError(f"{path.name}: its metadata is damaged, or of a newer version: {error}") from None
     architecture = document.architecture
     tensors = {name: file.tensor(name).clone() for name in file.header.tensors}
+    trust.require(path, architecture.name)
     model = architectures.build(architecture.name, channels=document.input.channels, initialise=False)
     if not 1 <= len(document.heads) <= 2:
         raise FileError(f"{path.name} has {len(document.heads)} heads; it must have one or two")

@@ -1,7 +1,7 @@
 """Loads a task's data for training: opened, checked, split, and kept in memory if it fits there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from packnet_core.data.split import Ints, allot, choose
 from packnet_core.data.types import Source, Split, listed
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import Data, Input
+from packnet_core.schema.text import printable
 
 MEMORY = 1 << 30  # bytes of resized images that are kept in memory; larger data is decoded batch by batch
 RESIZE_FACTOR = 8 / 7  # of images to be cropped: the paper resizes to 256 and crops to 224 (§4)
@@ -121,6 +122,7 @@ def _open(source: str, classes: tuple[str, ...] | None) -> Source:
     opened = open_source(source)
     if problem := opened.problem():
         raise RequestError(problem)
+    opened = replace(opened, classes=tuple(map(printable, opened.classes)))  # as a pack file has them
     if classes is not None and opened.classes != classes:
         raise RequestError(
             f"{opened.name} has the classes {listed(opened.classes)}, and the task has {listed(classes)}; "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from packnet_core.data.pixels import Bytes
 from packnet_core.data.split import Ints
 from packnet_core.errors import RequestError
+from packnet_core.schema.text import printable
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "classes")
 MIXED_KEYS = ("images", "labels", "tasks")
@@ -59,7 +60,7 @@ def read_mixed(path: Path) -> Mixture:
     found = Mixture(
         _images(arrays["images"], f"images in {path}"),
         _labels(arrays["labels"], f"labels in {path}"),
-        _classes(arrays["tasks"], f"tasks in {path}"),
+        tuple(map(printable, _classes(arrays["tasks"], f"tasks in {path}"))),  # as a pack file has them
     )
     if not len(found.images) == len(found.labels) == len(found.tasks):
         counts = f"{len(found.images)} images, {len(found.labels)} labels and {len(found.tasks)} tasks"

@@ -17,7 +17,7 @@ from packnet_core.data.pixels import ArrayPixels
 from packnet_core.data.split import Ints, allot, choose
 from packnet_core.data.types import Source, Split, Summary, flips_by_default
 from packnet_core.errors import RequestError
-from packnet_core.schema.text import has_control_characters
+from packnet_core.schema.text import printable
 
 
 def summarise(source: str) -> Summary:
@@ -46,7 +46,7 @@ def summarise(source: str) -> Summary:
         problem = problem or str(error)
     return Summary(
         source=resolve(source),
-        classes=opened.classes,
+        classes=tuple(map(printable, opened.classes)),
         train=tuple(opened.train.counts(classes).tolist()),
         test=tuple(opened.test.counts(classes).tolist()),
         images=images,
@@ -63,7 +63,7 @@ def open_source(source: str, pixels: bool = True) -> Source:
     Image files are only listed. Without `pixels`, the images of an .npz file are zeros (see `npz.read`). torchvision's
     data is downloaded unless the cache has it. Raises RequestError, naming what is wrong, for an unusable source.
     """
-    if has_control_characters(source):
+    if printable(source) != source:
         raise RequestError(f"the data source {source!r} has control characters; rename it")
     if source.startswith("torchvision:"):
         from packnet_core.data import downloads

@@ -18,13 +18,12 @@ from packnet_core.engine.protocol import (
     Submit,
     address_decoder,
     encode,
-    reply_decoder,
     same_user,
 )
 from packnet_core.errors import PacknetError, RequestError, WorkError
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
-from packnet_core.schema.text import UNREADABLE
+from packnet_core.schema.text import UNREADABLE, from_json
 
 STARTING = 2.0  # seconds, at most, from an engine's lock to its address
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers also while it works
@@ -80,7 +79,7 @@ class Engine:
         if not line:
             raise WorkError(f"the engine of {self.file.name} has gone; its log is {Paths(self.file).log}")
         try:
-            reply = reply_decoder.decode(line)
+            reply = from_json(line, Reply)
         except UNREADABLE as error:
             raise WorkError(f"the engine of {self.file.name} answered what can't be read: {error}") from None
         if reply.error is not None:
@@ -94,7 +93,7 @@ def connect(path: str | Path) -> Engine | None:
     if not paths.is_private():  # whoever planted the folder could plant a socket in it
         return None
     try:
-        address = address_decoder.decode(paths.address.read_bytes())
+        address = address_decoder.decode(paths.address.read_bytes())  # a path, never shown
         connection = _connection(address.socket)
     except (OSError, *UNREADABLE):
         return None
@@ -148,7 +147,7 @@ def start(path: str | Path) -> Engine:
     paths.make_folder()
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "packnet_core.engine", str(paths.file)],
+            [sys.executable, "-P", "-m", "packnet_core.engine", str(paths.file)],  # -P: no code from this folder
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -57,9 +57,7 @@ class Address(Struct, frozen=True):
 
 
 encode = msgspec.json.Encoder().encode
-message_decoder = msgspec.json.Decoder(Message)
-reply_decoder = msgspec.json.Decoder(Reply)
-address_decoder = msgspec.json.Decoder(Address)
+address_decoder = msgspec.json.Decoder(Address)  # a path as it is: it is opened, and never shown
 
 
 def same_user(connection: socket.socket) -> bool:

@@ -4,18 +4,22 @@ The file starts with eight bytes (the header's length, little-endian), then the 
 shape and offsets of every tensor, and `__metadata__`.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import Annotated, Any, BinaryIO, NamedTuple, NoReturn
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from packnet_core.errors import FileError
+from packnet_core.schema.limits import Count
+from packnet_core.schema.text import UNREADABLE, printable
 
-LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
+LARGEST_HEADER = 1 << 25  # bytes
+MOST_ENTRIES = 2_000_000  # values in its JSON, the brackets and commas in texts counted too; each may take 100 bytes
 ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
@@ -23,8 +27,8 @@ class TensorInfo(Struct, frozen=True):
     """One tensor's type and shape, and the offsets of its begin and end, in bytes after the end of the header."""
 
     dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
+    shape: Annotated[tuple[Annotated[int, Meta(ge=0, lt=1 << 48)], ...], Meta(max_length=64)]
+    data_offsets: tuple[Count, Count]
 
     @property
     def bytes(self) -> int:
@@ -82,18 +86,20 @@ def parse_header(file: BinaryIO, path: Path) -> SafetensorsHeader:
     if length > min(size - 8, LARGEST_HEADER):
         wrong(f"its header would be {length} bytes long, in a file of {size}")
     raw = file.read(length)
+    if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_ENTRIES:
+        wrong(f"its header has more than {MOST_ENTRIES:,} entries")
     try:
         fields: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
         metadata = msgspec.convert(fields.pop("__metadata__", None) or {}, dict[str, str])
-        tensors = msgspec.convert(fields, dict[str, TensorInfo])
-    except (msgspec.DecodeError, RecursionError) as error:
+        tensors = msgspec.convert({printable(name): info for name, info in fields.items()}, dict[str, TensorInfo])
+    except UNREADABLE as error:
         wrong(f"its header can't be read ({error})")
     end = 0
     for name, info in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
-        count = ITEM_BYTES.get(info.dtype, 0)
-        for side in info.shape:
-            count *= side
-        if min(info.shape, default=0) < 0 or info.data_offsets[0] != end or info.bytes != count:
+        if info.dtype not in ITEM_BYTES:
+            wrong(f"tensor {name!r} has the type {info.dtype!r}, which is unknown")
+        count = ITEM_BYTES[info.dtype] * math.prod(info.shape)
+        if info.data_offsets[0] != end or info.bytes != count:
             wrong(f"tensor {name!r} ({info.dtype} {list(info.shape)}) does not fit its place {list(info.data_offsets)}")
         end = info.data_offsets[1]
     if end != size - 8 - length:

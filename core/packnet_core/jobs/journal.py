@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
+from packnet_core.schema.text import UNREADABLE, from_json
 
 MOST_WAITING = 10_000  # lines kept while the disk refuses them
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
-_decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
 _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
@@ -134,6 +134,6 @@ def _ends_whole(path: Path) -> bool:
 
 def _decode(line: bytes) -> Entry | None:
     try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError:  # a ValidationError is one too
+        return from_json(line, Entry)
+    except UNREADABLE:
         return None

@@ -14,7 +14,7 @@ from packnet_core.jobs.unfinished import Unfinished, describe
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
-from packnet_core.schema.text import has_control_characters
+from packnet_core.schema.text import printable
 
 Remedy = Literal["add", "prune", "free", "resume", "new"]
 COMMANDS: dict[Remedy, str] = {
@@ -151,7 +151,7 @@ def _check_ratio(ratio: float) -> None:
 
 
 def _check_name(document: Document, name: str) -> None:
-    if not name.strip() or has_control_characters(name):
+    if not name.strip() or printable(name) != name:
         raise RequestError(f"{name!r} can't be a task's name: it needs a visible character and no control characters")
     if any(task.name == name for task in document.tasks):
         raise RequestError(

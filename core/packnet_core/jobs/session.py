@@ -66,7 +66,7 @@ class Session:
 
         Raises FileError if the checkpoint is damaged.
         """
-        kept, self.network, tensors = checkpoint.load(path)
+        kept, self.network, tensors = checkpoint.load(path, self.path)
         self.network.to(self.device)
         self.document, self.changed = kept.document, True
         return tensors

@@ -21,6 +21,7 @@ from packnet_core.network.small_networks import CifarResNet, CifarVGG, DigitsNet
 
 SAFE = "save it as .safetensors (safetensors.torch.save_file(model.state_dict(), PATH))"
 SMALL = {"cifar_vgg": CifarVGG, "digits_net": DigitsNet}
+DEEPEST = 1202  # layers of the deepest CIFAR ResNet (He et al. 2016)
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts put a state dict
 
 
@@ -51,10 +52,12 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     if not initialise:
         with _NoDraws():
             return build(name, channels=channels, classes=classes)
-    if depth := re.fullmatch(r"cifar_resnet([1-9]\d{0,3})", name):
+    if depth := re.fullmatch(r"cifar_resnet([1-9][0-9]{0,9})", name):
         blocks, left = divmod(int(depth[1]) - 2, 6)
-        if left or blocks < 1:
-            raise RequestError(f"the depth of a CIFAR ResNet is 6n + 2, such as 20 or 56, not {depth[1]}")
+        if left or blocks < 1 or int(depth[1]) > DEEPEST:
+            raise RequestError(
+                f"the depth of a CIFAR ResNet is 6n + 2 up to {DEEPEST}, such as 20 or 56, not {depth[1]}"
+            )
         return CifarResNet(blocks, channels, classes)
     if name in SMALL:
         return SMALL[name](channels, classes)
@@ -75,15 +78,20 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
     return model
 
 
-def shapes(name: str) -> nn.Module:
-    """Build a network whose tensors have shapes and no values (torch's "meta" device), which takes no memory.
+def skeleton(name: str, *, channels: int = 3) -> nn.Module:
+    """Build a network whose large tensors have no memory (torch's "meta" device); they are to be replaced.
 
     A `module:function` network is built in full. Raises RequestError if there is no such network.
     """
     if ":" in name:
         return build(name)
     with _NoMemory():
-        return build(name).to("meta")
+        return build(name, channels=channels)
+
+
+def shapes(name: str) -> nn.Module:
+    """Build a network whose tensors have shapes and no values, which takes no memory; otherwise like `skeleton`."""
+    return skeleton(name) if ":" in name else skeleton(name).to("meta")
 
 
 def default_input_size(name: str) -> int:
@@ -212,7 +220,9 @@ def _imported(name: str) -> nn.Module:
     where, _, function = name.partition(":")
     try:
         made = getattr(importlib.import_module(where), function)()
-    except Exception as error:  # this is the user's own code, which may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's own code may raise anything, SystemExit too
         raise RequestError(
             f"{name} could not be imported and called: {type(error).__name__}: {error}; it must be a function without "
             "arguments in a module on Python's path (PYTHONPATH)"

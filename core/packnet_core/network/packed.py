@@ -175,9 +175,7 @@ class PackedNetwork:
         """Raise Diverged, naming the tensor, if the weights, the newest head or its rest have NaN or infinity."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
-                if bool(torch.isfinite(tensor.detach()).all()):
-                    continue  # only the sum overflowed
+            if not is_finite(tensor):
                 raise Diverged(f"{name} has values that are NaN or infinite")
 
     # -- one task at a time -------------------------------------------------------------------------------------
@@ -331,3 +329,10 @@ class PackedNetwork:
         rest = digests.tensors_digest(self.rest_of(task))
         head = digests.tensors_digest(self.heads[task - 1].state_dict())
         return digests.task_digest(weights_digests[:task], rest, head)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no value of a tensor is NaN or infinite."""
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach().sum())):
+        return True
+    return bool(torch.isfinite(tensor.detach()).all())  # or only the sum overflowed

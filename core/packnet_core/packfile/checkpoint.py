@@ -9,15 +9,16 @@ import hashlib
 from pathlib import Path
 
 import msgspec
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from packnet_core.errors import FileError
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import data_digest, write_safetensors
-from packnet_core.network import layers
 from packnet_core.network.packed import PackedNetwork
+from packnet_core.packfile import storage
 from packnet_core.packfile.checkpoint_header import Checkpoint, decode
-from packnet_core.packfile.storage import build
+from packnet_core.packfile.stored import Stored
 
 
 def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: dict[str, Tensor]) -> None:
@@ -33,10 +34,12 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
     write_safetensors(path, everything, {"checkpoint": description, "digest": digest})
 
 
-def load(path: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
-    """Read a checkpoint: its description, the network in the middle of the phase, on the CPU, and the run's tensors.
+def load(path: Path, pack_file: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
+    """Read a checkpoint of `pack_file`: its description, the network in the middle of the phase, on the CPU, and the
+    run's tensors.
 
-    Raises FileError if the file is damaged: its digest differs, or it does not fit its network.
+    Raises FileError where the file is damaged: its digest differs, or it does not fit its network; RequestError where
+    it names code that this user has not trusted for that pack file.
     """
     file = SafetensorsFile(path)
     metadata = file.header.metadata
@@ -45,22 +48,44 @@ def load(path: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
         raise FileError(f"{path} is damaged; give the interrupted job up with --yes, and do it again")
     checkpoint = decode(description)
     document = checkpoint.document
-    network = build(document.architecture, document.input.channels)
-    for name, tensor in (*network.weights.items(), *network.rest.items()):
-        tensor.data.copy_(file.tensor(f"network.{name}"))
-    for name in network.owners:
-        network.owners[name] = file.tensor(f"owner.{name}").clone()
-    for index, task in enumerate(document.tasks, 1):
-        head = nn.Linear(network.features, len(task.classes))
-        head.load_state_dict({part: file.tensor(f"head.{index}.{part}") for part in ("weight", "bias")})
-        network.heads.append(head)
-        own = layers.own_names(network.model, network.rest, task.own)
-        network.own.append({name: file.tensor(f"rest.{index}.{name}").clone() for name in own})
-    names = [name for name in file.header.tensors if name.startswith("run.")]
-    tensors = {name.removeprefix("run."): file.tensor(name).clone() for name in names}
+    found: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("network", "owner", "head", "rest", "run")}
+    for name in file.header.tensors:
+        kind, _, rest = name.partition(".")
+        if kind not in found:
+            raise FileError(f"{path}: tensor {name!r} belongs to nothing")
+        found[kind][rest] = file.tensor(name)
+    tasks, names = range(1, len(document.tasks) + 1), {layer.name for layer in document.layers}
+    stored = Stored(
+        path,
+        document,
+        weights={layer.name: file.tensor(f"network.{layer.name}") for layer in document.layers},
+        owners={layer.name: file.tensor(f"owner.{layer.name}").clone() for layer in document.layers},
+        rest={name: tensor for name, tensor in found["network"].items() if name not in names},
+        own=[_of_task(found["rest"], index) for index in tasks],
+        heads=[_of_task(found["head"], index) for index in tasks],
+    )
+    _check(stored)
+    network = storage.network_of(stored, pack_file)
     network.open = len(document.tasks)
-    network.restore_view()
-    return checkpoint, network, tensors
+    return checkpoint, network, {name: tensor.clone() for name, tensor in found["run"].items()}
+
+
+def _of_task(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+    start = f"{index}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def _check(stored: Stored) -> None:
+    """Raises FileError where owners or heads do not fit their layers and tasks; `storage.skeleton` checks the rest."""
+    for name, owner in stored.owners.items():
+        if owner.dtype != torch.uint8 or owner.shape != stored.weights[name].shape or owner.max() > len(stored.heads):
+            raise FileError(f"{stored.path}: the owners of {name!r} do not fit its weights and tasks")
+    features = stored.document.architecture.features
+    for task, head in zip(stored.document.tasks, stored.heads, strict=True):
+        shapes = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in head.items()}
+        count = len(task.classes)
+        if shapes != {"weight": (torch.float32, (count, features)), "bias": (torch.float32, (count,))}:
+            raise FileError(f"{stored.path}: the head of task {task.name!r} does not fit its classes")
 
 
 def _digest(description: str, data: str) -> str:

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from packnet_core.errors import FileError
@@ -12,6 +11,7 @@ from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.packfile.header import encode_document
 from packnet_core.schema.commands import Add, Prune, Train
 from packnet_core.schema.document import Document
+from packnet_core.schema.text import UNREADABLE, from_json
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
@@ -33,19 +33,19 @@ def base(document: Document) -> str:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint's description. Raises FileError or msgspec.DecodeError if the file is not a checkpoint."""
+    """Read a checkpoint's description. Raises FileError or one of UNREADABLE where the file is no checkpoint."""
     return decode(read_safetensors_header(path).metadata.get("checkpoint", ""))
 
 
 def decode(description: str) -> Checkpoint:
-    """Decode the description of a checkpoint. Raises msgspec.DecodeError if the text is not one."""
-    return msgspec.json.decode(description, type=Checkpoint)
+    """Decode the description of a checkpoint. Raises one of UNREADABLE where it is none."""
+    return from_json(description, Checkpoint)
 
 
 def find(path: Path, document: Document) -> Checkpoint | None:
     """The checkpoint that belongs to the file's present state; None if there is no such one, or it can't be read."""
     try:
         checkpoint = read(path)
-    except (FileError, msgspec.DecodeError):
+    except (FileError, *UNREADABLE):
         return None
     return checkpoint if checkpoint.base == base(document) else None

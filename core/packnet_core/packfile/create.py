@@ -15,12 +15,13 @@ from packnet_core.files.atomic import exists
 from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
 from packnet_core.network.frozen_buffers import check_buffers
-from packnet_core.network.packed import PackedNetwork
-from packnet_core.packfile import storage
+from packnet_core.network.packed import PackedNetwork, is_finite
+from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
 from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.text import printable
 from packnet_core.training import memory
 from packnet_core.training.evaluate import evaluate
 
@@ -65,6 +66,7 @@ def new(
     if task is None and data_source is not None:
         raise RequestError("--data needs --task, the name of the task that the weights' head was trained for")
     given = _input(arch, input_size, channels, mean, std)
+    trust.allow(path, arch)  # the user named it
     torch.manual_seed(seed)
     model = architectures.build(arch, channels=channels)
     head = architectures.find_head(model)
@@ -74,6 +76,9 @@ def new(
     network = PackedNetwork(model, head)
     given_head = model.get_submodule(head)
     assert isinstance(given_head, nn.Linear)
+    for name, tensor in {**network.weights, **network.rest, **given_head.state_dict()}.items():
+        if not is_finite(tensor):
+            raise RequestError(f"{name} in the weights {weights} has NaN or infinity")
     _try(network, given)
     network.to(pick_device(device))
     document = Document(
@@ -82,15 +87,13 @@ def new(
         input=given,
         tasks=(),
         layers=tuple(Layer(name=name, shape=tuple(w.shape), owned=()) for name, w in network.weights.items()),
-        history=(Step(at=time.time(), task=task, what=f"new {arch}, weights {weights}"),),
+        history=(Step(at=time.time(), task=task, what=printable(f"new {arch}, weights {weights}")),),
     )
     if task is not None and data_source is not None:
         if not has_head:
             raise RequestError(f"the weights have no head {head!r} to keep for task {task!r}")
         task_data = load(data_source, given, flip=flip, crop=crop, limit=limit, seed=seed)
         document = yield from _given_task(network, document, given_head, task, task_data, seed)
-    elif any(not bool(torch.isfinite(t).all()) for t in network.weights.values()):
-        raise RequestError(f"the weights in {weights} have NaN or infinity")
     else:
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0

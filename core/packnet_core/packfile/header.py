@@ -13,6 +13,7 @@ from msgspec import Struct
 from packnet_core.errors import FileError, RequestError
 from packnet_core.files.safetensors_header import SafetensorsHeader, TensorInfo, read_safetensors_header
 from packnet_core.schema.document import FORMAT_VERSION, MOST_TASKS, Document, dense_layers, planes
+from packnet_core.schema.text import UNREADABLE, from_json
 
 OWNER, HEAD, REST = "packnet.owner.", "packnet.head.", "packnet.rest."
 
@@ -37,6 +38,10 @@ class Header(Struct, frozen=True):
             )  # fmt: skip
             sums[kind] += info.bytes
         return sums
+
+
+class _Version(Struct):
+    version: Any = None
 
 
 def read_header(path: str | Path) -> Header:
@@ -69,14 +74,14 @@ def encode_document(document: Document) -> str:
 
 def _decode_document(path: Path, text: str) -> Document:
     try:
-        version = msgspec.json.decode(text, type=dict[str, Any]).get("version")
+        version = from_json(text, _Version).version
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise FileError(
                 f"{path.name} has format version {version}, and this packnet reads up to {FORMAT_VERSION}; "
                 "upgrade packnet-tui"
             )
-        return msgspec.json.decode(text, type=Document)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return from_json(text, Document)
+    except UNREADABLE as error:
         raise FileError(f"{path.name}: its packnet document can't be read ({error})") from None
 
 

@@ -1,6 +1,6 @@
 """Load a network from a pack file, and save it atomically; a save never changes a bit of a sealed task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,10 @@ from packnet_core.files.safetensors_writer import ALIGNED, Encoded, write_safete
 from packnet_core.network import architectures, layers, owners
 from packnet_core.network.blockwise import on_threads
 from packnet_core.network.packed import PackedNetwork
+from packnet_core.packfile import trust
 from packnet_core.packfile.header import HEAD, OWNER, REST, check_header, encode_document, read_header
-from packnet_core.schema.document import Architecture, Document, dense_layers, planes
+from packnet_core.packfile.stored import Stored, read, read_owners
+from packnet_core.schema.document import Document, planes
 
 LayerArrays = tuple[NDArray[np.float32], owners.Bytes]  # weights and owners of one layer, of the same shape
 MAPPED = 1 << 18  # weights; a layer with as many or more stays mapped
@@ -46,54 +48,70 @@ class Planes:
         return owners.encode(self.owner.cpu().numpy(), self.tasks)
 
 
-def build(architecture: Architecture, channels: int) -> PackedNetwork:
-    """Build the network of a file, with arbitrary values. Raises RequestError if it can't be built."""
-    model = architectures.build(architecture.name, channels=channels, initialise=False)
-    return PackedNetwork(model, architecture.head)
-
-
 def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNetwork, Document]:
     """Read a pack file: the network on `device`, and the document of the header.
 
     On the CPU, large layers are mapped instead of read: they use the pages of the file's cache until they are written
     to. So there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
-    if the file disagrees with its architecture or counts.
+    where the file disagrees with its architecture or counts, RequestError where its architecture is code that this
+    user has not trusted (see `trust`).
     """
-    path, device = Path(path), torch.device(device)
-    file = SafetensorsFile(path)  # opened once: header and tensors belong together even if the file is replaced
-    document = check_header(path, file.header).document
-    network = build(document.architecture, document.input.channels)
-    wanted = [layer.name for layer in document.layers]
-    if list(network.weights) != wanted:
-        odd = sorted(set(network.weights) ^ set(wanted))[:3]
-        raise FileError(f"{path.name}: its layers are not those of {document.architecture.name}: {', '.join(odd)} …")
-    for name, tensor in (*network.weights.items(), *network.rest.items()):
-        source = file.tensor(name)
-        _check_like(tensor, source, name, path)
-        if name not in network.weights:
-            tensor.data.copy_(source)
-            continue
-        network.owners[name] = torch.from_numpy(_read_owners(file, document, name, source.numpy())).to(device)
-        tensor.data = source.to(device) if _stays(source) or device.type != "cpu" else source.clone()
-    for index, task in enumerate(document.tasks, 1):
-        head = nn.Linear(network.features, len(task.classes))
-        for part in ("weight", "bias"):
-            source = file.tensor(f"{HEAD}{index}.{part}")
-            _check_like(getattr(head, part), source, f"head of {task.name}", path)
-            getattr(head, part).data.copy_(source)
+    stored = read(path)
+    return network_of(stored, stored.path, device), stored.document
+
+
+def network_of(stored: Stored, file: Path, device: torch.device | str = "cpu") -> PackedNetwork:
+    """Build the network of a pack file, `file`, with these tensors. Raises what `load` raises."""
+    document, device = stored.document, torch.device(device)
+    model = skeleton(stored, file)
+    tensors = {name: _placed(tensor, device) for name, tensor in {**stored.weights, **stored.rest}.items()}
+    for name, target in model.state_dict(keep_vars=True).items():
+        if name in tensors and not target.is_meta:
+            target.data = tensors[name]  # not assigned: tied weights stay tied
+            tensors[name] = target
+    model.load_state_dict(tensors, strict=False, assign=True)
+    model.set_submodule(document.architecture.head, nn.Linear(document.architecture.features, 1))  # has its memory
+    network = PackedNetwork(model, document.architecture.head)
+    network.owners = {name: owner.to(device) for name, owner in stored.owners.items()}
+    for task, tensors in zip(document.tasks, stored.heads, strict=True):
+        head = nn.Linear(network.features, len(task.classes), device="meta")
+        head.load_state_dict({part: tensor.clone() for part, tensor in tensors.items()}, assign=True)
         network.heads.append(head)
-        own = layers.own_names(network.model, network.rest, task.own)
-        network.own.append({name: file.tensor(f"{REST}{index}.{name}").clone() for name in own})
+    network.own = [{name: tensor.clone() for name, tensor in own.items()} for own in stored.own]
     network.open = len(document.tasks) if document.open_task else 0
     network.to(device)
-    counted = network.counts()
-    for layer in document.layers:
-        if tuple(counted[layer.name]) != layer.owned:
-            raise FileError(
-                f"{path.name}: layer {layer.name!r} has owners' counts {counted[layer.name]}, and its header says "
-                f"{list(layer.owned)}"
-            )
-    return network, document
+    return network
+
+
+def skeleton(stored: Stored, file: Path) -> nn.Module:
+    """The model of a pack file, `file`, whose tensors have the names and shapes of those stored, and no memory.
+
+    Raises FileError where they do not, RequestError where this user has not trusted the code that the file names.
+    """
+    architecture, input = stored.document.architecture, stored.document.input
+    trust.require(file, architecture.name)
+    model = architectures.skeleton(architecture.name, channels=input.channels)
+
+    def wrong(what: str) -> NoReturn:
+        raise FileError(f"{stored.path.name} and its network {architecture.name} disagree: {what}")
+
+    head = architectures.find_head(model)
+    features = int(model.get_submodule(head).in_features)  # type: ignore[arg-type]  # it is a linear layer
+    if architecture.head != head or architecture.features != features:
+        wrong(f"the head is {head!r} with {features} features, not {architecture.head!r} with {architecture.features}")
+    partition = layers.partition(model, head)
+    if list(partition.weights) != list(stored.weights):
+        wrong(f"of the layers, {_differing(partition.weights, stored.weights)}")
+    if partition.rest.keys() != stored.rest.keys():
+        wrong(f"of the other tensors, {_differing(partition.rest, stored.rest)}")
+    for name, target in {**partition.weights, **partition.rest}.items():
+        source = stored.weights[name] if name in stored.weights else stored.rest[name]
+        if (target.dtype, target.shape) != (source.dtype, source.shape):
+            wrong(f"{name!r} is {target.dtype} {list(target.shape)}, not {source.dtype} {list(source.shape)}")
+    for task, own in zip(stored.document.tasks, stored.own, strict=True):
+        if own.keys() != set(names := layers.own_names(model, partition.rest, task.own)):
+            wrong(f"of the own tensors of task {task.name!r}, {_differing(names, own)}")
+    return model
 
 
 def save(path: str | Path, network: PackedNetwork, document: Document, *, new: bool = False, drop: bool = False) -> int:
@@ -161,7 +179,7 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document, drop: b
         return
     for name, parameter in network.weights.items():
         weight = file.tensor(name).numpy()
-        then = weight, _read_owners(file, before, name, weight)
+        then = weight, read_owners(file, before, name, weight)
         now = parameter.detach().cpu().numpy(), network.owners[name].cpu().numpy()
         if not _same_sealed(then, now, sealed):
             refuse(f"layer {name!r}")
@@ -198,28 +216,24 @@ def _same_sealed(then: LayerArrays, now: LayerArrays, sealed: int) -> bool:
 
 
 def _stays(mapped: Tensor) -> bool:
-    """Whether a layer may stay mapped: it is large, and aligned as torch's own memory is.
+    """Whether a tensor may stay mapped: it is large, and aligned as torch's own memory is.
 
     Sums, and so the last bits of results, may depend on the alignment.
     """
     return mapped.numel() >= MAPPED and mapped.data_ptr() % ALIGNED == 0
 
 
-def _read_owners(file: SafetensorsFile, document: Document, name: str, weight: NDArray[np.float32]) -> owners.Bytes:
-    """Decode the owners of one layer from an open file: uint8 in the layer's shape."""
-    if not document.tasks:
-        return np.zeros(weight.shape, np.uint8)
-    dense = len(document.tasks) if name in dense_layers(document) else 0
-    encoded = file.tensor(OWNER + name).numpy() if len(document.tasks) > 1 else None
-    return owners.decode(encoded, weight, dense)
+def _placed(tensor: Tensor, device: torch.device) -> Tensor:
+    """A stored tensor on a device, in memory of its own unless it stays mapped."""
+    return tensor.to(device) if _stays(tensor) or device.type != "cpu" else tensor.clone()
 
 
-def _check_like(target: Tensor, source: Tensor, name: str, path: Path) -> None:
-    if target.shape != source.shape or target.dtype != source.dtype:
-        raise FileError(
-            f"{path.name}: {name!r} is {source.dtype} {list(source.shape)}, and its network has {target.dtype} "
-            f"{list(target.shape)}"
-        )
+def _differing(wanted: Iterable[str], found: Iterable[str]) -> str:
+    """Names that only one side has, as text."""
+    missing, odd = (sorted(set(a) - set(b))[:3] for a, b in ((wanted, found), (found, wanted)))
+    sides = [f"the file lacks {', '.join(map(repr, missing))}"] if missing else []
+    sides += [f"the network lacks {', '.join(map(repr, odd))}"] if odd else []
+    return " and ".join(sides) or "the order differs"
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

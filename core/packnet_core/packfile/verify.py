@@ -5,7 +5,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from packnet_core.packfile import storage
+from packnet_core.network.packed import is_finite
+from packnet_core.packfile import storage, trust
+from packnet_core.packfile.header import HEAD, REST
+from packnet_core.packfile.stored import read
 
 
 class Finding(Struct, frozen=True):
@@ -19,16 +22,28 @@ class Finding(Struct, frozen=True):
 def verify(path: str | Path) -> Iterator[Finding]:
     """Check header, tensors and counts, then each task's digest (law 1). Yields one Finding per check.
 
-    Raises FileError if header, tensors and counts contradict each other. A digest that differs is a Finding.
+    No code that the file names is run: the tensors' names and shapes are compared with those of packnet's own
+    architectures alone.
+
+    Raises FileError where header, tensors and counts contradict each other. A digest that differs is a Finding.
     """
-    network, document = storage.load(path)
-    tensors = len(network.weights) + len(network.rest) + sum(map(len, network.own)) + 2 * network.tasks
-    yield Finding("header and tensors", True, f"{tensors} tensors, whole and of the right shapes")
+    stored = read(path)
+    document = stored.document
+    if not trust.names_code(document.architecture.name):
+        storage.skeleton(stored, stored.path)
+    tensors = {**stored.weights, **stored.rest}
+    for index, (head, own) in enumerate(zip(stored.heads, stored.own, strict=True), 1):
+        tensors |= {f"{HEAD}{index}.{name}": tensor for name, tensor in head.items()}
+        tensors |= {f"{REST}{index}.{name}": tensor for name, tensor in own.items()}
+    yield Finding("header and tensors", True, f"{len(tensors)} tensors, whole and of the right shapes")
     yield Finding("layer counts", True, f"{document.weights:,} weights in {len(document.layers)} layers")
-    own = []
+    for name, tensor in tensors.items():
+        if not is_finite(tensor):
+            yield Finding(f"tensor {name}", False, "has values that are NaN or infinite")
+    own_digests: list[str] = []
     for index, task in enumerate(document.tasks, 1):
-        own.append(network.weights_digest(index))
-        digest = network.task_digest(index, own)
+        own_digests.append(stored.weights_digest(index))
+        digest = stored.task_digest(index, own_digests)
         if digest == task.digest:
             yield Finding(f"task {task.name}", True, digest)
         else:

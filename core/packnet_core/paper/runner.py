@@ -72,6 +72,7 @@ def run(
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
     threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // jobs, 1))
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # the new processes take no code from this folder
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
         running: dict[Future[float], Cell] = {}

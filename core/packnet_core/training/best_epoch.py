@@ -21,6 +21,7 @@ from packnet_core.errors import FileError
 from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import write_safetensors
+from packnet_core.schema.text import UNREADABLE, from_json
 
 
 class ValidatedEpoch(Struct, frozen=True, kw_only=True):
@@ -99,8 +100,8 @@ class BestEpoch:
         """The epoch in the file."""
         metadata = read_safetensors_header(self._file()).metadata
         try:
-            return msgspec.json.decode(metadata.get("epoch", ""), type=ValidatedEpoch)
-        except msgspec.DecodeError:
+            return from_json(metadata.get("epoch", ""), ValidatedEpoch)
+        except UNREADABLE:
             raise FileError(f"{self.path} does not say which epoch it holds") from None
 
     def _file(self) -> Path:

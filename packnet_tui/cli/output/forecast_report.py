@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from packnet_core.errors import RequestError
+from packnet_core.packfile import trust as trusted
 from packnet_core.packfile.header import read_header
 from packnet_core.planning import forecast as core
 from packnet_core.planning.forecast import Room
@@ -34,10 +35,14 @@ def forecast(
     least: float,
     recipe: Recipe,
     json: bool,
+    *,
+    trust: str | None = None,
     **choices: Any,
 ) -> int:
     """Print what fits at each ratio, the recommended order of `NAME=DATA`, or both. Returns the exit status."""
     document = read_header(file).document
+    if trust is not None:
+        trusted.trust(file, trust)
     data = _named([*order, *(text for text in arguments if "=" in text)])
     ratios = _ratios([text for text in arguments if "=" not in text])
     if not ratios and not data:

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from packnet_core.engine import client
-from packnet_core.engine.protocol import LONGEST, Status, Submit, address_decoder, encode, reply_decoder
+from packnet_core.engine.protocol import LONGEST, Reply, Status, Submit, address_decoder, encode
 from packnet_core.engine.server import Queue, Server
 from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
@@ -17,6 +17,7 @@ from packnet_core.jobs.journal import Journal
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.events import JobFinished, JobQueued
+from packnet_core.schema.text import from_json
 from tests.worlds import LONG, add, images, pack_file
 
 
@@ -89,7 +90,7 @@ def raw(path):
 def ask(connection, line):
     connection.sendall(line)
     with connection.makefile("rb") as lines:
-        return reply_decoder.decode(lines.readline())
+        return from_json(lines.readline(), Reply)
 
 
 def test_a_command_without_a_word_on_the_file_is_refused(path, engine):
@@ -97,7 +98,11 @@ def test_a_command_without_a_word_on_the_file_is_refused(path, engine):
         assert "hello" in ask(connection, encode(Submit(Evaluate())) + b"\n").error
 
 
-@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"{}\n", b"[" * 100_000 + b"\n", b'{"type":"hello","file":["a"]}\n'])
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe\n", b"{}\n", b"[" * 100_000 + b"\n", b'{"type":"hello","file":["a"]}\n'],
+    ids=["not UTF-8", "no type", "deep", "wrong type"],
+)
 def test_what_makes_no_sense_is_answered_by_an_error(path, engine, line):
     with raw(path) as connection:
         assert ask(connection, line).error
