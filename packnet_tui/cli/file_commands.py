@@ -10,7 +10,7 @@ import typer
 
 from packnet_core.planning.forecast import LEAST
 from packnet_core.schema.document import MOST_TASKS
-from packnet_core.schema.limits import LARGEST_SEED
+from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
@@ -44,9 +44,12 @@ def new(
         str, typer.Option(metavar="PATH|DEFAULT|none", help="A state dict, torchvision's own weights, or none.")
     ] = "none",
     input_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Width and height of the images (default: the model's own).")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=LARGEST_SIDE, help="Width and height of the images (default: the model's own)."
+        ),
     ] = None,
-    channels: Annotated[int, typer.Option(metavar="C", min=1, help="3 for colour, 1 for grey.")] = 3,
+    channels: Annotated[int, typer.Option(metavar="C", min=1, max=MOST_CHANNELS, help="3 for colour, 1 for grey.")] = 3,
     mean: Annotated[
         str | None, typer.Option(metavar="X,X,X", help="Means of the channels in 0..1 (default: ImageNet's).")
     ] = None,

@@ -20,6 +20,7 @@ from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
+from packnet_core.schema.limits import LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
 from packnet_core.training import memory
@@ -144,8 +145,11 @@ def _input(
     arch: str, size: int | None, channels: int, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> Input:
     size = architectures.default_input_size(arch) if size is None else size
-    if size < 1 or channels < 1:
-        raise RequestError(f"an input of {channels} channels and size {size} can't be; both are at least 1")
+    if not (1 <= size <= LARGEST_SIDE and 1 <= channels <= MOST_CHANNELS):
+        raise RequestError(
+            f"an input of {channels} channels and size {size} can't be; there are 1 to {MOST_CHANNELS} channels and "
+            f"sizes from 1 to {LARGEST_SIDE}"
+        )
     colour = channels == 3
     mean = tuple(mean or (IMAGENET_MEAN if colour else GREY_MEAN * channels))
     std = tuple(std or (IMAGENET_STD if colour else GREY_STD * channels))

@@ -136,6 +136,8 @@ class _Check:
             dense = dense_layers(self.document)
         except RequestError as error:
             self.wrong(str(error))
+        if len({layer.name for layer in self.document.layers}) < len(self.document.layers):
+            self.wrong("two layers have the same name")
         for layer in self.document.layers:
             n = layer.weights
             self.tensor(layer.name, "F32", layer.shape)
@@ -150,19 +152,16 @@ class _Check:
 
     def rest(self) -> None:
         """Check that tensors that replace shared ones for one task have their type and shape."""
+        tasks = {str(index): task for index, task in enumerate(self.document.tasks, 1)}
         for name in self.tensors:
             if not name.startswith(REST):
                 continue
             index, _, shared = name.removeprefix(REST).partition(".")
-            task = self.document.tasks[int(index) - 1] if index.isdigit() and int(index) in self.indices else None
+            task = tasks.get(index)
             like = self.tensors.get(shared)
             if task is None or not task.own or like is None:
                 self.wrong(f"tensor {name!r} belongs to nothing")
             self.tensor(name, like.dtype, like.shape)
-
-    @property
-    def indices(self) -> range:
-        return range(1, len(self.document.tasks) + 1)
 
     def heads(self) -> None:
         for index, task in enumerate(self.document.tasks, 1):

@@ -5,12 +5,12 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from packnet_core.errors import RequestError
-from packnet_core.schema.limits import Count, Positive, Share
+from packnet_core.schema.limits import MOST_LAYERS, MOST_PATTERNS, Channels, Count, Positive, Share, Side
 from packnet_core.schema.recipes import Recipe
 
 FORMAT_VERSION = 1
@@ -32,8 +32,8 @@ class Architecture(Struct, frozen=True, kw_only=True):
 class Input(Struct, frozen=True, kw_only=True):
     """The network's input: square images of `size` pixels, scaled to 0..1, then `(x - mean) / std` per channel."""
 
-    channels: Positive
-    size: Positive
+    channels: Channels
+    size: Side
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -72,7 +72,8 @@ class Task(Struct, frozen=True, kw_only=True):
     weights_digest: str  # of the weights this task owns, hex
     digest: str  # of all that it uses: "sha256:" and hex
     own: tuple[Own, ...] = ()  # which of biases (§5.3) and normalisation (§4, end) it has of its own
-    layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
+    # the layers it trains, by kind, name or pattern (§5.4); empty: all
+    layers: Annotated[tuple[str, ...], Meta(max_length=MOST_PATTERNS)] = ()
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ class Document(Struct, frozen=True, kw_only=True):
     architecture: Architecture
     input: Input
     tasks: tuple[Task, ...]
-    layers: tuple[Layer, ...]
+    layers: Annotated[tuple[Layer, ...], Meta(min_length=1, max_length=MOST_LAYERS)]
     history: tuple[Step, ...]
 
     @property
