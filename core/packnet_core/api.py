@@ -309,7 +309,7 @@ class PackFile:
 
         input, count = self.document.input, len(images)
         pixels = ArrayPixels(images, "images")
-        raw = Decoder(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
+        raw, _ = Decoder(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
         ready = Images(raw, torch.arange(count), torch.zeros(count, dtype=torch.int64), input)
         return torch.cat([batch for batch, _ in ready.batches(256, self.network.device)])
 

@@ -45,6 +45,7 @@ app = typer.Typer()
     *recipe_options(*RETRAINING, *BOTH, defaults=True),
     *o.VARIANTS,
     *o.IMAGES,
+    *o.BAD_IMAGES,
     *option_set(
         device=o.Device,
         yes=Annotated[
@@ -84,6 +85,7 @@ def add(
     *o.STEPS,
     *o.NAMED,
     *recipe_options(*RETRAINING, *LATER),
+    *o.BAD_IMAGES,
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def prune(
@@ -142,6 +144,7 @@ def prune(
 @takes(
     *o.NAMED,
     *recipe_options(*TRAINING, *LATER),
+    *o.BAD_IMAGES,
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def train(file: o.File, given: Given, json: o.JsonLines = False) -> Request:

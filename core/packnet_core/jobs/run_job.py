@@ -17,7 +17,7 @@ from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
-from packnet_core.schema.events import Entry, Event, JobFinished, JobStarted, Progress, TrainStep
+from packnet_core.schema.events import Checked, Entry, Event, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
 
 STEP_SECONDS = 0.25  # between two training steps in the journal; the steps between are only yielded
@@ -44,6 +44,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
     caller closes this generator), on an error, on KeyboardInterrupt and SystemExit.
     """
     begun, ended = time.monotonic(), False
+    session.stop = stop
 
     def finish(outcome: Literal["done", "failed", "stopped"], message: str, status: int = 1) -> Entry:
         nonlocal ended
@@ -94,7 +95,7 @@ def _written(
             refused = writer.refused
             if refused is not None:
                 yield refused
-        if frequent and stop.is_set():  # only within long work: what is nearly done comes to its end
+        if stop.is_set() and isinstance(event, TrainStep | Progress | Checked):  # what is nearly done comes to its end
             return False
     return True
 

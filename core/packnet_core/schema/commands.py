@@ -11,6 +11,7 @@ from packnet_core.schema.document import Own
 from packnet_core.schema.limits import Positive, Share
 from packnet_core.schema.recipes import Recipe
 
+BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
 
@@ -23,6 +24,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     flip: bool | None = None  # None: as the data suggests
     crop: bool | None = None  # the same
     limit: int | None = None
+    on_bad_image: BadImage = "stop"
     prune: Share | None = None
     own: tuple[Own, ...] = ()  # biases or normalisation that a later task has for itself, instead of the shared ones
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); none: all
@@ -43,6 +45,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     recipe: Changes = {}
     data: str | None = None  # None: where the task's data was
     limit: int | None = None  # None: as the task was trained
+    on_bad_image: BadImage = "stop"
     device: str | None = None
     yes: bool = False  # also give up an interrupted job
 
@@ -54,6 +57,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     recipe: Changes = {}
     data: str | None = None
     limit: int | None = None
+    on_bad_image: BadImage = "stop"  # also for a job that is resumed
     device: str | None = None
     yes: bool = False
 
@@ -69,6 +73,7 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
     tasks: tuple[str, ...] = ()
     data: str | None = None  # other data, only with one task
     sources: dict[str, str] = {}  # other data by task; without `tasks`, these tasks are measured
+    on_bad_image: BadImage = "stop"
     mixed: str | None = None  # an .npz in which each image names its task; without `tasks`, those in it are measured
     device: str | None = None
 
