@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from packnet_core.errors import PacknetError, Stopped
-from packnet_core.jobs import job, journal
+from packnet_core.jobs import job, journal, rotation
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.paths import Paths
@@ -33,7 +33,7 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     with paths.locked():
         session = Session(paths.file)
         with closing(Journal(paths.journal)) as writer:
-            number = journal.next_job(journal.read(paths.journal))
+            number = journal.next_job(paths.journal)
             yield from perform(session, writer, number, command, stop or threading.Event())
 
 
@@ -45,6 +45,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
     """
     begun, ended = time.monotonic(), False
     session.stop = stop
+    rotation.shorten(writer)
 
     def finish(outcome: Literal["done", "failed", "stopped"], message: str, status: int = 1) -> Entry:
         nonlocal ended
