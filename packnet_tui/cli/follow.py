@@ -1,7 +1,7 @@
 """Following jobs of other processes in the journal, and ending the engine."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from packnet_core.engine.client import Engine, connect, last_words
@@ -24,7 +24,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
     """Have a running engine do a command, and follow the job to its end. Returns the job's exit status."""
     paths = Paths(engine.file)
     reader = Reader(paths.journal)
-    history = fold(reader.poll(steps=False))
+    history = fold(reader.entries(steps=False))
     job = engine.submit(command)
     try:
         return show(follow(reader, history, job, lambda: _answers(engine), paths), Display(json))
@@ -41,15 +41,13 @@ def watch(file: Path, json: bool = False) -> int:
     paths = Paths(file)
     if not paths.file.exists():
         read_header(file)  # says what to do
-    reader = Reader(paths.journal)
-    entries = reader.poll()
-    history = fold(entries)
+    history = read_history(paths.journal)
     if not history.jobs or not paths.is_locked():
         complain(f"no job runs on {paths.file.name}; {_last(history, paths)}")
         return 0
     job = next(iter(history.jobs))
-    seen = [entry for entry in entries if entry.job == job]
-    return show(follow(reader, history, job, paths.is_locked, paths, seen), Display(json, bars=False))
+    entries = follow(Reader(paths.journal), History(), job, paths.is_locked, paths)  # the job from its start
+    return show(entries, Display(json, bars=False))
 
 
 def stop(file: Path, yes: bool = False) -> int:
@@ -84,20 +82,18 @@ def stop(file: Path, yes: bool = False) -> int:
     return 0
 
 
-def follow(
-    reader: Reader, history: History, job: int, alive: Callable[[], bool], paths: Paths, seen: Sequence[Entry] = ()
-) -> Iterator[Entry]:
+def follow(reader: Reader, history: History, job: int, alive: Callable[[], bool], paths: Paths) -> Iterator[Entry]:
     """The entries of one job as they are written, up to its JobFinished.
 
-    `history` is that of all entries read so far, `seen` are those of the job among them. Raises WorkError if the
-    job's process is gone, so that the job will never finish.
+    `history` is that of all entries read so far. Raises WorkError if the job's process is gone, so that the job will
+    never finish.
     """
-    in_engine = any(isinstance(entry.event, JobQueued) for entry in seen)
-    yield from seen
+    in_engine = False
     while True:
         was_alive = alive()  # before reading: what was written before the end is read then
-        entries = reader.poll()
-        for entry in entries:
+        quiet = True
+        for entry in reader.entries():
+            quiet = False
             pending = job in history.jobs
             history.read(entry)
             if entry.job == job:
@@ -109,7 +105,7 @@ def follow(
                 raise _cut_off(paths, in_engine)
         if not was_alive:
             raise _cut_off(paths, in_engine)
-        if not entries:
+        if quiet:
             time.sleep(POLL)
 
 

@@ -45,6 +45,7 @@ app = typer.Typer()
     *recipe_options(*RETRAINING, *BOTH, defaults=True),
     *o.VARIANTS,
     *o.IMAGES,
+    *o.BAD_IMAGES,
     *option_set(
         device=o.Device,
         yes=Annotated[
@@ -85,6 +86,7 @@ def add(
     *o.STEPS,
     *o.NAMED,
     *recipe_options(*RETRAINING, *LATER),
+    *o.BAD_IMAGES,
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def prune(
@@ -144,6 +146,7 @@ def prune(
 @takes(
     *o.NAMED,
     *recipe_options(*TRAINING, *LATER),
+    *o.BAD_IMAGES,
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def train(file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False) -> Request:

@@ -11,6 +11,7 @@ import typer
 from packnet_core.data.kinds import KINDS as DATA_KINDS
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
+from packnet_core.schema.commands import BadImage
 from packnet_core.schema.document import KINDS, Document, Own
 from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
@@ -172,6 +173,14 @@ IMAGES = option_set(
             "the data suggests; on for photographs of scenes among the paper's data).",
         ),
     ],
+)
+OnBadImage = Annotated[
+    BadImage, typer.Option(help="End the job at an image that can't be read, or leave it out and count it.")
+]
+BAD_IMAGES = option_set(
+    on_bad_image=option(
+        BadImage, help="End the job at an image that can't be read, or leave it out and count it (default: stop)."
+    )
 )
 VARIANTS = option_set(
     own=option(

@@ -43,6 +43,7 @@ def evaluate(
             callback=resolved,
         ),
     ] = None,
+    on_bad_image: o.OnBadImage = "stop",
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
@@ -57,6 +58,7 @@ def evaluate(
         data=data,
         sources={name: source for name, source in asked if source is not None},
         mixed=mixed,
+        on_bad_image=on_bad_image,
         device=device,
     )
     return Request(file, command, json, trust)

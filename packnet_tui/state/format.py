@@ -1,8 +1,11 @@
 """Numbers as text for people, in a sentence or a narrow column, and texts cut to a width."""
 
+import time
+
 from rich.cells import cell_len, set_cell_size
 
 MISSING = "–"
+LONGEST = 1e10  # seconds of a time span: three hundred years
 
 
 def short(count: int) -> str:
@@ -54,7 +57,9 @@ def file_size(size: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in words: 3.2 s, 2 min 05 s, 1 h 02 min."""
+    """A time span in words: 3.2 s, 2 min 05 s, 1 h 02 min; – for one that is no time."""
+    if not abs(seconds) < LONGEST:
+        return MISSING
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -80,8 +85,18 @@ def whole_percent(value: float | None) -> str:
     return MISSING if value is None else f"{value:.0f} %"
 
 
+def moment(at: float, pattern: str, utc: bool = False) -> str:
+    """A time in seconds since 1970 by a pattern of `time.strftime`, here or in UTC; – for one that no calendar has."""
+    try:
+        return time.strftime(pattern, time.gmtime(at) if utc else time.localtime(at))
+    except (ValueError, OverflowError, OSError):
+        return MISSING
+
+
 def clock(seconds: float) -> str:
-    """A time span as on a clock: 02:10, 1:02:10."""
+    """A time span as on a clock: 02:10, 1:02:10; – for one that is no time."""
+    if not abs(seconds) < LONGEST:
+        return MISSING
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

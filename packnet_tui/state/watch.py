@@ -38,15 +38,15 @@ class Watch:
 
     def look(self, lines: Iterable[tuple[str, str]] = ()) -> bool:
         """Take in what is new, and log lines of the screen's own. Returns whether the picture changed."""
-        unreadable, entries = self._unreadable, self._news()
+        unreadable, newest = self._unreadable, self._news()
         for text, level in lines:
             self.story.say(time.time(), text, level)
-        changed = bool(entries) or bool(lines) or self._unreadable != unreadable
+        changed = newest is not None or bool(lines) or self._unreadable != unreadable
         if self._signatures() != self._seen:
             changed = True
             self._replaced()
-        if entries:
-            self._heard = entries[-1].at
+        if newest:
+            self._heard = min(newest.at, time.time())
         if self.story.job and time.time() - self._heard > QUIET:
             self._heard = time.time()
             changed = self._died() or changed
@@ -64,19 +64,25 @@ class Watch:
         self._usage = self._meter.read(job.device, job.pid)
         return self._usage != before
 
-    def _news(self) -> list[Entry]:
-        """Take in what was appended to the journal, or all of it where it was replaced or cut. Returns it."""
+    def _news(self) -> Entry | None:
+        """Take in what was appended to the journal, or all of it where it was replaced or cut. Returns the newest."""
+        newest, why = None, ""
         try:
-            entries, why = self._reader.poll(), ""
+            for newest in self._reader.entries(thin=True):
+                self._begin_anew()
+                self.story.read((newest,))
         except OSError as error:
-            entries, why = [], f"the journal can't be read: {error.strerror or error}"
-        if self._reader.starts != self._starts:
-            self.story, self._starts = Story(self._document), self._reader.starts
-        self.story.read(entries)
+            why = f"the journal can't be read: {error.strerror or error}"
+        self._begin_anew()
         if why != self._unreadable:
             self._unreadable = why
             self.story.say(time.time(), why or "the journal can be read again", "error" if why else "info")
-        return entries
+        return newest
+
+    def _begin_anew(self) -> None:
+        """Forget what the journal said where another one took its place."""
+        if self._reader.starts != self._starts:
+            self.story, self._starts = Story(self._document), self._reader.starts
 
     def _picture(self) -> Picture:
         interrupted = checkpoint_header.find(self.paths.checkpoint, self._document)

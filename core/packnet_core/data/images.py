@@ -1,9 +1,8 @@
 """Labelled images of one split, in batches for a network: kept in memory, or decoded batch by batch."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -12,9 +11,12 @@ from torch import Tensor
 
 from packnet_core.data.augment import draw_augmentation, preprocess
 from packnet_core.data.pixels import WORKERS, Bytes, Pixels
+from packnet_core.data.reading import Reading
 from packnet_core.data.split import allot, choose
+from packnet_core.errors import RequestError
 from packnet_core.schema.document import Input
 
+Stored = tuple[Tensor, Tensor | None]  # a batch's pixels, and which are good (bool N; None: all)
 PREFETCH = 3  # batches decoded and sent ahead of the one in use
 CHUNK_IMAGES = 64  # images per call of a thread: a small image takes less time to decode than a thread switch
 
@@ -27,8 +29,17 @@ class Images:
     `flip` says whether training may flip the images left to right.
     """
 
-    def __init__(self, pixels: "Tensor | Decoder", indices: Tensor, labels: Tensor, input: Input, flip: bool = False):
+    def __init__(
+        self,
+        pixels: "Tensor | Decoder",
+        indices: Tensor,
+        labels: Tensor,
+        input: Input,
+        flip: bool = False,
+        reading: Reading | None = None,
+    ):
         self.labels = labels
+        self._reading = reading or Reading()
         self.flip = flip
         self._pixels = pixels
         self._indices = indices
@@ -56,11 +67,15 @@ class Images:
         `generator` shuffles; without one the order stays. `start` skips that many batches of the same order. With
         `augment` each image is cropped at random, and flipped at random if `flip` allows it; without, it is cropped in
         the centre. Augmentation parameters are drawn from torch's global CPU generator when a batch is made. Raises
-        RequestError, naming the file, if an image can't be decoded.
+        RequestError, naming the file, if an image can't be decoded; if such images are skipped, a batch is smaller
+        without them, or even empty. Raises Stopped if the job is asked to stop.
         """
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         batches = torch.split(order, size)[start:] if len(order) else ()
-        for batch, pixels in zip(batches, self._pixels_on(torch.device(device), batches), strict=True):
+        for batch, (pixels, good) in zip(batches, self._pixels_on(torch.device(device), batches), strict=True):
+            self._reading.check_stop()
+            if good is not None:
+                batch, pixels = batch[good], pixels[good.to(pixels.device)]
             augmentation = draw_augmentation(len(batch), pixels.shape[3] - self._input.size, self.flip, augment)
             yield preprocess(pixels, augmentation, self._input), self.labels[batch].to(device)
 
@@ -72,9 +87,9 @@ class Images:
 
     def subset(self, mask: Tensor) -> "Images":
         """The images for which `mask` (bool, N) is true; pixels are shared."""
-        return Images(self._pixels, self._indices[mask], self.labels[mask], self._input, self.flip)
+        return Images(self._pixels, self._indices[mask], self.labels[mask], self._input, self.flip, self._reading)
 
-    def _pixels_on(self, device: torch.device, batches: tuple[Tensor, ...]) -> Iterator[Tensor]:
+    def _pixels_on(self, device: torch.device, batches: tuple[Tensor, ...]) -> Iterator[Stored]:
         """The stored pixels of each batch, uint8, on the device that preprocesses them.
 
         With pinned memory and a few batches ahead, a GPU and the decoding threads do not wait for each other.
@@ -83,71 +98,112 @@ class Images:
         if device.type == "cpu":
             yield from stored
             return
-        sent: deque[Tensor] = deque()
-        for pixels in stored:
+        sent: deque[Stored] = deque()
+        for pixels, good in stored:
             pinned = pixels.pin_memory() if device.type == "cuda" else pixels
-            sent.append(pinned.to(device, non_blocking=True))
+            sent.append((pinned.to(device, non_blocking=True), good))
             if len(sent) == PREFETCH:
                 yield sent.popleft()
         yield from sent
 
-    def _stored_pixels(self, batches: tuple[Tensor, ...]) -> Iterator[Tensor]:
+    def _stored_pixels(self, batches: tuple[Tensor, ...]) -> Iterator[Stored]:
         """The pixels of each batch, uint8, in a new tensor."""
         indices = (self._indices[batch] for batch in batches)
         if isinstance(self._pixels, Tensor):
-            return (self._pixels[batch] for batch in indices)
+            return ((self._pixels[batch], None) for batch in indices)
         return self._pixels.prefetch(list(indices))
 
 
 class Decoder:
-    """Decodes images with a pool of threads, to uint8 channels×size×size. Pillow releases the GIL."""
+    """Decodes images with a pool of threads, to uint8 channels×size×size. Pillow releases the GIL.
 
-    def __init__(self, pixels: Pixels, size: int, channels: int):
+    Every method raises RequestError, naming the file, where an image can't be decoded and such images are not skipped,
+    and Stopped where the job is asked to stop.
+    """
+
+    def __init__(self, pixels: Pixels, size: int, channels: int, reading: Reading | None = None):
+        self.reading = reading or Reading()
         self.pixels = pixels
         self.size = size
         self.channels = channels
 
-    def prefetch(self, batches: list[Tensor]) -> Iterator[Tensor]:
+    def prefetch(self, batches: list[Tensor]) -> Iterator[Stored]:
         """Yield the images of each batch of indices, uint8 N×C×S×S, decoded a few batches ahead.
 
         Raises RequestError, naming the file, if an image can't be decoded.
         """
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            waiting: deque[tuple[Bytes, list[Future[None]]]] = deque()
+            waiting: deque[tuple[Bytes, list[Future[bool]]]] = deque()
             later = iter(batches)
             for batch in islice(later, PREFETCH):
                 waiting.append(self._submit(pool, batch))
             while waiting:
                 out, futures = waiting.popleft()
-                for future in futures:
-                    future.result()  # raises what a thread raised
+                good = [future.result() for future in futures]  # raises what a thread raised
                 for batch in islice(later, 1):
                     waiting.append(self._submit(pool, batch))
-                yield torch.from_numpy(out)
+                yield torch.from_numpy(out), None if all(good) else torch.tensor(good)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def all(self, indices: Tensor) -> Tensor:
-        """The images at these indices in one tensor, uint8 N×C×S×S. Raises RequestError as `prefetch` does."""
-        out = self._empty(len(indices))
-        starts = range(0, len(indices), CHUNK_IMAGES)
-        with ThreadPoolExecutor(WORKERS) as pool:
-            decode = partial(self._decode_into, out, indices.tolist(), CHUNK_IMAGES)
-            deque(pool.map(decode, starts), maxlen=0)  # raises what a thread raised
-        return torch.from_numpy(out)
+    def all(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The images at these indices in one tensor, uint8 N×C×S×S, and which of them are good, bool N."""
+        out, wanted = self._empty(len(indices)), indices.tolist()
+        return torch.from_numpy(out), self._each(lambda place: self._decode_into(out, wanted, place), len(wanted))
 
-    def _submit(self, pool: ThreadPoolExecutor, batch: Tensor) -> tuple[Bytes, list[Future[None]]]:
+    def good(self, indices: Tensor, decoded: bool) -> Tensor:
+        """Which of these images can be read, bool N: found from their headers, or, where `decoded`, for certain."""
+        wanted = indices.tolist()
+
+        def check(index: int) -> None:
+            if decoded:
+                self.pixels.decode(index, self.size, self.channels)
+            else:
+                self.pixels.check(index)
+
+        return self._each(lambda place: self._is_good(check, wanted[place]), len(wanted))
+
+    def _each(self, is_good: Callable[[int], bool], count: int) -> Tensor:
+        """Call a function with 0, 1, … in the pool, in chunks. Returns its results, bool N."""
+
+        def chunk(start: int) -> list[bool]:
+            self.reading.check_stop()
+            return [is_good(place) for place in range(start, min(start + CHUNK_IMAGES, count))]
+
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            chunks = pool.map(chunk, range(0, count, CHUNK_IMAGES))
+            return torch.tensor([good for some in chunks for good in some], dtype=torch.bool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, batch: Tensor) -> tuple[Bytes, list[Future[bool]]]:
         """An empty batch, and the futures that fill it, image by image.
 
         Uses no torch operation: torch's threads spin while they wait, and would keep the pool from the processor.
         """
         out, indices = self._empty(len(batch)), batch.tolist()
-        return out, [pool.submit(self._decode_into, out, indices, 1, start) for start in range(len(indices))]
+        return out, [pool.submit(self._decode_into, out, indices, place) for place in range(len(indices))]
 
-    def _decode_into(self, out: Bytes, indices: list[int], count: int, start: int) -> None:
-        for place, index in enumerate(indices[start : start + count], start):
+    def _decode_into(self, out: Bytes, indices: list[int], place: int) -> bool:
+        """Decode one image into its place. Returns whether it is good."""
+
+        def decode(index: int) -> None:
             out[place] = self.pixels.decode(index, self.size, self.channels)
+
+        return self._is_good(decode, indices[place])
+
+    def _is_good(self, read: Callable[[int], object], index: int) -> bool:
+        """Whether `read` can read the image at an index. Raises RequestError where it can't and must."""
+        try:
+            read(index)
+        except RequestError as error:
+            if not self.reading.skip:
+                raise
+            self.reading.damaged[str(error)] = None
+            return False
+        return True
 
     def _empty(self, count: int) -> Bytes:
         return np.empty((count, self.channels, self.size, self.size), np.uint8)

@@ -1,18 +1,20 @@
 """Loads a task's data for training: opened, checked, split, and kept in memory if it fits there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from packnet_core.data import npz
 from packnet_core.data.images import Decoder, Images
 from packnet_core.data.kinds import resolve
 from packnet_core.data.open import open_source
 from packnet_core.data.pixels import ArrayPixels
+from packnet_core.data.reading import Reading
 from packnet_core.data.split import Ints, allot, choose
 from packnet_core.data.types import Source, Split, listed
 from packnet_core.errors import RequestError
@@ -38,6 +40,8 @@ class TaskData:
     record: Data
     chance: float
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
+    left_out: str = ""  # what was found in a folder and is no image; empty where nothing was
+    reading: Reading = field(default_factory=Reading)  # which images were damaged and skipped so far
 
 
 def load(
@@ -49,12 +53,14 @@ def load(
     limit: int | None = None,
     seed: int = 0,
     classes: tuple[str, ...] | None = None,
+    reading: Reading | None = None,
 ) -> TaskData:
     """Load a source, as `--data` takes it, for a network with this input.
 
     At most `limit` training images are used, and 10 % of them are for validation; both choices are stratified and drawn
     by `seed`, the same on every machine. `flip` and `crop` say whether training flips and crops at random; None is the
-    data's default. With `classes`, the data must have exactly these, in this order.
+    data's default. With `classes`, the data must have exactly these, in this order. `reading` says what a damaged
+    image means.
 
     Raises RequestError, naming what is wrong and what to do, for data that can't be used.
 
@@ -65,8 +71,13 @@ def load(
     flip = opened.flip if flip is None else flip
     crop = opened.crop if crop is None else crop
     used, held_out = _choose(opened, limit, seed)
-    train, validation, test = _load_splits(opened, _Form(input, flip, crop), used, held_out)
-    counts = opened.test.counts(len(opened.classes))
+    reading = reading or Reading()
+    train, validation, test = _load_splits(opened, _Form(input, flip, crop, reading), used, held_out)
+    for images, what in ((train, "training"), (test, "test")):
+        counts = np.bincount(images.labels, minlength=len(opened.classes))
+        if not counts.all():
+            name = opened.classes[int(counts.argmin())]
+            raise RequestError(f"{opened.name} has no {what} image of {name!r} that can be read; add some")
     record = Data(
         source=resolve(source),
         flip=flip,
@@ -77,19 +88,27 @@ def load(
         test=len(test),
     )
     chance = 100 * (1 - int(counts.max()) / int(counts.sum()))
-    return TaskData(opened.classes, train, validation, test, record, chance, opened.extent)
+    return TaskData(opened.classes, train, validation, test, record, chance, opened.extent, opened.left_out, reading)
 
 
-def load_test(source: str, input: Input, classes: tuple[str, ...], crop: bool = False) -> Images:
+def load_test(
+    source: str, input: Input, classes: tuple[str, ...], crop: bool = False, reading: Reading | None = None
+) -> Images:
     """Load only the test images, for a task with these classes: no training image is decoded. Raises as `load` does."""
     test = _open(source, classes).test
-    form = _Form(input, flip=False, crop=crop)
+    form = _Form(input, flip=False, crop=crop, reading=reading or Reading())
     indices = np.arange(len(test.labels))
     channels = test.pixels.channels(indices, input.channels)
-    return _load_split(test, indices, form, channels, len(indices) * channels * form.side**2 <= MEMORY)
+    images, good = _load_split(test, indices, form, channels, len(indices) * channels * form.side**2 <= MEMORY)
+    return images.subset(good)
 
 
-def load_mixed(source: str, input: Input, tasks: Mapping[str, tuple[tuple[str, ...], bool]]) -> dict[str, Images]:
+def load_mixed(
+    source: str,
+    input: Input,
+    tasks: Mapping[str, tuple[tuple[str, ...], bool]],
+    reading: Reading | None = None,
+) -> dict[str, Images]:
     """Load a mixed data set, an .npz file that names the task of each image. Returns each task's images, by its name.
 
     `tasks` has, for each task of the pack file, its classes and whether its images are cropped. Labels are indices of
@@ -113,8 +132,9 @@ def load_mixed(source: str, input: Input, tasks: Mapping[str, tuple[tuple[str, .
                 f"{name!r} go from 0 to {len(classes) - 1}"
             )
         if len(indices):
-            form, channels = _Form(input, flip=False, crop=crop), mixed.pixels.channels(indices, input.channels)
-            found[name] = _load_split(mixed, indices, form, channels, len(names) * channels * form.side**2 <= MEMORY)
+            form = _Form(input, flip=False, crop=crop, reading=reading or Reading())
+            channels = mixed.pixels.channels(indices, input.channels)
+            found[name], _ = _load_split(mixed, indices, form, channels, len(names) * channels * form.side**2 <= MEMORY)
     return found
 
 
@@ -155,6 +175,7 @@ class _Form:
     input: Input
     flip: bool
     crop: bool
+    reading: Reading
 
     @property
     def side(self) -> int:
@@ -167,16 +188,28 @@ def _load_splits(source: Source, form: _Form, used: Ints, held_out: NDArray[np.b
     channels = source.train.pixels.channels(used, wanted)
     test_channels = source.test.pixels.channels(range(len(source.test.labels)), wanted)
     keep = form.side**2 * (len(used) * channels + len(source.test.labels) * test_channels) <= MEMORY
-    test = _load_split(source.test, np.arange(len(source.test.labels)), form, test_channels, keep)
-    train = _load_split(source.train, used, form, channels, keep)
+    every = np.ones(len(source.test.labels), np.bool_)
+    test, good_test = _load_split(source.test, np.arange(len(every)), form, test_channels, keep, every)
+    train, good = _load_split(source.train, used, form, channels, keep, held_out)
     validates = torch.from_numpy(held_out)
-    return train.subset(~validates), train.subset(validates), test
+    return train.subset(~validates & good), train.subset(validates & good), test.subset(good_test)
 
 
-def _load_split(split: Split, indices: Ints, form: _Form, channels: int, keep: bool) -> Images:
-    """The images of a split at these indices: decoded now if `keep`, else batch by batch."""
-    decoder = Decoder(split.pixels, form.side, channels)
+def _load_split(
+    split: Split, indices: Ints, form: _Form, channels: int, keep: bool, measured: NDArray[np.bool_] | None = None
+) -> tuple[Images, Tensor]:
+    """The images of a split at these indices, decoded now if `keep`, else batch by batch; and which are good, bool N.
+
+    Where damaged images are looked for early, those that are `measured` (bool N) with are decoded once for that: an
+    error is measured at the end. Of the others only the header is read, since decoding all takes an epoch's time.
+    """
+    decoder = Decoder(split.pixels, form.side, channels, form.reading)
     labels, used = torch.from_numpy(split.labels[indices]), torch.from_numpy(indices)
     if keep:
-        return Images(decoder.all(used), torch.arange(len(indices)), labels, form.input, form.flip)
-    return Images(decoder, used, labels, form.input, form.flip)
+        pixels, good = decoder.all(used)
+        return Images(pixels, torch.arange(len(indices)), labels, form.input, form.flip, form.reading), good
+    good = torch.ones(len(indices), dtype=torch.bool)
+    if form.reading.early and measured is not None:
+        certain = torch.from_numpy(measured)
+        good[certain], good[~certain] = decoder.good(used[certain], True), decoder.good(used[~certain], False)
+    return Images(decoder, used, labels, form.input, form.flip, form.reading), good

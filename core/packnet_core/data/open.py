@@ -53,6 +53,7 @@ def summarise(source: str) -> Summary:
         flip=opened.flip,
         crop=opened.crop,
         extent=opened.extent,
+        left_out=opened.left_out,
         problem=problem,
     )
 
@@ -79,7 +80,10 @@ def open_source(source: str, pixels: bool = True) -> Source:
     if path.is_dir():
         from packnet_core.data import folders
 
-        return folders.open_folder(path)
+        try:
+            return folders.open_folder(path)
+        except OSError as error:
+            raise RequestError(f"{error.filename or path} can't be read: {error.strerror or error}") from None
     if path.is_file():
         return _open_npz(path, pixels)
     if re.match(r"[a-z0-9]+:", source):

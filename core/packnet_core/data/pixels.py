@@ -46,6 +46,9 @@ class Pixels(Protocol):
     def decode(self, index: int, size: int, channels: int) -> Bytes:
         """One image, uint8 channels×size×size. Raises RequestError, naming the image, if it can't be read."""
 
+    def check(self, index: int) -> None:
+        """Raise RequestError, naming the image, where its header shows that it can't be read."""
+
     def describe(self) -> str:
         """Size and colour in a few words, from some of the images. Raises RequestError for an empty file."""
 
@@ -76,6 +79,9 @@ class ArrayPixels:
             else:  # one channel at a time: Pillow would take a second or fourth channel for transparency
                 image = np.stack([resize(Image.fromarray(c), size) for c in np.moveaxis(image, 2, 0)], axis=2)
         return np.moveaxis(image, 2, 0)
+
+    def check(self, index: int) -> None:
+        pass
 
     def describe(self) -> str:
         """Size and colour of the array's images."""
@@ -136,6 +142,9 @@ class FilePixels:
         image.draft(None, (int(2 * size * width / (right - left)) + 1, int(2 * size * height / (lower - upper)) + 1))
         x, y = image.size[0] / width, image.size[1] / height
         return image.crop((round(left * x), round(upper * y), round(right * x), round(lower * y)))
+
+    def check(self, index: int) -> None:
+        read_header(self.paths[index])
 
     def describe(self) -> str:
         """Size and colour, from the headers of up to 16 files. Raises RequestError for an empty file."""

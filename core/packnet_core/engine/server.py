@@ -52,7 +52,7 @@ class Queue:
         self._writer = writer
         self._changed = threading.Condition()
         self._waiting: deque[tuple[int, Command]] = deque()
-        self._next = journal.next_job(journal.read(paths.journal))
+        self._next = journal.next_job(paths.journal)
         self._closed = False
         self.running: int | None = None
         self.stop_running = threading.Event()

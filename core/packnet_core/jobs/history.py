@@ -240,7 +240,7 @@ def read_history(path: Path, document: Document | None = None) -> History:
 
     Training steps, nearly all of a long journal, are skipped without decoding: 50 MB take about 0.1 s.
     """
-    return fold(journal.read(path, steps=False), document)
+    return fold(journal.Reader(path).entries(steps=False), document)
 
 
 def of_task(runs: Iterable[Run], task: str) -> list[tuple[Run, bool]]:

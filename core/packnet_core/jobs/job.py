@@ -50,7 +50,7 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
     match command:
         case Train(resumes=True) if interrupted:
             yield from session.check_digests()
-            job = _resumed(session, interrupted)
+            job = _resumed(session, interrupted, command)
             yield Note(text=f"resuming {summary(interrupted.command)}")
             yield session.count()
         case _:
@@ -72,7 +72,8 @@ def _begun(session: Session, command: Add | Prune | Train) -> Job:
         task, data, recipe = None, session.new_data(command), command.recipe
     else:
         task = rules.open_task(session.document, "pruned" if isinstance(command, Prune) else "trained")
-        data = session.data_of(task, command.data, command.limit)
+        reading = session.reading(command.on_bad_image, early=True)
+        data = session.data_of(task, command.data, command.limit, reading)
         recipe = changed_recipe(task, command)
     return Job(session, command, data, recipe, deque(phases(command, recipe, task)))
 
@@ -86,14 +87,17 @@ def _check_room(session: Session) -> None:
         raise RequestError(f"{error}; make room first") from None
 
 
-def _resumed(session: Session, interrupted: Checkpoint) -> Job:
+def _resumed(session: Session, interrupted: Checkpoint, asked: Train) -> Job:
     """An interrupted job with the phases that are left, and the state to start them with."""
+    skips = "skip" in (asked.on_bad_image, interrupted.command.on_bad_image)
+    interrupted = replace(interrupted, command=replace(interrupted.command, on_bad_image="skip" if skips else "stop"))
     command, task = interrupted.command, interrupted.document.tasks[-1]
     tensors = session.restore(session.paths.checkpoint) if interrupted.step else {}
+    reading = session.reading(command.on_bad_image, early=True)
     if isinstance(command, Add):
-        data, recipe = session.data_of(task, None), task.recipe
+        data, recipe = session.data_of(task, None, reading=reading), task.recipe
     else:
-        data, recipe = session.data_of(task, command.data, command.limit), changed_recipe(task, command)
+        data, recipe = session.data_of(task, command.data, command.limit, reading), changed_recipe(task, command)
     job = Job(session, command, data, recipe, deque(phases_left(interrupted, recipe)))
     job.before, job.trials = interrupted.before, interrupted.trials
     job.position = interrupted.phase, interrupted.step

@@ -9,8 +9,10 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -18,7 +20,10 @@ from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
 from packnet_core.schema.text import UNREADABLE, from_json
 
 MOST_WAITING = 10_000  # lines kept while the disk refuses them
+MOST_JOBS = 1 << 53  # a number of a job that no journal reaches
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
+LONGEST = 1 << 24  # bytes of a line, at most
+UNTHINNED = 1 << 23  # bytes of news of which every step is read
 _encoder = msgspec.json.Encoder()
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
 _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
@@ -36,7 +41,7 @@ class Journal:
         path.parent.mkdir(exist_ok=True)
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        self._file = self._open()
         self.refused: Entry | None = None
         if not _ends_whole(path):
             self._waiting.append(b"\n")  # a line torn by a crash must not swallow the next
@@ -58,10 +63,24 @@ class Journal:
                     self._waiting.append(_encoder.encode(self.refused) + b"\n")
         return entry
 
+    def replace(self, replace: Callable[[Path], object]) -> None:
+        """Have the file replaced by another one, and continue in that. No line is written meanwhile.
+
+        Raises what `replace` raises, and OSError.
+        """
+        with self._lock:
+            self._write_waiting()
+            replace(self.path)
+            os.close(self._file)
+            self._file = self._open()
+
     def close(self) -> None:
         with self._lock, suppress(OSError):
             self._write_waiting()
         os.close(self._file)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def _write_waiting(self) -> None:
         """Write the lines that wait, each whole or not at all. Raises OSError where the disk refuses one."""
@@ -91,27 +110,45 @@ class Reader:
         Without `steps`, lines of TrainStep and Progress are skipped without decoding. Raises OSError if the journal
         can't be read.
         """
-        entries: list[Entry] = []
+        return list(self.entries(steps))
+
+    def entries(self, steps: bool = True, thin: bool = False) -> Iterator[Entry]:
+        """The entries of `poll` one by one, in bounded memory. They must all be taken.
+
+        With `thin`, where more than UNTHINNED bytes are new, some lines of steps alone are decoded, evenly spread.
+        """
         try:
-            with open(self.path, "rb") as file:
-                stat = os.fstat(file.fileno())
-                if stat.st_ino != self._inode or stat.st_size < self._offset:
-                    self._inode, self._offset = stat.st_ino, 0
-                    self.starts += 1
-                file.seek(self._offset)
-                while lines := file.readlines(CHUNK):
-                    torn = not lines[-1].endswith(b"\n")
-                    if torn:
-                        lines.pop()  # to be read again at the next poll
-                    self._offset += sum(map(len, lines))
-                    if not steps:
-                        lines = [line for line in lines if _STEP not in line and _PROGRESS not in line]
-                    entries += (entry for line in lines if (entry := _decode(line)) is not None)
-                    if torn:
-                        break
+            file = open(self.path, "rb")  # noqa: SIM115
         except FileNotFoundError:
-            return []
-        return entries
+            return
+        with file:
+            stat = os.fstat(file.fileno())
+            if stat.st_ino != self._inode or stat.st_size < self._offset:
+                self._inode, self._offset = stat.st_ino, 0
+                self.starts += 1
+            every = 1 + (stat.st_size - self._offset) // UNTHINNED if thin else 1
+            passed = 0  # steps since the last one that was decoded
+            while chunk := self._chunk(file):
+                for line in chunk.splitlines():
+                    if is_step(line) or is_progress(line):
+                        passed += 1
+                        if not steps or passed < every:
+                            continue
+                        passed = 0
+                    if (entry := decode(line)) is not None:
+                        yield entry
+
+    def _chunk(self, file: BinaryIO) -> bytes:
+        """The next whole lines; empty where there are none. A line that is longer than LONGEST is cut."""
+        file.seek(self._offset)
+        chunk = file.read(CHUNK)
+        if len(chunk) == CHUNK and b"\n" not in chunk:
+            chunk += file.read(LONGEST)
+        end = chunk.rfind(b"\n") + 1
+        if not end and len(chunk) > LONGEST:
+            end = len(chunk)
+        self._offset += end
+        return chunk[:end]
 
 
 def read(path: Path, steps: bool = True) -> list[Entry]:
@@ -119,9 +156,9 @@ def read(path: Path, steps: bool = True) -> list[Entry]:
     return Reader(path).poll(steps)
 
 
-def next_job(entries: list[Entry]) -> int:
-    """The number of the next job: one more than the highest so far."""
-    return max((entry.job for entry in entries), default=0) + 1
+def next_job(path: Path) -> int:
+    """The number of the next job in a journal: one more than the highest so far."""
+    return max((entry.job for entry in Reader(path).entries(steps=False) if entry.job < MOST_JOBS), default=0) + 1
 
 
 def _ends_whole(path: Path) -> bool:
@@ -132,8 +169,19 @@ def _ends_whole(path: Path) -> bool:
         return file.read(1) in (b"", b"\n")
 
 
-def _decode(line: bytes) -> Entry | None:
+def decode(line: bytes) -> Entry | None:
+    """One line of a journal; None where it can't be decoded."""
     try:
         return from_json(line, Entry)
     except UNREADABLE:
         return None
+
+
+def is_step(line: bytes) -> bool:
+    """Whether a line is of a TrainStep, without decoding it."""
+    return _STEP in line
+
+
+def is_progress(line: bytes) -> bool:
+    """Whether a line is of a Progress, without decoding it."""
+    return _PROGRESS in line

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import DiskError
+from packnet_core.jobs.read_only import skipped
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
@@ -24,7 +25,7 @@ from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Prune, Train, summary
 from packnet_core.schema.document import Phase as TaskPhase
 from packnet_core.schema.document import Task, chosen_layers
-from packnet_core.schema.events import Evaluated, Event, Note, PhaseStarted
+from packnet_core.schema.events import Epoch, Evaluated, Event, Note, PhaseStarted
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate
 from packnet_core.training.run import TrainingRun
@@ -56,6 +57,7 @@ class Job:
     run: TrainingRun | None = None  # the training under way, or the one that ended last
     interrupted: tuple[dict[str, Any], dict[str, Tensor]] | None = None  # the state of a run to resume
     warned: bool = False  # that a checkpoint could not be written
+    skipped: int = 0  # damaged images that a warning has counted
 
     def state(self) -> Checkpoint:
         """The job's state for a checkpoint, without that of a training run."""
@@ -107,6 +109,12 @@ class Job:
                 self.warned = True
                 yield Note(text=f"no checkpoint could be kept, and the work continues: {error}", level="warning")
 
+    def count_skipped(self) -> Iterator[Event]:
+        """Say how many damaged images were left out, where there are more than were said."""
+        if len(self.data.reading.damaged) > self.skipped:
+            self.skipped = len(self.data.reading.damaged)
+            yield skipped(self.data.reading)
+
     def at(self, kind: Kind, step: int, run: TrainingRun | None = None) -> None:
         """Set the phase, and its run, at which a stopped job will resume from now on."""
         self.position, self.run = (kind, step), run
@@ -122,6 +130,8 @@ class OpenTask:
         assert isinstance(command, Add)
         if data.extent:
             yield Note(text=f"the data is {data.extent}")
+        if data.left_out:
+            yield Note(text=data.left_out)
         generator = torch.Generator().manual_seed(command.recipe.seed)
         only = frozenset(chosen_layers(session.document, command.layers))
         session.network.open_task(len(data.classes), own=command.own, only=only, generator=generator)
@@ -189,8 +199,11 @@ class Training:
             before=job.before,
         )
         kept_at = time.monotonic()
+        yield from job.count_skipped()
         for event in run.events():
             yield event
+            if isinstance(event, Epoch):
+                yield from job.count_skipped()
             if time.monotonic() - kept_at > session.checkpoint_seconds:
                 yield from job.try_to_keep()
                 kept_at = time.monotonic()
@@ -213,6 +226,7 @@ class EndPhase:
             if isinstance(event, Evaluated):
                 error = event.error
             yield event
+        yield from job.count_skipped()
         own = network.weights_digest(index)
         older = [task.weights_digest for task in session.document.tasks[:-1]]
         session.change_open_task(error=error, weights_digest=own, digest=network.task_digest(index, [*older, own]))

@@ -42,10 +42,10 @@ class PruneStep:
         session, network, prune = job.session, job.session.network, self.prune
         before = job.before if self.step == 1 else validate(network, job.data.validation)[1]
         freed = network.prune(self._ratios(session))
-        after = validate(network, job.data.validation)[1]
         session.change_open_task(phase="pruned", prune_ratio=prune.ratio)
         occupancy = session.count()
-        job.at("retrain", self.step)
+        job.at("retrain", self.step)  # before it is measured, which a stop may end
+        after = validate(network, job.data.validation)[1]
         yield Pruned(
             task=session.document.tasks[-1].name,
             ratio=rules.step_ratio(prune.ratio, self.step, prune.steps),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from packnet_core.data.loading import load_test
+from packnet_core.data.reading import Reading
 from packnet_core.jobs import rules
 from packnet_core.jobs.compare import compare
 from packnet_core.jobs.session import Session
@@ -27,18 +28,21 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
     document, mixed = session.document, session.mixed(command)
     names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in document.tasks]
     wrong, count = 0.0, 0
+    reading = session.reading(command.on_bad_image)
     for name in names:
         index = document.index(name)
         task = document.tasks[index - 1]
         source = command.sources.get(name) or command.data or task.data.source
         images = mixed[name] if mixed else session.read(
-            load_test, source, input=document.input, classes=task.classes, crop=task.data.crop
+            load_test, source, reading, input=document.input, classes=task.classes, crop=task.data.crop
         )  # fmt: skip
         yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
         for event in evaluate(session.network, index, name, images):
             if isinstance(event, Evaluated):
                 wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images
             yield event
+    if reading.damaged:
+        yield skipped(reading)
     if command.elsewhere and len(names) > 1:
         yield Note(text=f"together: {wrong / count:.2f} % of {count:,} images wrong")
     for name, ok in session.digests(max(document.index(name) for name in names)):
@@ -47,6 +51,13 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
         if name in names and not ok:
             text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
             yield Note(text=text, level="warning")
+
+
+def skipped(reading: Reading) -> Note:
+    """A warning that names the first of the images that were left out, and counts them."""
+    count = len(reading.damaged)
+    text = f"{count:,} image{'' if count == 1 else 's'} left out so far: {next(iter(reading.damaged))}"
+    return Note(text=text, level="warning")
 
 
 def _preview(session: Session, command: Preview) -> Iterator[Event]:

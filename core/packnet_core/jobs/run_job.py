@@ -12,12 +12,12 @@ from typing import Literal
 import torch
 
 from packnet_core.errors import PacknetError, Stopped
-from packnet_core.jobs import job, journal
+from packnet_core.jobs import job, journal, rotation
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
-from packnet_core.schema.events import Entry, Event, JobFinished, JobStarted, Progress, TrainStep
+from packnet_core.schema.events import Checked, Entry, Event, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
 
 STEP_SECONDS = 0.25  # between two training steps in the journal; steps in between are only yielded
@@ -33,7 +33,7 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     with paths.locked():
         session = Session(paths.file)
         with closing(Journal(paths.journal)) as writer:
-            number = journal.next_job(journal.read(paths.journal))
+            number = journal.next_job(paths.journal)
             yield from perform(session, writer, number, command, stop or threading.Event())
 
 
@@ -44,6 +44,8 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
     caller closes this generator), after an error, KeyboardInterrupt or SystemExit.
     """
     begun, ended = time.monotonic(), False
+    session.stop = stop
+    rotation.shorten(writer)
 
     def finish(outcome: Literal["done", "failed", "stopped"], message: str, status: int = 1) -> Entry:
         nonlocal ended
@@ -94,7 +96,7 @@ def _written(
             refused = writer.refused
             if refused is not None:
                 yield refused
-        if frequent and stop.is_set():  # only within long work: what is nearly done comes to its end
+        if stop.is_set() and isinstance(event, TrainStep | Progress | Checked):  # what is nearly done comes to its end
             return False
     return True
 

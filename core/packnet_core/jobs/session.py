@@ -1,5 +1,6 @@
 """Session: one pack file opened for work, with its network and document in memory, its data, and saving."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,12 +11,13 @@ from msgspec.structs import replace
 
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData, load, load_mixed
-from packnet_core.errors import FileError, RequestError, WorkError
+from packnet_core.data.reading import Reading
+from packnet_core.errors import FileError, RequestError, Stopped, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint, storage
 from packnet_core.packfile.paths import Paths, signature
-from packnet_core.schema.commands import Add, Evaluate
+from packnet_core.schema.commands import Add, BadImage, Evaluate
 from packnet_core.schema.document import Data, Document, Step, Task, shortened
 from packnet_core.schema.events import Checked, Occupancy, Saved
 
@@ -40,6 +42,7 @@ class Session:
         self.path = self.paths.file
         self.device = pick_device(device)
         self.checkpoint_seconds = checkpoint_seconds
+        self.stop = threading.Event()  # set: the job is asked to stop
         self._loaded: dict[Callable[..., Any], tuple[Any, Any]] = {}  # by reader: what it read last, for the next job
         self.load()
 
@@ -126,15 +129,28 @@ class Session:
                 )
 
     # -- data ---------------------------------------------------------------------------------------------------
+    # All of it raises RequestError for data that can't be used, and Stopped where the job is asked to stop meanwhile.
+
+    def check_stop(self) -> None:
+        """Raise Stopped where the job is asked to stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def reading(self, on_bad_image: BadImage, early: bool = False) -> Reading:
+        """How the images of a job are read; `early`: damaged ones are looked for before training."""
+        return Reading(on_bad_image == "skip", early, self.check_stop)
 
     def new_data(self, command: Add) -> TaskData:
         """The data of the task that a command adds."""
-        return self._task_data(command.data, command, command.limit, command.recipe.seed, None)
+        reading = self.reading(command.on_bad_image, early=True)
+        return self._task_data(command.data, command, command.limit, command.recipe.seed, None, reading)
 
-    def data_of(self, task: Task, source: str | None, limit: int | None = None) -> TaskData:
+    def data_of(
+        self, task: Task, source: str | None, limit: int | None = None, reading: Reading | None = None
+    ) -> TaskData:
         """A task's data, or data from another `source` or with another `limit` for it."""
-        limit = limit or task.data.limit
-        return self._task_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes)
+        limit, reading = limit or task.data.limit, reading or self.reading("stop")
+        return self._task_data(source or task.data.source, task.data, limit, task.recipe.seed, task.classes, reading)
 
     def mixed(self, command: Evaluate) -> dict[str, Images]:
         """The images of the command's mixed data set by task; empty if it names no such data set.
@@ -144,25 +160,31 @@ class Session:
         if command.mixed is None:
             return {}
         known = {task.name: (task.classes, task.data.crop) for task in self.document.tasks}
-        images = self.read(load_mixed, command.mixed, input=self.document.input, tasks=known)
+        images = self.read(load_mixed, command.mixed, self.reading("stop"), input=self.document.input, tasks=known)
         if missing := [name for name in command.tasks if name not in images]:
             raise RequestError(f"{command.mixed} has no images of task {missing[0]!r}; of {', '.join(images)}")
         return images
 
     def _task_data(
-        self, source: str, like: Add | Data, limit: int | None, seed: int, classes: tuple[str, ...] | None
+        self,
+        source: str,
+        like: Add | Data,
+        limit: int | None,
+        seed: int,
+        classes: tuple[str, ...] | None,
+        reading: Reading,
     ) -> TaskData:
-        return self.read(load, source, input=self.document.input, flip=like.flip, crop=like.crop, limit=limit,
+        return self.read(load, source, reading, input=self.document.input, flip=like.flip, crop=like.crop, limit=limit,
                          seed=seed, classes=classes)  # fmt: skip
 
-    def read(self, reader: Callable[..., Loaded], source: str, **rest: Any) -> Loaded:
+    def read(self, reader: Callable[..., Loaded], source: str, reading: Reading, **rest: Any) -> Loaded:
         """Return `reader(source, …)`, kept in memory while that file stays the same. Folders are read each time."""
         path = Path(source)
         if not path.is_file():
-            return reader(source, **rest)
+            return reader(source, reading=reading, **rest)
         key = (source, signature(path), tuple(rest.items()))
         if self._loaded.get(reader, (None,))[0] != key:
             self._loaded.pop(reader, None)  # free the old data before the new is read
-            self._loaded[reader] = key, reader(source, **rest)
+            self._loaded[reader] = key, reader(source, reading=reading, **rest)
         loaded: Loaded = self._loaded[reader][1]
         return loaded

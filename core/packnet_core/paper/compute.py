@@ -12,8 +12,9 @@ from packnet_core.baselines import MultiHeadNetwork, NewTask, filters
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
 from packnet_core.jobs import run_job
-from packnet_core.packfile import create
+from packnet_core.packfile import create, trust
 from packnet_core.packfile.header import read_header
+from packnet_core.packfile.paths import Paths
 from packnet_core.paper.plan import (
     Cell,
     FilterCell,
@@ -114,8 +115,7 @@ class CellRunner:
             return self._do(path, self._addition(cell.task, recipe)) | self._state(path)
         limit = plan.first_limit if first else plan.limit
         # first without retraining, on a copy: the stars of Figure 4
-        bare = path.with_name("bare-" + path.name)
-        shutil.copy(path, bare)
+        bare = self._copied(path, path.with_name("bare-" + path.name))
         at_once = self._do(bare, Prune(ratio=cell.ratio, recipe={"retrain_epochs": 0}, limit=limit, device=self.device))
         bare.unlink()
         trained = _top1(self._document(self._parent_file(cell)), cell.task)
@@ -235,7 +235,7 @@ class CellRunner:
         """The path of a cell's file, after deleting what a stopped run left there."""
         path = self._file(cell)
         path.unlink(missing_ok=True)
-        shutil.rmtree(path.with_suffix(".packnet"), ignore_errors=True)
+        shutil.rmtree(Paths(path).folder, ignore_errors=True)
         return path
 
     def _parent_file(self, cell: Cell) -> Path:
@@ -244,7 +244,12 @@ class CellRunner:
         return self._file(above)
 
     def _copy_of_parent(self, cell: Cell) -> Path:
-        return Path(shutil.copy(self._parent_file(cell), self._fresh(cell)))
+        return self._copied(self._parent_file(cell), self._fresh(cell))
+
+    def _copied(self, source: Path, path: Path) -> Path:
+        """Copy a pack file. Returns the path of the copy, which may use the plan's architecture too."""
+        trust.allow(path, self.plan.arch)
+        return Path(shutil.copy(source, path))
 
     def _document(self, path: Path) -> Document:
         return read_header(path).document

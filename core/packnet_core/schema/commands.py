@@ -15,6 +15,7 @@ from packnet_core.schema.limits import Positive, Share
 from packnet_core.schema.plain import plain
 from packnet_core.schema.recipes import Recipe, fields
 
+BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
 
@@ -27,6 +28,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     flip: bool | None = None  # None: as the data suggests
     crop: bool | None = None  # None: as the data suggests
     limit: int | None = None  # at most N training images; None: all
+    on_bad_image: BadImage = "stop"
     prune: Share | None = None
     own: tuple[Own, ...] = ()  # later tasks: which of biases and normalisation it has of its own
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
@@ -47,6 +49,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     recipe: Changes = {}
     data: str | None = None  # None: the task's own data
     limit: int | None = None  # None: as the task was trained
+    on_bad_image: BadImage = "stop"
     device: str | None = None
     yes: bool = False  # also give up an interrupted job
 
@@ -58,6 +61,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     recipe: Changes = {}
     data: str | None = None
     limit: int | None = None
+    on_bad_image: BadImage = "stop"  # also for a job that is resumed
     device: str | None = None
     yes: bool = False
 
@@ -73,6 +77,7 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
     tasks: tuple[str, ...] = ()
     data: str | None = None  # other data, only with one task
     sources: dict[str, str] = {}  # other data by task; without `tasks`, these tasks are measured
+    on_bad_image: BadImage = "stop"
     mixed: str | None = None  # an .npz file that names each image's task; without `tasks`, all those are measured
     device: str | None = None
 

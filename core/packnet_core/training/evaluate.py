@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from packnet_core.data.images import Images
+from packnet_core.errors import RequestError
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Evaluated, Event, Previewed, Progress
@@ -74,12 +75,16 @@ def evaluate(network: Evaluable, index: int, task: str, images: Images) -> Itera
     classes = network.heads[index - 1].out_features
     with network.viewing(index) as model:
         for batch, labels in images.batches(BATCH, network.device):
+            if not len(labels):  # all were damaged, and left out
+                continue
             logits, loss = _logits_and_loss(model, batch, labels)
             best = logits.topk(min(5, classes), dim=1).indices == labels[:, None]
             value, wrong, none_of_five = scalars(loss, (~best[:, 0]).sum(), (~best.any(1)).sum())
             sums.add(len(labels), value, int(wrong))
             wrong5 += int(none_of_five)
             yield Progress(task=task, done=sums.images, images=len(images))
+    if not sums.images:
+        raise RequestError(f"no test image of {task!r} can be read")
     top5 = 100 * wrong5 / sums.images if classes > 5 else None
     error = Error(top1=sums.error, top5=top5, images=sums.images)
     yield Evaluated(task=task, error=error, loss=sums.mean_loss, seconds=time.monotonic() - begun)
@@ -103,8 +108,8 @@ def validate(network: Evaluable, images: Images) -> tuple[float | None, float | 
     if not len(images):
         return None, None
     with network.viewing(network.open) as model:
-        *_, sums = _running_sums(model, images, network.device)
-    return sums.mean_loss, sums.error
+        *_, sums = Sums(), *_running_sums(model, images, network.device)
+    return (sums.mean_loss, sums.error) if sums.images else (None, None)
 
 
 def scalars(*values: Tensor) -> list[float]:
@@ -117,6 +122,8 @@ def _running_sums(model: Forward, images: Images, device: torch.device) -> Itera
     """The sums over all images so far, after each batch."""
     sums = Sums()
     for batch, labels in images.batches(BATCH, device):
+        if not len(labels):
+            continue
         logits, loss = _logits_and_loss(model, batch, labels)
         value, wrong = scalars(loss, (logits.argmax(1) != labels).sum())
         sums.add(len(labels), value, int(wrong))

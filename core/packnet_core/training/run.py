@@ -124,6 +124,9 @@ class TrainingRun:
             ):
                 if len(labels) == 1 and self.steps_per_epoch == self.step:
                     break
+                if len(labels) < min(2, len(self.train), self.recipe.batch_size):  # damaged images were left out
+                    self.step += 1
+                    continue
                 yield self._train_step(images, labels, begun)
             ended, refused = self._end_epoch(begun)
             self._time += time.monotonic() - begun

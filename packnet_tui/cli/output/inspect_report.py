@@ -7,7 +7,6 @@ width of characters (2 ms).
 import shutil
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from packnet_core.jobs.history import History, Result, read_history
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.packfile.paths import Paths
 from packnet_tui.cli.output.text_tables import comparison_table, layer_table, summary_lines, task_table
+from packnet_tui.state.format import MISSING, moment
 
 REPORT_FORMAT = 1  # of the JSON below
 
@@ -95,5 +95,7 @@ def _comparisons(task: str, history: History) -> dict[str, Any]:
     return {"comparisons": known} if known else {}
 
 
-def _when(result: Result) -> str:
-    return datetime.fromtimestamp(result.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _when(result: Result) -> str | None:
+    """When a result was measured, in UTC; None for a time that no calendar has."""
+    text = moment(result.at, "%Y-%m-%dT%H:%M:%SZ", utc=True)
+    return None if text == MISSING else text

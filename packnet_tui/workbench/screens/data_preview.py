@@ -79,6 +79,8 @@ def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
         lines.append(f"{seen.images}, flips {'on' if seen.flip else 'off'}{crops}")
     if seen.extent:
         lines.append(seen.extent)
+    if seen.left_out:
+        lines.append(seen.left_out)
     if not seen.classes and not problem:
         lines.append("its classes are known once it is downloaded")
     return printable(problem).replace(seen.source, cut_middle(seen.source, PATH)), "\n".join(lines)

@@ -1,6 +1,5 @@
 """The runs of one task: command, outcome, duration and error of each; below, the selected one in full."""
 
-import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -140,7 +139,7 @@ class RunList(Pane):
         what = summary(run.command)
         if former:
             what += f"  (a former {self._task_row.name})"
-        when = time.strftime("%d %b %H:%M", time.localtime(run.at))
+        when = pad(format.moment(run.at, "%d %b %H:%M"), 12)
         what = pad(printable(what), max(0, width - 19 - RIGHT))
         line.append(f"{run.job:>3}  {when}  {what} ", "dim" if former else "")
         line.append(f"{run.outcome or 'runs':8}", "dim" if former else STYLES.get(run.outcome, ""))

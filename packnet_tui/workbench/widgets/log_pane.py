@@ -2,13 +2,12 @@
 
 import re
 import textwrap
-import time
 
 from rich.text import Text
 
 from packnet_core.schema.commands import summary
 from packnet_core.schema.text import printable
-from packnet_tui.state.format import cut
+from packnet_tui.state.format import cut, moment, pad
 from packnet_tui.state.picture import LogLine
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -62,7 +61,7 @@ class LogPane(Pane):
 
 def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
     """Each line, with its date where it is the first one of a day; the log's first line has none."""
-    days = [time.strftime("%A, %d %B %Y", time.localtime(line.at)) for line in log]
+    days = [moment(line.at, "%A, %d %B %Y") for line in log]
     return [
         (line, "" if i == 0 or days[i - 1] == day else day) for i, (line, day) in enumerate(zip(log, days, strict=True))
     ]
@@ -74,6 +73,6 @@ def _pieces(line: LogLine, day: str, width: int) -> list[Text]:
     tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # no break within "12.3 %" or "a → b"
     texts = textwrap.wrap(tied, max(12, width - TIME)) or [""]
     for i, text in enumerate(text.replace("\u00a0", " ") for text in texts):
-        stamp = time.strftime("%H:%M:%S ", time.localtime(line.at)) if i == 0 else " " * TIME
+        stamp = pad(moment(line.at, "%H:%M:%S"), TIME) if i == 0 else " " * TIME
         lines.append(Text.assemble((stamp, "dim"), (text, STYLES[line.level])))
     return lines

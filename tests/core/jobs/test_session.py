@@ -194,8 +194,10 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
 def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupted_job(path, data):
     for command, told in ((add("two", data), "packnet train"), (Evaluate(), "nothing changed")):
         stop = run_job.threading.Event()
-        stop.set()
-        finished = list(run_job.run(path, command, stop))[-1].event
+        for entry in run_job.run(path, command, stop):
+            if isinstance(entry.event, TrainStep | Progress):
+                stop.set()
+            finished = entry.event
         assert finished.outcome == "stopped"
         assert told in finished.message
 
