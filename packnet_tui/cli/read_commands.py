@@ -8,6 +8,7 @@ from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Baseline, Compare, Evaluate, Preview
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, recipe_options, takes
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples, resolved, task_and_data
 
 IMAGES = Preview().images
@@ -46,6 +47,7 @@ def evaluate(
     on_bad_image: o.OnBadImage = "stop",
     device: o.Device = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the test error of tasks.
 
@@ -60,7 +62,7 @@ def evaluate(
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json)
+    return Request(file, command, json, every)
 
 
 @app.command(
@@ -74,12 +76,13 @@ def preview(
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = IMAGES,
     device: o.Device = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the error right after pruning, at several ratios.
 
     On validation images, before any retraining, which would lower it again. Nothing is changed."""
     asked = {"ratios": tuple(ratios)} if ratios else {}
-    return Request(file, Preview(**asked, images=images, device=device), json)
+    return Request(file, Preview(**asked, images=images, device=device), json, every)
 
 
 @app.command(
@@ -118,6 +121,7 @@ def baseline(
     given: Given,
     device: o.Device = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the error of tasks that are added by another method.
 
@@ -132,4 +136,4 @@ def baseline(
         recipe=given,
         device=device,
     )
-    return Request(file, command, json)
+    return Request(file, command, json, every)

@@ -9,6 +9,7 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.shell import INTERRUPTED
 
 
@@ -19,6 +20,7 @@ class Request:
     file: Path
     command: Command
     json: bool = False
+    every: float = EVERY
 
 
 def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:

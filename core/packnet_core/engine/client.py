@@ -141,7 +141,7 @@ def start(path: str | Path) -> Engine:
         if not paths.is_locked():
             break
         time.sleep(0.05)  # the lock is held: perhaps an engine is starting
-    paths.folder.mkdir(exist_ok=True)
+    paths.folder.mkdir(parents=True, exist_ok=True)
     with open(paths.log, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "packnet_core.engine", str(paths.file)],

@@ -172,7 +172,7 @@ class PackedNetwork:
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().sum())):
                 if bool(torch.isfinite(tensor.detach()).all()):
                     continue  # only the sum overflowed
-                raise Diverged(f"{name} has values that are NaN or infinite")
+                raise Diverged(f"{name} has values that are NaN or infinite; try a smaller --lr")
 
     # -- one task at a time -------------------------------------------------------------------------------------
 
