@@ -19,16 +19,17 @@ def state(tmp_path, monkeypatch):
     return tmp_path / "state"
 
 
-@pytest.fixture
-def path(tmp_path, state):
-    """A pack file with one task, alone on a disk that can't be written to."""
+@pytest.fixture(params=[True, False], ids=["alone", "with its folder"])
+def path(tmp_path, state, request):
+    """A pack file with one task on a disk that can't be written to."""
     disk, data = tmp_path / "disk", images(tmp_path / "data.npz")
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
         pytest.skip("a disk of its own needs the right to mount one")
     path = pack_file(disk / "net.safetensors")
     work(path, add("one", data))
-    shutil.rmtree(Paths(path).folder)
+    if request.param:
+        shutil.rmtree(Paths(path).folder)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     yield path
     subprocess.run(["umount", "-l", str(disk)], check=True)
