@@ -34,7 +34,8 @@ class Journal:
     """The writing end. Only the holder of the file's lock writes.
 
     Where the disk refuses a line, the work continues: lines wait in memory, without those of single steps, until there
-    is room. Raises DiskError where the file can't be opened. `refused` is then the entry of a warning, for whoever shows what happens.
+    is room. `refused` is then the entry of a warning, for whoever shows what happens. Raises DiskError where the file
+    can't be opened.
     """
 
     def __init__(self, path: Path):
