@@ -19,7 +19,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, Drop
 from packnet_core.schema.document import Document
 from packnet_tui.cli.follow import show, submit
-from packnet_tui.cli.output.progress import Display
+from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
 
@@ -39,10 +39,10 @@ def carry_out(request: Request) -> int:
         if not confirm(question, "drop asks first; say --yes to do it"):
             complain("nothing was dropped")
             return 1
-    return do(file, command, request.json)
+    return do(file, command, request.json, request.every)
 
 
-def do(file: Path, command: Command, json: bool = False) -> int:
+def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
     """Have a command done and show its progress. Returns the job's exit status.
 
     Raises RequestError if the file's header shows that it can't be done.
@@ -50,9 +50,9 @@ def do(file: Path, command: Command, json: bool = False) -> int:
     engine = connect(file)
     if engine is None:
         check(file, command)
-        return do_here(file, command, json)
+        return do_here(file, command, json, every)
     with engine:  # which checks the command itself: it knows its queue
-        return submit(engine, command, json)
+        return submit(engine, command, json, every)
 
 
 def check(file: Path, command: Command) -> Document:
@@ -73,7 +73,7 @@ def check_idle(file: Path, command: Command) -> Document:
     return check(file, command)
 
 
-def do_here(file: Path, command: Command, json: bool = False) -> int:
+def do_here(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
     """Do a command in this process, under the file's lock."""
     from packnet_core.jobs.run_job import run
 
@@ -81,7 +81,7 @@ def do_here(file: Path, command: Command, json: bool = False) -> int:
     entries = run(file, command, stop)
     first = next(entries)  # until the job has begun, Ctrl-C just ends the process
     with stopping(stop):
-        return show(chain([first], entries), Display(json))
+        return show(chain([first], entries), Display(json, every=every))
 
 
 @contextmanager

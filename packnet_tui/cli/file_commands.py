@@ -14,6 +14,7 @@ from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import examples
 
 app = typer.Typer()
@@ -107,13 +108,13 @@ def export(
 
 
 @app.command(epilog=examples("packnet watch model.safetensors", "packnet watch model.safetensors --json"))
-def watch(file: o.File, json: o.JsonLines = False) -> int:
+def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY) -> int:
     """Show the running job's progress as lines.
 
     From the start of the job to its end. The exit status is the job's, or 0 if no job runs."""
     from packnet_tui.cli.follow import watch
 
-    return watch(file, json)
+    return watch(file, json, every)
 
 
 @app.command(epilog=examples("packnet stop model.safetensors"))

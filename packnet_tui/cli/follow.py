@@ -13,21 +13,21 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import Entry, JobFinished, JobQueued
-from packnet_tui.cli.output.progress import Display
+from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.shell import Interrupted, complain, confirm, quoted
 from packnet_tui.state.format import duration
 
 POLL = 0.1  # seconds between two looks at the journal
 
 
-def submit(engine: Engine, command: Command, json: bool) -> int:
+def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -> int:
     """Have a running engine do a command, and follow the job to its end. Returns the job's exit status."""
     paths = Paths(engine.file)
     reader = Reader(paths.journal)
     history = fold(reader.entries(steps=False))
     job = engine.submit(command)
     try:
-        return show(follow(reader, history, job, lambda: _answers(engine), paths), Display(json))
+        return show(follow(reader, history, job, lambda: _answers(engine), paths), Display(json, every=every))
     except KeyboardInterrupt:
         file = quoted(paths.file)
         raise Interrupted(
@@ -36,7 +36,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
         ) from None
 
 
-def watch(file: Path, json: bool = False) -> int:
+def watch(file: Path, json: bool = False, every: float = EVERY) -> int:
     """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
     paths = Paths(file)
     if not paths.file.exists():
@@ -47,7 +47,7 @@ def watch(file: Path, json: bool = False) -> int:
         return 0
     job = next(iter(history.jobs))
     entries = follow(Reader(paths.journal), History(), job, paths.is_locked, paths)  # the job from its start
-    return show(entries, Display(json, bars=False))
+    return show(entries, Display(json, bars=False, every=every))
 
 
 def stop(file: Path, yes: bool = False) -> int:

@@ -14,6 +14,7 @@ from packnet_core.schema.commands import Add, Drop, Prune, Train
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples
 
 LARGEST = 0.95  # the ratio tried with --max-drop where none is given: the paper's largest (Figure 4)
@@ -61,6 +62,7 @@ def add(
     given: Given,
     trust: o.Trust = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Train a new task on the free weights.
 
@@ -71,7 +73,7 @@ def add(
     changes, others = recipes.divided(given)
     named = recipes.additions(name, source, first=not o.task_names(file))
     recipe = recipes.named(name, source).changed(changes)
-    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json, trust)
+    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json, trust, every)
 
 
 @app.command(
@@ -121,6 +123,7 @@ def prune(
     given: Given,
     trust: o.Trust = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Set weights of the open task free, and retrain.
 
@@ -137,7 +140,7 @@ def prune(
         trials=trials,
         **_with_changes(given),
     )
-    return Request(file, command, json, trust)
+    return Request(file, command, json, trust, every)
 
 
 @app.command(
@@ -149,13 +152,15 @@ def prune(
     *o.BAD_IMAGES,
     *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
-def train(file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False) -> Request:
+def train(
+    file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False, every: o.Every = EVERY
+) -> Request:
     """Resume an interrupted job, or train the open task further.
 
     Once the task is pruned, this retrains it. Without options, an interrupted job is resumed where it stopped. Options
     that are not given stay as the task was trained.
     """
-    return Request(file, Train(**_with_changes(given)), json, trust)
+    return Request(file, Train(**_with_changes(given)), json, trust, every)
 
 
 @app.command(epilog=examples("packnet drop model.safetensors cubs"))

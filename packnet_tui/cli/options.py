@@ -144,6 +144,10 @@ GiveUp = Annotated[bool, typer.Option("--yes", "-y", help="Also give up an inter
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]
 
+Every = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="Without a terminal, print how far the work is this often.")
+]
+
 NAMED = option_set(
     recipe=option(
         str,

@@ -8,6 +8,7 @@ from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Baseline, Compare, Evaluate, Preview
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, recipe_options, takes
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples, resolved, task_and_data
 
 IMAGES = Preview().images
@@ -47,6 +48,7 @@ def evaluate(
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the test error of tasks.
 
@@ -61,7 +63,7 @@ def evaluate(
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json, trust)
+    return Request(file, command, json, trust, every)
 
 
 @app.command(
@@ -76,12 +78,13 @@ def preview(
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the error right after pruning, at several ratios.
 
     On validation images, before any retraining, which would lower it again. Nothing is changed."""
     asked = {"ratios": tuple(ratios)} if ratios else {}
-    return Request(file, Preview(**asked, images=images, device=device), json, trust)
+    return Request(file, Preview(**asked, images=images, device=device), json, trust, every)
 
 
 @app.command(
@@ -121,6 +124,7 @@ def baseline(
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
+    every: o.Every = EVERY,
 ) -> Request:
     """Measure the error of tasks that are added by another method.
 
@@ -135,4 +139,4 @@ def baseline(
         recipe=given,
         device=device,
     )
-    return Request(file, command, json, trust)
+    return Request(file, command, json, trust, every)

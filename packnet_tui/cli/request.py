@@ -9,6 +9,7 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
+from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.shell import INTERRUPTED
 
 
@@ -20,6 +21,7 @@ class Request:
     command: Command
     json: bool = False
     trust: str | None = None
+    every: float = EVERY
 
 
 def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:

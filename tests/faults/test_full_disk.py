@@ -99,6 +99,12 @@ def test_lines_wait_in_memory_until_there_is_room(small):
     assert sum(isinstance(entry.event, TrainStep) for entry in journal.read(path)) == 0
 
 
+def test_a_journal_that_can_not_be_opened_is_named(tmp_path):
+    (tmp_path / "journal.jsonl").mkdir()
+    with pytest.raises(DiskError, match=r"journal\.jsonl can't be opened: Is a directory"):
+        Journal(tmp_path / "journal.jsonl")
+
+
 def test_a_short_write_leaves_no_torn_line(tmp_path, monkeypatch):
     path = tmp_path / "journal.jsonl"
     with closing(Journal(path)) as writer:

@@ -1,6 +1,9 @@
 """A stop while data is read, validated, pruned, evaluated or saved: the work ends soon, and nothing is lost."""
 
+import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,14 +12,16 @@ from PIL import Image
 
 from packnet_core.data import loading
 from packnet_core.data.pixels import FilePixels
-from packnet_core.jobs import run_job
+from packnet_core.engine import client
+from packnet_core.jobs import journal, run_job
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add, Evaluate, Preview, Prune, Train
-from packnet_core.schema.events import Checked, Epoch, JobStarted
+from packnet_core.schema.events import Checked, EngineLeft, Epoch, JobFinished, JobStarted, TrainStep
 from packnet_core.training import evaluate
+from tests.waiting import until_event
 from tests.worlds import QUICK, add, images, pack_file, work
 
 
@@ -128,3 +133,25 @@ def test_while_it_saves_the_save_comes_to_its_end(path, data, monkeypatch):
     assert stop.is_set()
     assert entries[-1].event.outcome == "done"
     assert read_header(path).document.tasks[0].phase == "trained"
+
+
+def test_sigterm_ends_an_engine_within_ten_seconds_while_it_reads_data(path, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (800, 800), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            folder = tmp_path / "data" / part / name
+            folder.mkdir(parents=True)
+            for index in range(5000):  # minutes of decoding
+                os.link(tmp_path / "one.png", folder / f"{index}.png")
+    with client.start(path) as engine:
+        job = engine.submit(Add(task="one", data=str(tmp_path / "data"), recipe=QUICK))
+        until_event(path, JobStarted, job)
+        time.sleep(1)
+        os.kill(engine.status().pid, signal.SIGTERM)
+        begun = time.monotonic()
+        end = until_event(path, JobFinished, job).event
+        until_event(path, EngineLeft)
+    assert time.monotonic() - begun < 10
+    assert end.outcome == "stopped"
+    assert not any(isinstance(entry.event, TrainStep) for entry in journal.read(Paths(path).journal))

@@ -221,7 +221,7 @@ class FilterNetwork:
         """Check the values after a phase: raises Diverged, naming the tensor, where one is NaN or infinite."""
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise Diverged(f"{name} has values that are NaN or infinite")
+                raise Diverged(f"{name} has values that are NaN or infinite; try a smaller --lr")
 
     # -- facts --------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Ranking:
         """
         for layer, total in zip(self._layers, self._sums, strict=True):
             if not bool(torch.isfinite(total).all()):
-                raise Diverged(f"the gradients of {layer.name} are NaN or infinite: its filters can't be ranked")
+                raise Diverged(f"the gradients of {layer.name} are NaN or infinite: try a smaller --lr")
         return [F.normalize(total.cpu(), dim=0) for total in self._sums]
 
     def _forward_hook(self, index: int, scaling: LossScaling, module: nn.Module, given: object, out: Tensor) -> None:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from packnet_core.errors import DiskError
 from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
 from packnet_core.schema.text import UNREADABLE, from_json
 
@@ -33,17 +34,22 @@ class Journal:
     """The writing end. Only the holder of the file's lock writes.
 
     Where the disk refuses a line, the work continues: lines wait in memory, without those of single steps, until there
-    is room. `refused` is then the entry of a warning, for whoever shows what happens.
+    is room. `refused` is then the entry of a warning, for whoever shows what happens. Raises DiskError where the file
+    can't be opened.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        path.parent.mkdir(exist_ok=True)
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._lock = threading.Lock()
-        self._file = self._open()
         self.refused: Entry | None = None
-        if not _ends_whole(path):
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self._file = self._open()
+            whole = _ends_whole(path)
+        except OSError as error:
+            raise DiskError(f"{path} can't be opened: {error.strerror or error}") from None
+        if not whole:
             self._waiting.append(b"\n")  # a line torn by a crash must not swallow the next
 
     def write(self, event: Event, job: int = 0) -> Entry:

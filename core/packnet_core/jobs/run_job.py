@@ -1,5 +1,6 @@
 """Do a command under the file's lock and write its events to the journal: for engine, command line and API."""
 
+import errno
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.events import Checked, Entry, Event, JobFinished, JobStarted, Progress, TrainStep
 from packnet_core.training import memory
 
+OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "can't start new thread")
 STEP_SECONDS = 0.25  # between two training steps in the journal; steps in between are only yielded
 
 
@@ -66,6 +68,9 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         torch.cuda.empty_cache()
         yield finish("failed", "the device is out of memory; try a smaller --batch-size, or --device cpu")
     except Exception as error:
+        if words := memory_words(error):
+            yield finish("failed", words)
+            return
         # a defect: the traceback goes to stderr (the engine's log), one line to the journal
         traceback.print_exc()
         yield finish("failed", f"unexpected {type(error).__name__}: {error}; this is a defect, please report it")
@@ -73,6 +78,14 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         if not ended:
             finish("stopped", _stopped(session, command))
         raise
+
+
+def memory_words(error: BaseException) -> str | None:
+    """What to say of an error that means that this machine's memory is used up; None for any other error."""
+    used_up = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if used_up or (isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)):
+        return "this machine's memory is used up; try a smaller --batch-size, and see ulimit -v"
+    return None
 
 
 def _written(

@@ -176,7 +176,7 @@ class PackedNetwork:
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
             if not is_finite(tensor):
-                raise Diverged(f"{name} has values that are NaN or infinite")
+                raise Diverged(f"{name} has values that are NaN or infinite; try a smaller --lr")
 
     # -- one task at a time -------------------------------------------------------------------------------------
 

@@ -66,7 +66,9 @@ def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str)
             np.equal(owners[block], task, out=own)
             total += int(np.count_nonzero(own))
             if key.max() >= INFINITE and bool((own & (key >= INFINITE)).any()):
-                raise Diverged(f"{layer} has weights that are NaN or infinite; nothing was pruned")
+                raise Diverged(
+                    f"{layer} has weights that are NaN or infinite, and nothing was pruned; try a smaller --lr"
+                )
             np.less(key, high, out=within)
             within &= own
             if low:
@@ -108,7 +110,7 @@ def _by_counting(values: Tensor, owners: Tensor, task: int, ratio: float, layer:
     counted = histogram[:BUCKETS].cumsum(0)
     total = int(counted[-1])
     if int(counted[(INFINITE >> LOW_BITS) - 1]) != total:
-        raise Diverged(f"{layer} has weights that are NaN or infinite; nothing was pruned")
+        raise Diverged(f"{layer} has weights that are NaN or infinite, and nothing was pruned; try a smaller --lr")
     wanted = round(ratio * total)
     if wanted == 0:
         return Threshold(0, 0)

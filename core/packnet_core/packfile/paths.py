@@ -21,16 +21,19 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 class Paths:
     """The fixed paths of one pack file: `model.safetensors` has the folder `model.packnet/` beside it.
 
-    Symbolic links are resolved first, so that all names of a file share one lock and one journal. Where that folder
-    can't be made, as on read-only media, a folder in the user's state folder is used instead.
+    Symbolic links are resolved first, so that all names of a file share one lock and one journal. On
+    read-only media, or where that folder can't be made, a folder in the user's state folder takes its place.
     """
 
     def __init__(self, path: str | Path):
         self.file = Path(path).expanduser().resolve()
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
         beside = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
-        can_be_beside = beside.is_dir() or os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
-        self.folder = beside if can_be_beside else self.elsewhere
+        if beside.is_dir():
+            usable = not os.statvfs(beside).f_flag & os.ST_RDONLY
+        else:
+            usable = os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
+        self.folder = beside if usable else self.elsewhere
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on

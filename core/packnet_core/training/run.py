@@ -159,7 +159,7 @@ class TrainingRun:
         if not math.isfinite(value):
             raise Diverged(
                 f"{self.phase}ing {self.task!r} diverged: the loss is {value} at step {done} (epoch {self.epoch}); "
-                f"try a smaller learning rate than {lr:g}"
+                f"try a smaller learning rate than {lr:g}, with --lr"
             )
         self.sums.add(len(labels), value, int(missed))
         self.step += 1

@@ -13,9 +13,14 @@ from typing import Any
 import msgspec
 
 from packnet_core.jobs.history import History, Result, read_history
+from packnet_core.packfile.checkpoint_header import Checkpoint, find
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.packfile.paths import Paths
+from packnet_core.schema.commands import summary
+from packnet_core.schema.text import printable
 from packnet_tui.cli.output.text_tables import comparison_table, layer_table, summary_lines, task_table
+from packnet_tui.cli.shell import quoted
+from packnet_tui.state.event_lines import DOING
 from packnet_tui.state.format import MISSING, moment
 
 REPORT_FORMAT = 1  # of the JSON below
@@ -28,11 +33,16 @@ def inspect(path: Path, json: bool = False) -> int:
     history = History(document)
     with suppress(OSError):  # without a journal that can be read, there are no later results
         history = read_history(Paths(path).journal, document)
+    interrupted = find(Paths(path).checkpoint, document)
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(facts(header, history)) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(facts(header, history, interrupted)) + b"\n")
         return 0
     width = shutil.get_terminal_size((80, 24)).columns
     blocks = [summary_lines(path, header)]
+    if interrupted:
+        where = f"{DOING[interrupted.phase]}, epoch {_epoch(interrupted)}"
+        resume = f"resume it: packnet train {quoted(path)}"
+        blocks[0].append(printable(f"interrupted: {summary(interrupted.command)} ({where}); {resume}"))
     if document.tasks:
         blocks.append(task_table(document, history, width))
     if any(task.name in history.comparisons for task in document.tasks):
@@ -42,8 +52,11 @@ def inspect(path: Path, json: bool = False) -> int:
     return 0
 
 
-def facts(header: Header, history: History) -> dict[str, Any]:
+def facts(header: Header, history: History, interrupted: Checkpoint | None = None) -> dict[str, Any]:
     """The object that `packnet inspect --json` prints; errors are in percent, digests are SHA-256."""
+    stopped = None
+    if interrupted:
+        stopped = {"what": summary(interrupted.command), "phase": interrupted.phase, "epoch": _epoch(interrupted)}
     document = header.document
     owned = document.owned
     return {
@@ -79,7 +92,14 @@ def facts(header: Header, history: History) -> dict[str, Any]:
         ],
         "totals": {"weights": document.weights, "free": document.free, "owned": owned},
         "bytes": header.bytes_by_kind(),
+        **({"interrupted": stopped} if stopped else {}),
     }
+
+
+def _epoch(interrupted: Checkpoint) -> int:
+    """The epoch in which a job stopped, from 1."""
+    epoch = interrupted.run.get("epoch", 1)
+    return epoch if isinstance(epoch, int) else 1
 
 
 def _evaluation(result: Result | None) -> dict[str, Any] | None:

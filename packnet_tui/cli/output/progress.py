@@ -18,6 +18,7 @@ from packnet_tui.state.format import clock, cut_middle
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+EVERY = 30.0  # seconds between two lines that say how far the work is, where no bar shows it
 REDRAW = 0.2  # seconds between two updates of the bar
 
 
@@ -31,7 +32,7 @@ class Display:
     Where the terminal hangs up or the pipe closes, it shows nothing more, and the work continues (law 7).
     """
 
-    def __init__(self, json: bool = False, bars: bool = True):
+    def __init__(self, json: bool = False, bars: bool = True, every: float = EVERY):
         self.json = json
         self._bars: Bars | None = None
         if json:
@@ -40,7 +41,7 @@ class Display:
             self._bars = Bars()
             self._show = self._bars.show
         else:
-            self._show = _plain
+            self._show = Lines(every).show
 
     def show(self, entry: Entry) -> None:
         try:
@@ -86,11 +87,7 @@ class Bars:
                 self._epochs = epochs
                 self._begin(phase, task)
             case TrainStep() as step:
-                detail = (
-                    f"{step.epoch}/{self._epochs} loss {step.loss:.3f} error {step.error:.1f} % "
-                    f"{step.images_per_second:.0f} img/s ETA {clock(step.seconds_left)}"
-                )
-                self._move(step.step, step.steps, detail)
+                self._move(step.step, step.steps, _detail(step, self._epochs))
             case Progress(task=task, done=done, images=images):
                 comparing = self._doing == ("compare", task)
                 if not comparing and self._doing != ("eval", task):  # no PhaseStarted comes before it
@@ -119,9 +116,35 @@ class Bars:
             self._progress.refresh()
 
 
-def _plain(entry: Entry) -> None:
-    if text := line(entry):
-        print(text, flush=True)
+class Lines:
+    """A line for each event; after `every` seconds without one, a line that says how far the work is."""
+
+    def __init__(self, every: float = EVERY):
+        self._every = every
+        self._printed = time.monotonic()
+        self._phase, self._epochs = "", 0
+
+    def show(self, entry: Entry) -> None:
+        text = line(entry)
+        due = time.monotonic() - self._printed >= self._every
+        match entry.event:
+            case PhaseStarted(phase=phase, epochs=epochs):
+                self._phase, self._epochs = phase, epochs
+            case TrainStep() as step if due:
+                text = printable(f"{self._phase} {step.task} {_detail(step, self._epochs)}")
+            case Progress(task=task, done=done, images=images) if due:
+                text = printable(f"{task}: {done:,} of {images:,}")
+        if text:
+            self._printed = time.monotonic()
+            print(text, flush=True)
+
+
+def _detail(step: TrainStep, epochs: int) -> str:
+    """How far a training is."""
+    return (
+        f"{step.epoch}/{epochs} loss {step.loss:.3f} error {step.error:.1f} % "
+        f"{step.images_per_second:.0f} img/s ETA {clock(step.seconds_left)}"
+    )
 
 
 def _json(entry: Entry) -> None:

@@ -25,7 +25,7 @@ COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes
 def asked(monkeypatch):
     """The command that reaches the work, which is not done."""
     commands = []
-    monkeypatch.setattr("packnet_tui.cli.execute.do", lambda file, command, json: commands.append(command) or 0)
+    monkeypatch.setattr("packnet_tui.cli.execute.do", lambda file, command, json, every: commands.append(command) or 0)
 
     def asked(*arguments: str):
         assert packnet(list(arguments)) == 0

@@ -8,13 +8,15 @@ from datetime import datetime
 import pytest
 from rich.cells import cell_len
 
+from packnet_core.jobs import run_job
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.document import Error
-from packnet_core.schema.events import Compared, Evaluated, JobStarted, Note
+from packnet_core.schema.events import Compared, Epoch, Evaluated, JobStarted, Note
 from packnet_tui.cli.main import packnet
 from packnet_tui.cli.output.text_tables import aligned
 from tests.tui.cli import handmade
 from tests.tui.cli.conftest import one_line
+from tests.worlds import add, images, pack_file
 
 
 def facts(path, capsysbinary) -> dict:
@@ -241,3 +243,15 @@ def test_a_closed_pipe_is_no_error(file):
         text=True,
     )
     assert result.stderr == ""
+
+
+def test_an_interrupted_job_is_shown(tmp_path, capsysbinary):
+    path, data = pack_file(tmp_path / "net.safetensors"), images(tmp_path / "data.npz")
+    assert "interrupted" not in facts(path, capsysbinary)
+    entries = run_job.run(path, add("one", data))
+    next(entry for entry in entries if isinstance(entry.event, Epoch))
+    entries.close()
+    assert facts(path, capsysbinary)["interrupted"] == {"what": "add one --prune 0.5", "phase": "train", "epoch": 2}
+    assert packnet(["inspect", str(path)]) == 0
+    said = capsysbinary.readouterr().out.decode()
+    assert "interrupted: add one --prune 0.5 (training, epoch 2); resume it: packnet train " in said
