@@ -30,7 +30,6 @@ from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from packnet_core.network.packed import PackedNetwork
@@ -62,7 +61,7 @@ def new(
     path: str | Path,
     arch: str,
     *,
-    weights: str = "none",
+    weights: "str | Path | Mapping[str, Tensor]" = "none",
     input_size: int | None = None,
     channels: int = 3,
     task: str | None = None,
@@ -70,7 +69,8 @@ def new(
     device: str | None = None,
     **options: Any,
 ) -> "PackFile":
-    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, or "none").
+    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, "none", or a
+    state dict).
 
     `input_size` is in pixels, the images being square. With `task` and `data` the weights' own head is kept as the
     first task, to be pruned and retrained: the paper's ImageNet network (§3); without, all weights are free, and the
@@ -79,7 +79,8 @@ def new(
     """
     from packnet_core.packfile import create
 
-    for _ in create.new(path, arch, weights=str(weights), input_size=input_size, channels=channels, task=task,
+    weights = str(weights) if isinstance(weights, Path) else weights
+    for _ in create.new(path, arch, weights=weights, input_size=input_size, channels=channels, task=task,
                         data_source=None if data is None else str(data), device=device, **options):  # fmt: skip
         pass
     return PackFile(path, device=device)
@@ -313,15 +314,22 @@ class PackFile:
         network = self.network
         return network.answer(images.to(network.device), [index[name] for name in names])
 
-    def prepare(self, images: "NDArray[Any]") -> "Tensor":
-        """Images as this network takes them: uint8 N×H×W or N×H×W×C, to float32 N×C×S×S, resized and normalised."""
+    def prepare(self, images: Any) -> "Tensor":
+        """Images as this network takes them: uint8 N×H×W or N×H×W×C, to float32 N×C×S×S, resized and normalised.
+
+        Also a Pillow image, or a list of Pillow images or arrays H×W or H×W×C, of any sizes. Raises RequestError for
+        anything else, and for other channels than the network's.
+        """
+        import numpy as np
         import torch
 
         from packnet_core.data.images import Decoder, Images
-        from packnet_core.data.pixels import ArrayPixels
+        from packnet_core.data.pixels import ArrayPixels, as_arrays, checked
 
-        input, count = self.document.input, len(images)
-        pixels = ArrayPixels(images, "images")
+        input = self.document.input
+        if not isinstance(images, np.ndarray):
+            return torch.cat([self.prepare(array) for array in as_arrays(images)])
+        pixels, count = ArrayPixels(checked(images, "images"), "images"), len(images)
         raw = Decoder(pixels, input.size, pixels.channels((), input.channels)).all(torch.arange(count))
         ready = Images(raw, torch.arange(count), torch.zeros(count, dtype=torch.int64), input)
         return torch.cat([batch for batch, _ in ready.batches(256, self.network.device)])

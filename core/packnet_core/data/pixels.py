@@ -3,10 +3,10 @@
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,32 @@ class ArrayPixels:
 
     def describe(self) -> str:
         return _describe([(self.array.shape[2], self.array.shape[1])], self.array.shape[3])
+
+
+def checked(images: NDArray[Any], name: str) -> Bytes:
+    """An array of images as it is. Raises RequestError unless it is uint8, N×H×W or N×H×W×C, with pixels."""
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+        shape = "×".join(map(str, images.shape)) or "none"
+        raise RequestError(f"{name} is {images.dtype} of shape {shape}; images are uint8, N×H×W or N×H×W×C")
+    return images
+
+
+def as_arrays(images: Any) -> Iterator[Bytes]:
+    """A Pillow image, or a list of Pillow images and arrays, as arrays of one image each. Raises RequestError else."""
+    given = [images] if isinstance(images, Image.Image) else images
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise RequestError(f"images are an array, a Pillow image or a list of them, not a {type(images).__name__}")
+    count = 0
+    for count, image in enumerate(given, 1):
+        if isinstance(image, Image.Image):
+            image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+        try:
+            array = np.asarray(image)
+        except (ValueError, TypeError, RuntimeError) as error:  # rows of different lengths, a tensor on a GPU
+            raise RequestError(f"image {count} is no array: {error}") from None
+        yield checked(array[None], f"image {count}")
+    if not count:
+        raise RequestError("there are no images in the list")
 
 
 class FilePixels:

@@ -7,11 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from packnet_core.engine.protocol import (
     LONGEST,
-    Address,
     Hello,
     Leave,
     Message,
@@ -19,13 +16,15 @@ from packnet_core.engine.protocol import (
     Status,
     Stop,
     Submit,
+    address_decoder,
     encode,
+    reply_decoder,
     same_user,
 )
 from packnet_core.errors import PacknetError, RequestError, WorkError
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE
 
 STARTING = 2.0  # seconds, at most, from an engine's lock to its address
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers also while it works
@@ -80,7 +79,7 @@ class Engine:
         if not line:
             raise WorkError(f"the engine of {self.file.name} has gone; its log is {Paths(self.file).log}")
         try:
-            reply = from_json(line, Reply)
+            reply = reply_decoder.decode(line)
         except UNREADABLE as error:
             raise WorkError(f"the engine of {self.file.name} answered what can't be read: {error}") from None
         if reply.error is not None:
@@ -92,7 +91,7 @@ def connect(path: str | Path) -> Engine | None:
     """Connect to the running engine of a file; None where there is none."""
     paths = Paths(path)
     try:
-        address = msgspec.json.decode(paths.address.read_bytes(), type=Address)  # a path, never shown
+        address = address_decoder.decode(paths.address.read_bytes())
         connection = _connection(address.socket)
     except (OSError, *UNREADABLE):
         return None

@@ -24,6 +24,7 @@ from packnet_core.engine.protocol import (
     Stop,
     Submit,
     encode,
+    message_decoder,
     same_user,
 )
 from packnet_core.errors import PacknetError, RequestError
@@ -35,7 +36,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE
 
 IDLE_SECONDS = 120.0  # until an engine without work and without connections leaves
 
@@ -153,7 +154,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def answer(self, line: bytes, met: bool = True) -> tuple[Reply, bool]:
         """The reply to one message, and whether the client has said by now that it means this file."""
         try:
-            message: Message = from_json(line, Message)  # type: ignore[arg-type]
+            message: Message = message_decoder.decode(line)
             job = None
             match message:
                 case Hello(file=file):

@@ -8,13 +8,11 @@ import os
 import time
 from pathlib import Path
 
-import msgspec
-
 from packnet_core.schema.events import Entry, Event, Progress, TrainStep
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE, Decoder, to_json
 
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
-_encoder = msgspec.json.Encoder()
+_decoder = Decoder[Entry](Entry)
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
 _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
 
@@ -31,7 +29,7 @@ class Journal:
     def write(self, event: Event, job: int = 0) -> Entry:
         """Append one event, stamped with the time, in one write. Returns the line as an Entry."""
         entry = Entry(at=time.time(), job=job, event=event)
-        os.write(self._file, _encoder.encode(entry) + b"\n")
+        os.write(self._file, to_json(entry) + b"\n")
         return entry
 
     def close(self) -> None:
@@ -99,6 +97,6 @@ def next_job(entries: list[Entry]) -> int:
 
 def _decode(line: bytes) -> Entry | None:
     try:
-        return from_json(line, Entry)
+        return _decoder.decode(line)
     except UNREADABLE:
         return None
