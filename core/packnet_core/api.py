@@ -62,7 +62,7 @@ def new(
     path: str | Path,
     arch: str,
     *,
-    weights: str = "none",
+    weights: "str | Path | Mapping[str, Tensor]" = "none",
     input_size: int | None = None,
     channels: int = 3,
     task: str | None = None,
@@ -70,7 +70,8 @@ def new(
     device: str | None = None,
     **options: Any,
 ) -> "PackFile":
-    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, or "none").
+    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, "none", or a
+    state dict).
 
     `input_size` is the side of the square images in pixels. With `task` and `data`, the head of the weights is kept as
     the first task, to be pruned and retrained, like the paper's ImageNet network (§3). Without them all weights are
@@ -80,7 +81,8 @@ def new(
     """
     from packnet_core.packfile import create
 
-    for _ in create.new(path, arch, weights=str(weights), input_size=input_size, channels=channels, task=task,
+    weights = str(weights) if isinstance(weights, Path) else weights
+    for _ in create.new(path, arch, weights=weights, input_size=input_size, channels=channels, task=task,
                         data_source=None if data is None else str(data), device=device, **options):  # fmt: skip
         pass
     return PackFile(path, device=device)

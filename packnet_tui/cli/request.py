@@ -1,5 +1,6 @@
 """Arguments parsed with Typer into a Request: a command for a file, not done yet."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,19 @@ def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
     except usage_error as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else name
-        message: str = getattr(error, "format_message", error.__str__)()
+        message: str = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+        if message.startswith("No such option") and (negative := next(filter(_is_negative, arguments), None)):
+            message = f"{negative} is below 0, and a pruning ratio is a share from 0 to 1"
         raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
     except typer.Abort:  # Ctrl-C, in some versions
         return INTERRUPTED
+
+
+def _is_negative(argument: str) -> bool:
+    """Whether an argument is a number below 0, which the parser takes for an option."""
+    with suppress(ValueError):
+        return argument.startswith("-") and float(argument) <= 0
+    return False
 
 
 def examples(*lines: str) -> str:

@@ -18,12 +18,13 @@ from packnet_core.engine.protocol import (
     Submit,
     address_decoder,
     encode,
+    reply_decoder,
     same_user,
 )
 from packnet_core.errors import PacknetError, RequestError, WorkError
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE
 
 STARTING = 2.0  # seconds, at most, from an engine's lock to its address
 PATIENCE = 30.0  # seconds until a silent engine is given up; its socket answers also while it works
@@ -79,7 +80,7 @@ class Engine:
         if not line:
             raise WorkError(f"the engine of {self.file.name} has gone; its log is {Paths(self.file).log}")
         try:
-            reply = from_json(line, Reply)
+            reply = reply_decoder.decode(line)
         except UNREADABLE as error:
             raise WorkError(f"the engine of {self.file.name} answered what can't be read: {error}") from None
         if reply.error is not None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from packnet_core.schema.commands import Command
+from packnet_core.schema.text import Decoder, to_json
 
 
 class Hello(Struct, frozen=True, tag="hello"):
@@ -56,7 +57,9 @@ class Address(Struct, frozen=True):
     pid: int
 
 
-encode = msgspec.json.Encoder().encode
+encode = to_json
+message_decoder: Decoder[Message] = Decoder(Message)
+reply_decoder: Decoder[Reply] = Decoder(Reply)
 address_decoder = msgspec.json.Decoder(Address)  # a path as it is: it is opened, and never shown
 
 

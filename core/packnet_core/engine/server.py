@@ -27,6 +27,7 @@ from packnet_core.engine.protocol import (
     Submit,
     address_decoder,
     encode,
+    message_decoder,
     same_user,
 )
 from packnet_core.errors import PacknetError, RequestError
@@ -38,7 +39,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import EngineLeft, EngineStarted, JobFinished, JobQueued, Note
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE
 
 LOG_BYTES = 1_000_000  # of the engine's log; a longer one is cut to half of it
 IDLE_SECONDS = 120.0  # until an engine without work and without connections leaves
@@ -158,7 +159,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def answer(self, line: bytes, met: bool = True) -> tuple[Reply, bool]:
         """The reply to one message, and whether the client has sent the Hello for this file by now."""
         try:
-            message: Message = from_json(line, Message)  # type: ignore[arg-type]
+            message: Message = message_decoder.decode(line)
             job = None
             match message:
                 case Hello(file=file):

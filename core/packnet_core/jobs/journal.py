@@ -14,18 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from packnet_core.errors import DiskError
 from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
-from packnet_core.schema.text import UNREADABLE, from_json
+from packnet_core.schema.text import UNREADABLE, Decoder, to_json
 
 MOST_WAITING = 10_000  # lines kept while the disk refuses them
 MOST_JOBS = 1 << 53  # a number of a job that no journal reaches
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
 LONGEST = 1 << 24  # bytes of a line, at most
 UNTHINNED = 1 << 23  # bytes of news of which every step is read
-_encoder = msgspec.json.Encoder()
+_decoder = Decoder[Entry](Entry)
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
 _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
 
@@ -56,7 +54,7 @@ class Journal:
         """Append one event, stamped with the time, in one write. Returns the line as an Entry. Raises nothing."""
         entry = Entry(at=time.time(), job=job, event=event)
         with self._lock:
-            self._waiting.append(_encoder.encode(entry) + b"\n")
+            self._waiting.append(to_json(entry) + b"\n")
             try:
                 self._write_waiting()
                 self.refused = None
@@ -66,7 +64,7 @@ class Journal:
                 if self.refused is None:
                     text = f"the journal can't be written ({error.strerror}); what happens is kept until it can"
                     self.refused = Entry(at=entry.at, job=job, event=Note(text=text, level="warning"))
-                    self._waiting.append(_encoder.encode(self.refused) + b"\n")
+                    self._waiting.append(to_json(self.refused) + b"\n")
         return entry
 
     def replace(self, replace: Callable[[Path], object]) -> None:
@@ -178,7 +176,7 @@ def _ends_whole(path: Path) -> bool:
 def decode(line: bytes) -> Entry | None:
     """One line of a journal; None where it can't be decoded."""
     try:
-        return from_json(line, Entry)
+        return _decoder.decode(line)
     except UNREADABLE:
         return None
 

@@ -4,6 +4,8 @@ import difflib
 import importlib
 import pickle
 import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -63,10 +65,10 @@ def build(name: str, *, channels: int = 3, classes: int = 1000, initialise: bool
         return SMALL[name](channels, classes)
     known = names()
     if name not in known:
-        close = difflib.get_close_matches(name, known, 3) or known[:3]
+        close = difflib.get_close_matches(name, known, 3)
         raise RequestError(
-            f"there is no network {name!r}; close to it: {', '.join(close)} (torchvision's classification models, "
-            "cifar_resnet20, cifar_resnet56, cifar_vgg, digits_net, or module:function)"
+            f"there is no network {name!r}{'; close to it: ' * bool(close)}{', '.join(close)} (there are torchvision's "
+            "classification models, cifar_resnet20, cifar_resnet56, cifar_vgg, digits_net, and module:function)"
         )
     options: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
@@ -86,7 +88,7 @@ def skeleton(name: str, *, channels: int = 3) -> nn.Module:
     if ":" in name:
         return build(name)
     with _NoMemory():
-        return build(name, channels=channels)
+        return build(name, channels=channels, initialise=False)
 
 
 def shapes(name: str) -> nn.Module:
@@ -117,24 +119,44 @@ def find_head(model: nn.Module) -> str:
     return str(linear[-1])
 
 
-def load_weights(source: str, name: str) -> dict[str, Tensor]:
+def load_weights(source: str | Mapping[str, Any], name: str) -> dict[str, Tensor]:
     """Load a state dict onto the CPU, floating-point tensors as float32.
 
-    `source` is a .safetensors, .pth or .pt file, or DEFAULT for torchvision's weights of the network `name`. A state
-    dict under "state_dict" or "model" is unwrapped, and the prefix "module." is removed if all names have it. Pickled
-    files are read with `weights_only`, which makes tensors and plain containers and runs no code.
+    `source` is a .safetensors, .pth or .pt file, DEFAULT for torchvision's weights of the network `name`, or the state
+    dict itself. A state dict under "state_dict" or "model" is unwrapped, and the prefix "module." is removed if all
+    names have it. Pickled files are read with `weights_only`, which makes tensors and plain containers, without
+    running code.
 
     Raises RequestError if there are no such weights, the file holds something else, or a download fails.
     """
-    state = _downloaded(name) if source.upper() == "DEFAULT" else _read(Path(source).expanduser())
+    if not isinstance(source, str):
+        state, source = source, "the given object"
+    elif source.upper() == "DEFAULT":
+        state = _downloaded(name)
+    else:
+        state = _read(Path(source).expanduser())
     for wrapper in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    if not isinstance(state, dict) or not state or not all(isinstance(t, Tensor) for t in state.values()):
+    if not isinstance(state, Mapping) or not state or not all(map(_is_named_tensor, state, state.values())):
         raise RequestError(f"{source} holds no state dict (names and tensors); {SAFE}")
+    for key, tensor in state.items():
+        if not _has_values(tensor):
+            raise RequestError(f"{key} in {source} is not a plain tensor with its values; {SAFE}")
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
-    return {key: t.detach().float() if t.is_floating_point() else t.detach() for key, t in state.items()}
+    return {key: t.detach().cpu().float() if t.is_floating_point() else t.detach().cpu() for key, t in state.items()}
+
+
+def _is_named_tensor(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, Tensor)
+
+
+def _has_values(tensor: Tensor) -> bool:
+    """Whether a tensor has a real value in memory for each element: it is not sparse, on "meta", nor one repeated."""
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or tensor.is_complex():
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def fit_weights(model: nn.Module, state: dict[str, Tensor], head: str) -> bool:
@@ -256,11 +278,19 @@ def _read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         if path.suffix in (".pth", ".pt"):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # its remarks on how the file was pickled
+                return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise RequestError(f"{path} holds more than tensors, and packnet unpickles nothing else; {SAFE}") from None
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise RequestError(f"{path} holds more than tensors, and no code from weights is run; {SAFE}") from None
+    except OSError as error:
+        raise RequestError(f"{path} can't be read: {error.strerror or error}") from None
+    except SafetensorError as error:
         raise RequestError(f"{path} can't be read as weights: {error}") from None
+    except Exception:  # of a file with any bytes, torch raises anything; its advice is to run the code in it
+        raise RequestError(
+            f"{path} can't be read as weights: it is damaged, or torch.save has not written it"
+        ) from None
     raise RequestError(f"{path} is neither .safetensors nor .pth nor .pt; {SAFE}")
 
 

@@ -12,8 +12,8 @@ def pick_device(name: str | None) -> torch.device:
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        torch.zeros(1, device=device).item()  # not on "meta", which has no values
+    except (RuntimeError, AssertionError, ValueError, OverflowError, TypeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RequestError(f"device {name!r} can't be used here: {reason}") from None
     return device

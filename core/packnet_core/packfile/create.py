@@ -2,7 +2,8 @@
 
 import copy
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ def new(
     path: str | Path,
     arch: str,
     *,
-    weights: str = "none",
+    weights: str | Mapping[str, torch.Tensor] = "none",
     input_size: int | None = None,
     channels: int = 3,
     mean: Sequence[float] | None = None,
@@ -50,8 +51,9 @@ def new(
     """Make a pack file. Without `task` every weight is free, and the first task that is added starts from its value.
 
     With `task`, the given weights keep their head as the first task, of that name. It is open, to be pruned and
-    retrained, like the paper's ImageNet network (§3). `weights` is a path, "DEFAULT" (torchvision's) or "none";
-    `input_size` is in pixels; `mean` and `std` are per channel, in 0..1; at most `limit` training images are used.
+    retrained, like the paper's ImageNet network (§3). `weights` is a path, "DEFAULT" (torchvision's), "none" or a state
+    dict; `input_size` is in pixels; `mean` and `std` are per channel, in 0..1; at most `limit` training images are
+    used.
 
     Yields the task's evaluation on the test set of `data_source`, and Saved at the end. Raises RequestError if the
     file exists, the architecture is unknown or can't be packed, the weights do not fit, or the head and the data differ
@@ -62,24 +64,31 @@ def new(
         raise exists(paths.file)
     if not paths.file.parent.is_dir():
         raise RequestError(f"there is no folder {paths.file.parent}")
-    if task is not None and (data_source is None or weights.lower() == "none"):
+    has_weights = not isinstance(weights, str) or weights.lower() != "none"
+    if task is not None and not (data_source and has_weights):
         raise RequestError("--task keeps a trained network's head as that task's: it needs --weights and --data")
     if task is None and data_source is not None:
         raise RequestError("--data needs --task, the name of the task that the weights' head was trained for")
+    named = weights if isinstance(weights, str) else "given"
+    if not isinstance(arch, str):
+        raise RequestError(
+            f"a network is given by its name, or as module:function that returns it, so that the file can be opened "
+            f"again; this is a {type(arch).__name__}"
+        )
     given = _input(arch, input_size, channels, mean, std)
     trust.allow(path, arch)  # the user named it
     torch.manual_seed(seed)
     model = architectures.build(arch, channels=channels)
     head = architectures.find_head(model)
     has_head = False
-    if weights.lower() != "none":
+    if has_weights:
         has_head = architectures.fit_weights(model, architectures.load_weights(weights, arch), head)
     network = PackedNetwork(model, head)
     given_head = model.get_submodule(head)
     assert isinstance(given_head, nn.Linear)
     for name, tensor in {**network.weights, **network.rest, **given_head.state_dict()}.items():
         if not is_finite(tensor):
-            raise RequestError(f"{name} in the weights {weights} has NaN or infinity")
+            raise RequestError(f"{name} in the weights {named} has NaN or infinity")
     _try(network, given)
     network.to(pick_device(device))
     document = Document(
@@ -88,7 +97,7 @@ def new(
         input=given,
         tasks=(),
         layers=tuple(Layer(name=name, shape=tuple(w.shape), owned=()) for name, w in network.weights.items()),
-        history=(Step(at=time.time(), task=task, what=printable(f"new {arch}, weights {weights}")),),
+        history=(Step(at=time.time(), task=task, what=printable(f"new {arch}, weights {named}")),),
     )
     if task is not None and data_source is not None:
         if not has_head:
@@ -159,19 +168,28 @@ def _input(
 
 
 def _try(network: PackedNetwork, given: Input) -> None:
-    """Run one image through the network. Raises RequestError if the network can't take this input."""
-    network.model.eval()
+    """Run one image through the network. Raises RequestError if the network can't take this input.
+
+    A second run, with a head of one class more, finds a network that does not end in its head, or that has two.
+    """
+    model, head = network.model.eval(), network.model.get_submodule(network.head)
+    image = torch.zeros(1, given.channels, given.size, given.size)
     try:
         with torch.inference_mode():
-            out = network.model(torch.zeros(1, given.channels, given.size, given.size))
+            model(image)
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RequestError(
             f"the network can't take images of {given.channels}×{given.size}×{given.size} ({reason}); see --input-size"
         ) from None
-    check_buffers(copy.deepcopy(network.model), torch.zeros(2, given.channels, given.size, given.size))
-    head = network.model.get_submodule(network.head)
-    if not isinstance(out, torch.Tensor) or out.shape != (1, head.out_features):
+    check_buffers(copy.deepcopy(model), torch.zeros(2, given.channels, given.size, given.size))
+    classes = int(head.out_features) + 1  # type: ignore[arg-type]  # a linear layer
+    model.set_submodule(network.head, nn.Linear(network.features, classes))
+    out = None
+    with suppress(RuntimeError, ValueError, AssertionError), torch.inference_mode():
+        out = model(image)
+    model.set_submodule(network.head, head)
+    if not isinstance(out, torch.Tensor) or out.shape != (1, classes):
         raise RequestError(
-            f"the network does not end in its last linear layer, {network.head!r}, so no head can take its place"
+            f"the network does not end in its last linear layer alone, {network.head!r}, so no head can take its place"
         )

@@ -1,11 +1,10 @@
 """Text from outside, made printable where it is decoded: a name in a file never steers a terminal.
 
-Bytes from files, journals and sockets are decoded by `from_json`, names in data by `printable`.
+Bytes from files, journals and sockets are decoded by `Decoder`, names in data by `printable`.
 """
 
 import unicodedata
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -17,17 +16,32 @@ STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control characters, dire
 _JOINERS = "\u200c\u200d"  # they shape the letters of some scripts
 
 
+class Decoder(Generic[Decoded]):
+    """Decodes JSON from outside as a type; every string in it is then printable."""
+
+    def __init__(self, kind: Any):
+        self._kind = kind
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def decode(self, encoded: bytes | str) -> Decoded:
+        """The value. Raises one of UNREADABLE."""
+        raw = encoded.encode("utf-8", "surrogatepass") if isinstance(encoded, str) else encoded
+        if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:  # JSON of nothing else has printable text alone
+            return cast(Decoded, self._decoder.decode(raw))
+        return cast(Decoded, msgspec.convert(_printable(msgspec.json.decode(raw)), self._kind))
+
+
 def from_json(encoded: bytes | str, kind: type[Decoded]) -> Decoded:
-    """Decode JSON from outside as a type; every string in it is printable. Raises one of UNREADABLE."""
-    raw = encoded.encode("utf-8", "surrogatepass") if isinstance(encoded, str) else encoded
-    if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:  # JSON with nothing else has printable text alone
-        return cast(Decoded, _decoder(cast(Any, kind)).decode(raw))
-    return msgspec.convert(_printable(msgspec.json.decode(raw)), kind)
+    """`encoded` as `Decoder(kind)` decodes it."""
+    return Decoder[Decoded](kind).decode(encoded)
 
 
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def to_json(value: Any) -> bytes:
+    """Encode a value as JSON. File names that are not UTF-8, which JSON can't have, become printable."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_printable(msgspec.to_builtins(value)))
 
 
 def printable(text: str) -> str:

@@ -62,7 +62,7 @@ def test_no_images_are_none():
         COLOUR.astype(np.float32), COLOUR.astype(np.int32), np.full((2, 8, 8, 3), np.nan), "nowhere.png",
         np.zeros((0, 3), np.uint8), np.array(["a"]), [[]],
     ],
-    ids=repr,
+    ids=lambda wrong: type(wrong).__name__,
 )  # fmt: skip
 def test_what_is_no_image_is_refused_in_one_line(wrong):
     with pytest.raises(RequestError) as error:

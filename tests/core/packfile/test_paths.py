@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from packnet_core.engine import client
-from packnet_core.errors import RequestError
+from packnet_core.errors import DiskError, RequestError
 from packnet_core.jobs import journal, run_job
 from packnet_core.jobs.journal import Journal
 from packnet_core.packfile.paths import Paths
@@ -66,7 +66,7 @@ def test_a_journal_that_is_a_link_is_not_followed(path, tmp_path):
     private.write_text("mine\n")
     Paths(path).journal.unlink(missing_ok=True)
     Paths(path).journal.symlink_to(private)
-    with pytest.raises(OSError, match="symbolic link"), closing(Journal(Paths(path).journal)):
+    with pytest.raises(DiskError, match="symbolic link"), closing(Journal(Paths(path).journal)):
         pass
     assert private.read_text() == "mine\n"
 
