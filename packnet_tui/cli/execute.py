@@ -1,4 +1,4 @@
-"""Do a command on a file: in the file's engine where one runs, else in this process."""
+"""Do a command on a file: in the file's engine if one runs, else in this process."""
 
 import os
 import signal
@@ -27,20 +27,20 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 def carry_out(request: Request) -> int:
-    """Have a request done, after a question where it removes a task. Returns the exit status."""
+    """Do a request, after a question if it removes a task. Returns the exit status."""
     file, command = request.file, request.command
     if isinstance(command, Drop) and not command.yes:
         document = check_idle(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
         question = f"Drop {command.task!r} and its {owned}? It can't be undone."
-        if not confirm(question, "drop asks first; say --yes to do it"):
+        if not confirm(question, "drop asks first; give --yes to skip the question"):
             complain("nothing was dropped")
             return 1
     return do(file, command, request.json)
 
 
 def do(file: Path, command: Command, json: bool = False) -> int:
-    """Have a command done and show its progress. Returns the job's exit status.
+    """Do a command and show its progress. Returns the job's exit status.
 
     Raises RequestError if the file's header shows that it can't be done.
     """
@@ -48,12 +48,12 @@ def do(file: Path, command: Command, json: bool = False) -> int:
     if engine is None:
         check(file, command)
         return do_here(file, command, json)
-    with engine:  # which checks the command itself: it knows its queue
+    with engine:  # the engine checks the command itself, as it knows its queue
         return submit(engine, command, json)
 
 
 def check(file: Path, command: Command) -> Document:
-    """The file's document. Raises RequestError if the command can't be done on it as it is."""
+    """The file's document. Raises RequestError if the command can't be done on the file in its present state."""
     document = read_header(file).document
     interrupted = checkpoint_header.find(Paths(file).checkpoint, document)
     rules.check(document, command, interrupted is not None)
@@ -61,7 +61,7 @@ def check(file: Path, command: Command) -> Document:
 
 
 def check_idle(file: Path, command: Command) -> Document:
-    """The file's document, checked before a question is asked, unless jobs run or wait: then the engine checks."""
+    """The file's document, checked as by `check` unless jobs run or wait: then the engine checks later."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
@@ -77,14 +77,17 @@ def do_here(file: Path, command: Command, json: bool = False) -> int:
 
     stop = threading.Event()
     entries = run(file, command, stop)
-    first = next(entries)  # until the job has begun, Ctrl-C just ends the process
+    first = next(entries)  # before the job has begun, Ctrl-C simply ends the process
     with stopping(stop):
         return show(chain([first], entries), Display(json))
 
 
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not stop it (law 7)."""
+    """A context in which Ctrl-C and SIGTERM stop the work after its step, and the second one at once.
+
+    A hang-up is ignored (law 7).
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
