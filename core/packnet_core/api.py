@@ -70,14 +70,13 @@ def new(
     device: str | None = None,
     **options: Any,
 ) -> "PackFile":
-    """Make a pack file from an architecture and weights (a path, "DEFAULT" for torchvision's, "none", or a
-    state dict).
+    """Make a pack file from an architecture and weights.
 
-    `input_size` is the side of the square images in pixels. With `task` and `data`, the head of the weights is kept as
-    the first task, to be pruned and retrained, like the paper's ImageNet network (§3). Without them all weights are
-    free, and the first task that is added starts from their values. `options` are those of
-    `packnet_core.packfile.create.new`: mean, std, flip, crop, limit, seed. Raises RequestError if the file exists, or
-    if network and weights do not fit.
+    `weights` is a path, "DEFAULT" for torchvision's, "none", or a state dict. `input_size` is the side of the square
+    images in pixels. With `task` and `data`, the head of the weights is kept as the first task, to be pruned and
+    retrained, like the paper's ImageNet network (§3). Without them all weights are free, and the first task that is
+    added starts from their values. `options` are those of `packnet_core.packfile.create.new`: mean, std, flip, crop,
+    limit, seed. Raises RequestError if the file exists, or if network and weights do not fit.
     """
     from packnet_core.packfile import create
 

@@ -1,4 +1,4 @@
-"""The commands of `packnet`, in the order of its help."""
+"""The program `packnet` with all its commands, in the order of its help."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ COMMANDS = (
 
 
 def program(help: str, epilog: str) -> typer.Typer:
-    """A program without commands yet: plain help, `-h`, and `--version`."""
+    """A program, still without commands: plain help, `-h`, and `--version`."""
     return typer.Typer(
         help=help,
         epilog=epilog,
@@ -34,7 +34,7 @@ def _version(asked: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass

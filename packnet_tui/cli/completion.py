@@ -1,4 +1,4 @@
-"""Completions of `--data`: folders, .npz files, and data that has a name. Needs neither Textual nor torch."""
+"""Completions of `--data`: folders, .npz files, and data sets by name. Needs neither Textual nor torch."""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +9,11 @@ from packnet_core.schema.text import printable
 
 
 def completions(text: str) -> list[str]:
-    """All that begins with a text and is longer: named data, then folders (with a / at the end) and .npz files by name,
-    then the names of the paper's data, which a folder follows.
+    """All completions of a text that are longer than it.
 
-    `~` and relative paths stay as they are typed; hidden names come only after their dot,
-    and names that could steer a terminal never. A folder that can't be read
-    gives none.
+    First named data, then folders (with a / at the end) and .npz files, then the names of the paper's data, which need
+    a folder. `~` and relative paths stay as they are typed; hidden files are found only after their dot, and names that
+    could steer a terminal never. A folder that can't be read has no completions.
     """
     found = [name for name in NAMED if name.startswith(text) and name != text]
     if text.startswith("torchvision:"):

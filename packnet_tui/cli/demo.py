@@ -20,12 +20,12 @@ PRUNE = 0.6
 
 
 def commands() -> list[Add]:
-    """What the demo does with its new file: each task added, pruned and retrained."""
+    """The demo's commands: each task is added, pruned and retrained."""
     return [Add(task=task, data=data, recipe=RECIPE, prune=PRUNE) for task, data in TASKS.items()]
 
 
 def check(file: Path) -> None:
-    """Raises RequestError if scikit-learn is missing or the file exists."""
+    """Raise RequestError if scikit-learn is missing or the file exists."""
     if find_spec("sklearn") is None:
         raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
     if file.exists():
@@ -35,7 +35,7 @@ def check(file: Path) -> None:
 
 
 def make(file: Path) -> None:
-    """Make the demo's file, without a task."""
+    """Make the demo's file, without tasks."""
     from packnet_core.packfile.create import new
 
     for _ in new(file, ARCHITECTURE, input_size=INPUT_SIZE, channels=1):
@@ -59,7 +59,7 @@ def run(file: Path) -> int:
     return 0
 
 
-if __name__ == "__main__":  # make the file alone, for the workbench
+if __name__ == "__main__":  # only make the file, for the workbench
     from packnet_tui.cli.shell import report_errors
 
     def _make() -> int:

@@ -1,4 +1,4 @@
-"""Do a command on a file: in the file's engine where one runs, else in this process."""
+"""Do a command on a file: in the file's engine if one runs, else in this process."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 def carry_out(request: Request) -> int:
-    """Have a request done, after a question where it removes a task. Returns the exit status."""
+    """Do a request, after a question if it removes a task. Returns the exit status."""
     file, command = request.file, request.command
     if request.trust is not None:
         trust.trust(file, request.trust)
@@ -36,14 +36,14 @@ def carry_out(request: Request) -> int:
         document = check_idle(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
         question = f"Drop {command.task!r} and its {owned}? It can't be undone."
-        if not confirm(question, "drop asks first; say --yes to do it"):
+        if not confirm(question, "drop asks first; give --yes to skip the question"):
             complain("nothing was dropped")
             return 1
     return do(file, command, request.json, request.every)
 
 
 def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
-    """Have a command done and show its progress. Returns the job's exit status.
+    """Do a command and show its progress. Returns the job's exit status.
 
     Raises RequestError if the file's header shows that it can't be done.
     """
@@ -51,19 +51,19 @@ def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -
     if engine is None:
         check(file, command)
         return do_here(file, command, json, every)
-    with engine:  # which checks the command itself: it knows its queue
+    with engine:  # the engine checks the command itself, as it knows its queue
         return submit(engine, command, json, every)
 
 
 def check(file: Path, command: Command) -> Document:
-    """The file's document. Raises RequestError if the command can't be done on it as it is."""
+    """The file's document. Raises RequestError if the command can't be done on the file in its present state."""
     document = read_header(file).document
     rules.check(document, command, unfinished(Paths(file), document))
     return document
 
 
 def check_idle(file: Path, command: Command) -> Document:
-    """The file's document, checked before a question is asked, unless jobs run or wait: then the engine checks."""
+    """The file's document, checked as by `check` unless jobs run or wait: then the engine checks later."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
@@ -79,14 +79,17 @@ def do_here(file: Path, command: Command, json: bool = False, every: float = EVE
 
     stop = threading.Event()
     entries = run(file, command, stop)
-    first = next(entries)  # until the job has begun, Ctrl-C just ends the process
+    first = next(entries)  # before the job has begun, Ctrl-C simply ends the process
     with stopping(stop):
         return show(chain([first], entries), Display(json, every=every))
 
 
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the work after its step, a second one at once; a hang-up does not stop it (law 7)."""
+    """A context in which Ctrl-C and SIGTERM stop the work after its step, and the second one at once.
+
+    A hang-up is ignored (law 7).
+    """
     hang_up: Any = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         # a signal handler must not print: a print may be under way

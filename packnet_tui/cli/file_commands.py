@@ -1,6 +1,6 @@
-"""The commands that make, check, show, write out and watch files: what each takes and says in its help.
+"""Arguments and help of the commands that make, check, show, export and watch files.
 
-The work is done elsewhere; torch is imported there.
+The work is done elsewhere, and torch is imported there.
 """
 
 from pathlib import Path
@@ -62,7 +62,8 @@ def new(
 ) -> int:
     """Make a pack file from a network.
 
-    Without --task the head of the weights is left out: all weights are free, and the first task added starts from them.
+    Without --task the head of the weights is left out: all weights are free, and the first task that is added starts
+    from their values.
     """
     from packnet_tui.cli.file_work import new
 
@@ -76,8 +77,9 @@ def new(
 def inspect(file: o.File, json: o.Json = False) -> int:
     """Show tasks, layers, owners and free weights.
 
-    Reads the header alone. Errors are in percent, on the test set, from when the task was last changed; `now` is the
-    newest evaluation in the journal. --json prints one object."""
+    Reads only the header. Errors are in percent, on the test set, when the task was last changed; `now` is the newest
+    evaluation in the journal. --json prints one object.
+    """
     from packnet_tui.cli.output.inspect_report import inspect
 
     return inspect(file, json)
@@ -87,7 +89,8 @@ def inspect(file: o.File, json: o.Json = False) -> int:
 def verify(file: o.File, json: o.Json = False) -> int:
     """Recompute every digest and every count.
 
-    Exit status 2 if one is wrong."""
+    The exit status is 2 if one is wrong.
+    """
     from packnet_tui.cli.file_work import verify
 
     return verify(file, json)
@@ -101,7 +104,8 @@ def export(
 ) -> int:
     """Write one task as a plain state dict.
 
-    Dense: the network as the task uses it, with its head in the head's place, for load_state_dict."""
+    Dense: the network as the task uses it, with the task's head, for load_state_dict.
+    """
     from packnet_tui.cli.file_work import export
 
     return export(file, task, out)
@@ -111,7 +115,8 @@ def export(
 def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY) -> int:
     """Show the running job's progress as lines.
 
-    From the start of the job to its end. The exit status is the job's, or 0 if no job runs."""
+    From the start of the job to its end. The exit status is the job's, or 0 if no job runs.
+    """
     from packnet_tui.cli.follow import watch
 
     return watch(file, json, every)
@@ -121,7 +126,8 @@ def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY) -> in
 def stop(file: o.File, yes: o.Yes = False) -> int:
     """End the file's engine.
 
-    Asks first while a job runs. The job stops after its step; packnet train resumes it."""
+    Asks first while a job runs. The job stops after its step; packnet train resumes it.
+    """
     from packnet_tui.cli.follow import stop
 
     return stop(file, yes)
@@ -144,7 +150,7 @@ def sizes(
     classes: Annotated[
         str | None,
         typer.Option(
-            metavar="C,C,…", help="Classes of each task, the last for all that follow (default: 1000,200,196,102)."
+            metavar="C,C,…", help="Classes of each task, the last of all further ones (default: 1000,200,196,102)."
         ),
     ] = None,
     json: o.Json = False,
@@ -153,7 +159,8 @@ def sizes(
 
     As in the paper's Tables 2 to 4: one network with one head per task (classifier only), the same with the owners of
     its weights (packed), and one network per task. Counts 4 bytes per value, biases and running statistics of
-    normalisation included, the heads, and ceil(log2 N) bits per weight for its owner; in MB of 10^6 bytes."""
+    normalisation included, the heads, and ceil(log2 N) bits per weight for its owner; in MB of 10^6 bytes.
+    """
     from packnet_tui.cli.output.sizes_report import sizes
 
     return sizes(arch, tasks, classes, json)
@@ -195,11 +202,12 @@ def forecast(
     trust: o.Trust = None,
     json: o.Json = False,
 ) -> int:
-    """Tell how many more tasks fit, and which to add first.
+    """Show how many more tasks fit, and which to add first.
 
-    Reads the header alone: each further task takes all that is free and keeps 1 - R of it, and fits if that is at least
-    5 % of the weights (--least; the paper's tasks still did well with that). With --order, a head is trained for each
-    task on fixed features; the hardest task should be added first (section 5.1). The file stays as it is."""
+    Reads only the header: each further task takes all free weights and keeps 1 - R of them. It fits if these are at
+    least 5 % of the weights (--least), with which the paper's tasks still did well. With --order, a head is trained for
+    each task on fixed features; the hardest task should be added first (section 5.1). The file stays as it is.
+    """
     from packnet_tui.cli.output.forecast_report import forecast
 
     return forecast(file, ratios or [], order or [], least, Recipe().changed(given), json,
@@ -212,7 +220,8 @@ def demo(
 ) -> int:
     """Pack three small real tasks, offline.
 
-    Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute."""
+    Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute.
+    """
     from packnet_tui.cli.demo import run
 
     return run(file)

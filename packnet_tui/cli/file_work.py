@@ -1,4 +1,4 @@
-"""The work of `packnet new`, `verify` and `export`, and what they print."""
+"""`packnet new`, `verify` and `export`: their work, and what they print."""
 
 import sys
 import time
@@ -52,7 +52,7 @@ def verify(file: Path, json: bool) -> int:
     if json:
         sys.stdout.buffer.write(msgspec.json.encode({"format": 1, "ok": not wrong, "checks": checks}) + b"\n")
     if wrong:
-        complain(f"{file.name} is damaged: {', '.join(wrong)}; go back to a copy of it")
+        complain(f"{file.name} is damaged: {', '.join(wrong)}; restore it from a copy")
     return 2 if wrong else 0
 
 

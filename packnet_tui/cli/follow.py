@@ -1,4 +1,4 @@
-"""Following jobs of other processes in the journal, and ending the engine."""
+"""Follow jobs of other processes in the journal, and end the engine."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ POLL = 0.1  # seconds between two looks at the journal
 
 
 def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -> int:
-    """Have a running engine do a command, and follow the job to its end. Returns the job's exit status."""
+    """Submit a command to a running engine, and follow the job to its end. Returns the job's exit status."""
     paths = Paths(engine.file)
     reader = Reader(paths.journal)
     history = fold(reader.entries(steps=False))
@@ -31,7 +31,7 @@ def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -
     except KeyboardInterrupt:
         file = quoted(paths.file)
         raise Interrupted(
-            f"job {job} goes on without this terminal; watch it with: packnet watch {file}; stop it with: "
+            f"job {job} continues without this terminal; watch it with: packnet watch {file}; stop it with: "
             f"packnet stop {file}"
         ) from None
 
@@ -72,7 +72,7 @@ def stop(file: Path, yes: bool = False) -> int:
         if (status.job is not None or status.waiting) and not yes:
             waiting = f", and {len(status.waiting)} more wait" if status.waiting else ""
             question = f"{what} runs{waiting}. Stop it, and end the engine?"
-            if not confirm(question, f"{what} runs{waiting}; say --yes to stop it"):
+            if not confirm(question, f"{what} runs{waiting}; give --yes to stop it"):
                 complain("nothing was stopped")
                 return 1
         engine.leave()
@@ -85,12 +85,12 @@ def stop(file: Path, yes: bool = False) -> int:
 def follow(reader: Reader, history: History, job: int, alive: Callable[[], bool], paths: Paths) -> Iterator[Entry]:
     """The entries of one job as they are written, up to its JobFinished.
 
-    `history` is that of all entries read so far. Raises WorkError if the job's process is gone, so that the job will
-    never finish.
+    `history` is that of all entries read so far. Raises WorkError if the job will never finish because its process is
+    gone.
     """
     in_engine = False
     while True:
-        was_alive = alive()  # before reading: what was written before the end is read then
+        was_alive = alive()  # checked before reading, so that the last entries of a process are read
         quiet = True
         for entry in reader.entries():
             quiet = False
@@ -134,7 +134,7 @@ def _last(history: History, paths: Paths) -> str:
 
 
 def _cut_off(paths: Paths, in_engine: bool) -> WorkError:
-    who = f"the engine of {paths.file.name} died, its last words: {last_words(paths.log)}"
+    who = f"the engine of {paths.file.name} died; end of its log: {last_words(paths.log)}"
     if not in_engine:
         who = f"the process that worked on {paths.file.name} ended before its job was done"
     return WorkError(who + _advice(paths))

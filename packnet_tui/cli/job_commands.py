@@ -1,6 +1,6 @@
-"""The commands that change a file. Each gives a Request and does nothing.
+"""The commands that change a file. Each returns a Request and does nothing yet.
 
-The command line carries it out (`execute.carry_out`); the workbench hands it to the engine.
+The command line carries it out (`execute.carry_out`); the workbench sends it to the engine.
 """
 
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from packnet_tui.cli.option_sets import Given, option, option_set, recipe_option
 from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples
 
-LARGEST = 0.95  # the ratio tried with --max-drop where none is given: the paper's largest (Figure 4)
+LARGEST = 0.95  # the first ratio that --max-drop tries if none is given: the paper's largest (Figure 4)
 TRIALS = Prune(ratio=0).trials
 LATER = tuple(name for name in BOTH if name != "seed")  # the seed is the task's
 
@@ -39,7 +39,7 @@ app = typer.Typer()
         prune=option(
             float,
             metavar="R",
-            help="Then set this share of its weights free in every layer, and retrain (default: not yet).",
+            help="Then free this share of its weights in every layer, and retrain (default: do not prune yet).",
         )
     ),
     *o.STEPS,
@@ -67,7 +67,7 @@ def add(
     """Train a new task on the free weights.
 
     This seals the open task, for good; it must have been pruned before. With --prune the new task is pruned and
-    retrained in the same job. The defaults are the paper's; small images mostly need a higher --lr, such as 0.02.
+    retrained in the same job. The defaults are the paper's; small images usually need a higher --lr, such as 0.02.
     """
     name, source = given.pop("recipe", ""), resolve(data)
     changes, others = recipes.divided(given)
@@ -97,7 +97,7 @@ def prune(
         float | None,
         typer.Argument(
             metavar="R",
-            help="The share to set free, 0 to 1; with --max-drop the largest that is tried (0.95).",
+            help="The share to free, 0 to 1; with --max-drop the largest ratio to try (0.95).",
             show_default=False,
         ),
     ] = None,
@@ -105,7 +105,7 @@ def prune(
         list[str] | None,
         typer.Option(
             metavar="NAME=R",
-            help="Another ratio for a layer, for conv or fc, or for all that fit a pattern; the last fit wins.",
+            help="Another ratio for a layer, conv, fc, or all layers that match a pattern; the last match wins.",
             autocompletion=o.complete_layers,
         ),
     ] = None,
@@ -125,11 +125,11 @@ def prune(
     json: o.JsonLines = False,
     every: o.Every = EVERY,
 ) -> Request:
-    """Set weights of the open task free, and retrain.
+    """Free weights of the open task, and retrain.
 
-    Sets a share of its own weights free in every layer, smallest magnitudes first, then retrains those it keeps.
-    Options that are not given stay as the task was trained. --max-drop tries ratios by bisection, each with its
-    retraining, measured on the validation images, and changes the file when it has found one.
+    Frees a share of its own weights in every layer, smallest magnitudes first, then retrains those it keeps. Options
+    that are not given stay as the task was trained. --max-drop tries ratios by bisection, each with its retraining,
+    measured on the validation images, and changes the file when it has found one.
     """
     if ratio is None and max_drop is None:
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
@@ -174,13 +174,14 @@ def drop(
     trust: o.Trust = None,
     json: o.JsonLines = False,
 ) -> Request:
-    """Take the newest task out again.
+    """Remove the newest task.
 
-    Its weights become free. No older task changes. Asks first."""
+    Its weights become free. No older task changes. Asks first.
+    """
     return Request(file, Drop(task=task, yes=yes), json, trust)
 
 
 def _with_changes(given: Given) -> dict[str, Any]:
-    """Options as the fields of `Prune` and `Train`: a recipe by name, its changes, and the others."""
+    """Options as the fields of `Prune` and `Train`: a recipe by name, its changes, and other fields."""
     changes, others = recipes.divided(given)
     return {"named": others.pop("recipe", ""), "recipe": changes, **others}

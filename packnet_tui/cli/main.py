@@ -19,7 +19,7 @@ def packnet(arguments: Sequence[str] | None = None) -> int:
 
 def _packnet(arguments: list[str]) -> int:
     match arguments:
-        # scripts inspect in loops, and importing Typer takes longer than the whole answer
+        # scripts call inspect in loops, and importing Typer takes longer than the whole answer
         case ["inspect", file] | ["inspect", "--json", file] | ["inspect", file, "--json"] if file[:1] != "-":
             from packnet_tui.cli.output.inspect_report import inspect
 

@@ -12,11 +12,11 @@ from packnet_core.schema.fields import Field
 from packnet_core.schema.recipes import Recipe, fields
 
 Result = TypeVar("Result")
-Given = dict[str, Any]  # options of sets, by name: those that were typed
+Given = dict[str, Any]  # the options that were typed, by name
 
 
 def takes(*shared: Parameter) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Give a command more options, in the place of its parameter `given`: a dict of those that were typed, by name.
+    """Add options to a command, in the place of its parameter `given`, which gets those that were typed.
 
     @takes(*recipe_options("epochs", "lr"), *option_set(device=Device))
     def train(file: File, given: Given, json: JsonLines = False): ...
@@ -60,7 +60,7 @@ def option(type: Any, **about: Any) -> Any:
 
 
 def recipe_options(*names: str, defaults: bool = False) -> tuple[Parameter, ...]:
-    """The options of a recipe's fields, for `takes`; the help shows their `defaults` in commands that make a recipe."""
+    """The options of a recipe's fields, for `takes`; with `defaults`, the help shows the fields' defaults."""
     types = get_type_hints(Recipe)
     return tuple(
         Parameter(

@@ -22,7 +22,7 @@ from packnet_tui.cli.request import resolved
 
 
 def finite(value: float | None) -> float | None:
-    """The callback of an option that takes no infinite number."""
+    """Check an option's number: it must be finite."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value:g} is not a number")
     return value
@@ -50,7 +50,7 @@ def layer_ratios(texts: list[str]) -> dict[str, float]:
     return ratios
 
 
-# -- completion: from the header of the file on the command line; no completions where it can't be read ------------
+# -- completion: from the header of the file on the command line; none if it can't be read -------------------------
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -86,7 +86,7 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 
 def task_names(file: Path) -> list[str]:
-    """The tasks of a file; none if it can't be read."""
+    """The names of a file's tasks; empty if it can't be read."""
     document = _document(file)
     return [task.name for task in document.tasks] if document else []
 
@@ -152,8 +152,8 @@ NAMED = option_set(
     recipe=option(
         str,
         metavar="NAME",
-        help="A recipe by name, changed by other options: paper (its section 4, by the data) or best (the best for "
-        "small images).",
+        help="A recipe by name; other options change it. paper: of the paper's section 4, by the data; best: the best "
+        "for small images.",
         autocompletion=complete_recipes,
     )
 )
@@ -173,8 +173,8 @@ IMAGES = option_set(
         bool | None,
         typer.Option(
             "--crop/--no-crop",
-            help="Resize to 8/7 of the input size and crop: anywhere while training, else in the middle (default: as "
-            "the data suggests; on for photographs of scenes among the paper's data).",
+            help="Resize to 8/7 of the input size and crop, at random while training, else in the centre (default: as "
+            "the data suggests; on for the paper's Flowers, Places365 and ImageNet).",
         ),
     ],
 )
@@ -195,8 +195,8 @@ VARIANTS = option_set(
     layers=option(
         list[str],
         metavar="all|conv|fc|classifier|NAME",
-        help="Train these layers alone, by kind, name or pattern; may be repeated (default: all). classifier is the "
-        "head alone.",
+        help="Train only these layers, by kind, name or pattern; may be repeated (default: all). classifier is only "
+        "the head.",
         autocompletion=complete_layer_names,
     ),
 )

@@ -1,4 +1,4 @@
-"""`packnet paper`: what it takes and says in its help; `paper_work` does the work."""
+"""`packnet paper`: its arguments and help; `paper_work` does the work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -50,28 +50,32 @@ def paper(
         list[str],
         typer.Argument(
             metavar="NAME... [TASK=DATA...]",
-            help="Experiments: table2 to table6, figure2 to figure5, ablation. Then further tasks to add.",
+            help="Experiments: table2 to table6, figure2 to figure5, ablation; then, if any, more tasks to add.",
             show_default=False,
         ),
     ],
     first: Annotated[str, typer.Option(metavar="TASK=DATA", help="The task that the weights were trained for.")],
     tasks: Annotated[list[str], typer.Option(metavar="TASK=DATA", help="The tasks that are added; several follow.")],
     arch: o.Architecture,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results; those in it are not computed again.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of results; results that it has are not computed again.")
+    ],
     given: Given,
     runs: Annotated[int, typer.Option(metavar="N", min=1, help="Runs; each has its own seed.")] = 3,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Compute N cells at a time.")] = 1,
     only: Annotated[
         str, typer.Option(metavar="PATTERN", help="Only cells whose names match, such as 'packed-*'.")
     ] = "*",
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw them too (matplotlib).")] = True,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Also draw pictures (needs matplotlib).")
+    ] = True,
     device: o.Device = None,
 ) -> int:
     """Make tables and figures of the paper, on any data.
 
-    Each is a list of cells (one baseline on one task, one task added after others), and each result is kept as soon as
-    it is there: a run that was stopped resumes where it was, and tables share cells. Writes JSON, Markdown and
-    pictures; numbers are means over runs and orders, with the standard error.
+    Each is a list of cells (one baseline on one task, one task added after others). Each result is saved as soon as it
+    is computed, so a stopped run can be resumed, and tables share cells. Writes JSON, Markdown and pictures; numbers
+    are means over runs and orders, with the standard error.
     """
     from packnet_core.paper.plan import Plan
     from packnet_tui.cli import paper_work as work

@@ -1,4 +1,4 @@
-"""The commands that measure a file's tasks and change nothing. Like those in `job_commands`, each gives a Request."""
+"""The commands that measure a file's tasks and change nothing. Like those in `job_commands`, each returns a Request."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="TASK[=DATA]",
-            help="Tasks of the file, on other data where DATA is given (default: all).",
+            help="Tasks of the file, on other data if DATA is given (default: all).",
             autocompletion=o.complete_tasks,
         ),
     ] = None,
@@ -53,7 +53,8 @@ def evaluate(
     """Measure the test error of tasks.
 
     Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Mixed images are grouped by
-    task, so that the network is made ready once per task."""
+    task, so that each task's weights are made once.
+    """
     asked = [task_and_data(text, o.task_names(file)) for text in tasks or ()]
     command = Evaluate(
         tasks=tuple(name for name, _ in asked),
@@ -82,7 +83,8 @@ def preview(
 ) -> Request:
     """Measure the error right after pruning, at several ratios.
 
-    On validation images, before any retraining, which would lower it again. Nothing is changed."""
+    On validation images, without the retraining, which would lower the error again. Nothing is changed.
+    """
     asked = {"ratios": tuple(ratios)} if ratios else {}
     return Request(file, Preview(**asked, images=images, device=device), json, trust, every)
 
@@ -128,10 +130,11 @@ def baseline(
 ) -> Request:
     """Measure the error of tasks that are added by another method.
 
-    Each task has its own data and recipe, and a copy of the network: the file stays as it is, the journal keeps the
-    result, and the workbench shows it beside the task's error. lwf, ewc and joint take all tasks up to the last one
-    named, and measure the older ones too; filters takes one task, in chains of layers such as VGG, and keeps its
-    network beside the file."""
+    Each task is trained with its own data and recipe, on a copy of the network. The file stays as it is, the journal
+    keeps the result, and the workbench shows it beside the task's error. lwf, ewc and joint take all tasks up to the
+    last one named, and measure the older ones too. filters takes one task, needs a chain of layers such as VGG, and
+    saves its network beside the file.
+    """
     command = Compare(
         baseline=name,
         tasks=tuple(tasks or ()),

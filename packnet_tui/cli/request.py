@@ -1,4 +1,4 @@
-"""Arguments parsed with Typer into a Request: a command for a file, not done yet."""
+"""Requests: a command for a file, parsed from arguments with Typer, not done yet."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,5 +66,5 @@ def task_and_data(text: str, known: list[str]) -> tuple[str, str | None]:
 
 
 def resolved(data: str | None) -> Any:
-    """Data as a command has it: paths made absolute, for an engine may work in another folder."""
+    """Data for a command: paths are made absolute, since an engine may work in another folder."""
     return None if data is None else resolve(data)

@@ -1,4 +1,4 @@
-"""A command and its shell: one-line errors, exit statuses, questions, quoted paths."""
+"""What commands share towards the shell: one-line errors, exit statuses, questions, quoted paths."""
 
 import os
 import shlex
@@ -20,13 +20,13 @@ class Interrupted(PacknetError):
 
 
 def complain(message: str) -> None:
-    """One line on stderr, if that is still open."""
+    """Print one line on stderr, if that is still open."""
     with suppress(OSError):
         print("packnet:", printable(" ".join(message.split())), file=sys.stderr, flush=True)
 
 
 def report_errors(work: Callable[[], int]) -> int:
-    """Do a command's work. Returns its exit status; an error is one line on stderr, never a traceback."""
+    """Call `work`. Returns its exit status; an error is one line on stderr, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # for a terminal without × or …
@@ -50,7 +50,7 @@ def report_errors(work: Callable[[], int]) -> int:
 
 
 def confirm(question: str, without_terminal: str) -> bool:
-    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) if there is none."""
+    """Ask on the terminal; the default is no. Raises RequestError(without_terminal) if there is no terminal."""
     if not sys.stdin.isatty():
         raise RequestError(without_terminal)
     print(printable(question), "[y/N] ", end="", file=sys.stderr, flush=True)
@@ -68,7 +68,7 @@ def has_terminal() -> bool:
 
 
 def require_terminal(file: Path) -> None:
-    """Raises RequestError, naming the commands that need no terminal, if there is none for a screen."""
+    """Raise RequestError, naming the commands that need no terminal, if there is no terminal for a screen."""
     if not has_terminal():
         raise RequestError(
             f"the workbench needs a terminal; without one: packnet inspect {quoted(file)}, packnet watch {quoted(file)}"

@@ -1,4 +1,4 @@
-"""What a pruning would keep and free, and how many tasks still fit, from the header's counts alone."""
+"""What a pruning would keep and free, and how many more tasks fit, computed from the header's counts only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class PrunedLayer:
 def after_pruning(layers: Sequence[Layer], ratio: float) -> list[PrunedLayer]:
     """Each layer after pruning the newest task at a ratio: round(ratio * n) of its n weights become free, as in law 3.
 
-    Weights that training left at exactly 0.0 become free too, but only the weights themselves would tell how many.
+    Weights that training left at exactly 0.0 become free too, but the header does not say how many.
     """
     pruned = []
     for layer in layers:
@@ -50,6 +50,6 @@ def more_tasks(free: int, like: int) -> int | None:
 
 
 def next_owns(layers: Sequence[PrunedLayer], ratio: float) -> int:
-    """How many weights the next task would own, if it trains all that is free then and is pruned at the same ratio."""
+    """How many weights the next task would own if it trains all free weights and is pruned at the same ratio."""
     free = [layer.free + layer.freed for layer in layers]
     return sum(n - round(ratio * n) for n in free)

@@ -1,6 +1,6 @@
-"""Charts as values, in dots of a grid of cells. Needs neither Textual nor torch.
+"""Charts as values, in dots on a grid of cells. Needs neither Textual nor torch.
 
-A cell has two columns and four rows of dots; dots count from the left and from the bottom.
+A cell has two columns and four rows of dots; dots are counted from the left and from the bottom.
 """
 
 import math
@@ -13,7 +13,7 @@ from packnet_tui.state.series import Curve, Point, Sample, smoothed, thinned
 
 ACROSS, DOWN = 2, 4  # dots in a cell
 VALIDATION = "bold"
-LABEL = 5  # cells that a tick's label on the y axis may have
+LABEL = 5  # cells of a label on the y axis
 
 Dot = tuple[int, int]
 Words = tuple[tuple[str, str], ...]  # texts with their styles
@@ -21,7 +21,7 @@ Words = tuple[tuple[str, str], ...]  # texts with their styles
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of `columns` × `rows` cells. Equal charts look the same, so only a different one need be drawn."""
+    """A chart of `columns` × `rows` cells. Equal charts look the same, so a chart is only drawn if it differs."""
 
     columns: int
     rows: int
@@ -30,7 +30,7 @@ class Chart:
     y_ticks: tuple[tuple[float, str], ...]
     lines: tuple[tuple[tuple[Dot, ...], str], ...] = ()  # each with its style
     points: tuple[Dot, ...] = ()
-    marks: tuple[tuple[int, str], ...] = ()  # vertical lines: their column of dots, and the name beside them
+    marks: tuple[tuple[int, str], ...] = ()  # vertical lines: their column of dots, and the text beside them
     level: tuple[Dot, ...] = ()  # a horizontal line, one dot per cell
     sign: str = "•"  # how points are drawn
 
@@ -44,7 +44,7 @@ class Scale:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """How high up a value is, from 0 to 1."""
+        """The height of a value, from 0 to 1."""
         value = min(max(value, self.low), self.high)
         if self.log:
             return math.log(value / self.low) / math.log(self.high / self.low)
@@ -54,7 +54,7 @@ class Scale:
         return min(int(self.share(value) * rows * DOWN), rows * DOWN - 1)
 
     def ticks(self, rows: int) -> tuple[tuple[float, str], ...]:
-        """Heights in dots and labels of the axis' ticks, no two of them in one row."""
+        """The ticks of the axis: their heights in dots and their labels, at most one per row."""
         values = [self.low, (self.low + self.high) / 2, self.high] if rows >= 4 else [self.low, self.high]
         if self.log:
             powers = [10.0**n for n in range(math.ceil(_log10(self.low)), math.floor(_log10(self.high)) + 1)]
@@ -98,7 +98,7 @@ def loss_chart(
 
 
 def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool = False) -> Chart:
-    """Validation error as points joined by a line, and as a level the error before pruning."""
+    """Validation error as points joined by a line, and the error before pruning as a horizontal line."""
     errors = [y for _, y in curve.validation_error if math.isfinite(y)]
     before = [curve.before[1]] if curve.before else []
     scale = Scale(0.0, min(100.0, nice(max([*errors, *before, 1.0]))))
@@ -108,7 +108,7 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
         if curve.validation_error:
             words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION))
         else:
-            over = bool(curve.loss) and curve.loss[-1].x > 1  # after the first epoch, an error would be there
+            over = bool(curve.loss) and curve.loss[-1].x > 1  # after the first epoch there would be an error
             words.append(("  no validation images" if over else "  none yet", "dim"))
         if curve.before:
             words.append((f"  ╌ before{level} {curve.before[1]:.2f}", "dim"))
@@ -156,14 +156,14 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
 
 
 def within(previews: Sequence[Point], points: float) -> float | None:
-    """The largest measured ratio that costs at most `points` of error; None if the error at ratio 0 is not known."""
+    """The largest measured ratio that costs at most `points` of error; None if the error at ratio 0 is unknown."""
     if not previews or previews[0][0] != 0:
         return None
     return max(ratio for ratio, error in previews if error <= previews[0][1] + points)
 
 
 def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:
-    """Ticks at a few round numbers of epochs, and at the end with the unit; each with its place in dots."""
+    """Ticks at a few round numbers of epochs, and at the end with the unit: their places in dots and their labels."""
     last = f"{end:g} epoch" + ("" if end == 1 else "s")
     step = max(1.0, _round_up(12 * end / columns, (1, 2, 5, 10)))
     ticks = [(0.0, "0")]
@@ -191,7 +191,7 @@ def _round_up(value: float, steps: Sequence[float]) -> float:
 
 
 def _scale(values: Sequence[float], log: bool) -> Scale:
-    """The scale of a loss: from 0 or, if it is logarithmic, from the round number below the lowest value."""
+    """The scale of a loss: from 0, or if it is logarithmic, from the round number below the lowest value."""
     above = [value for value in values if value > 0]
     high = nice(max([*above, 1e-9]))
     if not (log and above):
@@ -208,7 +208,7 @@ def _column(x: float, end: float, columns: int) -> int:
 
 
 def _path(samples: Iterable[Sample], end: float, columns: int, rows: int, scale: Scale) -> tuple[Dot, ...]:
-    """A line through the lowest and highest value of each sample: two dots per column, first the nearer one."""
+    """A line through the lowest and highest value of each sample: two dots per column, the nearer one first."""
     path: list[Dot] = []
     for sample in thinned(samples, end, columns * ACROSS):
         low, high = scale.dot(sample.low, rows), scale.dot(sample.high, rows)
@@ -223,7 +223,7 @@ def _path(samples: Iterable[Sample], end: float, columns: int, rows: int, scale:
 def _points(
     points: Sequence[Point], end: float, columns: int, rows: int, scale: Scale, joined: str | None
 ) -> tuple[tuple[tuple[tuple[Dot, ...], str], ...], tuple[Dot, ...]]:
-    """Lines and points: points joined by a line of style `joined`, if given; the line alone for too many points."""
+    """Lines and points: the points, joined by a line of style `joined` if given; only a line if they are too many."""
     few = 2 * len(points) <= columns
     lines: tuple[tuple[tuple[Dot, ...], str], ...] = ()
     if joined is not None or not few:
@@ -245,5 +245,5 @@ def _fitting(variants: Sequence[Sequence[tuple[str, str]]], columns: int) -> Wor
 
 
 def _log10(value: float) -> float:
-    """Exact at the powers of ten."""
+    """The logarithm, exact at powers of ten; -300 for 0 and below."""
     return math.log10(value) if value > 0 else -300.0

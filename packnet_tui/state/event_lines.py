@@ -1,4 +1,4 @@
-"""Events as plain lines, as the command line prints them and `packnet watch` shows them."""
+"""Events as plain lines, as the command line and `packnet watch` print them."""
 
 from packnet_core.schema.commands import summary
 from packnet_core.schema.events import (

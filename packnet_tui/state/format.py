@@ -1,4 +1,4 @@
-"""Numbers as text for people, in a sentence or a narrow column, and texts cut to a width."""
+"""Numbers as text, for a sentence or a narrow column, and texts cut to a width."""
 
 import time
 
@@ -38,7 +38,7 @@ def percent(count: int, of: int) -> str:
 
 
 def share(count: int, of: int) -> str:
-    """A share in percent with one decimal; 0.0 only for none, 100.0 only for all, else <0.1 or >99.9."""
+    """A share in percent with one decimal. 0.0 means none and 100.0 means all; between them are <0.1 and >99.9."""
     value = 100 * count / of if of else 0.0
     if count and value < 0.05:
         return "<0.1"
@@ -74,7 +74,7 @@ def two_digits(value: float | None) -> str:
 
 
 def drift(change: float) -> str:
-    """A change of an error in points; "0.00" only where nothing changed."""
+    """A change of an error in points; "0.00" only if nothing changed."""
     if change == 0:
         return "0.00"
     return f"{change:+.2f}" if abs(change) >= 0.005 else f"{change:+.1g}"
@@ -103,14 +103,14 @@ def clock(seconds: float) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """A text in at most `width` cells, its end replaced by … where it is too long."""
+    """A text in at most `width` cells; … replaces the end of a longer one."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
 def cut_middle(text: str, width: int) -> str:
-    """A text in at most `width` cells, its middle replaced by …, since names of layers differ at both ends."""
+    """A text in at most `width` cells; … replaces the middle of a longer one: layers' names differ at both ends."""
     if cell_len(text) <= width:
         return text
     if width < 8:

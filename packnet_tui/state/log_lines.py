@@ -15,7 +15,7 @@ def log_line(entry: Entry) -> LogLine | None:
     name = cut(getattr(entry.event, "task", ""), NAME)
     match entry.event:
         case Epoch() as event:
-            # without the task's name, which the phase's first line has: the line is to fit a narrow pane
+            # without the task's name, which the phase's first line has, to fit a narrow pane
             text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
             if event.validation_error is not None:
                 text += f"  val {event.validation_error:.2f} %"

@@ -1,4 +1,4 @@
-"""What the screen shows, as one read-only value; every widget is a function of it. Needs neither Textual nor torch."""
+"""The picture: all that the screen shows, as one read-only value. Needs neither Textual nor torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from packnet_tui.state.series import Curve
 
 @dataclass(frozen=True)
 class Job:
-    """The job that runs, and how far it is."""
+    """The running job and its progress."""
 
     number: int
     command: Command
     pid: int
     device: str
-    phase: str = ""  # train, retrain, eval or compare; empty while it gets ready
+    phase: str = ""  # train, retrain, eval or compare; empty while it is prepared
     task: str = ""
     epoch: int = 0  # under way, from 1
     epochs: int = 0
@@ -32,19 +32,19 @@ class Job:
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task. Errors are in percent, on the test set; `validation` is on the validation set."""
+    """One task. Errors are in percent on the test set, except `validation`."""
 
     index: int  # from 1
     called: str  # its name in the file
-    name: str  # the same, made printable
+    name: str  # its name made printable
     phase: Phase
     prune_ratio: float | None
     owned: int
     added: float | None  # at the end of the last job that changed the task
     now: float | None  # when it was last evaluated
-    validation: float | None  # while it is trained
-    checked: bool | None = None  # whether its digest fitted when it was last computed; None: never computed
-    working: str = ""  # the phase of the running job, if that works on this task
+    validation: float | None  # on the validation images, while it is trained
+    checked: bool | None = None  # whether its digest matched when it was last computed; None: never computed
+    working: str = ""  # the phase of the running job, if it works on this task
     compared: Mapping[str, float] = field(default_factory=dict)  # its newest error by each baseline
 
     @property
@@ -53,7 +53,7 @@ class TaskRow:
 
     @property
     def drift(self) -> float | None:
-        """The error now minus the error when the task was added, in points; exactly 0 where nothing changed."""
+        """The error now minus the error when the task was added, in points; exactly 0 if nothing changed."""
         return None if self.added is None or self.now is None else self.now - self.added
 
     @property
@@ -80,13 +80,13 @@ class Picture:
     queue: tuple[tuple[int, Command], ...] = ()
     curve: Curve | None = None  # of the task trained last
     curves: Mapping[str, Curve] = field(default_factory=dict)  # of every task that was trained, by name
-    runs: tuple[Run, ...] = ()  # oldest first; last the one that runs
-    run_curves: Mapping[int, Curve] = field(default_factory=dict)  # by job number, of those that trained or pruned
+    runs: tuple[Run, ...] = ()  # oldest first; the running one is the last
+    run_curves: Mapping[int, Curve] = field(default_factory=dict)  # by job number, of jobs that trained or pruned
     log: tuple[LogLine, ...] = ()
     interrupted: Command | None = None  # a stopped job that `train` resumes
-    previews: tuple[tuple[float, float], ...] = ()  # (ratio, the open task's error right after pruning at it)
+    previews: tuple[tuple[float, float], ...] = ()  # ratios, and the open task's error right after pruning at each
     usage: str = ""  # of the running job's device
-    died: str = ""  # the process that died during a job, until another one starts
+    died: str = ""  # a message, if a process died during a job, until another process starts
 
     @cached_property
     def weights(self) -> int:

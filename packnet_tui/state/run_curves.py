@@ -1,11 +1,11 @@
-"""The curve of every job by itself, for the screen of past runs. Needs neither Textual nor torch."""
+"""One curve per job, for the screen of past runs. Needs neither Textual nor torch."""
 
 from packnet_core.jobs.history import MOST_RUNS
 from packnet_core.schema.events import Entry, Epoch, JobStarted, PhaseStarted, Pruned, TrainStep
 from packnet_core.schema.text import printable
 from packnet_tui.state.series import Curve, CurveBuilder
 
-KEPT = 128  # samples and points kept of each line once its job is over
+KEPT = 128  # samples and points per line of an ended job
 
 
 class RunCurves:
@@ -21,7 +21,7 @@ class RunCurves:
         return {**self._ended, self._job: self._builder.curve()} if self._builder else dict(self._ended)
 
     def end(self) -> None:
-        """The newest job has ended, or died: keep its curve in fewer samples."""
+        """End the newest job: keep its curve with fewer samples."""
         if self._builder:
             self._ended[self._job] = self._builder.curve().thinner(KEPT)
             self._builder = None

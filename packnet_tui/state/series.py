@@ -1,6 +1,6 @@
-"""Loss and error of one task over its training, folded from the journal. Needs neither Textual nor torch.
+"""Loss and error of one task over its training, from the journal. Needs neither Textual nor torch.
 
-The x of every point is in epochs since the task was added, over all its phases.
+The x of every point is the number of epochs since the task was added, over all its phases.
 """
 
 import math
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from packnet_core.schema.events import Epoch, PhaseStarted, Pruned, TrainStep
 
-MOST_SAMPLES = 1024  # kept of a line; more than any terminal has columns
-MOST_POINTS = 2048  # kept of what is measured once per epoch
+MOST_SAMPLES = 1024  # per line; more than any terminal has columns
+MOST_POINTS = 2048  # of values that are measured once per epoch
 SMOOTHED = 1 / 20  # share of a line's samples that a running mean covers
 
 
@@ -28,18 +28,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn for one task. Errors in percent."""
+    """The lines of one task's chart. Errors in percent."""
 
     task: str
     loss: tuple[Sample, ...] = ()
     validation_loss: tuple[Point, ...] = ()
     validation_error: tuple[Point, ...] = ()
     pruned: tuple[Point, ...] = ()  # x and ratio of each pruning
-    before: Point | None = None  # x from which it is drawn, and the error before pruning: the level to get back to
+    before: Point | None = None  # x from which it is drawn, and the error before pruning, to be regained
     end: float = 1.0  # x where the phases known so far end
 
     def thinner(self, most: int) -> "Curve":
-        """The curve with at most `most` samples and points per line, the lowest and the highest kept."""
+        """The curve with at most `most` samples and points per line; the lowest and the highest stay."""
         if len(self.loss) <= most and len(self.validation_loss) <= most and len(self.validation_error) <= most:
             return self
         return replace(
@@ -64,11 +64,11 @@ class CurveBuilder:
     _start: float = 0.0  # x where the current phase began
     _phase: str = ""
     _last: float = 0.0
-    _grain: float = 0.0  # least distance of two samples
-    _curve: Curve | None = None  # the one returned last, if nothing happened since
+    _grain: float = 0.0  # smallest distance of two samples
+    _curve: Curve | None = None  # the curve returned last, if nothing changed since
 
     def begin(self, event: PhaseStarted) -> None:
-        """A phase begins or, where its first epoch is a later one, is resumed."""
+        """Begin a phase, or resume it if its first epoch is a later one."""
         self._curve = None
         ended = self._last >= self.end - 1e-9  # else the phase was stopped, perhaps in its first epoch
         if event.phase != self._phase or (event.epoch == 1 and ended):
@@ -110,7 +110,7 @@ class CurveBuilder:
             self.validation_error.append((self._last, event.after))
 
     def curve(self) -> Curve:
-        """The curve so far; the same object until something happens."""
+        """The curve so far; the same object until the next event."""
         if self._curve is None:
             self._curve = Curve(
                 task=self.task,
@@ -124,7 +124,7 @@ class CurveBuilder:
         return self._curve
 
     def _back_to(self, x: float) -> None:
-        """Remove what is at x and beyond: a resumed job repeats the steps after its checkpoint."""
+        """Remove values at x and later: a resumed job repeats the steps after its checkpoint."""
         self._curve = None
         if x < self._last - 1e-9:
             self.loss = [sample for sample in self.loss if sample.x < x]
@@ -134,7 +134,7 @@ class CurveBuilder:
 
 
 def thinned(samples: Iterable[Sample], end: float, columns: int) -> list[Sample]:
-    """At most one sample per column: its x is the column's number from 0, with the lowest and highest value there.
+    """At most one sample per column, with the lowest and highest value there; its x is the column, from 0.
 
     NaN and infinity are left out.
     """

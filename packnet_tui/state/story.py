@@ -1,8 +1,7 @@
-"""What the workbench shows, folded from a file's header and its journal into one read-only picture.
+"""Folds a file's header and its journal into the picture that the workbench shows. Needs neither Textual nor torch.
 
-`Story` takes journal entries in order; `Story.picture(document)` puts together what they and the header say. The
-core's `History` keeps what happened; added here is what the screen alone shows: progress, curves, live counts, log
-lines. Needs neither Textual nor torch.
+`Story` takes journal entries in order; `Story.picture(document)` combines them with the header. The core's `History`
+has what happened; Story adds what only the screen shows: progress, curves, counts during a job, log lines.
 """
 
 from collections.abc import Iterable
@@ -40,13 +39,13 @@ LOG_LINES = 1000  # kept
 class Story:
     """What the journal says so far, for the screen. With the file's `document`, entries of a former file are ignored.
 
-    job       the job that runs, and how far it is; None: none runs
-    live      counts of owned weights since the file was last saved
-    ratio     of the pruning since then
+    job       the running job and its progress; None if no job runs
+    live      counts of owned weights that are not saved yet
+    ratio     ratio of a pruning that is not saved yet
     previews  error right after pruning the open task, by ratio
-    builders  curves in the making, by task
+    builders  builders of the curves, by task
     shown     the task whose curve is shown: the one trained last
-    died      the process that died during a job, until another one starts
+    died      a message, if a process died during a job, until another process starts
     """
 
     def __init__(self, document: Document | None = None):
@@ -62,32 +61,32 @@ class Story:
         self.died = ""
 
     def read(self, entries: Iterable[Entry]) -> None:
-        """Take in what was appended."""
+        """Take in the next entries of the journal."""
         for entry in entries:
             if entry.at >= self.history.begun:
                 self._read(entry)
         del self.log[:-LOG_LINES]
 
     def say(self, at: float, text: str, level: str = "info") -> None:
-        """Put a line of the screen's own into the log."""
+        """Add a message of the screen itself to the log."""
         self.log.append(LogLine(at, printable(" ".join(text.split())), level))
 
     def abandoned(self, at: float, words: str = "") -> None:
-        """The process of the running job, if there is one, is gone. `words` are the last lines of the engine's log."""
+        """Record that the running job's process is gone. `words` is the last line of the engine's log."""
         if self.job is None:
             return
         if self.job.pid == self.history.engine:
-            self.died = f"engine died; last words: {words}" if words else "engine died"
+            self.died = f"engine died; end of its log: {words}" if words else "engine died"
         else:
             self.died = f"process {self.job.pid} died"
-        self.say(at, f"{self.died} (in the middle of {summary(self.job.command)})", "error")
+        self.say(at, f"{self.died} (during {summary(self.job.command)})", "error")
         if waiting := self.history.queue.values():
-            self.say(at, f"lost with it: {', '.join(map(summary, waiting))}", "error")
+            self.say(at, f"waiting jobs are lost: {', '.join(map(summary, waiting))}", "error")
         self.history.abandon()
         self._rest()
 
     def picture(self, document: Document, interrupted: Command | None = None, usage: str = "") -> Picture:
-        """What is shown: the header, with the running job's counts in place of its own. Changes nothing."""
+        """The picture: the header, with the running job's counts in place of its own, and the journal."""
         live = self.live if self.live and _fits(self.live, document) else None
         layers = document.layers
         if live:
@@ -164,7 +163,7 @@ class Story:
                 if isinstance(self.job.command, Drop) and outcome == "done":
                     self.builders.pop(printable(self.job.command.task), None)
                 self._rest()
-            case Saved():  # from now on the file's own counts hold
+            case Saved():  # from now on the file has these counts
                 self.live = self.ratio = None
             case Occupancy() as event:
                 self.live = event
@@ -179,7 +178,7 @@ class Story:
             self.log.append(line)
 
     def _rest(self) -> None:
-        """No job runs."""
+        """Record that no job runs."""
         self.job = self.live = self.ratio = None
         self.run_curves.end()
 
@@ -217,7 +216,7 @@ class Story:
 
 
 def _fits(live: Occupancy, document: Document) -> bool:
-    """Whether counts in the journal can be of this file: the same layers, and at most one task more or less."""
+    """Whether counts in the journal can belong to this file: the same layers, and at most one task more or less."""
     tasks = len(document.tasks)
     return set(live.layers) == {layer.name for layer in document.layers} and all(
         abs(len(owned) - tasks) <= 1 and sum(owned) <= layer.weights

@@ -1,4 +1,4 @@
-"""How busy the device of a job is: the GPU, as NVIDIA's library reports it, else the job's process."""
+"""Usage of a job's device: the GPU, as NVIDIA's library reports it, else the job's process."""
 
 import os
 from contextlib import suppress
@@ -10,12 +10,12 @@ GB = 1e9
 
 @dataclass
 class Meter:
-    """Reads what is in use, as `gpu0 87 %  11.2/80G` or `cpu 97 %  1.2G`. It may block: not for the screen's thread."""
+    """Reads load and memory, as `gpu0 87 %  11.2/80G` or `cpu 97 %  1.2G`. Reading may block."""
 
     _processes: dict[int, Any] = field(default_factory=dict)
 
     def read(self, device: str, pid: int) -> str:
-        """Usage of a torch device, such as `cuda:0`, and the process that works on it; empty if it is not known."""
+        """Usage of a torch device, such as `cuda:0`, or of the process that works on it; empty if it is unknown."""
         if device.startswith("cuda") and (words := _gpu(int(device.partition(":")[2] or 0))):
             return words
         return self._process(pid)
@@ -54,7 +54,7 @@ def _gpu(index: int) -> str:
 
 
 def _handle(pynvml: Any, index: int) -> Any:
-    """torch counts only the GPUs in CUDA_VISIBLE_DEVICES; NVIDIA's library counts all of them."""
+    """NVIDIA's handle of a GPU of torch, which counts only those in CUDA_VISIBLE_DEVICES; NVIDIA counts all."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     name = visible[index] if index < len(visible) else str(index)
     return pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)

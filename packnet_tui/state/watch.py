@@ -1,4 +1,4 @@
-"""Polls a pack file and its journal for the workbench, and makes the picture of both. Never imports torch."""
+"""Polls a pack file and its journal for the workbench, and makes the picture. Never imports torch."""
 
 import time
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ from packnet_tui.state.story import Story
 from packnet_tui.state.usage import Meter
 
 METER = 2.0  # seconds between two readings of the device
-QUIET = 2.0  # seconds without a new entry of a running job until its process is checked
+QUIET = 2.0  # seconds without a new entry of a running job before its process is checked
 
 
 class Watch:
     """One pack file with its journal and checkpoint; `look` reads what changed and updates `picture`.
 
-    It reads files, so it is not for the screen's own thread. Raises FileError if the file is no pack file.
+    It reads files, so the screen's own thread must not call it. Raises FileError if the file is not a pack file.
     """
 
     def __init__(self, path: Path):
@@ -37,7 +37,7 @@ class Watch:
         self.picture = self._picture()
 
     def look(self, lines: Iterable[tuple[str, str]] = ()) -> bool:
-        """Take in what is new, and log lines of the screen's own. Returns whether the picture changed."""
+        """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed."""
         unreadable, newest = self._unreadable, self._news()
         for text, level in lines:
             self.story.say(time.time(), text, level)
@@ -56,7 +56,7 @@ class Watch:
         return changed
 
     def _meter_read(self) -> bool:
-        """Read how busy the running job's device is, if it is time to. Returns whether that changed."""
+        """Read the usage of the running job's device, if it is time to. Returns whether it changed."""
         job, before = self.story.job, self._usage
         if job is None or time.monotonic() - self._metered < METER:
             return False
@@ -65,7 +65,7 @@ class Watch:
         return self._usage != before
 
     def _news(self) -> Entry | None:
-        """Take in what was appended to the journal, or all of it where it was replaced or cut. Returns the newest."""
+        """Take in new entries of the journal, or all of them if it was replaced or cut. Returns the newest."""
         newest, why = None, ""
         try:
             for newest in self._reader.entries(thin=True):
@@ -93,7 +93,7 @@ class Watch:
         return read_header(self.paths.file).document
 
     def _replaced(self) -> None:
-        """The file is another one than before: a job saved it, or a new pack file took its place."""
+        """Read the file again, after a job saved it or a new pack file took its place."""
         try:
             document, before = self._read(), self._document
         except FileError as error:  # gone, or no pack file; the last picture stays
@@ -105,11 +105,11 @@ class Watch:
             self._news()
 
     def _signatures(self) -> tuple[object, object]:
-        """Of the file and of its checkpoint; None for one that is not there."""
+        """The signatures of the file and of its checkpoint; None for a missing one."""
         return _signature(self.paths.file), _signature(self.paths.checkpoint)
 
     def _died(self) -> bool:
-        """Whether the running job's process is gone."""
+        """Check the running job's process. Returns whether it is gone."""
         if self.paths.is_locked():
             return False
         self._news()  # it may have finished just now

@@ -1,4 +1,4 @@
 """The workbench `packnet-tui`: the Textual application, its keys and actions, and its link to the engine.
 
-Never here: torch, and what is shown (`state`).
+Never here: torch, and the values that are shown (`state`).
 """

@@ -1,4 +1,4 @@
-"""All actions of the workbench in one list, from which keys, footer, help and palette are made."""
+"""All actions of the workbench in one list. Keys, footer, help and palette are made from it."""
 
 import re
 from collections.abc import Iterable
@@ -17,20 +17,20 @@ GROUPS: dict[Group, str] = {"work": "Work", "look": "Look", "move": "Move", "pro
 
 @dataclass(frozen=True)
 class Action:
-    """An action. `name` is that of a method `action_NAME` of the main screen, with its argument if it takes one."""
+    """An action. It calls the main screen's method `action_NAME`, with the argument in `name`, if any."""
 
     name: str
-    keys: tuple[str, ...]  # as Textual calls them
+    keys: tuple[str, ...]  # Textual's names
     shown: str  # the keys as footer and help show them
-    label: str  # a word or two for the footer; empty: not in the footer
+    label: str  # one or two words for the footer; empty: not in the footer
     help: str
     group: Group
-    works: bool = False  # needs the engine, so --readonly does not have it
+    works: bool = False  # needs the engine, so it is missing with --readonly
     pane: int = 0  # the pane that must have the focus for these keys; 0: any
 
     @property
     def id(self) -> str:
-        """Its name in keys.toml and after `:`; `move-down` for `move('down')`."""
+        """Its name in keys.toml and after `:`, such as `move-down` for `move('down')`."""
         return re.sub(r"\W+", "-", self.name).strip("-")
 
     @property
@@ -41,20 +41,20 @@ class Action:
 ACTIONS = (
     Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
     Action("prune", ("p",), "p", "prune", "prune the open task, then retrain it", "work", works=True),
-    Action("train", ("t",), "t", "train", "train on, or go on with a stopped job", "work", works=True),
+    Action("train", ("t",), "t", "train", "train further, or resume a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
-    Action("compare", ("b",), "b", "compare", "compare the task with another way to add it", "work", works=True),
-    Action("stop", ("x",), "x", "stop", "stop the job that runs, or one that waits", "work", works=True),
-    Action("drop", ("d",), "d", "drop", "take the newest task out again", "work", works=True),
+    Action("compare", ("b",), "b", "compare", "compare the task's error with another method's", "work", works=True),
+    Action("stop", ("x",), "x", "stop", "stop the running job, or a waiting one", "work", works=True),
+    Action("drop", ("d",), "d", "drop", "remove the newest task", "work", works=True),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
-    Action("unzoom", ("escape",), "esc", "", "out again, back to all panes", "look"),
+    Action("unzoom", ("escape",), "esc", "", "clear the filter, or show all panes again", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
     Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
-    Action("match('previous')", ("N", "shift+n"), "N", "", "to the match before", "look"),
-    Action("zoom", ("z",), "z", "zoom", "let one pane fill the screen", "look"),
-    Action("hold", ("space",), "space", "hold", "hold the display; the work goes on", "look"),
-    Action("copy", ("y",), "y", "", "copy what is selected, through SSH too", "look"),
+    Action("match('previous')", ("N", "shift+n"), "N", "", "to the previous match", "look"),
+    Action("zoom", ("z",), "z", "zoom", "show only this pane", "look"),
+    Action("hold", ("space",), "space", "hold", "hold the display; the work continues", "look"),
+    Action("copy", ("y",), "y", "", "copy the selection, also through SSH", "look"),
     Action("runs", ("enter",), "enter", "", "pane 2: past runs of the selected task", "look", pane=2),
     Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
     Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),
@@ -76,10 +76,10 @@ ACTIONS = (
     Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
     Action("command", ("colon",), ":", "command", "a command, as in the shell: prune 0.75", "program"),
     Action("help", ("question_mark", "f1"), "?", "help", "this help", "program"),
-    Action("palette", ("ctrl+p",), "^p", "palette", "search all of this by name", "program"),
+    Action("palette", ("ctrl+p",), "^p", "palette", "search all actions by name", "program"),
     Action("theme", (), "", "", "choose colours: dark, light, the terminal's own", "program"),
     Action("suspend", ("ctrl+z",), "^z", "", "suspend, as in any shell", "program"),
-    Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job goes on", "program"),
+    Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job continues", "program"),
 )  # fmt: skip
 
 KINDS: dict[str, type[Command]] = {  # the command that an action makes, by its method
@@ -104,7 +104,7 @@ def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
 
 
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
-    """Why an action can't be done now, and which key helps; None if it can. `rules` decides what is allowed."""
+    """Why an action can't be done now, and which key helps; None if it can. `rules` decides whether it is allowed."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
     kind = KINDS.get(action.method)
@@ -112,7 +112,7 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
         return "no job runs"
     if kind is None:
         return None
-    if picture.working:  # other commands wait in the queue; what runs may make them possible, so the engine checks them
+    if picture.working:  # other commands wait in the queue; the running one may allow them, so the engine checks later
         running = summary(picture.job.command if picture.job else picture.queue[0][1])
         if kind is Train:
             return f"{running} is not done yet"

@@ -1,4 +1,4 @@
-"""The workbench's application: it polls file and journal, and has the link to the engine. Never imports torch."""
+"""The workbench's application. It polls file and journal, and has the link to the engine. Never imports torch."""
 
 import asyncio
 import os
@@ -31,8 +31,8 @@ from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
-POLL = 0.2  # seconds between two looks at journal and file
-PATIENCE = 3.0  # seconds until exit is forced, where the terminal is gone
+POLL = 0.2  # seconds between two polls of journal and file
+PATIENCE = 3.0  # seconds until exit is forced after the terminal is gone
 USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
 
 
@@ -86,11 +86,11 @@ class PacknetApp(AppInterface):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """After the first paint: read the journal, then start the engine."""
+        """Read the journal, then start the engine; called after the first paint."""
         self.run_worker(self._follow(), name="watch", exit_on_error=True)
 
     async def _follow(self) -> None:
-        await self._look()  # first: once an engine runs, one that died before would not be noticed
+        await self._look()  # first: once a new engine runs, the death of a former one would not be noticed
         if not self.readonly:
             await self._ask_for_trust()
             self._engine.start()
@@ -148,7 +148,7 @@ class PacknetApp(AppInterface):
         self.notify(message.text, severity="warning", markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: the actions, each by its help."""
+        """The entries of the palette: the actions, each by its help."""
         main = next((s for s in self.screen_stack if isinstance(s, MainScreen)), None)
         if main is None:
             return
@@ -160,7 +160,7 @@ class PacknetApp(AppInterface):
     def leave_now(self, number: int = signal.SIGHUP) -> None:
         """Exit because of a signal, from its handler or another thread, after at most PATIENCE seconds.
 
-        Where the terminal has hung up, Textual's writer thread is dead, and the event loop may wait for it for ever.
+        After a hang-up, Textual's writer thread is dead, and the event loop may wait for it for ever.
         """
         status = 128 + number  # as shells do
         timer = threading.Timer(PATIENCE, os._exit, [status])
@@ -182,7 +182,7 @@ class PacknetApp(AppInterface):
 def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
     """Open a pack file in the workbench. Returns the exit status.
 
-    There has to be a terminal (`shell.require_terminal`). Raises FileError if the file is no pack file.
+    It needs a terminal (`shell.require_terminal`). Raises FileError if the file is not a pack file.
     """
     app = PacknetApp(path, readonly, ascii, submit)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
@@ -192,8 +192,8 @@ def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequ
     if app.picture.busy:
         job = app.picture.job
         what = summary(job.command if job else app.picture.queue[0][1])
-        with suppress(OSError):  # there may be no terminal any more
-            print(printable(f"{what} goes on without this screen; come back with: packnet-tui open {quoted(path)}"))
+        with suppress(OSError):  # the terminal may be gone
+            print(printable(f"{what} continues without this screen; open it with: packnet-tui open {quoted(path)}"))
     return app.return_code or 0
 
 

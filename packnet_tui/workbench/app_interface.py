@@ -1,4 +1,4 @@
-"""What screens and widgets may use of the application, so that none of them imports it. Never imports torch."""
+"""The part of the application that screens and widgets use, so that none of them imports it. Never imports torch."""
 
 from pathlib import Path
 
@@ -12,19 +12,19 @@ from packnet_tui.workbench.key_queue import KeyQueue
 class AppInterface(KeyQueue):
     """The application as screens and widgets see it: they annotate `app: AppInterface`; `PacknetApp` implements it.
 
-    A base class, not a Protocol: what they use of Textual's App belongs to it too.
+    It is a base class and not a Protocol, since they also use Textual's App.
     """
 
     path: Path  # of the pack file
     readonly: bool
-    held: bool  # what happens is not drawn
-    actions: tuple[Action, ...]  # with the person's own keys
+    held: bool  # whether news are not drawn
+    actions: tuple[Action, ...]  # with the user's own keys
     marks: Marks
     picture: Picture
-    ratio: float  # the pruning ratio in hand, 0 to 1
+    ratio: float  # the pruning ratio chosen last, 0 to 1
 
     def hold(self, held: bool) -> None:
-        """Stop drawing what happens, or resume it."""
+        """Stop drawing news, or resume it."""
         raise NotImplementedError
 
     def submit(self, command: Command) -> None:
@@ -36,5 +36,5 @@ class AppInterface(KeyQueue):
         raise NotImplementedError
 
     def stop_job(self, job: int) -> None:
-        """Stop a job that runs, or take one that waits out of the queue."""
+        """Stop the running job, or remove a waiting one from the queue."""
         raise NotImplementedError

@@ -7,11 +7,11 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 
 CHANGES, READS = ("add", "prune", "train", "drop"), ("eval", "preview", "baseline")
-COMMANDS = (*CHANGES, *READS)  # those that become a job
+COMMANDS = (*CHANGES, *READS)  # those that make a job
 
 
 def parse(line: str, file: Path) -> Command:
-    """The command for a file that a line such as `prune 0.75 --retrain-epochs 5` stands for. It is not done yet.
+    """Parse a line such as `prune 0.75 --retrain-epochs 5` to a command for a file. It is not done yet.
 
     Raises RequestError if the line is not such a command.
     """
@@ -20,9 +20,9 @@ def parse(line: str, file: Path) -> Command:
     except ValueError as error:
         raise RequestError(f"{line!r}: {error}") from None
     if word not in COMMANDS:
-        raise RequestError(f"there is no {word!r} here; there are {', '.join(COMMANDS)}, and the names of all actions")
+        raise RequestError(f"{word!r} is neither a command ({', '.join(COMMANDS)}) nor the name of an action")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
-        raise RequestError(f"for its options: packnet {word} --help, in a shell")
+        raise RequestError(f"for its options, type in a shell: packnet {word} --help")
     from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.commands` leads to torch
     from packnet_tui.cli.request import Request, call
 

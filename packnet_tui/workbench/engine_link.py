@@ -1,4 +1,4 @@
-"""The workbench's link to the engine: a thread that starts the engine, holds the connection and passes requests on.
+"""The workbench's link to the engine: a thread that starts the engine, holds the connection and sends requests.
 
 The engine takes seconds to start and may be slow to answer; the screen never waits for it.
 """
@@ -14,7 +14,7 @@ from packnet_core.schema.commands import Command
 
 
 class EngineLink:
-    """Every method returns at once. `say` is called from the link's thread with messages for the person."""
+    """Sends requests to the engine; every method returns at once. Its thread calls `say` with error messages."""
 
     def __init__(self, path: Path, say: Callable[[str], None]):
         self._path, self._say = path, say
@@ -33,7 +33,7 @@ class EngineLink:
         self._requests.put(lambda engine: engine.stop(job))
 
     def close(self) -> None:
-        """Close the connection; the engine stays as long as it has work."""
+        """Close the connection; the engine keeps running while it has work."""
         self._requests.put(None)
 
     def _serve(self) -> None:
@@ -44,7 +44,7 @@ class EngineLink:
             engine.close()
 
     def _ask(self, engine: client.Engine | None, request: Callable[[client.Engine], object]) -> client.Engine | None:
-        """Pass one request on; an engine that is gone is started again. Returns the engine, or None without one."""
+        """Send one request; start the engine again if it is gone. Returns the engine, or None if none starts."""
         for last in (False, True):
             engine = self._connected(engine)
             if engine is None:

@@ -1,7 +1,7 @@
-"""An app that handles one key completely before the next one, however fast they come.
+"""An app that handles each key completely before the next one, even if many keys arrive at once.
 
 Textual gives a key to the widget that has the focus when the key arrives, but looks up its binding later, at the widget
-that has the focus then. Where a slow connection brings many keys in one packet, a backspace before a tab would delete a
+that has the focus then. If a slow connection brings many keys in one packet, a backspace before a tab would delete a
 character in the next field, and keys typed for a form would act on the screen below it.
 """
 
@@ -40,7 +40,7 @@ class KeyQueue(App[None]):
         self._released.set()
 
     async def keys_done(self) -> None:
-        """Wait until every key that has come was handled."""
+        """Wait until all keys that have arrived are handled."""
         await self._turns.join()
 
     async def _take_turns(self) -> None:

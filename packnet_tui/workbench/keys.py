@@ -1,4 +1,4 @@
-"""Keys of one's own: a TOML file that gives actions other keys.
+"""The user's own keys: a TOML file that gives actions other keys.
 
     [keys]
     add = "c"
@@ -17,7 +17,7 @@ from textual.keys import key_to_character
 
 from packnet_tui.workbench.actions import ACTIONS, Action
 
-RESERVED = frozenset({"ctrl+s", "ctrl+j", "ctrl+o", "ctrl+a", "ctrl+b"})  # by terminals and multiplexers
+RESERVED = frozenset({"ctrl+s", "ctrl+j", "ctrl+o", "ctrl+a", "ctrl+b"})  # used by terminals and multiplexers
 
 
 def keys_file() -> Path:
@@ -26,7 +26,7 @@ def keys_file() -> Path:
 
 
 def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
-    """All actions, with the keys that a file gives them if it exists; and a line for each thing wrong with it."""
+    """All actions, with their keys from a file, if it exists; and one line per error in it."""
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -35,24 +35,24 @@ def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
         return ACTIONS, [f"{path} can't be read, so all keys are the usual ones: {error}"]
     given = table.get("keys", {})
     if not isinstance(given, Mapping) or set(table) - {"keys"}:
-        return ACTIONS, [f"{path} gives keys in a table [keys], and nothing else"]
+        return ACTIONS, [f"{path} must have one table, [keys], and nothing else"]
     actions, wrong = remapped(given)
     return actions, [f"{path}: {line}" for line in wrong]
 
 
 def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]]:
-    """All actions, those in `given` with their new keys; and a line for each entry that is wrong and was left out."""
+    """All actions, those in `given` with their new keys; and one line per wrong entry, which is ignored."""
     wrong = []
     known = {action.id: action for action in ACTIONS}
     new: dict[str, Action] = {}
     for name, value in given.items():
         keys = [value] if isinstance(value, str) else value
         if name not in known:
-            wrong.append(f"there is no action {name!r}; there are {', '.join(known)}")
+            wrong.append(f"there is no action {name!r}; the actions are {', '.join(known)}")
         elif not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key.strip() for key in keys):
             wrong.append(f"{name} takes a key or a list of keys, and {value!r} is neither")
         elif taken := RESERVED & set(keys):
-            wrong.append(f"{name} can't have {', '.join(sorted(taken))}: terminals and multiplexers keep it")
+            wrong.append(f"{name} can't have {', '.join(sorted(taken))}: terminals and multiplexers use it")
         else:
             new[name] = replace(known[name], keys=tuple(key.strip() for key in keys), shown=_shown(keys[0].strip()))
     while clash := _clash([new.get(name, action) for name, action in known.items()], new):
@@ -63,12 +63,12 @@ def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]
 
 
 def keymap(actions: Iterable[Action]) -> dict[str, str]:
-    """Keys of the actions that have others than the usual ones, by id, for `App.set_keymap`."""
+    """The keys of actions that do not have their usual ones, by id, for `App.set_keymap`."""
     return {action.id: ",".join(action.keys) for action in actions if action.keys and action not in ACTIONS}
 
 
 def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, str, str] | None:
-    """A key that two actions share, the id of the one that was given it, and the id of the other; None: no clash."""
+    """A key that two actions share, the id of the one with a new key, and the id of the other; None: no clash."""
     owner: dict[tuple[int, str], str] = {}
     for action in sorted(actions, key=lambda action: action.id in new):
         for key in action.keys:
@@ -78,10 +78,10 @@ def _clash(actions: Iterable[Action], new: Mapping[str, Action]) -> tuple[str, s
 
 
 def _one(key: str) -> str:
-    """A key's one name, where Textual has two: `?` for `question_mark`."""
+    """One name for a key of which Textual has two: `?` for `question_mark`."""
     return key_to_character(key) or key
 
 
 def _shown(key: str) -> str:
-    """A key as footer and help write it."""
+    """A key as footer and help show it."""
     return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else _one(key)

@@ -11,9 +11,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The workbench in the terminal. Returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
 
-    def work() -> int:
-        from packnet_tui.workbench.open_command import app  # slow to import, so an error or Ctrl-C in it is one line
+    def run() -> int:
+        from packnet_tui.workbench.open_command import app  # slow to import; an error or Ctrl-C meanwhile is one line
 
         return run_app(app, "packnet-tui", given)
 
-    return report_errors(work)
+    return report_errors(run)

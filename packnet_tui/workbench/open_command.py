@@ -13,14 +13,14 @@ from packnet_tui.cli.request import examples
 from packnet_tui.cli.shell import has_terminal, require_terminal
 
 app = program(
-    "Open a pack file in the terminal: which task owns which weights, add, train, prune, and watch.",
-    "The same for scripts, without a terminal: packnet --help",
+    "Open a pack file in the terminal: see which task owns which weights; add, train, prune and watch.",
+    "For scripts, without a terminal: packnet --help",
 )
 
 os.environ.setdefault("TEXTUAL_FPS", "120")  # the response to a key takes two frames; the bar is 50 ms
 
 ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing can be changed from here.")]
-Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
+Ascii = Annotated[bool, typer.Option("--ascii", help="Draw only with ASCII characters.")]
 
 
 @app.command(
@@ -29,11 +29,12 @@ Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters
 def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False, trust: o.Trust = None) -> int:
     """Open a pack file in the workbench.
 
-    A job continues when you leave; open the file again to see it."""
+    A job continues when you leave; open the file again to see it.
+    """
     from packnet_core.packfile import header
     from packnet_core.packfile import trust as trusted
 
-    header.read_header(file)  # a wrong file is one line, not a screen
+    header.read_header(file)  # a wrong file gives one line, and no screen
     if trust is not None:
         trusted.trust(file, trust)
     require_terminal(file)  # before Textual is imported
@@ -49,7 +50,8 @@ def demo(
 ) -> int:
     """Watch three small real tasks being packed, offline.
 
-    Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute."""
+    Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute.
+    """
     from packnet_tui.cli import demo
 
     if not has_terminal():

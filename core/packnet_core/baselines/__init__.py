@@ -1,6 +1,8 @@
 """The paper's baselines (§4; §5.5): other methods of adding tasks to a trained network, as generators of events.
 
-All use PackNet's loop, data, seeds and evaluation, on a copy of a network. Never here: changes to pack files.
+All use PackNet's training loop, data, seeds and evaluation, on a copy of a network.
+
+Never here: changes to pack files.
 """
 
 from packnet_core.baselines.alone import classifier_only, individual

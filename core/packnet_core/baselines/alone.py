@@ -1,6 +1,6 @@
-"""Classifier Only and Individual Networks (§4): a new head per task, and a whole network per task.
+"""Classifier Only and Individual Networks (§4): one head per task, and one network per task.
 
-PackNet's errors lie between those of the two.
+PackNet's errors usually lie between those of the two.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ NO_LAYERS: frozenset[str] = frozenset()
 
 
 def classifier_only(start: MultiHeadNetwork, task: NewTask) -> Iterator[Event]:
-    """Classifier Only (§4): train a new head on the features of a copy of `start`, which stay as they are.
+    """Classifier Only (§4): train a new head on the fixed features of a copy of `start`.
 
-    At the recipe's rate throughout (the paper: 1e-3 for 20 epochs). The network is in evaluation mode: running
-    statistics do not change, and there is no dropout. Ends with an Evaluated, the task's test error.
+    The recipe's learning rate is constant (the paper: 1e-3 for 20 epochs). The network is in evaluation mode: running
+    statistics do not change, and there is no dropout. The last event is an Evaluated, the task's test error.
     """
     network = start.copy().open_task(task)
     recipe = constant_rate(task)
@@ -34,9 +34,9 @@ def classifier_only(start: MultiHeadNetwork, task: NewTask) -> Iterator[Event]:
 
 
 def individual(start: MultiHeadNetwork, task: NewTask) -> Iterator[Event]:
-    """Individual Networks (§4): train all of a copy of `start` for this task. Ends with an Evaluated, its test error.
+    """Individual Networks (§4): train a whole copy of `start` for this task.
 
-    The paper's recipe: 20 epochs at 1e-3, divided by ten after 10.
+    The paper's recipe: 20 epochs at 1e-3, divided by ten after 10. The last event is an Evaluated, its test error.
     """
     network = start.copy().open_task(task)
     run = TrainingRun(network, task.name, "train", task.recipe, task.data.train, task.data.validation)
@@ -50,7 +50,7 @@ def constant_rate(task: NewTask) -> Recipe:
 
 
 def fixed_features_objective(network: PackedNetwork) -> Objective:
-    """The cross entropy of the network's logits, the network being in evaluation mode."""
+    """The cross entropy of the network's logits, with the network in evaluation mode."""
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         network.model.eval()

@@ -1,7 +1,7 @@
-"""Elastic Weight Consolidation (Kirkpatrick et al., PNAS 2017): weights that matter to older tasks are held back.
+"""Elastic Weight Consolidation (Kirkpatrick et al., PNAS 2017): a penalty on changing weights that older tasks need.
 
-How much a weight matters is the diagonal of the Fisher information at the weights learnt for the older task. Moving a
-weight costs its squared distance from there, times that.
+The penalty of a weight is its squared distance from the value learnt for the older task, times its entry of the
+diagonal of the Fisher information at those values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from packnet_core.schema.events import Event
 from packnet_core.training.run import Objective, TrainingRun
 
 STRENGTH = 100.0
-IMAGES = 500  # that the Fisher diagonal is estimated from, with one label drawn for each
+IMAGES = 500  # to estimate the Fisher diagonal from, with one label drawn for each
 Diagonal = dict[str, Tensor]  # by parameter name
 
 
@@ -32,8 +32,8 @@ def ewc(
     """Add tasks one after another to a copy of `start`; after each, yield an Evaluated for every task so far.
 
     `first` are training images of the task that the network starts with; `strength` is the weight of the penalty;
-    `images` is how many images the Fisher diagonal is estimated from. Running statistics of normalisation stay the
-    first task's: the penalty does not cover them.
+    `images` is the number of images that the Fisher diagonal is estimated from. Running statistics of normalisation
+    stay the first task's: the penalty does not cover them.
     """
     network = start.copy()
     anchors = [_anchor(network, first, images)]
@@ -72,8 +72,9 @@ def ewc_objective(
 def fisher_diagonal(network: MultiHeadNetwork, images: Images) -> Diagonal:
     """The diagonal of the Fisher information of the network with its newest head; the head itself is left out.
 
-    The mean over the images of the squared gradient of log p(y). y is drawn from the network's own answer, by a fixed
-    seed; the image's label would give the empirical Fisher instead. The network is in evaluation mode.
+    It is the mean over the images of the squared gradient of log p(y). y is drawn from the network's own answer, by a
+    fixed seed; the image's label would give the empirical Fisher information instead. The network is in evaluation
+    mode.
     """
     model = network.with_head(len(network.heads)).model.eval().requires_grad_(True)
     inside = network.head + "."
@@ -92,7 +93,7 @@ def fisher_diagonal(network: MultiHeadNetwork, images: Images) -> Diagonal:
 
 
 def _anchor(network: MultiHeadNetwork, images: Images, most: int) -> tuple[Diagonal, Diagonal]:
-    """The Fisher diagonal of at most `most` images, and the weights it was computed at."""
+    """The Fisher diagonal from at most `most` images, and the weights at which it was computed."""
     fisher = fisher_diagonal(network, images.sample(most, seed=0))
     weights = dict(network.model.named_parameters())
     return fisher, {name: weights[name].detach().clone() for name in fisher}

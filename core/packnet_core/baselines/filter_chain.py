@@ -1,7 +1,7 @@
-"""Finds a network's plain chain of layers, from images to its head; other networks are refused, naming the place.
+"""Finds a network's plain chain of layers, from images to its head; other networks are refused, naming the layer.
 
-Whole filters can be freed where each layer's output goes to the next layer only. In residual and dense networks the
-filters that are added or concatenated would have to be freed together: "more complicated" (§5.5), and not done here.
+Whole filters can be freed if each layer's output goes to the next layer only. In residual and dense networks, filters
+that are added or concatenated would have to be freed together: "more complicated" (§5.5), and not done here.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ from packnet_core.errors import RequestError
 
 LayerModule = nn.Conv2d | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
-# What may stand between layers: it treats each channel by itself and keeps 0 at 0, so that freed filters stay silent.
-# The only activation is ReLU: the product of activation and gradient, by which filters are ranked, is the same before
-# and after it.
+# Modules allowed between layers. They treat each channel by itself and keep 0 at 0, so that the output of freed filters
+# stays 0. The only activation is ReLU: the product of activation and gradient, by which filters are ranked, is the same
+# before and after it.
 MODULES = (
     nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten,
     nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d,
@@ -33,8 +33,8 @@ METHODS = ("flatten", "relu")
 class FilterLayer:
     """A layer of the chain: its filters (or neurons, in a linear layer), and the module that normalises them, if any.
 
-    `columns_per_filter`: how many columns of its weights belong to each filter of the layer before: 1 after a
-    convolution, H·W where maps of that size are flattened, 1 in the first layer (a column per image channel).
+    `columns_per_filter` is the number of columns of its weights for each filter of the layer before: 1 after a
+    convolution, H·W if maps of that size are flattened, 1 in the first layer (one column per image channel).
     """
 
     name: str
@@ -45,7 +45,7 @@ class FilterLayer:
 
     @property
     def filters(self) -> int:
-        """How many filters the layer has."""
+        """The number of filters."""
         return self.module.weight.shape[0]
 
     @property
@@ -55,9 +55,9 @@ class FilterLayer:
 
 
 def find_chain(model: nn.Module, head: str) -> list[FilterLayer]:
-    """The chain of a network, in order; its last layer is the head, the module of that name.
+    """The chain of a network, in order; its last layer is the module named `head`.
 
-    Raises RequestError for a network that is not a plain chain, naming the first place where it is not.
+    Raises RequestError for a network that is not a plain chain, naming the first layer that breaks it.
     """
     kind = type(model).__name__
 

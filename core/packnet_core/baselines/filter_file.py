@@ -1,8 +1,8 @@
-"""Saves and loads a filter-pruning experiment: a safetensors file of its own format, replaced atomically.
+"""Saves and loads a filter-pruning experiment: a safetensors file in a format of its own, replaced atomically.
 
-Parameters and running statistics have the network's own names, the heads `HEAD.0` and `HEAD.1`. `packnet.freed.LAYER`,
-one bool per filter, says which filters are freed; owners follow from it. The rest is JSON in the metadata, under
-`packnet-filters`.
+Parameters and running statistics have the network's own names; the heads are `HEAD.0` and `HEAD.1`.
+`packnet.freed.LAYER`, one bool per filter, says which filters are freed; owners follow from it. The rest is JSON in the
+metadata, under `packnet-filters`.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ def save(path: str | Path, experiment: FilterExperiment) -> int:
 def load(path: str | Path) -> FilterExperiment:
     """Read an experiment, on the CPU.
 
-    Raises FileError if the file is not one, is damaged, or does not fit the network that it names.
+    Raises FileError if the file is not an experiment, is damaged, or does not fit the network that it names.
     """
     path = Path(path)
     file = SafetensorsFile(path)

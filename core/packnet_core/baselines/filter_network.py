@@ -1,7 +1,7 @@
 """FilterNetwork: a chain of filters, some freed for one newer task; one pass answers both tasks (§5.5).
 
-Filters are older (the first task's) or freed; freed ones become the newer task's when it is added. Every element of a
-parameter has an owner (uint8: 0 free, 1 the first task, 2 the newer one):
+A filter is older (the first task's) or freed; the newer task gets the freed filters. Every element of a parameter has
+an owner (uint8: 0 free, 1 the first task, 2 the newer task, 255 NEVER):
 
 | | from older filters | from newer filters | bias, normalisation |
 | --- | --- | --- | --- |
@@ -26,22 +26,23 @@ from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import digests
 from packnet_core.training.evaluate import Forward
 
-NEVER = 255  # a weight from a newer filter into an older one: 0.0 for ever
+NEVER = 255  # a weight from a newer filter into an older one: always 0.0
 
 
 class Heads(nn.ModuleList):
     """All tasks' heads, on the same features. Its parameters are named by the task's index, from 0."""
 
     def forward(self, features: Tensor) -> list[Tensor]:
+        """The logits by each head, N×classes, of features N×width."""
         return [head(features) for head in self]
 
 
 class FilterNetwork:
-    """A network whose filters can be freed for one newer task. It modifies the model; its head is the first task's.
+    """A network whose filters can be freed for one newer task; a `Trainable` of `training.run`.
 
-    `model` gives a list of logits, one N × classes per task. `layers` are the layers before the heads; `freed` has a
-    bool per filter for each. `weights` are all parameters by name, `owners` their owners, uint8 of the same shapes.
-    `open` is the task that trains, 1 or 2. It is a `Trainable` of `training.run`.
+    It modifies the model, whose head is the first task's. `model` returns a list of logits, one N×classes per task.
+    `layers` are the layers before the heads; `freed` has, for each, one bool per filter. `weights` are all parameters
+    by name, `owners` their owners, uint8 of the same shapes. `open` is the task that trains, 1 or 2.
 
     Raises RequestError for a network that is not a plain chain of filters with a linear head.
     """
@@ -67,7 +68,7 @@ class FilterNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.model.parameters()).device
 
     def to(self, device: torch.device | str) -> None:
@@ -108,9 +109,9 @@ class FilterNetwork:
         return [name for name in names if name in self.weights]
 
     def free(self, filters: Sequence[Tensor]) -> int:
-        """Free filters, given as one bool per filter for each layer, and set all that is not the first task's to 0.0.
+        """Free filters, given per layer as one bool per filter, and set all values but the first task's to 0.0.
 
-        Returns how many values are free now, for the newer task.
+        Returns how many values are now free for the newer task.
         """
         self.freed = [freed | more for freed, more in zip(self.freed, filters, strict=True)]
         self.assign_owners()
@@ -119,11 +120,11 @@ class FilterNetwork:
         return sum(int((owner == 0).sum()) for owner in self.owners.values())
 
     def add_task(self, classes: int, generator: torch.Generator | None = None) -> None:
-        """Give the freed filters to a newer task, initialised anew, with a new head.
+        """Give the freed filters, with new values, to a newer task with a new head.
 
         Filters are initialised as by He et al. (at 0.0 no gradient would pass the ReLU), normalisation as in a new
-        layer, the head uniformly in ±1/sqrt(features). Raises RequestError if there are two tasks already or no
-        filter is free.
+        layer, the head uniformly in ±1/sqrt(features). Raises RequestError if there are two tasks already or no filter
+        is free.
         """
         if len(self._heads) > 1:
             raise RequestError("filter pruning adds one task (Table 6), and this network has two already")
@@ -162,11 +163,11 @@ class FilterNetwork:
         """Nothing: running statistics are all the buffers that there are (see `train_mode`)."""
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
-        """Prepare the model for training the open task, or only its parameters named in `only`. Returns the other
-        parameters that train: none, as `weights` has all.
+        """Prepare the model to train the open task, or only its parameters named in `only`.
 
-        For the newer task, older filters are normalised by their running statistics, which do not change; newer ones by
-        the batch's, which update theirs.
+        For the newer task, older filters are normalised by their running statistics, which do not change, and newer
+        ones by the batch, which updates their running statistics. Returns the parameters to train besides `weights`:
+        none.
         """
         self.model.train()
         for name, weight in self.weights.items():
@@ -178,7 +179,7 @@ class FilterNetwork:
         return []
 
     def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
-        """What else changes in training, by name: running statistics."""
+        """The other tensors that change in training, by name: running statistics."""
         return dict(self.model.named_buffers())
 
     def _normalise_newer(self, newer: Tensor, norm: Norm, given: tuple[Tensor], out: Tensor) -> Tensor | None:
@@ -196,14 +197,14 @@ class FilterNetwork:
         return out.index_copy(1, newer, fresh)
 
     def answers(self, images: Tensor) -> list[Tensor]:
-        """Every task's logits, N × classes each, from one pass in evaluation mode; the network is unchanged."""
+        """Every task's logits, N×classes each, from one pass in evaluation mode; the network is unchanged."""
         with self._evaluating(), torch.inference_mode():
             logits: list[Tensor] = self.model(images)
         return logits
 
     @contextmanager
     def viewing(self, task: int) -> Iterator[Forward]:
-        """One task's logits (from 1) as a function of images, in evaluation mode."""
+        """A context with a function from images to the logits of a task (from 1), in evaluation mode."""
         with self._evaluating():
             yield lambda images: self.model(images)[task - 1]
 
@@ -218,7 +219,7 @@ class FilterNetwork:
                 module.training = mode
 
     def end_phase(self, dense: bool = False) -> None:
-        """Check the values after a phase: raises Diverged, naming the tensor, where one is NaN or infinite."""
+        """Check the values after a phase. Raises Diverged, naming the tensor, if one is NaN or infinite."""
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise Diverged(f"{name} has values that are NaN or infinite; try a smaller --lr")
@@ -226,7 +227,7 @@ class FilterNetwork:
     # -- facts --------------------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Per layer, how many filters are freed (or the newer task's), and how many filters there are."""
+        """Per layer, the number of filters that are freed (or the newer task's), and the number of all filters."""
         pairs = zip(self.layers, self.freed, strict=True)
         return {layer.name: (int(freed.sum()), layer.filters) for layer, freed in pairs}
 

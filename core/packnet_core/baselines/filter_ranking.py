@@ -19,7 +19,7 @@ from packnet_core.training.loss_scaling import LossScaling
 
 
 class Ranking:
-    """Sums up the criterion of every filter over the forward and backward passes made while it is `collecting`."""
+    """Sums up the criterion of every filter over the forward and backward passes within `collecting`."""
 
     def __init__(self, layers: Sequence[FilterLayer]):
         self._layers = layers
@@ -27,7 +27,7 @@ class Ranking:
 
     @contextmanager
     def collecting(self, scaling: LossScaling | None = None) -> Iterator[None]:
-        """Collect from the passes made meanwhile. The loss must be a batch's mean, times the factor of `scaling`."""
+        """A context that collects from the passes within. The loss must be a batch's mean times `scaling`'s factor."""
         scaling = scaling or LossScaling(1.0)
         hooks = [
             layer.output.register_forward_hook(partial(self._forward_hook, index, scaling))
@@ -65,17 +65,19 @@ class Ranking:
 
 
 def lowest(ranks: Sequence[Tensor], freed: Sequence[Tensor], count: int) -> list[Tensor]:
-    """Choose the `count` filters of the lowest ranks over all layers that are not freed yet: a bool per filter for each
-    layer. At least one filter of each layer is kept. Ties go by layer, then by position.
+    """Choose the `count` filters with the lowest ranks over all layers, of those that are not freed yet.
+
+    Returns one bool per filter for each layer. At least one filter of each layer is kept. Ties go by layer, then by
+    position.
     """
     chosen = [torch.zeros_like(layer) for layer in freed]
     left = [int((~layer).sum()) for layer in freed]
-    standing = [
+    candidates = [
         (rank if not gone else math.inf, layer, place)
         for layer, (values, gone_of) in enumerate(zip(ranks, freed, strict=True))
         for place, (rank, gone) in enumerate(zip(values.tolist(), gone_of.tolist(), strict=True))
     ]
-    for rank, layer, place in sorted(standing):
+    for rank, layer, place in sorted(candidates):
         if count > 0 and left[layer] > 1 and rank < math.inf:
             chosen[layer][place] = True
             left[layer] -= 1

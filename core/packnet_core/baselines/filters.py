@@ -5,8 +5,8 @@ yield from prune(experiment, "imagenet", data, recipe)   # 30 % of its filters, 
 yield from add(experiment, "birds", other_data, recipe)
 experiment.network.answers(images)                       # both tasks' logits from one pass
 
-The generators yield the same events as PackNet's own phases; the last are Evaluated. The saved state (`filter_file.py`)
-is not a pack file.
+The generators yield the same events as PackNet's own phases; the last ones are Evaluated. The saved state
+(`filter_file.py`) is not a pack file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ class FilterExperiment:
 def begin(architecture: Architecture, input: Input, model: nn.Module) -> FilterExperiment:
     """Begin an experiment with a model that is trained for a first task, or will be by `train`. The model is modified.
 
-    Raises RequestError for a network that is not a plain chain of layers, such as residual and dense ones.
+    Raises RequestError for a network that is not a plain chain of layers, such as a residual or dense one.
     """
     return FilterExperiment(FilterNetwork(model, architecture.head), architecture, input, [])
 
@@ -73,12 +73,13 @@ def prune(
 ) -> Iterator[Event]:
     """Free a share (0 to 1) of all filters of the first task's network, in rounds, then retrain.
 
-    Neurons of hidden linear layers count as filters. A round is one epoch of training at the retraining rate, in which
-    filters are ranked; then the lowest are freed. It yields a Pruned: its ratio is the share of filters freed so far;
-    `freed` and `kept` count values that are free and that are the first task's. Ends with an Evaluated, the test error.
+    Neurons of hidden linear layers count as filters. In each round, one epoch of training at the retraining rate ranks
+    the filters, and those with the lowest ranks are freed. A round yields a Pruned: its ratio is the share of filters
+    freed so far; `freed` counts the values that are free, `kept` those of the first task. The last event is an
+    Evaluated, the test error.
 
-    Raises RequestError for a share that would leave a layer without filters, for data with other classes than the head,
-    and after the second task was added.
+    Raises RequestError for a share that would leave a layer without filters, for data with another number of classes
+    than the head, and after the second task was added.
     """
     network = experiment.network
     filters = sum(layer.filters for layer in network.layers)
@@ -104,7 +105,7 @@ def prune(
 def _round(experiment: FilterExperiment, data: TaskData, recipe: Recipe, number: int, goal: int) -> Iterator[Event]:
     """Train and rank for one epoch, then free filters until `goal` are free in all."""
     network, task = experiment.network, experiment.tasks[0].name
-    recipe = recipe.changed({"pick": "last"})  # in earlier epochs other filters were free
+    recipe = recipe.changed({"pick": "last"})  # an earlier epoch had other free filters
     run, ranking, before = _run(experiment, "retrain", data, recipe, number), Ranking(network.layers), None
     with ranking.collecting(run.scaling):
         for event in run.events():
@@ -127,11 +128,11 @@ def _round(experiment: FilterExperiment, data: TaskData, recipe: Recipe, number:
 def add(
     experiment: FilterExperiment, task: str, data: TaskData, recipe: Recipe, first: Images | None = None
 ) -> Iterator[Event]:
-    """Train a second task in the freed filters. Ends with an Evaluated, its test error, after one for the first task if
-    `first` has its test images.
+    """Train a second task in the freed filters.
 
-    Raises RequestError if there is no first task, no filter is free, or there are two tasks already; WorkError if
-    the first task has changed.
+    The last event is an Evaluated, its test error; before it comes one for the first task if `first` has its test
+    images. Raises RequestError if there is no first task, no filter is free, or there are two tasks already; WorkError
+    if the first task has changed.
     """
     network = experiment.network
     if not experiment.tasks:
@@ -150,7 +151,7 @@ def add(
 
 
 def evaluate_tasks(experiment: FilterExperiment, tests: Mapping[str, Images]) -> Iterator[Event]:
-    """Yield an Evaluated for each task with test images in `tests`, by name; the experiment's tasks keep the errors."""
+    """Yield an Evaluated for each task with test images in `tests` (by name), and record the errors."""
     for index, task in enumerate(experiment.tasks):
         for event in evaluate(experiment.network, index + 1, task.name, tests[task.name]) if task.name in tests else ():
             if isinstance(event, Evaluated):

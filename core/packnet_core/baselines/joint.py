@@ -36,8 +36,10 @@ def joint(start: MultiHeadNetwork, first: TaskData, tasks: Sequence[NewTask], re
 
 
 class JointTrainingRun(TrainingRun):
-    """A training run on several tasks. Their heads are joined to one layer; an image's loss and error are those of its
-    own task's classes."""
+    """A training run on several tasks, with their heads joined to one layer.
+
+    The loss and the error of an image are those of its own task's classes.
+    """
 
     def __init__(self, joined: MultiHeadNetwork, data: Sequence[TaskData], recipe: Recipe):
         self.joined = joined
@@ -55,7 +57,7 @@ class JointTrainingRun(TrainingRun):
         super().__init__(self.packed, "all", "train", recipe, train, self.validation_parts[0], objective=self.answer)
 
     def answer(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean cross entropy, and logits, N × classes of all tasks, which are -inf for classes of other tasks."""
+        """The mean cross entropy, and the logits, N×classes of all tasks, -inf for classes of other tasks."""
         task_of = self.task_of.to(labels.device)
         others = task_of[None, :] != task_of[labels][:, None]
         logits = self.network.model(images).float().masked_fill(others, -torch.inf)
@@ -86,7 +88,7 @@ class JointTrainingRun(TrainingRun):
 class JointImages(Images):
     """Images of several tasks, the same number of each in a batch; labels are offset, so that tasks share no label.
 
-    `offsets` has the first label of each task. Where the number of tasks does not divide the batch size, batches are
+    `offsets` has the first label of each task. If the number of tasks does not divide the batch size, batches are
     smaller by the remainder.
     """
 
@@ -103,6 +105,7 @@ class JointImages(Images):
         augment: bool = False,
         start: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of at most `size` images, as `Images.batches` does; an epoch has as many as all tasks' data."""
         share = size // len(self.parts)
         generator = generator or torch.Generator().manual_seed(0)
         streams = [_endless(part, share, device, generator, augment) for part in self.parts]

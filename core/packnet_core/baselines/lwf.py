@@ -1,7 +1,7 @@
 """Learning without Forgetting (Li & Hoiem, ECCV 2016), as the paper runs it (§4).
 
-The network's answers for older tasks, from before a task is added, are the targets of a distillation loss. They are
-answers to the new task's images, since no older data is stored. All of the network is trained, with both losses.
+Before a task is added, the network answers the new task's images with the heads of older tasks; no older data is
+needed. These answers are the targets of a distillation loss. The whole network is trained, with both losses.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from packnet_core.schema.events import Event
 from packnet_core.training.run import Objective, TrainingRun
 
 TEMPERATURE = 2.0
-HEAD_EPOCHS = 5  # epochs that train the new head only, before all is trained
+HEAD_EPOCHS = 5  # first epochs, which train only the new head
 
 
 def lwf(
@@ -30,8 +30,8 @@ def lwf(
 ) -> Iterator[Event]:
     """Add tasks one after another to a copy of `start`; after each, yield an Evaluated for every task so far.
 
-    `balance` is the weight of the distillation loss (summed over older tasks) against the new task's loss. The first
-    `head_epochs` of the recipe's epochs train the new head only, at the recipe's rate. Running statistics of
+    `balance` is the weight of the distillation loss, summed over older tasks; the new task's loss has weight 1. The
+    first `head_epochs` of the recipe's epochs train only the new head, at the recipe's rate. Running statistics of
     normalisation stay the first task's.
     """
     network = start.copy()
@@ -71,7 +71,7 @@ def lwf_objective(
     before.model.eval()
 
     def objective(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        layers.freeze_statistics(network.model)  # the new images' statistics would change older answers at once
+        layers.freeze_statistics(network.model)  # the new images' statistics would change older tasks' answers
         with no_grad():
             old_features = before.features(images)
             targets = [head(old_features) for head in before.heads]
@@ -86,9 +86,9 @@ def lwf_objective(
 
 
 def distillation(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """The distillation loss of logits against target logits, both N × classes; a scalar, the mean over images.
+    """The distillation loss of logits against target logits, both N×classes; a scalar, the mean over images.
 
-    The cross entropy of the two softmaxes, softened by the temperature T: softmax(logits / T).
+    It is the cross entropy of the two softmaxes, softened by the temperature T: softmax(logits / T).
     """
     softened = F.softmax(targets.float() / temperature, 1)
     return -(softened * F.log_softmax(logits.float() / temperature, 1)).sum(1).mean()

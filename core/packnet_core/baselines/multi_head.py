@@ -1,4 +1,4 @@
-"""A multi-head network, which all baselines train: tasks share all of its weights and have one head each."""
+"""A multi-head network, which all baselines train: tasks share all weights and have one head each."""
 
 import copy
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class NewTask:
 class MultiHeadNetwork:
     """A model, the name of its head's module, and its tasks so far: their names, heads and test images.
 
-    The model has one of the heads in place at a time.
+    The model has one of the heads in place.
     """
 
     model: nn.Module
@@ -46,12 +46,14 @@ class MultiHeadNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.model.parameters()).device
 
     def open_task(self, task: NewTask) -> PackedNetwork:
-        """Add a task with a new head, drawn by the recipe's seed. Returns the network with that head, as `with_head`
-        does: all of it can be trained."""
+        """Add a task with a new head, drawn by the recipe's seed.
+
+        Returns the network with that head, as `with_head` does, for training all of it.
+        """
         network = PackedNetwork(self.model, self.head)
         generator = torch.Generator().manual_seed(task.recipe.seed)
         network.open_task(len(task.data.classes), generator=generator)
@@ -61,7 +63,7 @@ class MultiHeadNetwork:
         return network
 
     def with_head(self, index: int) -> PackedNetwork:
-        """The network with the head of a task (from 1) in place, as a network of that task alone; nothing is copied."""
+        """The network with the head of a task (from 1) in place, as a network of this task only; nothing is copied."""
         head = self.heads[index - 1]
         self.model.set_submodule(self.head, head)
         network = PackedNetwork(self.model, self.head)
@@ -74,7 +76,7 @@ class MultiHeadNetwork:
             yield from evaluate(self.with_head(index), 1, name, images)
 
     def features(self, images: Tensor) -> Tensor:
-        """The features of images, N × features: the input of the head, whichever is in place."""
+        """The features of images, N×features: the input of the head that is in place."""
         caught: list[Tensor] = []
         hook = self.model.get_submodule(self.head).register_forward_pre_hook(lambda _, given: caught.append(given[0]))
         try:
@@ -102,6 +104,6 @@ def first_network(path: str | Path, tests: Images, device: torch.device | str = 
 
 
 def run_training(run: TrainingRun) -> Iterator[Event]:
-    """Yield a training run's events, then end the phase: the trained values are the network's."""
+    """Yield a training run's events, then end the phase, so that the network has its final values."""
     yield from run.events()
     run.network.end_phase(dense=True)

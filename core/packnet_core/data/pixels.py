@@ -81,7 +81,7 @@ class ArrayPixels:
         return np.moveaxis(image, 2, 0)
 
     def check(self, index: int) -> None:
-        pass
+        """Nothing to check: the pixels are in memory."""
 
     def describe(self) -> str:
         """Size and colour of the array's images."""
@@ -144,6 +144,7 @@ class FilePixels:
         return image.crop((round(left * x), round(upper * y), round(right * x), round(lower * y)))
 
     def check(self, index: int) -> None:
+        """Check one file's header: see `Pixels`."""
         read_header(self.paths[index])
 
     def describe(self) -> str:

@@ -79,6 +79,7 @@ class Journal:
             self._file = self._open()
 
     def close(self) -> None:
+        """Write the lines that wait, if the disk takes them, and close the file."""
         with self._lock, suppress(OSError):
             self._write_waiting()
         os.close(self._file)

@@ -35,11 +35,10 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
 
 
 def load(path: Path, pack_file: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
-    """Read a checkpoint of `pack_file`: its description, the network in the middle of the phase, on the CPU, and the
-    run's tensors.
+    """Read a checkpoint of `pack_file`. Returns its description, the network on the CPU, and the run's tensors.
 
-    Raises FileError where the file is damaged: its digest differs, or it does not fit its network; RequestError where
-    it names code that this user has not trusted for that pack file.
+    The network is as it was in the middle of the phase. Raises FileError if the file is damaged (its digest differs, or
+    it does not fit its network), RequestError if it names code that this user has not trusted for that pack file.
     """
     file = SafetensorsFile(path)
     metadata = file.header.metadata

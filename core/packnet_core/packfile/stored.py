@@ -43,7 +43,7 @@ class Stored:
         return digests.weights_digest(((n, w, self.owners[n]) for n, w in self.weights.items()), task)
 
     def task_digest(self, task: int, weights_digests: list[str]) -> str:
-        """Digest of all that a task uses, `sha256:` and hex, from the `weights_digests` of tasks 1, 2, …"""
+        """Digest of all that a task uses, as `sha256:` and hex; `weights_digests` are those of the first tasks."""
         rest, head = (digests.tensors_digest(tensors) for tensors in (self.rest_of(task), self.heads[task - 1]))
         return digests.task_digest(weights_digests[:task], rest, head)
 

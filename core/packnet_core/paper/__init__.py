@@ -1,4 +1,4 @@
 """The paper's tables and figures as experiments on any data: lists of cells, each computed once and stored.
 
-Never here: methods themselves (`jobs`, `baselines`).
+Never here: the methods that are compared (`jobs`, `baselines`).
 """

@@ -1,4 +1,4 @@
-"""Computes one cell of an experiment: its jobs or baselines, and the numbers of its result."""
+"""Computes one cell of an experiment, by jobs or baselines, and returns the numbers of its result."""
 
 import shutil
 from collections.abc import Iterable
@@ -34,11 +34,11 @@ from packnet_core.schema.document import Document
 from packnet_core.schema.events import Epoch, Evaluated, Event, JobFinished, Pruned
 from packnet_core.schema.recipes import Recipe
 
-Numbers = dict[str, Any]  # a cell's result; its names are part of the stored format
+Numbers = dict[str, Any]  # a cell's result; its keys are part of the stored format
 
 
 def compute(plan: Plan, cell: Cell, folder: Path, device: str | None) -> Numbers:
-    """Compute a cell, from the files of the cells it starts from in `folder`. Returns its result; errors in percent.
+    """Compute a cell; the files of the cells it starts from are in `folder`. Returns its result; errors in percent.
 
     Raises WorkError if a job failed.
     """
@@ -63,7 +63,7 @@ def compute(plan: Plan, cell: Cell, folder: Path, device: str | None) -> Numbers
 
 
 class CellRunner:
-    """Computes cells, with a method for each kind: by a plan, with files in a folder, on a device."""
+    """Computes the cells of a plan, with files in a folder, on a device. It has one method per kind of cell."""
 
     def __init__(self, plan: Plan, folder: Path, device: str | None):
         self.plan = plan
@@ -114,7 +114,7 @@ class CellRunner:
                 return {"error": _top1(self._document(path), cell.task)}
             return self._do(path, self._addition(cell.task, recipe)) | self._state(path)
         limit = plan.first_limit if first else plan.limit
-        # first without retraining, on a copy: the stars of Figure 4
+        # first without retraining, on a copy: the values drawn as stars in Figure 4
         bare = self._copied(path, path.with_name("bare-" + path.name))
         at_once = self._do(bare, Prune(ratio=cell.ratio, recipe={"retrain_epochs": 0}, limit=limit, device=self.device))
         bare.unlink()

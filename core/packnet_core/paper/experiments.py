@@ -11,12 +11,11 @@ from packnet_core.paper.tables import Table
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of the paper's tables or figures. `cells` takes the plan and the number of runs; `make` takes the results
-    between them. With `lines` its picture has lines instead of bars."""
+    """One of the paper's tables or figures."""
 
-    cells: Callable[[Plan, int], list[Cell]]
-    make: Callable[[Plan, Results, int], Table]
-    lines: bool = False
+    cells: Callable[[Plan, int], list[Cell]]  # of a plan and a number of runs
+    make: Callable[[Plan, Results, int], Table]  # from a plan, its results and a number of runs
+    lines: bool = False  # whether its picture has lines instead of bars
 
 
 EXPERIMENTS = {

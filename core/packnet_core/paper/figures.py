@@ -10,7 +10,7 @@ from packnet_core.paper.tables import Table, Value, packed_cells
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of Figure 4
 CHOICES = (("classifier",), ("fc",), ("conv",), ("all",))  # of Figure 5, for VGG
-STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # for ResNets, which have no hidden fc
+STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # for ResNets, without hidden linear layers
 
 
 def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
@@ -24,8 +24,7 @@ def figure2_cells(plan: Plan, runs: int) -> list[Cell]:
 
 
 def figure2(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 2: the error of each task as more are added, in the plan's order, by LwF, PackNet and, beyond the paper,
-    EWC."""
+    """Figure 2: the error of each task as more are added, by LwF, PackNet and (beyond the paper) EWC."""
     order = orders(plan)[0]
     none: list[list[dict[str, Any]]] = [[]] * len(order)
     lwf, ewc = (SequentialCell(method=m, order=order, run=0) for m in ("lwf", "ewc"))
@@ -48,7 +47,7 @@ def figure3_cells(plan: Plan, runs: int) -> list[Cell]:
 
 
 def figure3(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 3: a task's error by its place in the order; the mean over the orders of earlier tasks, and over runs."""
+    """Figure 3: a task's error by its place in the order; the mean over orders of earlier tasks and over runs."""
     rows: list[tuple[str, Sequence[Value]]] = []
     for task in plan.tasks:
         errors: list[Value] = []
@@ -84,7 +83,7 @@ def figure5_cells(plan: Plan, runs: int) -> list[Cell]:
 
 
 def figure5(plan: Plan, results: Results, runs: int) -> Table:
-    """Figure 5: a task's error where only some layers train."""
+    """Figure 5: a task's error if only some layers train."""
     choices = layer_choices(plan)
     rows: list[tuple[str, Sequence[Value]]] = []
     for task in plan.tasks:

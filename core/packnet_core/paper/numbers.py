@@ -1,7 +1,7 @@
-"""Numbers from results: mean errors over runs and orders, and the share of the gap that is closed.
+"""Numbers from results: mean errors over runs and orders, and the share of the error gap that is closed.
 
 A number is a mean over runs ± its standard error. Within a run it is the mean over the orders in which tasks can be
-added. Errors are in percent; what has not been computed is None.
+added. Errors are in percent; values that have not been computed are None.
 """
 
 import statistics
@@ -35,7 +35,7 @@ class Mean:
 
 
 def mean(values: Sequence[float | None]) -> Mean | None:
-    """The mean of the values that are not None; None if there is none."""
+    """The mean of the values that are not None; None if all are."""
     found = [value for value in values if value is not None]
     if not found:
         return None
@@ -54,7 +54,7 @@ def mean_of(results: Results, cells: Sequence[Cell], name: str = "error") -> Mea
 
 
 def single(value: float | None) -> Mean | None:
-    """A single number in the place of a mean."""
+    """A single number as a Mean."""
     return None if value is None else Mean(value, None, 1)
 
 
@@ -82,10 +82,10 @@ def packed_error(
     runs: int,
     among: Sequence[tuple[Name, ...]] | None = None,
 ) -> Mean | None:
-    """A packed task's error: in each run the mean over the orders (all, or those `among`).
+    """A packed task's error: in each run the mean over the orders (all of them, or those in `among`).
 
-    The first task's error is that after its own pruning: no later task changes it. A run in which an order is missing
-    does not count.
+    The first task's error is that after its own pruning, since no later task changes it. A run in which an order is
+    missing does not count.
     """
     if task == plan.first.name:
         return mean_of(results, [PackedCell(way=variant, run=run, path=()) for run in range(runs)])
@@ -107,7 +107,7 @@ def single_task_error(
 
 
 def individual_error(results: Results, task: Name, runs: int) -> Mean | None:
-    """The lower error of an Individual Network by the paper's and by the best recipe: a harder yardstick."""
+    """The error of an Individual Network by the paper's or by the best recipe, whichever mean is lower."""
     found = (single_task_error(results, "individual", task, runs, recipe) for recipe in ("paper", "best"))
     return min((m for m in found if m is not None), key=lambda m: m.mean, default=None)
 
@@ -127,7 +127,7 @@ def lwf_error(plan: Plan, results: Results, task: Name, runs: int) -> Mean | Non
 
 
 def mean_gap_closed(plan: Plan, results: Results, errors: Sequence[Mean | None], runs: int) -> float | None:
-    """The mean of the share of the gap that is closed over the plan's tasks, which have these errors."""
+    """The mean, over the plan's tasks with these `errors`, of the share of the gap that is closed, in percent."""
     shares: list[float] = []
     for task, error in zip(plan.tasks, errors, strict=True):
         classifier = single_task_error(results, "classifier", task.name, runs)

@@ -7,11 +7,11 @@ from packnet_core.errors import RequestError
 from packnet_core.paper.numbers import Mean
 from packnet_core.paper.tables import Table
 
-STARS = "right after"  # in the titles of rows of Figure 4 that the paper draws as stars
+STARS = "right after"  # in the titles of those rows of Figure 4 that the paper draws as stars
 
 
 def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
-    """Draw a table to NAME.svg and NAME.png in the folder `out`; `lines` instead of bars. Returns their paths.
+    """Draw a table to NAME.svg and NAME.png in the folder `out`, as `lines` or as bars. Returns the paths.
 
     Raises RequestError if matplotlib is missing.
     """
@@ -20,7 +20,7 @@ def draw(name: str, table: Table, out: Path, lines: bool) -> list[Path]:
     except ImportError:
         raise RequestError('pictures need matplotlib: pip install "packnet-tui[paper]"') from None
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "packnet"  # so that the same picture gives the same file
+    matplotlib.rcParams["svg.hashsalt"] = "packnet"  # the same picture gives the same file
     from matplotlib import pyplot
 
     rows = [(title, values) for title, values in table.rows if any(isinstance(v, Mean) for v in values)]

@@ -34,11 +34,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     tasks: tuple[PlanTask, ...]
     recipe: Recipe = Recipe()  # of added tasks, and of the first task's retraining
     limit: Positive | None = None  # at most N training images per task
-    first_recipe: Recipe = Recipe()  # trains the given weights on the first task's data, before anything else
+    first_recipe: Recipe = Recipe()  # to train the given weights on the first task's data, before all else
     first_limit: Positive | None = None  # at most N training images of the first task when it is retrained
     # the best recipe, as in `recipes`: what differs from `recipe`, and settings of `Add`
     best: dict[str, Any] = field(default_factory=BEST.copy)
-    # settings of the baselines; None: as in `recipe`
+    # settings of the baselines; None: those of `recipe`
     individual_epochs: Positive | None = None  # of Individual Networks
     classifier_epochs: Positive | None = None  # of Classifier Only
     classifier_lr: float | None = None
@@ -61,15 +61,14 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class PackingVariant(Struct, frozen=True, kw_only=True):
-    """A variant of packing: pruning ratios of the first and of later tasks, settings of `Add`, and `recipe`: the fields
-    that differ from the plan's recipe."""
+    """A variant of packing: pruning ratios of the first and of later tasks, and settings of `Add`."""
 
     name: str
     first: Share = 0.5
     later: Share = 0.75
     own: tuple[Own, ...] = ()
     steps: Positive = 1
-    recipe: Changes = {}
+    recipe: Changes = {}  # the fields that differ from the plan's recipe
 
 
 class FirstCell(Struct, frozen=True, kw_only=True, tag="first"):
@@ -77,8 +76,11 @@ class FirstCell(Struct, frozen=True, kw_only=True, tag="first"):
 
 
 class PackedCell(Struct, frozen=True, kw_only=True, tag="packed"):
-    """The first task pruned, then the tasks of `path` added in this order. The result has the error of the last one
-    (of the first task if `path` is empty), and the errors of the older ones after it."""
+    """The first task pruned, then the tasks of `path` added in this order.
+
+    The result has the error of the last task (of the first task if `path` is empty), and the errors of the older tasks
+    after it.
+    """
 
     way: PackingVariant
     run: int
@@ -109,8 +111,10 @@ class JointCell(Struct, frozen=True, kw_only=True, tag="joint"):
 
 
 class SweepCell(Struct, frozen=True, kw_only=True, tag="swept"):
-    """One task trained, then pruned at a ratio and retrained; only trained if `ratio` is None (Figure 4). A task other
-    than the first is added after the first, pruned by half."""
+    """One task trained, then pruned at a ratio and retrained; only trained if `ratio` is None (Figure 4).
+
+    A task other than the first is added after the first, which is pruned by half.
+    """
 
     task: Name
     run: int
@@ -118,7 +122,7 @@ class SweepCell(Struct, frozen=True, kw_only=True, tag="swept"):
 
 
 class LayersCell(Struct, frozen=True, kw_only=True, tag="chosen"):
-    """One task added after the first, pruned by half; only some layers train (Figure 5)."""
+    """One task added after the first, which is pruned by half; only some layers train (Figure 5)."""
 
     task: Name
     run: int
@@ -126,7 +130,7 @@ class LayersCell(Struct, frozen=True, kw_only=True, tag="chosen"):
 
 
 class FilterCell(Struct, frozen=True, kw_only=True, tag="filtered"):
-    """One task added after filters instead of weights were pruned, by their Taylor rank (Table 6)."""
+    """One task added after filters, instead of weights, were pruned by their Taylor rank (Table 6)."""
 
     task: Name
     run: int
@@ -160,7 +164,7 @@ def key(cell: Cell) -> str:
 
 
 def parent(cell: Cell, plan: Plan) -> Cell | None:
-    """The cell whose file a cell starts from; None for the first."""
+    """The cell whose file a cell starts from; None for the first cell."""
     match cell:
         case FirstCell():
             return None
@@ -177,7 +181,7 @@ def parent(cell: Cell, plan: Plan) -> Cell | None:
 
 
 def with_parents(cells: list[Cell], plan: Plan) -> list[Cell]:
-    """The cells and all cells that they start from, each once, parents first."""
+    """The cells and all their parents, each once, parents first."""
     found: dict[str, Cell] = {}
 
     def put(cell: Cell) -> None:

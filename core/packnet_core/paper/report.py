@@ -13,7 +13,7 @@ from packnet_core.paper.tables import Table, Value
 
 
 def markdown(table: Table, missing: int, cells: int) -> str:
-    """The table in Markdown, and a line that says how many of its cells are missing, if any."""
+    """The table in Markdown, with a line about missing cells, if any."""
     lines = [f"### {table.title}", "", "| | " + " | ".join(table.columns) + " |"]
     lines.append("| --- |" + " --- |" * len(table.columns))
     lines += [f"| {title} | " + " | ".join(map(format_value, values)) + " |" for title, values in table.rows]
@@ -57,9 +57,9 @@ def conditions(plan: Plan, results: Results) -> list[str]:
 def write(
     name: str, table: Table, plan: Plan, cells: list[Cell], results: Results, out: Path, command: str
 ) -> list[Path]:
-    """Write NAME.md and NAME.json to the folder `out`; the latter names the results that the table is made from.
+    """Write NAME.md and NAME.json to the folder `out`. Returns their paths.
 
-    `command` is stated as the command that makes them. Returns their paths.
+    NAME.json lists the names of the results that the table is made from; both have the `command` that makes them.
     """
     wanted = {key(cell) for cell in with_parents(cells, plan)}
     found = {name: numbers for name, numbers in results.items() if name in wanted}
@@ -81,7 +81,7 @@ def write(
 
 
 def write_results(results: Results, out: Path) -> Path:
-    """Write results.jsonl, one result per line: all that the folder's tables were made from. Returns its path."""
+    """Write results.jsonl: all results of the folder's tables, one per line. Returns its path."""
     path = out / "results.jsonl"
     lines = (json.dumps({"name": name, **found}, ensure_ascii=False) for name, found in results.items())
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -27,7 +27,7 @@ Results = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class CellDone:
-    """Cell `name` was computed, in `seconds`; `done` of `cells` are done, and the rest may take `seconds_left`."""
+    """Cell `name` was computed in `seconds`. `done` of `cells` cells are done; the others may take `seconds_left`."""
 
     name: str
     seconds: float
@@ -59,11 +59,11 @@ def read_results(out: Path) -> Results:
 def run(
     plan: Plan, cells: list[Cell], out: Path, *, jobs: int = 1, device: str | None = None, only: str = "*"
 ) -> Iterator[CellDone]:
-    """Compute the missing cells whose name matches the pattern `only`, and all cells that they start from, `jobs` at a
-    time; yield a CellDone after each.
+    """Compute the missing cells, `jobs` at a time; yield a CellDone after each.
 
-    A run that was stopped can be resumed: cells that are done are not computed again. Raises RequestError if no name
-    matches, WorkError if a cell failed, after the cells under way have ended.
+    `only` is a pattern: only cells whose names match it, and the cells that they start from, are computed. A run that
+    was stopped can be resumed: cells that are done are not computed again. Raises RequestError if no name matches, and
+    WorkError if a cell failed, after the cells under way have ended.
     """
     wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
     if not wanted:
@@ -96,7 +96,7 @@ def run(
 
 
 def _start_worker(threads: int) -> None:
-    """Set up a new process before its first cell. The process exits when its parent does, however the parent ends."""
+    """Set up a new process before its first cell. The process exits when its parent ends, even by a crash."""
     import torch
 
     parent = multiprocessing.parent_process()

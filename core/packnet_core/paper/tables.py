@@ -1,4 +1,4 @@
-"""The paper's tables: the cells that each one needs, and its rows from their results.
+"""The paper's tables: the cells that each one needs, and its rows, made from their results.
 
 Titles of tables, columns and rows are part of the stored format (NAME.json).
 """
@@ -45,7 +45,7 @@ Value = Mean | str | None
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its title, its columns' titles, and rows of a title and one value per column. None: not computed yet."""
+    """A table: its title, titles of columns, and rows of a title and one value per column (None: not computed yet)."""
 
     title: str
     columns: Sequence[str]
@@ -69,7 +69,7 @@ def single_task_cells(plan: Plan, run: int) -> list[Cell]:
 
 
 def packed_cells(plan: Plan, variant: PackingVariant, run: int) -> list[Cell]:
-    """One run of a variant, in all orders; orders that begin alike share the cells of what they have in common."""
+    """One run of a variant, in all orders; orders that begin with the same tasks share the cells of those."""
     return [PackedCell(way=variant, run=run, path=order) for order in orders(plan)]
 
 
@@ -79,7 +79,7 @@ def first_task_cells(variant: PackingVariant, runs: int) -> list[Cell]:
 
 
 def merits(plan: Plan, results: Results, columns: Sequence[Sequence[Mean | None]], runs: int) -> list[Value]:
-    """The figure of merit of each column of the tasks' errors."""
+    """The mean share of the gap that is closed, for each column of the tasks' errors."""
     return [single(mean_gap_closed(plan, results, errors, runs)) for errors in columns]
 
 
@@ -87,7 +87,7 @@ def merits(plan: Plan, results: Results, columns: Sequence[Sequence[Mean | None]
 
 
 def table2_cells(plan: Plan, runs: int) -> list[Cell]:
-    """Run by run, each with all variants, so that the numbers of an unfinished table can be compared."""
+    """Run by run, each with all variants, so that an unfinished table has numbers to compare."""
     found: list[Cell] = []
     for run in range(runs):
         found += single_task_cells(plan, run)
@@ -98,7 +98,7 @@ def table2_cells(plan: Plan, runs: int) -> list[Cell]:
 
 
 def table2(plan: Plan, results: Results, runs: int) -> Table:
-    """Table 2: tasks added in all orders by PackNet and by LwF, between Classifier Only and Individual Networks."""
+    """Table 2: tasks added in all orders by PackNet and by LwF, with Classifier Only and Individual Networks."""
     names, variants = [task.name for task in plan.tasks], (HALF, THREE_QUARTERS, best_variant(plan))
     columns = [[lwf_error(plan, results, name, runs) for name in names]]
     columns += [[packed_error(plan, results, variant, name, runs) for name in names] for variant in variants]
@@ -187,7 +187,7 @@ def table4(plan: Plan, results: Results, runs: int) -> Table:
 
 
 def table5_cells(plan: Plan, runs: int) -> list[Cell]:
-    """The baselines too, as variants are compared by the share of the gap that they close."""
+    """PackNet's variants, and the baselines, from which the share of the gap that is closed is computed."""
     found: list[Cell] = []
     for run in range(runs):
         found += single_task_cells(plan, run)

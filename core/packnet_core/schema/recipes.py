@@ -151,7 +151,7 @@ def settings(name: str, data: str) -> Settings:
     if not name:
         return {}
     if name not in RECIPES:
-        raise RequestError(f"there is no recipe {name!r}; there is {', '.join(RECIPES)}")
+        raise RequestError(f"there is no recipe {name!r}; the recipes are {', '.join(RECIPES)}")
     by_data = RECIPES[name]
     return by_data[max((start for start in by_data if data.startswith(start)), key=len)]
 

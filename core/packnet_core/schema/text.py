@@ -45,7 +45,7 @@ def to_json(value: Any) -> bytes:
 
 
 def printable(text: str) -> str:
-    """`text` with every character that could steer a terminal written as its escape, such as `\\x1b`."""
+    r"""`text` with every character that could steer a terminal written as its escape, such as `\x1b`."""
     if text.isprintable():
         return text
     return "".join(c if _shows(c) else c.encode("unicode_escape").decode() for c in text)

@@ -39,10 +39,17 @@ class Trainable(Evaluable, Protocol):
     weights: dict[str, nn.Parameter]  # of which only the open task's may change
     owners: dict[str, Tensor]
 
-    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]: ...
-    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]: ...
-    def restore_buffers(self) -> None: ...
-    def end_phase(self, dense: bool = False) -> None: ...
+    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
+        """Make the model ready for training. Returns the parameters to train."""
+
+    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
+        """The tensors beside the weights that training changes, by name."""
+
+    def restore_buffers(self) -> None:
+        """Undo what a step did to the buffers of older tasks."""
+
+    def end_phase(self, dense: bool = False) -> None:
+        """Check what was trained, and keep it."""
 
 
 @dataclass

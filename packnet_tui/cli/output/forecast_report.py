@@ -89,7 +89,7 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
 def _measured(
     file: Path, data: dict[str, str], recipe: Recipe, json: bool, *, device: str | None, **choices: Any
 ) -> "list[Hardness]":
-    """The error of a new head on each data set, the hardest first; shows progress meanwhile."""
+    """Measure the error of a new head on each data set, and show progress. Returns them, the hardest first."""
     from packnet_core.jobs.hardness import Hardness, hardest_first, measure
     from packnet_core.network.device import pick_device
 
@@ -116,7 +116,7 @@ def _room_lines(
 ) -> list[str]:
     """One line per layer: how many more tasks fit there at each ratio; then what each of them would own in total."""
     newest = document.open_task
-    lines = [f"Tasks that still fit: each takes what is free, is pruned, and owns at least {least:.3g} of the weights."]
+    lines = [f"Tasks that fit: each takes all free weights, is pruned, and owns at least {least:.3g} of the weights."]
     if newest and core.waits_for_pruning(document):
         lines.append(printable(f"{newest.name}, which is not pruned yet, is pruned at the same ratio first."))
     table = [["layer", "weights", "free %", *(f"at {ratio:g}" for ratio in ratios)]]
@@ -136,7 +136,7 @@ def _room_lines(
 
 
 def _order_lines(found: "Sequence[Hardness]") -> list[str]:
-    """The errors that were measured, the hardest first."""
+    """The measured errors as lines, the hardest first."""
     rows = [["task", "classes", "validation", "test", "top-5", "chance"]]
     for hardness in found:
         error = hardness.error
@@ -148,7 +148,7 @@ def _order_lines(found: "Sequence[Hardness]") -> list[str]:
     table = [[row[i] for i in shown] for row in rows]
     names = ", ".join(hardness.name for hardness in found)
     return [
-        "Errors in percent of a new head alone, on features that stay as they are:",
+        "Errors in percent of a new head on fixed features:",
         "",
         *aligned(table, 80, left={"task"}, flexible=0),
         "",

@@ -1,4 +1,4 @@
-"""`packnet inspect`: what header and journal say about a file, as JSON for scripts and as tables for people.
+"""`packnet inspect`: what header and journal say about a file, as JSON or as tables.
 
 Scripts call it in loops, so nothing here imports torch, numpy, Textual or Typer; of rich only `rich.cells`, for the
 width of characters (2 ms).
@@ -27,11 +27,11 @@ REPORT_FORMAT = 1  # of the JSON below
 
 
 def inspect(path: Path, json: bool = False) -> int:
-    """Print what a pack file holds. Returns the exit status. Raises FileError if the file can't be read."""
+    """Print the content of a pack file. Returns the exit status. Raises FileError if the file can't be read."""
     header = read_header(path)
     document = header.document
     history = History(document)
-    with suppress(OSError):  # without a journal that can be read, there are no later results
+    with suppress(OSError):  # if the journal can't be read, there are no later results
         history = read_history(Paths(path).journal, document)
     interrupted = find(Paths(path).checkpoint, document)
     if json:
@@ -109,7 +109,7 @@ def _evaluation(result: Result | None) -> dict[str, Any] | None:
 
 
 def _comparisons(task: str, history: History) -> dict[str, Any]:
-    """A task's errors by baselines, where it was compared with any."""
+    """A task's errors by baselines, if it was compared with any."""
     found = sorted(history.comparisons.get(task, {}).items())
     known = {name: {**msgspec.structs.asdict(result.error), "when": _when(result)} for name, result in found}
     return {"comparisons": known} if known else {}

@@ -27,9 +27,9 @@ class Show(Protocol):
 
 
 class Display:
-    """Shows the entries it is given; a context manager that ends the bars.
+    """Shows journal entries; a context manager that ends the bars.
 
-    Where the terminal hangs up or the pipe closes, it shows nothing more, and the work continues (law 7).
+    After the terminal hangs up or the pipe closes, it shows nothing more, and the work continues (law 7).
     """
 
     def __init__(self, json: bool = False, bars: bool = True, every: float = EVERY):
@@ -59,7 +59,7 @@ class Display:
 
 
 class Bars:
-    """A bar for the phase under way, redrawn in place; above it, a permanent line for each event."""
+    """A bar for the phase under way, redrawn in place; above it, a permanent line per event."""
 
     def __init__(self) -> None:
         from rich.console import Console

@@ -18,7 +18,7 @@ REPORT_FORMAT = 1  # of the JSON below
 
 
 def sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
-    """Print the three sizes. Returns the exit status. Raises RequestError for an impossible network or class count."""
+    """Print the three sizes. Returns the exit status. Raises RequestError for an unusable network or class count."""
     counts = class_counts(tasks, classes)  # before torch is imported
     from packnet_core.planning.sizes import sizes
 
@@ -31,7 +31,7 @@ def sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
 
 
 def class_counts(tasks: int | None, classes: str | None) -> tuple[int, ...]:
-    """Class counts per task, from a text like 1000,200; the last one also counts for all further tasks."""
+    """Class counts per task, from a text like 1000,200; further tasks have the last count."""
     try:
         given = PAPERS if classes is None else tuple(int(part) for part in classes.split(","))
     except ValueError:
@@ -56,7 +56,7 @@ def lines(arch: str, found: "Sizes") -> list[str]:
     return [
         printable(f"{arch}: {found.weights:,} weights that can be packed"),
         f"{tasks} {'task' if tasks == 1 else 'tasks'}, classes: {', '.join(shown)}",
-        f"who owns each weight: {found.bits} {unit} per weight, {megabytes(found.owners)}",
+        f"owners: {found.bits} {unit} per weight, {megabytes(found.owners)}",
         "",
         *aligned(rows, 80, left={""}, flexible=0),
     ]
@@ -76,5 +76,5 @@ def facts(arch: str, found: "Sizes") -> dict[str, object]:
 
 
 def megabytes(size: int) -> str:
-    """Bytes in megabytes, as in the paper; below ten with a decimal."""
+    """Bytes in megabytes, as in the paper; below ten megabytes with a decimal."""
     return f"{size / 1e6:,.0f} MB" if size >= 1e7 else file_size(size)

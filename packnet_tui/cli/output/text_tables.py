@@ -1,4 +1,4 @@
-"""The tables of `packnet inspect`: plain text, aligned, the same in a pipe as on a terminal."""
+"""The tables of `packnet inspect`: aligned plain text, the same in a pipe and on a terminal."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ NARROWEST_NAME = 8
 
 
 def summary_lines(path: Path, header: Header) -> list[str]:
-    """The file in three lines: what it is, how full, how big."""
+    """The file in three lines: name and network, free weights, size."""
     document, sizes = header.document, header.bytes_by_kind()
     given, tasks = document.input, len(document.tasks)
     parts = ", ".join(f"{kind} {file_size(sizes[kind])}" for kind in ("network", "owners", "heads", "rest"))
@@ -61,7 +61,7 @@ def task_table(document: Document, history: History, width: int) -> list[str]:
 
 
 def comparison_table(document: Document, history: History, width: int) -> list[str]:
-    """One line per task that was compared: its error, those by the baselines, and how much of the gap it closes."""
+    """One line per task that was compared: its error, the baselines' errors, and the share of the gap it closes."""
     compared = [task for task in document.tasks if task.name in history.comparisons]
     used = [name for name in get_args(Baseline) if any(name in history.comparisons[task.name] for task in compared)]
     rows = []
@@ -74,9 +74,9 @@ def comparison_table(document: Document, history: History, width: int) -> list[s
 
 
 def layer_table(document: Document, width: int) -> list[str]:
-    """One line per layer: the share that is free and the share that each task owns, in percent, a column per task.
+    """One line per layer: the share that is free and the share that each task owns, in percent, one column per task.
 
-    Where not all tasks fit, the oldest share a column.
+    If there is no room for all tasks, the oldest share a column.
     """
     tasks = len(document.tasks)
     rows = [
@@ -104,9 +104,9 @@ def layer_table(document: Document, width: int) -> list[str]:
 
 
 def aligned(table: Sequence[Sequence[str]], width: int, left: Iterable[str], flexible: int) -> list[str]:
-    """Rows as lines, the first one being the headings.
+    """Rows as lines; the first row has the headings.
 
-    Columns with a heading in `left` are flush left; the column of index `flexible` is cut so that lines fit `width`.
+    Columns whose heading is in `left` are flush left; the column of index `flexible` is cut so that lines fit `width`.
     """
     widths = [max(cell_len(row[i]) for row in table) for i in range(len(table[0]))]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width

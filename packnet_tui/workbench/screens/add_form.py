@@ -1,4 +1,4 @@
-"""The form of a new task: a preview of its data while that is typed, the paper's recipe, the outcome in words."""
+"""The form for a new task, with a preview of its data while it is typed, the paper's recipe, and the outcome."""
 
 from contextlib import suppress
 
@@ -20,40 +20,42 @@ from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_values import Wrong
 from packnet_tui.workbench.screens.form import Form, FormField
 
-PATIENCE = 0.2  # seconds without a key before data is looked at
-LOOKING = "looking at the data …; enter again starts without that"
+PATIENCE = 0.2  # seconds without a key before data is read
+LOOKING = "reading the data …; enter again starts without that"
 
 
 class AddForm(Form[Add]):
-    """Asks for a new task; gives the command that adds it."""
+    """Asks for a new task; returns the command that adds it."""
 
     KEYS = "enter starts   tab next   → or end completes   esc cancels"
 
     def __init__(self, picture: Picture):
         fields = [
-            FormField("task", "name", hint="what to call the task", wide=True),
-            FormField("data", "data", hint="where its images are", wide=True, below=3, suggester=DataSuggester()),
+            FormField("task", "name", hint="name of the task", wide=True),
+            FormField(
+                "data", "data", hint="its images: folder, file or name", wide=True, below=3, suggester=DataSuggester()
+            ),
             *recipe_fields.fields(first=not picture.tasks),
         ]
         super().__init__("Add a task", fields)
         self._picture = picture
         self._looks = Debounced(preview_data, PATIENCE)
         self._preview = DataPreview("")
-        self._filled: dict[str, str] = {}  # what the named recipe put into fields
-        self._waiting: Add | None = None  # Enter was pressed before the preview was there
+        self._filled: dict[str, str] = {}  # the values that a recipe by name put into fields
+        self._waiting: Add | None = None  # a command that waits for the preview, after Enter
 
     def result(self, values: dict[str, str]) -> Add:
         command = recipe_fields.add_command(values)
         if any(task.name == command.task for task in self._picture.document.tasks):
             raise Wrong("name", f"there is a task {command.task!r} already; choose another")
-        if not self._picture.busy:  # else a job may change what is possible, and the engine checks it then
-            rules.check(self._picture.document, replace(command, yes=True))  # a question follows where it needs a yes
+        if not self._picture.busy:  # else a job may change what is allowed, and the engine checks later
+            rules.check(self._picture.document, replace(command, yes=True))  # a question follows if it needs a yes
         return command
 
     def outcome(self, values: dict[str, str]) -> str:
         document = self._picture.document
         chosen = recipe_fields.words(values["layers"])
-        only = chosen_layers(document, chosen) if document.tasks else None  # the first owns all
+        only = chosen_layers(document, chosen) if document.tasks else None  # the first task owns all layers
         recipe, ratio = recipe_fields.recipe(values), recipe_fields.prune_ratio(values)
         text = recipe_words.adding(recipe, ratio, self._picture.layers, only)
         newest = self._picture.open_task
@@ -73,7 +75,7 @@ class AddForm(Form[Add]):
             self._look(self._data)
 
     def _fill_in(self) -> None:
-        """Put a named recipe's values into the fields when they change; what is typed afterwards stays."""
+        """Put the values of a recipe by name into the fields when they change; later typing stays."""
         with suppress(RequestError):
             filled = recipe_fields.filled(self.values(), first=not self._picture.tasks)
             if filled != self._filled:
@@ -109,7 +111,7 @@ class AddForm(Form[Add]):
         self.query_one("#data-below", Static).update(Content.assemble(*alarm, words))
 
     def accept(self, result: Add) -> None:
-        """Start once the preview is there; a second Enter does not wait for it."""
+        """Start when the preview is there; after a second Enter, at once."""
         if self._preview.text != self._data and result != self._waiting:
             self._waiting = result
             self._below(LOOKING)
@@ -119,7 +121,7 @@ class AddForm(Form[Add]):
             self.dismiss(result)
 
     def _objection(self, command: Add) -> RequestError | None:
-        """What is wrong with the command, as far as the preview shows."""
+        """The error in the command that the preview shows, if any."""
         if self._preview.text != self._data:
             return None
         if problem := self._preview.problem(self._picture.document.input.channels):

@@ -1,4 +1,4 @@
-"""The dialog that asks which baseline (§4) to compare a task with; it says what each one is and costs."""
+"""The dialog to choose the baseline (§4) that a task is compared with."""
 
 from typing import ClassVar, cast
 
@@ -10,13 +10,13 @@ from packnet_tui.state.format import cut, duration
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.screens.choice import Choice
 
-WAYS: dict[Baseline, str] = {  # Enter takes the first one
-    "individual": "a network of its own; as long as training the task",
+WAYS: dict[Baseline, str] = {  # the first one is selected
+    "individual": "one network for this task; takes as long as training it",
     "classifier": "only a new head on the first network; the quickest",
     "lwf": "Learning without Forgetting; trains all tasks up to it",
     "ewc": "Elastic Weight Consolidation; trains all tasks up to it",
-    "joint": "all tasks up to it at once; as long as all of them",
-    "filters": "whole filters pruned for it; chains such as VGG alone",
+    "joint": "all tasks up to it at once; takes as long as all of them",
+    "filters": "whole filters pruned for it; only for chains such as VGG",
 }
 
 
@@ -26,7 +26,7 @@ class BaselineChoice(Choice[Baseline]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
 
     def __init__(self, task: TaskRow, picture: Picture):
-        text = "On a copy, with the data and the recipe it was added with: the file is not changed."
+        text = "On a copy, with the data and the recipe of the task. The file is not changed."
         if (seconds := seconds_to_add(task.called, picture)) is not None:
             text += f" Adding it took {duration(seconds)}."
         lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
@@ -38,7 +38,7 @@ class BaselineChoice(Choice[Baseline]):
 
 
 def seconds_to_add(task: str, picture: Picture) -> float | None:
-    """How long adding a task took; None if the journal does not say."""
+    """How long adding a task took, in seconds; None if the journal does not say."""
     for run, former in of_task(picture.runs, task):
         if isinstance(run.command, Add) and run.outcome == "done" and not former:
             return run.seconds

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Choice(ModalScreen[T | None]):
-    """Returns `chosen` for the line that was selected, or None.
+    """Returns `chosen` for the selected line, or None.
 
     Arrows and Enter are keys of Textual's OptionList; a subclass binds the key that opened it to `choose`.
     """
@@ -40,7 +40,7 @@ class Choice(ModalScreen[T | None]):
     ]
 
     def __init__(self, title: str, lines: Sequence[tuple[str, str]], keys: str, text: str = ""):
-        """`lines` are pairs of an id and its text; `text` is shown below the list, and below that `keys`."""
+        """`lines` are pairs of an id and its text; below them are `text` and `keys`."""
         super().__init__()
         self._title, self._lines, self._keys, self._text = title, lines, keys, text
 

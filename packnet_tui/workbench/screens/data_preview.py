@@ -1,4 +1,4 @@
-"""A preview of data while it is typed: read off the screen's thread, then described in up to three lines."""
+"""A preview of data while it is typed: read in another thread, then described in up to three lines."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from packnet_tui.workbench.screens.field_input import unquoted
 if TYPE_CHECKING:
     from packnet_core.data.types import Summary  # numpy comes with it, and the screen opens without
 
-PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; classes and files named at most
+PATH, NAME, NAMES, NEAR = 40, 14, 3, 4  # cells of a path and of a name; at most N classes and N files are named
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,21 @@ class DataPreview:
     text: str
     summary: "Summary | None" = None  # None: nothing is typed
     near: tuple[str, ...] = ()  # completions of the text
-    missing: str = ""  # what is missing while it is half typed: no alarm until Enter makes it one
+    missing: str = ""  # what is missing while it is half typed; an error only after Enter
 
     def problem(self, channels: int) -> str | None:
-        """What is wrong with it for a network with this number of channels."""
+        """The first problem for a network with this number of channels, if any."""
         if self.summary is None or self.summary.problem:
             return self.summary.problem if self.summary else None
         have = _channels(self.summary.images)
         if have in (None, 1, channels):
             return None
-        takes = "grey ones alone" if channels == 1 else f"{channels}, or grey ones"
+        takes = "only grey ones" if channels == 1 else f"{channels}, or grey ones"
         return f"its images have {have} channels; the network takes {takes}"
 
 
 def preview_data(text: str) -> DataPreview:
-    """Look at data that is being typed. Never raises: a strange file must not end the screen."""
+    """Read data that is being typed. Never raises: a strange file must not end the screen."""
     from packnet_core.data.open import summarise
     from packnet_core.data.types import Summary
 
@@ -50,18 +50,18 @@ def preview_data(text: str) -> DataPreview:
     try:
         summary = summarise(data)
     except Exception as error:
-        summary = Summary(source=data, problem=f"it can't be looked at: {error}")
+        summary = Summary(source=data, problem=f"it can't be read: {error}")
     path = resolve(data)
     missing = ""
     if os.path.isdir(path):
-        missing = "" if os.path.isdir(os.path.join(path, "train")) else "a folder without a folder train in it"
+        missing = "" if os.path.isdir(os.path.join(path, "train")) else "a folder that has no folder train"
     elif summary.problem and not os.path.exists(path) and (near or not re.match(r"[a-z0-9]+:", data)):
         missing = "no such data yet" if re.match(r"[a-z0-9]+:", data) else "no such file yet"
     return DataPreview(text, summary, near, missing)
 
 
 def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
-    """A preview in a few words: what is wrong, if anything, and what was found or is still missing."""
+    """A preview in a few words: the problem, if any, and what was found or is still missing."""
     seen = preview.summary
     if seen is None:
         return "", KINDS

@@ -1,4 +1,4 @@
-"""Calls of a slow function while a person types, off the screen's thread; only the newest call counts."""
+"""Debounced calls of a slow function while the user types, in other threads; only the newest call counts."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from threading import Thread
 from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
-THREADS = 3  # at a time: a call that hangs on a dead disk leaves room for others
+THREADS = 3  # at the same time: a call that hangs on a dead disk leaves room for others
 
 
 class Debounced(Generic[Answer]):
-    """A function of a text, called only for texts that were not replaced by a newer one within `patience` seconds.
+    """A function of a text, called only for texts that no newer one replaced within `patience` seconds.
 
-    It has daemon threads of its own: a call that hangs delays neither other work of the screen nor its exit.
+    It has its own daemon threads: a call that hangs delays neither other work of the screen nor its exit.
     """
 
     def __init__(self, function: Callable[[str], Answer], patience: float):
@@ -22,7 +22,7 @@ class Debounced(Generic[Answer]):
         self._free = asyncio.Semaphore(THREADS)
 
     async def ask(self, question: str) -> Answer | None:
-        """What the function returns for a text; None if a newer one came meanwhile. Raises as the function does."""
+        """Return the function's result for a text; None if a newer text came meanwhile. Raises as the function does."""
         self._asked += 1
         mine = self._asked
         await asyncio.sleep(self._patience)

@@ -1,4 +1,4 @@
-"""The input of a form's field: cleans pasted text; → or End takes the completion behind the cursor."""
+"""The input of a form's field: it cleans pasted text; → or End accepts the completion."""
 
 from textual import events
 from textual.suggester import Suggester
@@ -11,10 +11,10 @@ PATIENCE = 0.05  # seconds
 
 
 class FieldInput(Input):
-    """A line to type in."""
+    """An input line of a form."""
 
     def validate(self, value: str) -> None:
-        """Nothing: the form does it. Input's own would style every field once more while a form opens."""
+        """Do nothing, since the form validates. Input's own method would style every field again while a form opens."""
 
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
@@ -26,7 +26,7 @@ class FieldInput(Input):
 
     def action_end(self, select: bool = False) -> None:
         if self.cursor_at_end and not select:
-            self.action_cursor_right()  # takes the completion
+            self.action_cursor_right()  # accepts the completion
         else:
             super().action_end(select)
 
@@ -43,7 +43,7 @@ class DataSuggester(Suggester):
 
 
 def proposal(text: str) -> str | None:
-    """The first completion of a text; none inside a folder that is data already."""
+    """The first completion of a text; None for the content of a folder that is a data set."""
     found = completions(text)
     return None if not found or f"{text}train/" in found else found[0]
 

@@ -1,4 +1,4 @@
-"""Values out of what was typed into fields. An error begins with the label of its field."""
+"""Values from the texts of form fields. An error begins with the label of its field."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ SWITCH = {"on": True, "yes": True, "y": True, "off": False, "no": False, "n": Fa
 
 
 class Wrong(RequestError):
-    """What was typed into a field is wrong."""
+    """The text of a field is wrong."""
 
     def __init__(self, label: str, problem: str):
         super().__init__(f"{label}: {problem}")
@@ -17,7 +17,7 @@ class Wrong(RequestError):
 
 
 def value_of(field: Field, text: str) -> Any:
-    """The value of a recipe's field. Raises Wrong if it is not within the field's limits."""
+    """The value of a recipe's field. Raises Wrong if it is outside of the field's limits."""
     if field.optional and not text:
         return None
     if field.type is bool:
@@ -31,7 +31,7 @@ def value_of(field: Field, text: str) -> Any:
 
 
 def whole(label: str, text: str, least: int | None = None) -> int:
-    """A whole number. Raises Wrong for another text, and below `least`."""
+    """A whole number. Raises Wrong for other texts, and below `least`."""
     try:
         value = int(text)
     except ValueError:
@@ -42,7 +42,7 @@ def whole(label: str, text: str, least: int | None = None) -> int:
 
 
 def number(label: str, text: str) -> float:
-    """A number. Raises Wrong for another text."""
+    """A number. Raises Wrong for other texts."""
     try:
         return float(text)
     except ValueError:
@@ -50,7 +50,7 @@ def number(label: str, text: str) -> float:
 
 
 def ratio(label: str, text: str) -> float:
-    """A share, 0 to 1. Raises Wrong for another text."""
+    """A share, 0 to 1. Raises Wrong for other texts."""
     value = number(label, text)
     if not 0 <= value <= 1:
         raise Wrong(label, f"a share from 0 to 1, and {value:g} is not; 0.5 frees half of the weights")
@@ -58,7 +58,7 @@ def ratio(label: str, text: str) -> float:
 
 
 def switch(label: str, text: str) -> bool:
-    """On or off, or yes or no. Raises Wrong for another text."""
+    """On or off, or yes or no. Raises Wrong for other texts."""
     if text.lower() not in SWITCH:
         raise Wrong(label, f"{text or 'nothing'!r} is neither on nor off")
     return SWITCH[text.lower()]

@@ -1,4 +1,4 @@
-"""Forms: labelled fields, and below them what would be done or what is wrong. Enter starts it."""
+"""Forms: labelled fields, and below them the outcome or the error. Enter starts it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from packnet_tui.workbench.screens.field_values import Wrong
 
 Result = TypeVar("Result")
 AROUND = 7  # lines of a form that are not fields: border, outcome, keys
-PAIRS = 72, 30  # columns from which fields stand side by side, lines from which there is space around
+PAIRS = 72, 30  # columns from which fields are side by side, lines from which there is space around them
 
 
 @dataclass(frozen=True)
 class FormField:
     """One field of a form: `hint` is shown in it while it is empty.
 
-    A `wide` one has a line of its own above all others, and `below` lines of text under it.
+    A `wide` field has its own line, above the other fields, and `below` lines of text under it.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FormField:
 
 
 class Form(ModalScreen[Result | None], Generic[Result]):
-    """Asks for values and gives a result. `result` makes it, or raises RequestError, which is shown in the form."""
+    """Asks for values and returns a `result`. If that raises RequestError, the form shows the error."""
 
     DEFAULT_CSS = """
     Form { align: center middle; }
@@ -80,21 +80,21 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         super().__init__()
         self._title, self._fields = title, fields
 
-    # -- what a form is ---------------------------------------------------------------------------------------------
+    # -- to be overridden -------------------------------------------------------------------------------------------
 
     def result(self, values: dict[str, str]) -> Result:
-        """What the fields stand for. Raises RequestError: `Wrong` if one field is wrong."""
+        """The form's result. Raises RequestError: `Wrong` if one field is wrong."""
         raise NotImplementedError
 
     def outcome(self, values: dict[str, str]) -> str:
-        """What would be done, in words. Raises as `result` does."""
+        """What the job would do, in words. Raises as `result` does."""
         return ""
 
     def accept(self, result: Result) -> None:
-        """Enter was pressed, and the fields are right."""
+        """End the form with a result; called after Enter, if all fields are right."""
         self.dismiss(result)
 
-    # -- how it looks -----------------------------------------------------------------------------------------------
+    # -- layout -----------------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         self._fit(self.app.size)  # now, while there are no widgets to style again
@@ -119,7 +119,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         self.query_one(".fields").styles.max_height = max(3, event.size.height - AROUND - 3 * tall)
 
     def _fit(self, size: Size) -> bool:
-        """Choose columns and space for a screen's size. Returns whether there is space around."""
+        """Choose columns and space for a screen's size. Returns whether there is space around the fields."""
         columns, lines = PAIRS
         self.set_class(size.width >= columns, "pairs")
         self.set_class(size.height >= lines, "tall")
@@ -132,7 +132,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         return self.query_one(f"#{name}", FieldInput)
 
     def say(self, error: RequestError) -> None:
-        """Show what is wrong in the place of the outcome, and go to that field."""
+        """Show an error in the place of the outcome, and go to its field."""
         self._show_error(str(error))
         for field in self._fields:
             if isinstance(error, Wrong) and error.label == field.label:
@@ -144,14 +144,14 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         line.display = bool(text)
         self.query_one(".outcome").display = not text
 
-    # -- what happens -----------------------------------------------------------------------------------------------
+    # -- events and actions -----------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show_error("")
         line = self.query_one(".outcome", Static)
         try:
             text, fine = self.outcome(self.values()), True
-        except RequestError as error:  # quiet while one types; Enter makes it an error
+        except RequestError as error:  # shown dim while the user types; after Enter it is an error
             text, fine = str(error), False
         line.update(Content(text))
         line.set_class(not fine, "quiet")
@@ -165,7 +165,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
             self.accept(result)
 
     def action_vertical(self, step: int) -> None:
-        """To the field above or below, in the same column where there are two."""
+        """Go to the field above or below, in the same column."""
         here = self.focused.region if self.focused else self.region
         there = [entry for entry in self.query(FieldInput) if (entry.region.y - here.y) * step > 0]
         nearest = min(there, key=lambda e: (abs(e.region.y - here.y), abs(e.region.x - here.x)), default=None)

@@ -17,17 +17,17 @@ TWO_COLUMNS = 116  # width from which keys are shown in two columns
 
 SIGNS = (
     ("1 2 3 …", "the task that owns a weight"),
-    ("·", "free: owned by nobody, exactly 0.0"),
+    ("·", "free: no owner, exactly 0.0"),
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),
     ("0.00 =", "error now = error when it was added"),
-    ("✓", "its digest, computed anew, is the file's"),
-    ("✗", "it is not: the file is damaged"),
+    ("✓", "recomputed digest = digest in the file"),
+    ("✗", "they differ: the file is damaged"),
 )
 
 
 class HelpScreen(ModalScreen[None]):
-    """A dialog that scrolls."""
+    """All keys and signs, in a dialog that scrolls."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }

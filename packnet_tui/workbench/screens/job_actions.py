@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "Callable[[JobActions], None]":
-    """Make an action that opens a screen: a worker that waits for the screen, with keys held until that is there."""
+    """Make an action that opens a screen: a worker that waits for its answer; keys are held until it is open."""
 
     def start(self: "JobActions") -> None:
         self.app.hold_keys()
@@ -35,7 +35,7 @@ def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "C
 
 
 class JobActions(Screen[None]):
-    """The part of the main screen that sends commands to the engine, without ever waiting for it.
+    """The part of the main screen that sends commands to the engine. It never waits for the engine.
 
     Keys that are typed while a screen opens wait for that screen (`hold_keys`).
     """
@@ -93,7 +93,7 @@ class JobActions(Screen[None]):
         if self._refused("compare") or task is None:
             return
         if task.index == 1:
-            text = f"{task.name} is what the others begin with; choose one that was added (2, then j)"
+            text = f"the other tasks begin with {task.name}'s network; choose one of them (2, then j)"
             self.app.notify(text, severity="warning", markup=False)
         elif baseline := await self._ask_for(BaselineChoice(task, self.app.picture)):
             self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
@@ -112,13 +112,13 @@ class JobActions(Screen[None]):
             if chosen is None:
                 return
             number = chosen
-        if number in waiting:  # it has not begun, so there is nothing to ask
+        if number in waiting:  # it has not begun, so no question is needed
             self.app.stop_job(number)
             return
         assert picture.job is not None
         command = picture.job.command
         resumable = not isinstance(command, ReadOnly | Drop)
-        what = "It stops after the step under way" + (", and t goes on with it later." if resumable else ".")
+        what = "It stops after the step under way" + ("; t resumes it later." if resumable else ".")
         if await self._ask_for(Question(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
 
@@ -129,7 +129,7 @@ class JobActions(Screen[None]):
 
     @work(exclusive=True, group="work")
     async def do_command(self, command: Command) -> None:
-        """Send a typed command, after the questions that its key would ask."""
+        """Send a typed command, after the same questions as for its key."""
         try:
             await self._check_and_submit(command)
         finally:
@@ -140,7 +140,7 @@ class JobActions(Screen[None]):
         if self.app.readonly:
             self.app.notify("this screen only watches (--readonly)", severity="warning", markup=False)
             return
-        if not picture.working:  # else the running job may make it possible; the engine checks again
+        if not picture.working:  # else the running job may allow it; the engine checks again
             try:
                 certain = command if isinstance(command, ReadOnly) else replace(command, yes=True)
                 rules.check(picture.document, certain)
@@ -160,20 +160,20 @@ class JobActions(Screen[None]):
     # -- questions --------------------------------------------------------------------------------------------------
 
     async def _confirm_seal(self, command: Add) -> Add | None:
-        """The command, if it may seal the open task even where that is no better than chance; else None."""
+        """Ask whether to seal an open task that is no better than chance. Returns the command, or None for no."""
         newest = self.app.picture.document.open_task
         if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
             return command
         question = Question(
             f"{newest.name} is no better than chance. Seal it for good?",
             f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
-            "Later tasks use its weights and suffer from them. Train it on (t) or drop it (d) instead.",
+            "Later tasks use its weights, and would be worse. Train it further (t) or drop it (d) instead.",
             yes="seal it",
         )
         return replace(command, yes=True) if await self._ask_for(question) else None
 
     async def _confirm_again(self) -> bool:
-        """Whether to prune; asks where the open task was pruned already."""
+        """Whether to prune; asks if the open task was pruned already."""
         task = self.app.picture.open_task
         if task is None or task.phase == "trained":
             return True
@@ -188,7 +188,7 @@ class JobActions(Screen[None]):
         return await self._ask_for(Question(f"Drop {command.task}?", text, yes="drop it")) is True
 
     async def _submit(self, command: Add | Prune | Train | Drop) -> None:
-        """Send a command, after asking whether to seal a bad task for good and to give up an interrupted job."""
+        """Send a command; first ask whether to seal a bad task for good and to give up an interrupted job."""
         said_yes = command.yes
         if isinstance(command, Add) and not said_yes:
             confirmed = await self._confirm_seal(command)
@@ -201,7 +201,7 @@ class JobActions(Screen[None]):
             return
         question = Question(
             f"Give up {summary(stopped)}?",
-            f"It was stopped, and t would go on with it. {summary(command)} starts from the file as it was saved.",
+            f"It was stopped, and t would resume it. {summary(command)} starts from the file as it was last saved.",
             yes="give it up",
         )
         if await self._ask_for(question):
@@ -213,10 +213,10 @@ class JobActions(Screen[None]):
         try:
             return await answer
         finally:
-            self.app.hold_keys()  # until the next screen is there, or the action ends
+            self.app.hold_keys()  # until the next screen is open, or the action ends
 
     def _refused(self, method: str) -> bool:
-        """Whether an action can't be done now; if so, tell the person why."""
+        """Whether an action can't be done now; if so, show the reason."""
         action = next(action for action in self.app.actions if action.method == method)
         why = blocked(action, self.app.picture, self.app.readonly)
         if why:

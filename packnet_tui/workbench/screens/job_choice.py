@@ -1,4 +1,4 @@
-"""The dialog that lists the jobs that run and wait, to choose the one to stop."""
+"""The dialog that lists the running and waiting jobs, to choose one to stop."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""The main screen: five panes, a status line and the keys; its layout, and the actions that look and move."""
+"""The main screen: five panes, a status line and the keys; its layout, and the actions that only look or move."""
 
 from collections.abc import Iterable
 
@@ -54,7 +54,8 @@ class MainScreen(JobActions):
         if not self.is_mounted:
             return
         tasks = self.query_one(TasksPane)
-        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)  # a line per task, headings and feet
+        # one line per task, headings and feet
+        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
         for lines in self.query(Lines):
@@ -85,7 +86,7 @@ class MainScreen(JobActions):
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
-        if isinstance(self.focused, Pane) and not self.focused.region:  # it has no room any more
+        if isinstance(self.focused, Pane) and not self.focused.region:  # there is no more room for it
             self.set_focus(self.query_one(TasksPane))
         self.redraw()
 
@@ -94,7 +95,7 @@ class MainScreen(JobActions):
         return sorted(self.query(Pane), key=lambda pane: pane.number)
 
     def zoom(self, pane: Pane | None) -> None:
-        """Give the whole screen to one pane, or with None show all again."""
+        """Show only one pane, or all panes for None."""
         self.set_class(pane is not None, "zoomed")
         for other in self.panes:
             other.set_class(other is pane, "alone")
@@ -114,7 +115,7 @@ class MainScreen(JobActions):
         here = self.focused if isinstance(self.focused, Pane) else panes[0]
         if which.isdigit():
             pane = panes[int(which) - 1]
-            if self.has_class("zoomed") or pane not in shown:  # a pane that has no room is shown alone
+            if self.has_class("zoomed") or pane not in shown:  # a pane without room is shown alone
                 self.zoom(pane)
         elif which in ("next", "previous"):
             order = panes if self.has_class("zoomed") else shown
@@ -199,7 +200,7 @@ class MainScreen(JobActions):
                 await self._run_line(message.text.strip())
 
     async def _run_line(self, line: str) -> None:
-        """Do what was typed after `:`: a command as in the shell, or an action by its name or key."""
+        """Do the line after `:`: a command as in the shell, or an action by its name or key."""
         action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
         try:
             if action:
@@ -228,7 +229,7 @@ class MainScreen(JobActions):
 
 
 def _beside(here: Pane, panes: Iterable[Pane], which: str) -> Pane:
-    """The pane to the left or right of a pane, the nearest in height; the pane itself where there is none."""
+    """The pane to the left or right of a pane, the nearest in height; the pane itself if there is no other."""
     side = [
         pane
         for pane in panes

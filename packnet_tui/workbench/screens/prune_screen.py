@@ -1,4 +1,4 @@
-"""Choosing a pruning ratio for the open task: for each ratio, what it keeps and frees per layer and in total."""
+"""The screen to choose a pruning ratio for the open task: what it would keep and free, per layer and in total."""
 
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 
 STEP = 0.05
 ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
-ROOMY = 36  # lines of a terminal that has room for a chart
+ROOMY = 36  # lines of a terminal with room for a chart
 
 
 class PruneScreen(ModalScreen[Prune | None]):
@@ -84,7 +84,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         self._show()
 
     def redraw(self) -> None:
-        """Show what has been measured since the last call."""
+        """Show new measurements."""
         self._show_ratio()
         self._show_sweep()
 
@@ -115,7 +115,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         self._allowed = next((points for points in ALLOWED if points > self._allowed), ALLOWED[0])
         ratio = within(self.app.picture.previews, self._allowed)
         if ratio is None:
-            self.app.notify("no error without pruning is measured yet", severity="warning", markup=False)
+            self.app.notify("the error without pruning is not measured yet", severity="warning", markup=False)
         else:
             self._typed = ""
             self._set(ratio)
@@ -157,7 +157,7 @@ class PruneScreen(ModalScreen[Prune | None]):
         picture = self.app.picture
         largest = [(points, within(picture.previews, points)) for points in ALLOWED]
         if largest[0][1] is not None:
-            text.append("largest that costs", "dim")
+            text.append("largest ratio that costs", "dim")
             for points, ratio in largest:
                 taken = points == self._allowed and ratio == self._ratio
                 words = f" ≤ {points:g} {'point' if points == 1 else 'points'} {ratio:g} "
@@ -171,21 +171,21 @@ class PruneScreen(ModalScreen[Prune | None]):
         self.query_one(SweepChart).show(picture.previews, self._ratio, bool(picture.previewing))
 
     def _room(self, layers: list[PrunedLayer], total: PrunedLayer) -> Text:
-        """What is free for later tasks then, and how the task is retrained."""
+        """What would be free for later tasks, and how the task is retrained."""
         task = self._picture.document.tasks[-1]
         free = total.free + total.freed
-        lines = [f"free then: {percent(free, total.weights)} = {format.long(free)}"]
+        lines = [f"free afterwards: {percent(free, total.weights)} = {format.long(free)}"]
         if (more := capacity.more_tasks(free, total.kept)) is not None:
             lines[0] += f", room for {more} more of this size"
         owns = percent(capacity.next_owns(layers, self._ratio), total.weights)
-        lines.append(f"a next task, pruned at this ratio too, would own {owns}")
+        lines.append(f"the next task, pruned at the same ratio, would own {owns}")
         epochs, rate = task.recipe.retraining_epochs, task.recipe.retraining_lr
-        lines.append(f"retrained then: {epochs} {'epoch' if epochs == 1 else 'epochs'}, learning rate {rate:g}")
+        lines.append(f"retraining: {epochs} {'epoch' if epochs == 1 else 'epochs'}, learning rate {rate:g}")
         return Text("\n".join(lines))
 
 
 def typed_ratio(text: str) -> float | None:
-    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None if that is no ratio."""
+    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None if they are not a ratio."""
     if text in ("", "0.", "."):
         return 0.0
     try:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 
 class Question(ModalScreen[bool]):
-    """Returns the answer: y is yes, n and Escape are no, Enter takes the marked one, which is no at first."""
+    """Returns the answer: y is yes, n and Escape are no; Enter takes the marked answer, at first no."""
 
     DEFAULT_CSS = """
     Question { align: center middle; }

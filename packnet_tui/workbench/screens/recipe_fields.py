@@ -1,4 +1,4 @@
-"""The settings of a new task as form fields, with the paper's recipe in them, and the command that they stand for."""
+"""The settings of a new task as form fields, filled with the paper's recipe, and the command made from them."""
 
 import re
 from collections.abc import Callable
@@ -27,9 +27,9 @@ ESSENTIALS = (
 
 
 def fields(first: bool) -> list[FormField]:
-    """The essentials, then all other fields of a recipe; `first` is whether the task would be the file's first."""
+    """The essential fields, then all others of a recipe; `first` says whether the task would be the file's first."""
     of_command = {
-        "prune": FormField("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "empty: not yet"),
+        "prune": FormField("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "not pruned yet"),
         "layers": FormField("layers", "layers", hint="all, or conv, fc"),
         "own": FormField("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
         "flip": FormField("flip", "flips", hint="by the data"),
@@ -43,13 +43,13 @@ def fields(first: bool) -> list[FormField]:
 
 
 def recipe_field(name: str, recipe: Recipe) -> FormField:
-    """The form field of a recipe's field, with its value in a recipe."""
+    """The form field for a field of a recipe, with its value in `recipe`."""
     field = recipes.fields()[name]
     return FormField(name, field.label, shown(getattr(recipe, name)), field.unset or field.limits)
 
 
 def hints(values: dict[str, str]) -> dict[str, str]:
-    """What empty fields would mean, given the others. An empty hint where those are wrong."""
+    """What empty fields would mean, from the values of other fields. Empty if those are wrong."""
     half = tenth = ""
     try:
         half = f"half of them: {whole('', values['epochs'], 0) // 2}"
@@ -61,17 +61,17 @@ def hints(values: dict[str, str]) -> dict[str, str]:
 
 
 def recipe(values: dict[str, str]) -> Recipe:
-    """The recipe in the form. Raises Wrong, naming the field, if one is wrong, also where it names no recipe."""
+    """The recipe in the form. Raises Wrong, naming the field, if one is wrong."""
     _named(values)
     return Recipe(**{name: value_of(field, values[name]) for name, field in recipes.fields().items()})
 
 
 def add_command(values: dict[str, str]) -> Add:
-    """The command that a filled-in form stands for. Raises Wrong, naming the field, if one is wrong."""
+    """The command made from a form's values. Raises Wrong, naming the field, if one is wrong."""
     if not values["task"]:
         raise Wrong("name", "the task needs one")
     if not values["data"]:
-        raise Wrong("data", "where are its images? The kinds of data are listed below the field")
+        raise Wrong("data", "the task needs images; the kinds of data are listed below the field")
     command = Add(
         task=values["task"],
         data=resolve(unquoted(values["data"])),
@@ -89,7 +89,7 @@ def add_command(values: dict[str, str]) -> Add:
 
 
 def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
-    """What the named recipe puts into the other fields; `first` is whether the task would be the file's first.
+    """The values that the recipe by name puts into the other fields; `first` is as for `fields`.
 
     Raises Wrong if there is no such recipe.
     """
@@ -98,10 +98,10 @@ def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
 
 
 def _named(values: dict[str, str]) -> tuple[str, str]:
-    """The recipe named in the form, and the data it is for."""
+    """The name of the recipe in the form, and the data it is for. Raises Wrong if there is no such recipe."""
     name = values["recipe"].lower()
     if name and name not in RECIPES:
-        raise Wrong("recipe", f"there is none called {values['recipe']!r}; there is {', '.join(RECIPES)}")
+        raise Wrong("recipe", f"there is no recipe {values['recipe']!r}; the recipes are {', '.join(RECIPES)}")
     return name, unquoted(values["data"])
 
 
@@ -128,5 +128,5 @@ def _own(text: str) -> tuple[Own, ...]:
 
 def _device(text: str) -> str:
     if not re.fullmatch(r"[a-z]+(:\d+)?", text):
-        raise Wrong("device", f"{text!r} is none; give cpu, cuda or cuda:1, or nothing for a GPU if there is one")
+        raise Wrong("device", f"{text!r} is not a device; give cpu, cuda or cuda:1, or nothing for a GPU, if any")
     return text

@@ -1,4 +1,4 @@
-"""What a job would do, in words: how long it trains at which rate, and what the task would own and free."""
+"""What a job would do, in words: epochs and rates of its training, and what the task would own and free."""
 
 from collections.abc import Container, Sequence
 
@@ -11,13 +11,13 @@ from packnet_tui.state.format import percent
 
 
 def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer], only: Container[str] | None = None) -> str:
-    """A new task: trained on what is free (in the layers `only`, if given), pruned at a ratio, and retrained."""
+    """A new task: trained on the free weights (of `only` some layers, if given), pruned at a ratio, and retrained."""
     takes = {layer.name: layer.free if only is None or layer.name in only else 0 for layer in layers}
     dense = [replace(layer, owned=(*layer.owned, takes[layer.name])) for layer in layers]
     after = capacity.total(capacity.after_pruning(dense, ratio or 0))
     owns, frees = (percent(count, after.weights) for count in (after.kept, after.freed))
     if ratio is None:
-        return f"{trained(recipe)}; not pruned yet: owns all that is free, {owns}"
+        return f"{trained(recipe)}; not pruned yet: owns all free weights, {owns}"
     # while a job trains, nothing is free yet
     shares = f": owns {owns}, frees {frees} for later tasks" if after.kept + after.freed else ""
     return f"{trained(recipe)}; pruned at {ratio:g}{shares}; then {retrained(recipe)}"
@@ -38,7 +38,7 @@ def retrained(recipe: Recipe) -> str:
 
 
 def _phase(recipe: Recipe, epochs: int, rate: float, late: int | None) -> str:
-    """Epochs at a rate that follows the recipe's schedule; `step` divides it by ten after `late` epochs."""
+    """Epochs at a rate by the recipe's schedule; the schedule `step` divides it by ten after `late` epochs."""
     match recipe.schedule:
         case "cosine":
             return f"{steady(epochs, rate)}, down to 0 along a cosine"

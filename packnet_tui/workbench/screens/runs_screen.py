@@ -1,4 +1,4 @@
-"""The runs of one task: command, outcome, duration and error of each; below, the selected one in full."""
+"""The screen with the runs of one task: command, outcome, duration and error of each; below, the selected run."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -26,7 +26,7 @@ from packnet_tui.workbench.widgets.pane import Lines, Pane
 
 STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
 RIGHT = 31  # cells of a row's columns on the right
-WORDS = {  # where a field's label does not do in a line of facts
+WORDS = {  # for fields whose label is unclear in a line of facts
     "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining", "retrain_lr": "its rate",
     "retrain_decay_epoch": "its rate / 10 after", "clip": "gradients clipped at",
 }  # fmt: skip
@@ -34,7 +34,7 @@ PAPER = Recipe()
 
 
 class RunsScreen(Screen[None]):
-    """A list of runs; below it, the selected run's recipe and curve."""
+    """A list of runs; below it, the recipe and the curve of the selected run."""
 
     DEFAULT_CSS = """
     RunsScreen { background: $background; }
@@ -92,7 +92,7 @@ class RunsScreen(Screen[None]):
 
 
 class RunList(Pane):
-    """One row per run, the newest first; the cursor stays on its run while new ones come."""
+    """One row per run, the newest first; the cursor stays on its run when a new run begins."""
 
     title = "Runs"
     selectable = True
@@ -119,13 +119,13 @@ class RunList(Pane):
         if chosen and self.cursor:
             self.cursor = next((i for i, (run, _) in enumerate(self._rows) if run.job == chosen.job), self.cursor)
         if not self._rows:
-            return [Text("  the journal tells of none", "dim")]
+            return [Text("  no runs in the journal", "dim")]
         return [
             Text(f"  job  when          {pad('what', max(0, width - 19 - RIGHT))} outcome      took   error", "dim")
         ]
 
     def foot(self, width: int) -> list[Text]:
-        """The task's error, and those by the baselines that were measured."""
+        """The task's error, and its errors by baselines."""
         task = next((task for task in self.picture.tasks if task.called == self._task_row.called), self._task_row)
         if not (words := baseline_words.in_words(task)):
             return []
@@ -138,7 +138,7 @@ class RunList(Pane):
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         what = summary(run.command)
         if former:
-            what += f"  (a former {self._task_row.name})"
+            what += f"  (former task {self._task_row.name})"
         when = pad(format.moment(run.at, "%d %b %H:%M"), 12)
         what = pad(printable(what), max(0, width - 19 - RIGHT))
         line.append(f"{run.job:>3}  {when}  {what} ", "dim" if former else "")
@@ -169,7 +169,7 @@ def took(run: Run) -> str:
 
 
 def error(run: Run, task: str) -> str:
-    """A task's error at the end of a run, in percent; ~ before an error on the validation images."""
+    """A task's error at the end of a run, in percent; with ~ if it is on validation images."""
     measured = run.errors.get(task)
     if measured is None and run.validation is not None:
         return f"~{run.validation:.2f}"
@@ -200,7 +200,7 @@ def in_words(run: Run, width: int) -> list[Text]:
 
 
 def recipe_in_words(recipe: Recipe) -> list[str]:
-    """The essential fields of a recipe, with what None stands for, and those others that differ from the paper's."""
+    """The essential fields of a recipe, with the meaning of None, and the others that differ from the paper's."""
     unset = {
         "decay_epoch": f"{recipe.decays_after} epochs",
         "retrain_epochs": f"{recipe.retraining_epochs} epochs",

@@ -14,14 +14,14 @@ FIELDS = ("epochs", "lr", "batch_size", "weight_decay")
 
 
 class TrainForm(Form[Train]):
-    """Asks how long and how fast to train; gives the command."""
+    """Asks for epochs and rates; returns the command."""
 
     def __init__(self, task: Task):
         self._open = task
         self._dense = task.phase == "trained"
         self._usual = task.recipe if self._dense else as_retrained(task.recipe)
         fields = [recipe_field(name, self._usual) for name in FIELDS]
-        super().__init__(f"Train {task.name} on" if self._dense else f"Retrain {task.name}", fields)
+        super().__init__(f"Train {task.name} further" if self._dense else f"Retrain {task.name}", fields)
 
     def result(self, values: dict[str, str]) -> Train:
         return train_command(values, self._usual)
@@ -29,16 +29,16 @@ class TrainForm(Form[Train]):
     def outcome(self, values: dict[str, str]) -> str:
         recipe = self._usual.changed(self.result(values).recipe)
         what = recipe_words.trained(recipe if self._dense else recipe.changed({"decay_epoch": recipe.epochs}))
-        return f"{what}, with the data it had. {self._open.name} keeps the weights it owns; no other task changes."
+        return f"{what}, with the same data. {self._open.name} keeps the weights it owns; no other task changes."
 
 
 def as_retrained(recipe: Recipe) -> Recipe:
-    """The recipe with the epochs and the rate of retraining in the place of those of training."""
+    """The recipe with the epochs and the rate of retraining in place of those of training."""
     return recipe.changed({"epochs": recipe.retraining_epochs, "lr": recipe.retraining_lr})
 
 
 def train_command(values: dict[str, str], usual: Recipe) -> Train:
-    """The command that a filled-in form stands for, with the changed values alone. Raises Wrong."""
+    """The command made from a form's values: it has only the changed ones. Raises Wrong."""
     whole("epochs", values["epochs"], 1)
     typed = {name: value_of(of_recipe()[name], values[name]) for name in FIELDS}
     return Train(recipe={name: value for name, value in typed.items() if shown(value) != shown(getattr(usual, name))})

@@ -1,4 +1,4 @@
-"""Widgets: what draws. Each is a function of the picture (`state.picture`).
+"""Widgets. Each draws a part of the picture (`state.picture`).
 
 Never here: journal, engine, arithmetic.
 """

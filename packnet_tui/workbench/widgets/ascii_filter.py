@@ -1,4 +1,4 @@
-"""A filter over everything that is drawn, for terminals with ASCII only."""
+"""A filter over all that is drawn, for terminals that show only ASCII."""
 
 from rich.segment import Segment
 from textual.color import Color

@@ -1,4 +1,4 @@
-"""Pane 3: loss and error of one task, with a mark where it was pruned and a line at the error before that."""
+"""Pane 3: loss and error of one task, with a mark at each pruning and a line at the error before pruning."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -28,7 +28,7 @@ EVERY = 1.0  # seconds between two drawings of a growing curve
 
 
 class CurveView(Widget):
-    """A curve as one or two charts, as there is room; drawn at most once per second while it merely grows."""
+    """A curve as one or two charts, depending on the room; drawn at most once per second while it only grows."""
 
     DEFAULT_CSS = "CurveView { height: 1fr; layout: vertical; }"
 
@@ -42,7 +42,7 @@ class CurveView(Widget):
         self._timer: Timer | None = None
 
     def show(self, curve: Curve | None, colour: str) -> None:
-        """Show a curve: at once if it is another one, begins a phase or is to look different, else within a second."""
+        """Show a curve: at once if it is another one, begins a phase or looks different, else within a second."""
         self._curve, self._colour = curve, colour
         self._draw()
 
@@ -50,7 +50,7 @@ class CurveView(Widget):
         self._draw()
 
     def on_canvas_resize(self) -> None:
-        """A plot was laid out."""
+        """Draw again after a plot was laid out."""
         self._draw()
 
     def _draw(self) -> None:
@@ -102,9 +102,9 @@ class CurveView(Widget):
 
 
 class CurvesPane(Pane):
-    """Training loss above, validation error below; only the error where there is no room for both.
+    """Training loss above, validation error below; only the error if there is no room for both.
 
-    If `follow` is set it shows the task in training, else the one selected in pane 2.
+    With `follow` it shows the task in training, else the task selected in pane 2.
     """
 
     number = 3
@@ -122,7 +122,7 @@ class CurvesPane(Pane):
 
     @property
     def curve(self) -> Curve | None:
-        """The curve to show; None if there is none."""
+        """The curve to show, if any."""
         picture = self.picture
         job, newest, selected = picture.job, picture.curve, self._tasks.selected
         trains = job is not None and isinstance(job.command, Add | Prune | Train)
@@ -147,7 +147,7 @@ class CurvesPane(Pane):
         selected = self._tasks.selected
         if selected is None or not self.picture.curves:
             return [Text("  nothing was trained yet", "dim")]
-        return [Text(f"  the journal tells of no training of {selected.name}", "dim")]
+        return [Text(f"  no training of {selected.name} in the journal", "dim")]
 
     def redraw(self) -> None:
         super().redraw()

@@ -1,4 +1,4 @@
-"""The last line: the keys, from the list of actions; actions that can't be done now are dim."""
+"""The last line: keys, from the list of actions; actions that can't be done now are dim."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from rich.text import Text
 from packnet_tui.workbench import actions
 from packnet_tui.workbench.widgets.pane import Lines
 
-# left out in this order, where there is no room
+# left out in this order if there is no room
 FIRST_TO_GO = ("compare", "palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train")
 
 
 class Footer(Lines):
-    """As many actions as there is room for."""
+    """Shows as many actions as fit."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
 

@@ -1,4 +1,4 @@
-"""Pane 4: the selected layer in numbers: what each task owns of it, and what pruning would keep and free."""
+"""Pane 4: the selected layer in numbers: how much each task owns, and how much pruning would keep and free."""
 
 from rich.text import Text
 

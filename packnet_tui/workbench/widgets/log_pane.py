@@ -1,4 +1,4 @@
-"""Pane 5: what happened, the newest at the bottom; it scrolls along, unless it was scrolled up."""
+"""Pane 5: the job log, the newest line at the bottom. It follows new lines unless it was scrolled up."""
 
 import re
 import textwrap
@@ -16,7 +16,7 @@ TIME = len("00:00:00 ")
 
 
 class LogPane(Pane):
-    """The journal in words."""
+    """The journal as lines of text."""
 
     number = 5
     title = "Job log"
@@ -46,7 +46,7 @@ class LogPane(Pane):
         return self._lines[index].plain
 
     def foot(self, width: int) -> list[Text]:
-        """The first job that waits, and how many more do."""
+        """The first waiting job, and the number of others."""
         waiting = [summary(command) for _, command in self.picture.queue]
         if not waiting or self.needle:
             return []
@@ -60,7 +60,7 @@ class LogPane(Pane):
 
 
 def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
-    """Each line, with its date where it is the first one of a day; the log's first line has none."""
+    """Each line, with its date if it is the first line of a new day, else with an empty text."""
     days = [moment(line.at, "%A, %d %B %Y") for line in log]
     return [
         (line, "" if i == 0 or days[i - 1] == day else day) for i, (line, day) in enumerate(zip(log, days, strict=True))

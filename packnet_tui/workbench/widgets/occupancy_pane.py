@@ -1,4 +1,4 @@
-"""Pane 1: who owns each layer, as bars of the tasks' glyphs, and the share that is free."""
+"""Pane 1: the owners of each layer, as bars of the tasks' glyphs, and the share that is free."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ FREE_WIDTH, COUNT_WIDTH = 6, 4
 def layer_name(name: str, width: int | None = None) -> str:
     """A layer's name in at most `width` cells, without the final `weight` that nearly all have.
 
-    Where it does not fit, words are shortened to their first letter and number, from the left, so that the blocks of a
+    If it does not fit, words are shortened to their first letter and number, from the left, so that the blocks of a
     network still differ: `encoder.layers.encoder_layer_11.mlp.0` becomes `e.l.e11.mlp.0`.
     """
     words = printable(name.removesuffix("weight").rstrip("._") or name).split(".")
@@ -31,9 +31,9 @@ def layer_name(name: str, width: int | None = None) -> str:
 
 
 def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed: int = 0) -> Text:
-    """A bar of `width` cells: the tasks in order, then what a pruning would free (×), then what is free (·).
+    """A bar of `width` cells: the tasks in order, then weights that a pruning would free (×), then free weights (·).
 
-    `counts` are owned weights per task, `free` and `freed` are weights too.
+    `counts` are numbers of weights per task; `free` and `freed` are numbers of weights too.
     """
     bar = Text()
     *owned, would_be, rest = cells([*counts, freed, free], width)
@@ -45,7 +45,7 @@ def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed:
 
 
 class OccupancyPane(Pane):
-    """One row per layer with its owners; the total below always shows."""
+    """One row per layer with its owners; the total below is always shown."""
 
     number = 1
     title = "Occupancy"

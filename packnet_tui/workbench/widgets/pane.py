@@ -1,4 +1,4 @@
-"""Lists of lines, drawn line by line so that only changed lines are sent to the terminal; a pane has a border too."""
+"""Lists of lines, drawn line by line so that only changed lines are sent to the terminal, and panes with a border."""
 
 from collections.abc import Sequence
 
@@ -35,11 +35,11 @@ class Lines(Widget):
         return self.app.marks
 
     def build(self, width: int, height: int) -> Sequence[Text]:
-        """The lines for a size in cells; those beyond it are cut off."""
+        """The lines for a size in cells; lines beyond it are cut off."""
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Bring the screen up to date."""
+        """Draw the lines that have changed."""
         width, height = self.content_size
         if not (width and height):
             return
@@ -64,10 +64,10 @@ class Lines(Widget):
 
 
 class Pane(Lines, can_focus=True):
-    """A titled pane: lines fixed at its top and bottom, and rows between them that scroll.
+    """A titled pane: fixed lines at its top and bottom, and rows between them that scroll.
 
-    If rows are `selectable`, moving moves the cursor, else it scrolls. Rows whose name does not contain the `needle`
-    are hidden.
+    Moving moves the cursor if rows are `selectable`, else it scrolls. Rows whose name does not contain the `needle` are
+    hidden.
     """
 
     DEFAULT_CSS = """
@@ -99,7 +99,7 @@ class Pane(Lines, can_focus=True):
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self.needle = ""
-        self.rows: Sequence[int] = ()  # indices of the rows that are not hidden; `cursor` and `top` are places in it
+        self.rows: Sequence[int] = ()  # indices of the rows that are not hidden; `cursor` and `top` are positions in it
         self.cursor = 0
         self.top = 0
         self._room = 0  # rows that fit
@@ -108,26 +108,26 @@ class Pane(Lines, can_focus=True):
     # -- to be overridden -----------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return 0
 
     def row(self, index: int, width: int) -> Text:
         raise NotImplementedError
 
     def name_of(self, index: int) -> str:
-        """The name that a row is filtered by."""
+        """The name by which a row is filtered."""
         return ""
 
     def copied(self) -> str:
-        """What `y` copies: the lines shown, unless a pane has something better."""
+        """The text that `y` copies: by default all lines shown."""
         return "\n".join(line.plain.strip() for line in self._drawn).strip()
 
     def head(self, width: int) -> list[Text]:
-        """Lines fixed at the top. It is called before everything else of a drawing."""
+        """Fixed lines at the top. It is called first when the pane is drawn."""
         return []
 
     def foot(self, width: int) -> list[Text]:
-        """Lines fixed at the bottom."""
+        """Fixed lines at the bottom."""
         return []
 
     def caption(self) -> str:
@@ -145,13 +145,13 @@ class Pane(Lines, can_focus=True):
         self._clamp()
         rows = [self.row(i, width) for i in self.rows[self.top : self.top + self._room]]
         if self.needle and not rows:
-            rows = [Text(f"  nothing here has {self.needle!r}; esc shows all", "dim")][: self._room]
+            rows = [Text(f"  no match for {self.needle!r}; esc shows all", "dim")][: self._room]
         space = [Text("")] * (self._room - len(rows)) if foot else []
         self._titles()
         return [*head, *rows, *space, *foot]
 
     def _titles(self) -> None:
-        """Set title and scroll position if they changed: setting one redraws the whole pane."""
+        """Set title and scroll position if they changed, since setting one redraws the whole pane."""
         caption = f"/{self.needle}" if self.needle else self.caption()
         number = f"{self.number} " if self.number else ""
         title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
@@ -174,7 +174,7 @@ class Pane(Lines, can_focus=True):
     @property
     def chosen(self) -> int | None:
         """The row under the cursor."""
-        rows = self.rows or self._matching()  # a pane that has no room was never built
+        rows = self.rows or self._matching()  # a pane without room was never built
         return rows[min(self.cursor, len(rows) - 1)] if rows else None
 
     def _matching(self) -> list[int]:

@@ -1,6 +1,6 @@
-"""A chart drawn by textual-plot. Imports numpy, so it is imported itself when there is something to draw.
+"""A chart drawn by textual-plot. It imports numpy, so it is only imported when there is something to draw.
 
-It uses only what textual-plot and textual-hires-canvas make public, but replaces the canvases that a PlotWidget
+It uses only the public parts of textual-plot and textual-hires-canvas, but replaces the canvases that a PlotWidget
 composes, so both are pinned to the versions that the tests ran with.
 """
 
@@ -29,8 +29,8 @@ class PlotCanvas(Canvas):
     """A canvas that sends to the terminal only those of its lines that changed, with a thin box."""
 
     quiet = False  # while it is drawn on: refreshes are ignored
-    annotated = False  # whether what `Plot` writes over the library's drawing is there
-    extent = Size(0, 0)  # of what is drawn; at a resize, `size` changes first
+    annotated = False  # whether `Plot` has written over the library's drawing
+    extent = Size(0, 0)  # of the drawing; at a resize, `size` changes first
 
     def reset(self, size: Size | None = None, refresh: bool = True) -> None:
         self.annotated = False
@@ -48,7 +48,7 @@ class PlotCanvas(Canvas):
         return [[self.get_pixel(x, y) for x in range(width)] for y in range(height)]
 
     def settle(self, before: Sequence[object]) -> None:
-        """Have the lines drawn that differ from those `before`."""
+        """Refresh the lines that differ from those `before`."""
         after = self.lines()
         if len(after) != len(before):
             self.refresh()
@@ -119,7 +119,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         return max(0, width - 2), max(0, height - 2)
 
     def draw(self, chart: Chart) -> None:
-        """Show a chart that has as many cells as there is room for. The chart that is shown already costs nothing."""
+        """Show a chart whose size is `room`. Does nothing if it is shown already."""
         if chart == self.chart:
             return
         self.chart = chart
@@ -128,7 +128,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         sizes = [canvas.size for canvas in canvases]
         if sizes != self._sizes:
             self._sizes = sizes
-            super().refresh(layout=True)  # has the library fit its canvases to their new places
+            super().refresh(layout=True)  # the library then fits its canvases to their new sizes
         self._quiet = True
         for canvas in canvases:
             canvas.quiet = True
@@ -150,7 +150,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         return blank
 
     def _describe(self, chart: Chart) -> None:
-        """Give the library the chart: its coordinates are dots, each point in the middle of its dot."""
+        """Pass the chart to the library: coordinates are dots, each point in the middle of its dot."""
         self.clear()
         self.set_xlimits(0, chart.columns * ACROSS)
         self.set_ylimits(0, chart.rows * DOWN)
@@ -166,7 +166,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
             self.scatter(*_middles(chart.points), chart.sign, "bold")
 
     def _annotate(self, canvas: PlotCanvas, chart: Chart) -> None:
-        """Write what the library can't draw: the legend in place of the box's top, and names beside the marks."""
+        """Write what the library can't draw: the legend in place of the box's top, and texts beside the marks."""
         right, bottom = chart.columns + 1, chart.rows + 1
         canvas.set_pixels([*((x, 0) for x in range(1, right)), *((right, y) for y in range(bottom + 1))], " ", "")
         canvas.set_pixels([(0, bottom)], "└", AXIS)
@@ -179,7 +179,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     @staticmethod
     def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> None:
-        """Write a name where nothing is drawn yet, to the right or left of a mark, as high up as possible."""
+        """Write a name on empty cells to the right or left of a mark, as high up as possible."""
         for row in range(1, chart.rows + 1):
             for start in (column + 2, column - len(name) - 1):
                 cells = range(start - 1, start + len(name))

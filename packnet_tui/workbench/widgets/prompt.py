@@ -23,7 +23,7 @@ class Prompt(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "give_up")]
 
     class Typed(Message):
-        """`text` is in the line after `sign`. `done`: the line was ended, by Enter (`kept`) or Escape."""
+        """`text` is the line after `sign`. `done`: the line was ended, by Enter (`kept`) or Escape."""
 
         def __init__(self, sign: str, text: str, done: bool = False, kept: bool = True):
             super().__init__()
@@ -42,7 +42,7 @@ class Prompt(Horizontal):
         return self.query_one(Input).value
 
     def ask(self, sign: str, text: str = "", known: Sequence[str] = ()) -> None:
-        """Show the line, with a sign before it; it proposes the rest of a `known` word, which → accepts."""
+        """Show the line, with a sign before it. It proposes the rest of a `known` word; → accepts that."""
         self._sign = sign
         self.query_one(Static).update(sign)
         line = self.query_one(Input)

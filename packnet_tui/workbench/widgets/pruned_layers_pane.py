@@ -1,4 +1,4 @@
-"""The layers of a network as a pruning would leave them."""
+"""The layers of a network after a pruning that is not done yet."""
 
 from rich.text import Text
 from textual.containers import Vertical
@@ -12,7 +12,7 @@ from packnet_tui.workbench.widgets.pane import Pane
 
 
 class PrunedLayersPane(Pane):
-    """One row per layer: its owners after the pruning, how many weights are kept, freed and then free."""
+    """One row per layer: its owners after the pruning; weights kept and freed; the share that is free afterwards."""
 
     DEFAULT_CSS = "PrunedLayersPane { height: auto; border: none; } PrunedLayersPane:focus { border: none; }"
 
@@ -29,7 +29,7 @@ class PrunedLayersPane(Pane):
 
     def _titles(self) -> None:
         super()._titles()
-        if isinstance(self.parent, Vertical):  # it has no border to show the scroll position on
+        if isinstance(self.parent, Vertical):  # its own border, which would show the scroll position, is missing
             self.parent.border_subtitle = self.border_subtitle
 
     def head(self, width: int) -> list[Text]:

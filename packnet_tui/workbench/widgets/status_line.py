@@ -14,7 +14,7 @@ DOING = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
 
 
 class StatusLine(Lines):
-    """The file on the left, the job on the right, each as long as fits."""
+    """The file on the left and the job on the right, each as long as there is room."""
 
     DEFAULT_CSS = "StatusLine { height: 1; background: $surface; color: $text; }"
 
@@ -71,7 +71,7 @@ def job_in_words(picture: Picture) -> list[str]:
     if picture.queue:
         return [f"● {summary(picture.queue[0][1])}: getting ready", f"● {len(picture.queue)} waiting"]
     if picture.interrupted:
-        return [f"○ idle · {summary(picture.interrupted)} is unfinished, t goes on", "○ idle · t goes on"]
+        return [f"○ idle · {summary(picture.interrupted)} is unfinished, t resumes it", "○ idle · t resumes"]
     return ["○ idle"]
 
 

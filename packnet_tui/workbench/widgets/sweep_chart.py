@@ -1,4 +1,4 @@
-"""The error right after pruning at a row of ratios, while it is measured: a chart, or text where there is no room."""
+"""The error right after pruning at several ratios, while it is measured: a chart, or text if there is no room."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -28,7 +28,7 @@ class SweepChart(Widget):
         yield Static()
 
     def show(self, previews: tuple[Point, ...], ratio: float, waiting: bool) -> None:
-        """Show what is measured so far, and the chosen ratio; `waiting`: more is to come."""
+        """Show the measurements so far, and the chosen ratio; `waiting`: more measurements will come."""
         self._previews, self._ratio = previews, ratio
         charted = self.roomy and len(previews) > 1
         line = self.query_one(Static)
@@ -40,7 +40,7 @@ class SweepChart(Widget):
             self._draw()
 
     def on_canvas_resize(self) -> None:
-        """The plot was laid out."""
+        """Draw again after the plot was laid out."""
         self._draw()
 
     def _draw(self) -> None:
@@ -56,7 +56,7 @@ class SweepChart(Widget):
             plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
 
     def _line(self, waiting: bool) -> Text:
-        """The ratios with their errors, wrapped so that no line breaks within a pair."""
+        """The ratios with their errors, in lines that do not break within a pair."""
         if not (self._previews or waiting):
             return Text("")
         words = [Text("% wrong right after pruning ", "dim")]

@@ -1,4 +1,4 @@
-"""Pane 2: the tasks, with their errors when added and now, and the drift between both, which must read 0.00."""
+"""Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
 from rich.text import Text
 
@@ -17,7 +17,7 @@ BESIDE = 29  # width that the columns of baselines need on top
 
 
 class TasksPane(Pane):
-    """One row per task; below, what is free for more."""
+    """One row per task; below them, the free weights and the room for more tasks."""
 
     number = 2
     title = "Tasks"
@@ -91,7 +91,7 @@ class TasksPane(Pane):
         return [*self.compared()[: max(0, spare - len(below))], line, *below]
 
     def compared(self) -> list[Text]:
-        """The selected task's errors by baselines that have no column; empty if no task has any."""
+        """The selected task's errors by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
         if task is None or not any(in_words(row, without) for row in self.picture.tasks):
@@ -103,7 +103,7 @@ class TasksPane(Pane):
         return [first, *lines[1:]]
 
     def _beside(self, width: int) -> bool:
-        """Whether there are columns for the two baselines that a task usually lies between."""
+        """Whether there are columns for Classifier Only and Individual Networks."""
         return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
 
     def _name_width(self, width: int) -> int:
@@ -119,9 +119,9 @@ class TasksPane(Pane):
 
 
 def room_for(picture: Picture, ratio: float) -> str:
-    """How many more tasks fit that own as much as the newest one, in words.
+    """How many more tasks fit that own as many weights as the newest one, in words.
 
-    Where that is not pruned yet, as much as it will own when pruned at the ratio.
+    If that is not pruned yet: as many as it will own after pruning at `ratio`.
     """
     if not picture.tasks:
         return ""
@@ -138,7 +138,7 @@ def room_for(picture: Picture, ratio: float) -> str:
 
 
 def _sign(task: TaskRow, short: bool) -> Text:
-    """The last column: what the running job does with the task, else its phase if it is open, else its drift."""
+    """The last column: the running job's phase if it works on the task, else an open task's phase, else the drift."""
     if task.working:
         return Text("~" if short else f"{task.working:>9}", "italic")
     if task.open and not short:
