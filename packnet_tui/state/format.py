@@ -95,7 +95,7 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """A text in at most `width` cells; … replaces the middle of a longer one, since layers' names differ at both ends."""
+    """A text in at most `width` cells; … replaces the middle of a longer one, as layers' names differ at both ends."""
     if cell_len(text) <= width:
         return text
     if width < 8:

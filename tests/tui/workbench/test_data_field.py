@@ -147,7 +147,7 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         await desk.write("pipe")
         await desk.until(hung.is_set)
         await desk.press("enter")
-        assert "looking at the data" in below(desk)
+        assert "reading the data" in below(desk)
         await desk.fill(data="torchvision:MNIST")
         await desk.until(lambda: "28×28 grey" in below(desk))
         await desk.fill(data="pipe")
@@ -165,7 +165,7 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         (True, 1, ""),
         (True, 3, ""),
         (False, 3, ""),
-        (False, 1, "its images have 3 channels; the network takes grey ones alone"),
+        (False, 1, "its images have 3 channels; the network takes only grey ones"),
     ],
 )
 def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
@@ -177,7 +177,7 @@ def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
 def test_folders_on_the_way_to_data_are_no_alarm(tmp_path):
     folder(tmp_path / "data" / "birds")
     assert in_words(preview_data(f"{tmp_path}/data"), 3)[0] == ""
-    assert in_words(preview_data(f"{tmp_path}/data/"), 3)[1] == "a folder without a folder train in it; there is birds/"
+    assert in_words(preview_data(f"{tmp_path}/data/"), 3)[1] == "a folder that has no folder train; there is birds/"
     (tmp_path / "data" / "train").mkdir()
     assert in_words(preview_data(f"{tmp_path}/data"), 3)[0].endswith(
         "put the images to measure errors with in test/CLASS/"

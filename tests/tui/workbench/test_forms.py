@@ -1,4 +1,4 @@
-"""The form of a new task: what is typed becomes the command, and what is wrong is said in the form."""
+"""The form for a new task: typed values become the command, and the form shows errors."""
 
 import re
 
@@ -102,7 +102,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
     ("fields", "says"),
     [
         ({"task": ""}, "name: the task needs one"),
-        ({"data": ""}, "data: where are its images?"),
+        ({"data": ""}, "data: the task needs images"),
         ({"epochs": "many"}, "epochs: 'many' is not a whole number"),
         ({"epochs": "-1"}, "epochs: -1 is not at least 0"),
         ({"lr": "fast"}, "learning rate: 'fast' is not a number"),
@@ -119,9 +119,9 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
         ({"weight_decay": "-1"}, "weight decay: -1 is not at least 0"),
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
-        ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
+        ({"device": "GPU 1"}, "device: 'GPU 1' is not a device; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
-        ({"recipe": "papre"}, "recipe: there is none called 'papre'; there is paper"),
+        ({"recipe": "papre"}, "recipe: there is no recipe 'papre'; the recipes are paper"),
         ({"schedule": "linear"}, "schedule: 'linear' is not step, cosine or onecycle"),
         ({"precision": ""}, "precision: '' is not float32, bf16 or fp16"),
         ({"channels_last": "perhaps"}, "channels last: 'perhaps' is neither on nor off"),
@@ -211,7 +211,7 @@ async def test_what_would_be_done_is_told_while_one_types(path):
         await desk.sees(AddForm)
         assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in told(desk)
         await desk.fill(epochs="8", prune="")
-        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all that is free, 37.5%" in told(desk)
+        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in told(desk)
         assert "half of them: 4" in desk.text()
         await desk.fill(prune="7")
         assert "prune ratio: a share from 0 to 1" in told(desk)

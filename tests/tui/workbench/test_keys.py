@@ -63,7 +63,7 @@ def test_two_actions_may_change_places():
     ("text", "said"),
     [
         ("[keys\n", "can't be read"),
-        ('add = "n"\n', "a table [keys]"),
+        ('add = "n"\n', "one table, [keys]"),
         ("[keys]\nadd = 5\n", "add takes a key or a list of keys"),
         ('[keys]\nadd = ""\n', "add takes a key"),
         ('[keys]\nfly = "n"\n', "there is no action 'fly'"),

@@ -123,8 +123,8 @@ async def test_enter_on_a_task_shows_its_runs_newest_first(tmp_path, utc):
         assert [" ".join(line.split()) for line in lines if line] == [
             "> 4 23 Nov 13:06 eval done 01:00 17.50",
             "3 23 Nov 12:50 add cars --prune 0.75 done 01:00 17.50",
-            "2 23 Nov 12:33 drop cars (a former cars) done 01:00 –",
-            "1 23 Nov 12:16 add cars --prune 0.75 (a former cars) done 01:00 30.00",
+            "2 23 Nov 12:33 drop cars (former task cars) done 01:00 –",
+            "1 23 Nov 12:16 add cars --prune 0.75 (former task cars) done 01:00 30.00",
         ]
 
 
@@ -166,7 +166,7 @@ async def test_enter_elsewhere_opens_nothing(tmp_path):
 async def test_a_task_without_runs_says_so(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document(SEALED))) as desk:
         await at_runs(desk)
-        assert "the journal tells of none" in desk.text()
+        assert "no runs in the journal" in desk.text()
 
 
 async def test_l_and_s_work_here_too(tmp_path):
