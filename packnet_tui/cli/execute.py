@@ -22,7 +22,7 @@ from packnet_tui.cli.output.progress import Display
 from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
 
-STOPPING = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
+STOPPING_MESSAGE = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -30,7 +30,7 @@ def carry_out(request: Request) -> int:
     """Do a request, after a question if it removes a task. Returns the exit status."""
     file, command = request.file, request.command
     if isinstance(command, Drop) and not command.yes:
-        document = check_idle(file, command)
+        document = checked_unless_busy(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
         question = f"Drop {command.task!r} and its {owned}? It can't be undone."
         if not confirm(question, "drop asks first; give --yes to skip the question"):
@@ -46,13 +46,13 @@ def do(file: Path, command: Command, json: bool = False) -> int:
     """
     engine = connect(file)
     if engine is None:
-        check(file, command)
+        checked_document(file, command)
         return do_here(file, command, json)
     with engine:  # the engine checks the command itself, as it knows its queue
         return submit(engine, command, json)
 
 
-def check(file: Path, command: Command) -> Document:
+def checked_document(file: Path, command: Command) -> Document:
     """The file's document. Raises RequestError if the command can't be done on the file in its present state."""
     document = read_header(file).document
     interrupted = checkpoint_header.find(Paths(file).checkpoint, document)
@@ -60,15 +60,15 @@ def check(file: Path, command: Command) -> Document:
     return document
 
 
-def check_idle(file: Path, command: Command) -> Document:
-    """The file's document, checked as by `check` unless jobs run or wait: then the engine checks later."""
+def checked_unless_busy(file: Path, command: Command) -> Document:
+    """The file's document, checked as by `checked_document` unless jobs run or wait: then the engine checks later."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
             status = engine.status()
         if status.job is not None or status.waiting:
             return read_header(file).document
-    return check(file, command)
+    return checked_document(file, command)
 
 
 def do_here(file: Path, command: Command, json: bool = False) -> int:
@@ -95,7 +95,7 @@ def stopping(stop: threading.Event) -> Iterator[None]:
                 os.write(1, SHOW_CURSOR)
             os._exit(INTERRUPTED)
         stop.set()
-        os.write(2, STOPPING)  # a signal handler must not print: a print may be under way
+        os.write(2, STOPPING_MESSAGE)  # a signal handler must not print: a print may be under way
 
     before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -35,7 +35,7 @@ def submit(engine: Engine, command: Command, json: bool) -> int:
         ) from None
 
 
-def watch(file: Path, json: bool = False) -> int:
+def watch_job(file: Path, json: bool = False) -> int:
     """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
     paths = Paths(file)
     if not paths.file.exists():
@@ -51,7 +51,7 @@ def watch(file: Path, json: bool = False) -> int:
     return show(follow(reader, history, job, paths.is_locked, paths, seen), Display(json, bars=False))
 
 
-def stop(file: Path, yes: bool = False) -> int:
+def stop_engine(file: Path, yes: bool = False) -> int:
     """End the engine of a file. Asks first while a job runs. Returns the exit status."""
     paths = Paths(file)
     engine = connect(file)

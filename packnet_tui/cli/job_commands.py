@@ -32,7 +32,7 @@ app = typer.Typer()
     )
 )
 @takes(
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*TRAINING, defaults=True),
     *option_set(
         prune=option(
@@ -44,7 +44,7 @@ app = typer.Typer()
     *o.STEPS,
     *recipe_options(*RETRAINING, *BOTH, defaults=True),
     *o.VARIANTS,
-    *o.IMAGES,
+    *o.IMAGE_OPTIONS,
     *option_set(
         device=o.Device,
         yes=Annotated[
@@ -82,9 +82,9 @@ def add(
 )
 @takes(
     *o.STEPS,
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*RETRAINING, *LATER),
-    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *option_set(data=o.OtherData, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def prune(
     file: o.File,
@@ -128,7 +128,7 @@ def prune(
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
     command = Prune(
         ratio=LARGEST if ratio is None else ratio,
-        layers=o.layer_ratios(layer or []),
+        layers=o.parse_layer_ratios(layer or []),
         max_drop=max_drop,
         trials=trials,
         **_with_changes(given),
@@ -140,9 +140,9 @@ def prune(
     epilog=examples("packnet train model.safetensors", "packnet train model.safetensors --epochs 5 --lr 0.001")
 )
 @takes(
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*TRAINING, *LATER),
-    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *option_set(data=o.OtherData, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def train(file: o.File, given: Given, json: o.JsonLines = False) -> Request:
     """Resume an interrupted job, or train the open task further.

@@ -82,7 +82,7 @@ ACTIONS = (
     Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job continues", "program"),
 )  # fmt: skip
 
-KINDS: dict[str, type[Command]] = {  # the command that an action makes, by its method
+COMMAND_OF: dict[str, type[Command]] = {  # the command that an action makes, by its method
     "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate, "compare": Compare,
     "drop": Drop,
 }  # fmt: skip
@@ -98,7 +98,7 @@ def bindings(pane: int = 0) -> list[BindingType]:
     return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
 
 
-def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
+def footer_actions(actions: Iterable[Action], readonly: bool) -> list[Action]:
     """The actions that the footer names, in order."""
     return [action for action in actions if action.label and not (readonly and action.works)]
 
@@ -107,7 +107,7 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
     """Why an action can't be done now, and which key helps; None if it can. `rules` decides whether it is allowed."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
-    kind = KINDS.get(action.method)
+    kind = COMMAND_OF.get(action.method)
     if action.method == "stop" and not picture.busy:
         return "no job runs"
     if kind is None:

@@ -17,7 +17,7 @@ FORMAT_VERSION = 1
 MOST_TASKS = 254  # owners are one byte in memory; 0 means free, 255 is reserved
 
 Own = Literal["biases", "norms"]
-Phase = Literal["trained", "pruned", "retrained", "sealed"]
+TaskPhase = Literal["trained", "pruned", "retrained", "sealed"]
 
 
 class Architecture(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Task(Struct, frozen=True, kw_only=True):
     """One task of the file."""
 
     name: str
-    phase: Phase
+    phase: TaskPhase
     classes: tuple[str, ...]
     data: Data
     recipe: Recipe
@@ -142,7 +142,7 @@ class Document(Struct, frozen=True, kw_only=True):
         raise RequestError(f"no task {name!r} in this file; its tasks: {known}")
 
 
-KINDS = ("all", "conv", "fc", "classifier")
+LAYER_KINDS = ("all", "conv", "fc", "classifier")
 
 
 def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
@@ -154,7 +154,7 @@ def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
     found = set()
     for kind in kinds or ("all",):
         fitting = {layer.name for layer in document.layers if _fits(layer, kind)}
-        if not fitting and kind not in KINDS:
+        if not fitting and kind not in LAYER_KINDS:
             raise RequestError(f"no layer fits {kind!r}; packnet inspect lists them")
         found |= fitting
     return [layer.name for layer in document.layers if layer.name in found]

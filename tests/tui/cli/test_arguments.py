@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui.cli import options
-from packnet_tui.cli.commands import app
 from packnet_tui.cli.main import packnet
+from packnet_tui.cli.program import app
 from packnet_tui.cli.request import task_and_data
 from packnet_tui.workbench.launch import main as workbench
 from packnet_tui.workbench.open_command import app as workbench_app

@@ -76,7 +76,10 @@ async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_t
 
 def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
-    values = {field.name: field.value for field in recipe_fields.fields(first=False)} | {"task": "x", "data": "d.npz"}
+    values = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
+        "task": "x",
+        "data": "d.npz",
+    }
     values |= {"recipe": "ours"}
     assert recipe_fields.filled(values) == {"own": "norms", "schedule": "cosine"}
     assert recipe_fields.filled(values, first=True) == {"schedule": "cosine"}
@@ -134,7 +137,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
     ],
 )
 def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
-    right = {field.name: field.value for field in recipe_fields.fields(first=False)} | {
+    right = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
         "task": "cars",
         "data": "cars.npz",
     }
@@ -167,7 +170,7 @@ async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, 
 
 async def test_enter_starts_from_any_field(path):
     async with opened(path) as desk:
-        for field in recipe_fields.fields(first=False):
+        for field in recipe_fields.form_fields(first=False):
             await desk.press("a")
             form = await desk.sees(AddForm)
             await desk.fill(task="cars", data="torchvision:MNIST")
@@ -175,7 +178,7 @@ async def test_enter_starts_from_any_field(path):
             await desk.press("enter")
             await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
-            recipe_fields.fields(first=False)
+            recipe_fields.form_fields(first=False)
         )
 
 
