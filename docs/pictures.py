@@ -56,8 +56,8 @@ async def picture(file: Path, out: Path, size: tuple[int, int], keys: tuple[str,
 async def demo(file: Path, out: Path) -> None:
     """Take a picture of the demo while it retrains its last task."""
     demonstration.make(file)
-    app = PacknetApp(file, submit=demonstration.commands())
-    last = demonstration.commands()[-1].task
+    app = PacknetApp(file, submit=demonstration.demo_commands())
+    last = demonstration.demo_commands()[-1].task
     async with app.run_test(size=WIDE) as pilot:
         while not ((job := app.picture.job) and job.task == last and job.phase == "retrain" and job.epoch > 4):
             await pilot.pause(0.05)

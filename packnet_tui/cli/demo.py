@@ -19,12 +19,12 @@ RECIPE = Recipe(lr=0.02, epochs=30, retrain_epochs=15)  # long enough to watch
 PRUNE = 0.6
 
 
-def commands() -> list[Add]:
+def demo_commands() -> list[Add]:
     """The demo's commands: each task is added, pruned and retrained."""
     return [Add(task=task, data=data, recipe=RECIPE, prune=PRUNE) for task, data in TASKS.items()]
 
 
-def check(file: Path) -> None:
+def check_can_run(file: Path) -> None:
     """Raise RequestError if scikit-learn is missing or the file exists."""
     if find_spec("sklearn") is None:
         raise RequestError('the demo needs scikit-learn, for its digits: pip install "packnet-tui[demo]"')
@@ -42,19 +42,19 @@ def make(file: Path) -> None:
         pass
 
 
-def run(file: Path) -> int:
+def run_demo(file: Path) -> int:
     """Run the demo with plain lines as output. Returns the exit status."""
     from packnet_tui.cli.execute import do_here
-    from packnet_tui.cli.output.inspect_report import inspect
+    from packnet_tui.cli.output.inspect_report import print_inspection
 
-    check(file)
+    check_can_run(file)
     print(f"three tasks of real handwritten digits, packed into {file}", flush=True)
     make(file)
-    for command in commands():
+    for command in demo_commands():
         if status := do_here(file, command):
             return status
     print()
-    inspect(file)
+    print_inspection(file)
     print(f"\nopen it with: packnet-tui open {quoted(file)}")
     return 0
 

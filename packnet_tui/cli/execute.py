@@ -23,7 +23,7 @@ from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
 
-STOPPING = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
+STOPPING_MESSAGE = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -33,7 +33,7 @@ def carry_out(request: Request) -> int:
     if request.trust is not None:
         trust.trust(file, request.trust)
     if isinstance(command, Drop) and not command.yes:
-        document = check_idle(file, command)
+        document = checked_unless_busy(file, command)
         owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
         question = f"Drop {command.task!r} and its {owned}? It can't be undone."
         if not confirm(question, "drop asks first; give --yes to skip the question"):
@@ -49,28 +49,28 @@ def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -
     """
     engine = connect(file)
     if engine is None:
-        check(file, command)
+        checked_document(file, command)
         return do_here(file, command, json, every)
     with engine:  # the engine checks the command itself, as it knows its queue
         return submit(engine, command, json, every)
 
 
-def check(file: Path, command: Command) -> Document:
+def checked_document(file: Path, command: Command) -> Document:
     """The file's document. Raises RequestError if the command can't be done on the file in its present state."""
     document = read_header(file).document
     rules.check(document, command, unfinished(Paths(file), document))
     return document
 
 
-def check_idle(file: Path, command: Command) -> Document:
-    """The file's document, checked as by `check` unless jobs run or wait: then the engine checks later."""
+def checked_unless_busy(file: Path, command: Command) -> Document:
+    """The file's document, checked as by `checked_document` unless jobs run or wait: then the engine checks later."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
             status = engine.status()
         if status.job is not None or status.waiting:
             return read_header(file).document
-    return check(file, command)
+    return checked_document(file, command)
 
 
 def do_here(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
@@ -93,7 +93,7 @@ def stopping(stop: threading.Event) -> Iterator[None]:
     hang_up: Any = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         # a signal handler must not print: a print may be under way
-        with signals_stop(stop, first=lambda: os.write(2, STOPPING), again=_end_at_once):
+        with signals_stop(stop, first=lambda: os.write(2, STOPPING_MESSAGE), again=_end_at_once):
             yield
     finally:
         signal.signal(signal.SIGHUP, hang_up)

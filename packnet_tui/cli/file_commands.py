@@ -32,7 +32,7 @@ app = typer.Typer()
         task=option(str, metavar="TASK", help="Keep the head of the weights as the first task, of this name."),
         data=option(str, metavar="DATA", help=f"The data of that task. {o.DATA}", autocompletion=o.complete_data),
     ),
-    *o.IMAGES,
+    *o.IMAGE_OPTIONS,
     *option_set(
         device=o.Device,
         seed=option(int, metavar="N", min=0, max=LARGEST_SEED, help="Seed of untrained weights (default: 0)."),
@@ -40,7 +40,7 @@ app = typer.Typer()
 )
 def new(
     file: o.File,
-    arch: o.Architecture,
+    arch: o.Arch,
     weights: Annotated[
         str, typer.Option(metavar="PATH|DEFAULT|none", help="A state dict, torchvision's own weights, or none.")
     ] = "none",
@@ -65,10 +65,10 @@ def new(
     Without --task the head of the weights is left out: all weights are free, and the first task that is added starts
     from their values.
     """
-    from packnet_tui.cli.file_work import new
+    from packnet_tui.cli.file_operations import make_file
 
-    return new(file, arch, weights=weights, input_size=input_size, channels=channels, mean=o.numbers(mean),
-               std=o.numbers(std), data_source=given.pop("data", None), **given)  # fmt: skip
+    return make_file(file, arch, weights=weights, input_size=input_size, channels=channels, mean=o.parse_numbers(mean),
+               std=o.parse_numbers(std), data_source=given.pop("data", None), **given)  # fmt: skip
 
 
 @app.command(
@@ -80,9 +80,9 @@ def inspect(file: o.File, json: o.Json = False) -> int:
     Reads only the header. Errors are in percent, on the test set, when the task was last changed; `now` is the newest
     evaluation in the journal. --json prints one object.
     """
-    from packnet_tui.cli.output.inspect_report import inspect
+    from packnet_tui.cli.output.inspect_report import print_inspection
 
-    return inspect(file, json)
+    return print_inspection(file, json)
 
 
 @app.command(epilog=examples("packnet verify model.safetensors", "packnet verify model.safetensors --json"))
@@ -91,9 +91,9 @@ def verify(file: o.File, json: o.Json = False) -> int:
 
     The exit status is 2 if one is wrong.
     """
-    from packnet_tui.cli.file_work import verify
+    from packnet_tui.cli.file_operations import verify_file
 
-    return verify(file, json)
+    return verify_file(file, json)
 
 
 @app.command(epilog=examples("packnet export model.safetensors cubs cubs.safetensors"))
@@ -106,9 +106,9 @@ def export(
 
     Dense: the network as the task uses it, with the task's head, for load_state_dict.
     """
-    from packnet_tui.cli.file_work import export
+    from packnet_tui.cli.file_operations import export_task
 
-    return export(file, task, out)
+    return export_task(file, task, out)
 
 
 @app.command(epilog=examples("packnet watch model.safetensors", "packnet watch model.safetensors --json"))
@@ -117,9 +117,9 @@ def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY) -> in
 
     From the start of the job to its end. The exit status is the job's, or 0 if no job runs.
     """
-    from packnet_tui.cli.follow import watch
+    from packnet_tui.cli.follow import watch_job
 
-    return watch(file, json, every)
+    return watch_job(file, json, every)
 
 
 @app.command(epilog=examples("packnet stop model.safetensors"))
@@ -128,9 +128,9 @@ def stop(file: o.File, yes: o.Yes = False) -> int:
 
     Asks first while a job runs. The job stops after its step; packnet train resumes it.
     """
-    from packnet_tui.cli.follow import stop
+    from packnet_tui.cli.follow import stop_engine
 
-    return stop(file, yes)
+    return stop_engine(file, yes)
 
 
 @app.command(
@@ -161,9 +161,9 @@ def sizes(
     its weights (packed), and one network per task. Counts 4 bytes per value, biases and running statistics of
     normalisation included, the heads, and ceil(log2 N) bits per weight for its owner; in MB of 10^6 bytes.
     """
-    from packnet_tui.cli.output.sizes_report import sizes
+    from packnet_tui.cli.output.sizes_report import print_sizes
 
-    return sizes(arch, tasks, classes, json)
+    return print_sizes(arch, tasks, classes, json)
 
 
 @app.command(
@@ -208,10 +208,10 @@ def forecast(
     least 5 % of the weights (--least), with which the paper's tasks still did well. With --order, a head is trained for
     each task on fixed features; the hardest task should be added first (section 5.1). The file stays as it is.
     """
-    from packnet_tui.cli.output.forecast_report import forecast
+    from packnet_tui.cli.output.forecast_report import print_forecast
 
-    return forecast(file, ratios or [], order or [], least, Recipe().changed(given), json,
-                    features=features, limit=limit, device=device, trust=trust)  # fmt: skip
+    return print_forecast(file, ratios or [], order or [], least, Recipe().changed(given), json,
+                          features=features, limit=limit, device=device, trust=trust)  # fmt: skip
 
 
 @app.command(epilog=examples("packnet demo", "packnet demo /tmp/digits.safetensors"))
@@ -222,6 +222,6 @@ def demo(
 
     Handwritten digits: 0 to 3, 4 to 6, 7 to 9. Takes less than a minute.
     """
-    from packnet_tui.cli.demo import run
+    from packnet_tui.cli.demo import run_demo
 
-    return run(file)
+    return run_demo(file)

@@ -36,7 +36,7 @@ def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -
         ) from None
 
 
-def watch(file: Path, json: bool = False, every: float = EVERY) -> int:
+def watch_job(file: Path, json: bool = False, every: float = EVERY) -> int:
     """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
     paths = Paths(file)
     if not paths.file.exists():
@@ -50,7 +50,7 @@ def watch(file: Path, json: bool = False, every: float = EVERY) -> int:
     return show(entries, Display(json, bars=False, every=every))
 
 
-def stop(file: Path, yes: bool = False) -> int:
+def stop_engine(file: Path, yes: bool = False) -> int:
     """End the engine of a file. Asks first while a job runs. Returns the exit status."""
     paths = Paths(file)
     engine = connect(file)

@@ -33,7 +33,7 @@ app = typer.Typer()
     )
 )
 @takes(
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*TRAINING, defaults=True),
     *option_set(
         prune=option(
@@ -45,7 +45,7 @@ app = typer.Typer()
     *o.STEPS,
     *recipe_options(*RETRAINING, *BOTH, defaults=True),
     *o.VARIANTS,
-    *o.IMAGES,
+    *o.IMAGE_OPTIONS,
     *o.BAD_IMAGES,
     *option_set(
         device=o.Device,
@@ -86,10 +86,10 @@ def add(
 )
 @takes(
     *o.STEPS,
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*RETRAINING, *LATER),
     *o.BAD_IMAGES,
-    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *option_set(data=o.OtherData, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def prune(
     file: o.File,
@@ -135,7 +135,7 @@ def prune(
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
     command = Prune(
         ratio=LARGEST if ratio is None else ratio,
-        layers=o.layer_ratios(layer or []),
+        layers=o.parse_layer_ratios(layer or []),
         max_drop=max_drop,
         trials=trials,
         **_with_changes(given),
@@ -147,10 +147,10 @@ def prune(
     epilog=examples("packnet train model.safetensors", "packnet train model.safetensors --epochs 5 --lr 0.001")
 )
 @takes(
-    *o.NAMED,
+    *o.NAMED_RECIPE,
     *recipe_options(*TRAINING, *LATER),
     *o.BAD_IMAGES,
-    *option_set(data=o.Data, limit=o.Limit, device=o.Device, yes=o.GiveUp),
+    *option_set(data=o.OtherData, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def train(
     file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False, every: o.Every = EVERY

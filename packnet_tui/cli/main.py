@@ -21,10 +21,10 @@ def _packnet(arguments: list[str]) -> int:
     match arguments:
         # scripts call inspect in loops, and importing Typer takes longer than the whole answer
         case ["inspect", file] | ["inspect", "--json", file] | ["inspect", file, "--json"] if file[:1] != "-":
-            from packnet_tui.cli.output.inspect_report import inspect
+            from packnet_tui.cli.output.inspect_report import print_inspection
 
-            return inspect(Path(file), json=len(arguments) == 3)
-    from packnet_tui.cli.commands import app
+            return print_inspection(Path(file), json=len(arguments) == 3)
+    from packnet_tui.cli.program import app
 
     return run_app(app, "packnet", arguments)
 

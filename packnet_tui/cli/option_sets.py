@@ -11,20 +11,20 @@ import typer
 from packnet_core.schema.fields import Field
 from packnet_core.schema.recipes import Recipe, fields
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 Given = dict[str, Any]  # the options that were typed, by name
 
 
-def takes(*shared: Parameter) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def takes(*shared: Parameter) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Add options to a command, in the place of its parameter `given`, which gets those that were typed.
 
     @takes(*recipe_options("epochs", "lr"), *option_set(device=Device))
     def train(file: File, given: Given, json: JsonLines = False): ...
     """
 
-    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
+    def decorate(command: Callable[..., T]) -> Callable[..., T]:
         @wraps(command)
-        def call(ctx: typer.Context, **values: Any) -> Result:
+        def call(ctx: typer.Context, **values: Any) -> T:
             every = {option.name: values.pop(option.name) for option in shared}
             typed = {name: value for name, value in every.items() if _is_typed(ctx, name)}
             return command(given={name: _plain(value) for name, value in typed.items()}, **values)

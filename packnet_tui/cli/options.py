@@ -8,11 +8,11 @@ from typing import Annotated, get_args
 
 import typer
 
-from packnet_core.data.kinds import KINDS as DATA_KINDS
+from packnet_core.data.kinds import KINDS
 from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.commands import BadImage
-from packnet_core.schema.document import KINDS, Document, Own
+from packnet_core.schema.document import LAYER_KINDS, Document, Own
 from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
 from packnet_tui.cli.option_sets import option, option_set
@@ -28,7 +28,7 @@ def finite(value: float | None) -> float | None:
     return value
 
 
-def numbers(text: str | None) -> list[float] | None:
+def parse_numbers(text: str | None) -> list[float] | None:
     """`0.485,0.456,0.406` as numbers."""
     try:
         return None if text is None else [float(part) for part in text.split(",")]
@@ -36,7 +36,7 @@ def numbers(text: str | None) -> list[float] | None:
         raise RequestError(f"{text!r} is not a list of numbers, one per channel, like 0.485,0.456,0.406") from None
 
 
-def layer_ratios(texts: list[str]) -> dict[str, float]:
+def parse_layer_ratios(texts: list[str]) -> dict[str, float]:
     """`NAME=R` options as ratios by layer."""
     ratios = {}
     for text in texts:
@@ -68,7 +68,7 @@ def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_layer_names(ctx: typer.Context, incomplete: str) -> list[str]:
     document = _document(_file(ctx))
     names = [layer.name.removesuffix(".weight") for layer in document.layers] if document else []
-    return [name for name in (*KINDS, *names) if name.startswith(incomplete)]
+    return [name for name in (*LAYER_KINDS, *names) if name.startswith(incomplete)]
 
 
 def complete_data(incomplete: str) -> list[str]:
@@ -104,7 +104,7 @@ def _file(ctx: typer.Context) -> Path:
 
 # -- types ---------------------------------------------------------------------------------------------------------
 
-DATA = f"{DATA_KINDS[0].upper()}{DATA_KINDS[1:]}."
+DATA = f"{KINDS[0].upper()}{KINDS[1:]}."
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The pack file.", show_default=False)]
 DemoFile = Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to make.")]
@@ -112,7 +112,7 @@ DEMO = Path("demo.safetensors")
 OldTask = Annotated[
     str, typer.Argument(metavar="TASK", help="A task of the file.", autocompletion=complete_tasks, show_default=False)
 ]
-Architecture = Annotated[
+Arch = Annotated[
     str,
     typer.Option(
         metavar="NAME",
@@ -121,7 +121,7 @@ Architecture = Annotated[
         show_default=False,
     ),
 ]
-Data = Annotated[
+OtherData = Annotated[
     str | None,
     typer.Option(
         metavar="DATA",
@@ -148,7 +148,7 @@ Every = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="Without a terminal, print how far the work is this often.")
 ]
 
-NAMED = option_set(
+NAMED_RECIPE = option_set(
     recipe=option(
         str,
         metavar="NAME",
@@ -160,7 +160,7 @@ NAMED = option_set(
 STEPS = option_set(
     steps=option(int, metavar="N", min=1, help="Prune in N steps, with a retraining after each (default: 1).")
 )
-IMAGES = option_set(
+IMAGE_OPTIONS = option_set(
     limit=Limit,
     flip=Annotated[
         bool | None,

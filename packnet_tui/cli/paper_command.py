@@ -1,4 +1,4 @@
-"""`packnet paper`: its arguments and help; `paper_work` does the work."""
+"""`packnet paper`: its arguments and help; `paper_experiments` does the work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +56,7 @@ def paper(
     ],
     first: Annotated[str, typer.Option(metavar="TASK=DATA", help="The task that the weights were trained for.")],
     tasks: Annotated[list[str], typer.Option(metavar="TASK=DATA", help="The tasks that are added; several follow.")],
-    arch: o.Architecture,
+    arch: o.Arch,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of results; results that it has are not computed again.")
     ],
@@ -78,7 +78,7 @@ def paper(
     are means over runs and orders, with the standard error.
     """
     from packnet_core.paper.plan import Plan
-    from packnet_tui.cli import paper_work as work
+    from packnet_tui.cli.paper_experiments import parse_task, run_experiments
 
     changes, settings = divided(given)
     recipe = Recipe().changed(changes)
@@ -86,10 +86,10 @@ def paper(
     names = [text for text in experiments if "=" not in text]
     plan = Plan(
         arch=arch,
-        first=work.parse_task(first),
-        tasks=tuple(work.parse_task(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
+        first=parse_task(first),
+        tasks=tuple(parse_task(text) for text in (*tasks, *(text for text in experiments if "=" in text))),
         recipe=recipe,
         first_recipe=Recipe(epochs=0, precision=recipe.precision).changed(of_first),
         **settings,
     )
-    return work.run_experiments(names, plan, runs, out, jobs=jobs, device=device, only=only, draw=pictures)
+    return run_experiments(names, plan, runs, out, jobs=jobs, device=device, only=only, draw=pictures)

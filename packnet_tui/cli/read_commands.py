@@ -11,7 +11,7 @@ from packnet_tui.cli.option_sets import Given, recipe_options, takes
 from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples, resolved, task_and_data
 
-IMAGES = Preview().images
+PREVIEW_IMAGES = Preview().images
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def evaluate(
             autocompletion=o.complete_tasks,
         ),
     ] = None,
-    data: o.Data = None,
+    data: o.OtherData = None,
     mixed: Annotated[
         str | None,
         typer.Option(
@@ -75,7 +75,7 @@ def preview(
     ratios: Annotated[
         list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: twelve from 0 to 0.95).")
     ] = None,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = IMAGES,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = PREVIEW_IMAGES,
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,

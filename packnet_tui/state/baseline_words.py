@@ -11,7 +11,7 @@ ENDS = ("individual", "classifier")  # best and worst: a task's own error usuall
 ORDER = (*ENDS, "lwf", "ewc", "joint", "filters")
 
 
-def in_words(task: TaskRow, without: Sequence[str] = ()) -> list[str]:
+def comparisons_in_words(task: TaskRow, without: Sequence[str] = ()) -> list[str]:
     """`individual 14.30`, `classifier 34.40`, `closes 80 %`, …: errors in percent, and the share of the gap closed.
 
     Leaves out the baselines named in `without`.

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from packnet_tui.state.series import Curve, Point, Sample, smoothed, thinned
 
 ACROSS, DOWN = 2, 4  # dots in a cell
-VALIDATION = "bold"
+VALIDATION_STYLE = "bold"
 LABEL = 5  # cells of a label on the y axis
 
 Dot = tuple[int, int]
@@ -69,9 +69,7 @@ class Scale:
         return tuple((round(self.share(value) * rows * DOWN, 6), label(value)) for value in taken.values())
 
 
-def loss_chart(
-    curve: Curve, columns: int, rows: int, colour: str, log: bool = False, smooth: bool = False, named: bool = True
-) -> Chart:
+def loss_chart(curve: Curve, columns: int, rows: int, colour: str, log: bool = False, smooth: bool = False) -> Chart:
     """Training loss as a line, validation loss as points."""
     train = smoothed(curve.loss) if smooth else curve.loss
     values = [*(s.low for s in train), *(s.high for s in train), *(y for _, y in curve.validation_loss)]
@@ -82,8 +80,8 @@ def loss_chart(
     short = list(words)
     if curve.validation_loss:
         value = f"{curve.validation_loss[-1][1]:.3g}"
-        words.append((f"  • validation {value}", VALIDATION))
-        short.append((f"  • val {value}", VALIDATION))
+        words.append((f"  • validation {value}", VALIDATION_STYLE))
+        short.append((f"  • val {value}", VALIDATION_STYLE))
     lines, points = _points(curve.validation_loss, curve.end, columns, rows, scale, None)
     return Chart(
         columns,
@@ -93,7 +91,7 @@ def loss_chart(
         scale.ticks(rows),
         ((_path(train, curve.end, columns, rows, scale), colour), *lines),
         points,
-        _marks(curve, columns, named),
+        _marks(curve, columns, named=True),
     )
 
 
@@ -106,7 +104,7 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
     for validation, level in ((" validation", " pruning"), (" validation", ""), (" val", "")):
         words = [("error %", "bold")]
         if curve.validation_error:
-            words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION))
+            words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION_STYLE))
         else:
             over = bool(curve.loss) and curve.loss[-1].x > 1  # after the first epoch there would be an error
             words.append(("  no validation images" if over else "  none yet", "dim"))
@@ -228,7 +226,7 @@ def _points(
     lines: tuple[tuple[tuple[Dot, ...], str], ...] = ()
     if joined is not None or not few:
         path = _path([Sample(x, y, y) for x, y in points], end, columns, rows, scale)
-        lines = ((path, VALIDATION if joined is None else joined),)
+        lines = ((path, VALIDATION_STYLE if joined is None else joined),)
     if not few:
         return lines, ()
     return lines, tuple((_column(x, end, columns), scale.dot(y, rows)) for x, y in points if math.isfinite(y))

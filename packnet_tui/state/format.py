@@ -121,8 +121,7 @@ def cut_middle(text: str, width: int) -> str:
     return set_cell_size(text, width - 1 - cell_len(tail)).rstrip() + "…" + tail
 
 
-def pad(text: str, width: int, right: bool = False) -> str:
-    """A text cut or filled to exactly `width` cells, flush left or right."""
+def pad(text: str, width: int) -> str:
+    """A text cut or filled to exactly `width` cells."""
     text = cut(text, width)
-    space = " " * (width - cell_len(text))
-    return space + text if right else text + space
+    return text + " " * (width - cell_len(text))

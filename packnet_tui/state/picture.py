@@ -7,12 +7,12 @@ from functools import cached_property
 from packnet_core.jobs.history import Run
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
-from packnet_core.schema.document import Document, Layer, Phase
+from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_tui.state.series import Curve
 
 
 @dataclass(frozen=True)
-class Job:
+class RunningJob:
     """The running job and its progress."""
 
     number: int
@@ -37,7 +37,7 @@ class TaskRow:
     index: int  # from 1
     called: str  # its name in the file
     name: str  # its name made printable
-    phase: Phase
+    phase: TaskPhase
     prune_ratio: float | None
     owned: int
     added: float | None  # at the end of the last job that changed the task
@@ -76,7 +76,7 @@ class Picture:
     document: Document
     layers: tuple[Layer, ...]  # with the running job's counts, while it changes them
     tasks: tuple[TaskRow, ...]
-    job: Job | None = None
+    job: RunningJob | None = None
     queue: tuple[tuple[int, Command], ...] = ()
     curve: Curve | None = None  # of the task trained last
     curves: Mapping[str, Curve] = field(default_factory=dict)  # of every task that was trained, by name

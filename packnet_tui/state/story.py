@@ -11,7 +11,7 @@ from msgspec import structs
 
 from packnet_core.jobs.history import History
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Preview, ReadOnly, summary
-from packnet_core.schema.document import Document, Layer, Phase
+from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
@@ -29,7 +29,7 @@ from packnet_core.schema.events import (
 )
 from packnet_core.schema.text import printable
 from packnet_tui.state.log_lines import log_line
-from packnet_tui.state.picture import Job, LogLine, Picture, TaskRow
+from packnet_tui.state.picture import LogLine, Picture, RunningJob, TaskRow
 from packnet_tui.state.run_curves import RunCurves
 from packnet_tui.state.series import CurveBuilder
 
@@ -50,7 +50,7 @@ class Story:
 
     def __init__(self, document: Document | None = None):
         self.history = History(document)
-        self.job: Job | None = None
+        self.job: RunningJob | None = None
         self.live: Occupancy | None = None
         self.ratio: float | None = None
         self.previews: dict[float, float] = {}
@@ -119,7 +119,7 @@ class Story:
         for index, name in enumerate(names, 1):
             saved = document.tasks[index - 1] if index <= len(document.tasks) else None
             newest = index == len(names)
-            phase: Phase = saved.phase if saved else "trained"
+            phase: TaskPhase = saved.phase if saved else "trained"
             if live:
                 phase = live.phase if newest else "sealed"
             job = self.job if self.job and self.job.task == name else None
@@ -154,7 +154,7 @@ class Story:
                 self.died = ""
             case JobStarted(command=command, pid=pid, device=device):
                 self._rest()
-                self.job, self.died = Job(entry.job, command, pid, device), ""
+                self.job, self.died = RunningJob(entry.job, command, pid, device), ""
                 if isinstance(command, Preview) or not isinstance(command, ReadOnly):
                     self.previews.clear()
             case Previewed(ratio=ratio, error=error):

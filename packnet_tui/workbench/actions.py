@@ -44,7 +44,7 @@ ACTIONS = (
     Action("train", ("t",), "t", "train", "train further, or resume a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
-    Action("compare", ("b",), "b", "compare", "compare the task's error with another method's", "work", works=True),
+    Action("compare", ("b",), "b", "compare", "compare the task with another method", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the running job, or a waiting one", "work", works=True),
     Action("drop", ("d",), "d", "drop", "remove the newest task", "work", works=True),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
@@ -82,7 +82,7 @@ ACTIONS = (
     Action("leave", ("q", "ctrl+c"), "q", "leave", "leave; the job continues", "program"),
 )  # fmt: skip
 
-KINDS: dict[str, type[Command]] = {  # the command that an action makes, by its method
+COMMAND_OF: dict[str, type[Command]] = {  # the command that an action makes, by its method
     "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate, "compare": Compare,
     "drop": Drop,
 }  # fmt: skip
@@ -98,7 +98,7 @@ def bindings(pane: int = 0) -> list[BindingType]:
     return [Binding(",".join(a.keys), where + a.name, a.help, show=False, id=a.id) for a in mine]
 
 
-def footer(actions: Iterable[Action], readonly: bool) -> list[Action]:
+def footer_actions(actions: Iterable[Action], readonly: bool) -> list[Action]:
     """The actions that the footer names, in order."""
     return [action for action in actions if action.label and not (readonly and action.works)]
 
@@ -107,7 +107,7 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
     """Why an action can't be done now, and which key helps; None if it can. `rules` decides whether it is allowed."""
     if readonly and action.works:
         return "this screen only watches (--readonly)"
-    kind = KINDS.get(action.method)
+    kind = COMMAND_OF.get(action.method)
     if action.method == "stop" and not picture.busy:
         return "no job runs"
     if kind is None:

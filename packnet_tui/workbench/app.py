@@ -41,7 +41,6 @@ class PacknetApp(AppInterface):
 
     TITLE = "packnet"
     CSS_PATH = Path(__file__).with_name("screens") / "workbench.tcss"
-    ENABLE_COMMAND_PALETTE = True
 
     class Said(Message):
         """A message from the engine link's thread."""
@@ -55,7 +54,7 @@ class PacknetApp(AppInterface):
         self.path, self.readonly = path, readonly
         self.held = False
         self.ratio = USUAL_RATIO
-        self.actions, self._wrong_keys = keys.load(keys.keys_file())
+        self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
         self._ascii = AsciiFilter(enabled=ascii)
@@ -179,7 +178,7 @@ class PacknetApp(AppInterface):
         self.show()
 
 
-def run(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
+def open_workbench(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
     """Open a pack file in the workbench. Returns the exit status.
 
     It needs a terminal (`shell.require_terminal`). Raises FileError if the file is not a pack file.

@@ -7,7 +7,7 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 
 CHANGES, READS = ("add", "prune", "train", "drop"), ("eval", "preview", "baseline")
-COMMANDS = (*CHANGES, *READS)  # those that make a job
+JOB_COMMANDS = (*CHANGES, *READS)  # those that make a job
 
 
 def parse(line: str, file: Path) -> Command:
@@ -19,8 +19,8 @@ def parse(line: str, file: Path) -> Command:
         word, *rest = shlex.split(line)
     except ValueError as error:
         raise RequestError(f"{line!r}: {error}") from None
-    if word not in COMMANDS:
-        raise RequestError(f"{word!r} is neither a command ({', '.join(COMMANDS)}) nor the name of an action")
+    if word not in JOB_COMMANDS:
+        raise RequestError(f"{word!r} is neither a command ({', '.join(JOB_COMMANDS)}) nor the name of an action")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options, type in a shell: packnet {word} --help")
     from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.commands` leads to torch

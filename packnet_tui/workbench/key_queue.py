@@ -40,7 +40,7 @@ class KeyQueue(App[None]):
         self._released.set()
 
     async def keys_done(self) -> None:
-        """Wait until all keys that have arrived are handled."""
+        """Wait until all keys that have arrived are handled; for tests."""
         await self._turns.join()
 
     async def _take_turns(self) -> None:

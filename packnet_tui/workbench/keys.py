@@ -25,7 +25,7 @@ def keys_file() -> Path:
     return user_config_path("packnet") / "keys.toml"
 
 
-def load(path: Path) -> tuple[tuple[Action, ...], list[str]]:
+def load_keys(path: Path) -> tuple[tuple[Action, ...], list[str]]:
     """All actions, with their keys from a file, if it exists; and one line per error in it."""
     try:
         table = tomllib.loads(path.read_text())

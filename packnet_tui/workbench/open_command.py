@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from packnet_tui.cli import options as o
-from packnet_tui.cli.commands import program
+from packnet_tui.cli.program import make_program
 from packnet_tui.cli.request import examples
 from packnet_tui.cli.shell import has_terminal, require_terminal
 
-app = program(
+app = make_program(
     "Open a pack file in the terminal: see which task owns which weights; add, train, prune and watch.",
     "For scripts, without a terminal: packnet --help",
 )
@@ -38,9 +38,9 @@ def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False, tr
     if trust is not None:
         trusted.trust(file, trust)
     require_terminal(file)  # before Textual is imported
-    from packnet_tui.workbench.app import run
+    from packnet_tui.workbench.app import open_workbench
 
-    return run(file, readonly=readonly, ascii=ascii)
+    return open_workbench(file, readonly=readonly, ascii=ascii)
 
 
 @app.command(epilog=examples("packnet-tui demo", "packnet-tui demo /tmp/digits.safetensors"))
@@ -55,12 +55,12 @@ def demo(
     from packnet_tui.cli import demo
 
     if not has_terminal():
-        return demo.run(file)
-    demo.check(file)
+        return demo.run_demo(file)
+    demo.check_can_run(file)
     # making the file needs torch, which the screen's process never imports (law 8)
     made = subprocess.run([sys.executable, "-P", "-m", "packnet_tui.cli.demo", str(file)], check=False)
     if made.returncode:
         return made.returncode
-    from packnet_tui.workbench.app import run
+    from packnet_tui.workbench.app import open_workbench
 
-    return run(file, ascii=ascii, submit=demo.commands())
+    return open_workbench(file, ascii=ascii, submit=demo.demo_commands())

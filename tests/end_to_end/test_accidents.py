@@ -34,7 +34,7 @@ def test_a_killed_engine_is_reported_and_the_next_action_starts_another(path, da
         kill_engine(path, engine)
     terminal.wait_for("✗ engine died")
     terminal.wait_for("out of memory")
-    terminal.wait_for("in the middle of add birds")
+    terminal.wait_for("during add birds")
     terminal.press("E")
     assert until_event(path, JobFinished, job + 1).event.outcome == "done"
     until_event(path, EngineStarted, count=2)
@@ -78,7 +78,7 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_read_up_to_there(quiet, termin
     terminal.wait_for("eval: done")
     terminal.press("5", "z")  # the whole log
     os.truncate(journal, journal.stat().st_size - 30)
-    shown = terminal.wait_for("in the middle of eval")
+    shown = terminal.wait_for("during eval")
     assert "eval: done" not in shown
     assert shown.count("eval cubs") == 1
     assert shown.count("done in 6 min 30 s") == 1

@@ -39,7 +39,7 @@ def test_quitting_does_not_stop_the_job_and_reopening_shows_it(path, data, termi
         terminal.wait_for("TRAIN cars")
         terminal.press("q")
         shown = terminal.wait_for("status 0")
-        assert "goes on without this screen" in shown
+        assert "continues without this screen" in shown
         assert f"packnet-tui open {path}" in shown.replace("\n", "")
         until_event(path, TrainStep, job, count=3)
         assert engine.status().job == job

@@ -11,7 +11,18 @@ from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import encode_document
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Prune, Train
-from packnet_core.schema.document import Architecture, Data, Document, Error, Input, Layer, Phase, Step, Task, planes
+from packnet_core.schema.document import (
+    Architecture,
+    Data,
+    Document,
+    Error,
+    Input,
+    Layer,
+    Step,
+    Task,
+    TaskPhase,
+    planes,
+)
 from packnet_core.schema.events import (
     EngineStarted,
     Entry,
@@ -44,7 +55,7 @@ VGG16 = {
 TINY = {"conv1.weight": (4, 1, 3, 3), "conv2.weight": (8, 4, 3, 3), "hidden.weight": (10, 32)}
 
 
-def task(name: str, ratio: float | None, error: float | None, phase: Phase = "sealed", **changes: object) -> Task:
+def task(name: str, ratio: float | None, error: float | None, phase: TaskPhase = "sealed", **changes: object) -> Task:
     given = {
         "name": name,
         "phase": phase,

@@ -12,7 +12,7 @@ from msgspec.structs import fields as declared
 from packnet_core import PackFile
 from packnet_core.schema import recipes
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING, Recipe
-from packnet_tui.cli.commands import app
+from packnet_tui.cli.program import app
 from packnet_tui.workbench.screens import recipe_fields
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -34,7 +34,7 @@ def test_every_field_is_an_option(command):
 
 
 def test_every_field_is_in_the_add_form_with_its_default():
-    form = {field.name: field for field in recipe_fields.fields(first=False)}
+    form = {field.name: field for field in recipe_fields.form_fields(first=False)}
     assert set(NAMES) <= set(form)
     values = {name: field.value for name, field in form.items()} | {"data": ""}
     assert recipe_fields.recipe(values) == Recipe()

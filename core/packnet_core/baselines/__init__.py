@@ -8,7 +8,6 @@ Never here: changes to pack files.
 from packnet_core.baselines.alone import classifier_only, individual
 from packnet_core.baselines.ewc import ewc
 from packnet_core.baselines.joint import joint
-from packnet_core.baselines.lwf import add as lwf_add
 from packnet_core.baselines.lwf import lwf
 from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, first_network
 
@@ -21,5 +20,4 @@ __all__ = [
     "individual",
     "joint",
     "lwf",
-    "lwf_add",
 ]

@@ -36,11 +36,11 @@ def lwf(
     """
     network = start.copy()
     for task in tasks:
-        yield from add(network, task, balance, temperature, head_epochs)
+        yield from add_task(network, task, balance, temperature, head_epochs)
         yield from network.evaluate()
 
 
-def add(
+def add_task(
     network: MultiHeadNetwork, task: NewTask, balance: float, temperature: float, head_epochs: int
 ) -> Iterator[Event]:
     """Add one task to the network, in place; arguments as for `lwf`."""

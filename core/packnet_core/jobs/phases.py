@@ -23,8 +23,7 @@ from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Prune, Train, summary
-from packnet_core.schema.document import Phase as TaskPhase
-from packnet_core.schema.document import Task, chosen_layers
+from packnet_core.schema.document import Task, TaskPhase, chosen_layers
 from packnet_core.schema.events import Epoch, Evaluated, Event, Note, PhaseStarted
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate

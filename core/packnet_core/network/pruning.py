@@ -20,7 +20,7 @@ from packnet_core.errors import Diverged
 from packnet_core.network.blockwise import BLOCK, blocks, on_threads
 from packnet_core.network.owners import Bytes, bits, equal, full_mask, less
 
-Ints = NDArray[np.int32]
+Int32s = NDArray[np.int32]
 
 MAGNITUDE = 0x7FFFFFFF  # all bits but the sign
 INFINITE = 0x7F800000  # this and above: infinity and NaN
@@ -51,11 +51,11 @@ def find_threshold(weight: Tensor, owner: Tensor, task: int, ratio: float, layer
     return _by_counting(values, owners, task, ratio, layer)
 
 
-def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str) -> Threshold | None:
+def _by_sample(values: Int32s, owners: Bytes, task: int, ratio: float, layer: str) -> Threshold | None:
     """The threshold, by one pass over a layer; None if it is not between the sample's bounds."""
     low, high = _bounds(values, owners, task, ratio)
 
-    def count(slices: Iterator[slice]) -> tuple[int, int, list[Ints]]:
+    def count(slices: Iterator[slice]) -> tuple[int, int, list[Int32s]]:
         total = below = 0
         inside = []
         keys = np.empty(BLOCK["cpu"], values.dtype)  # allocated once: new memory is slow
@@ -91,7 +91,7 @@ def _by_sample(values: Ints, owners: Bytes, task: int, ratio: float, layer: str)
     return Threshold(key, rank - int(np.count_nonzero(candidates < key)))
 
 
-def _bounds(values: Ints, owners: Bytes, task: int, ratio: float) -> tuple[int, int]:
+def _bounds(values: Int32s, owners: Bytes, task: int, ratio: float) -> tuple[int, int]:
     """Two magnitudes, from a sample: most likely the threshold is the first, or between it and the second."""
     if values.size <= SAMPLE:
         return 0, INFINITE

@@ -8,7 +8,7 @@ from packnet_core.paper.plan import HALF, Cell, LayersCell, PackedCell, Plan, Se
 from packnet_core.paper.runner import Results
 from packnet_core.paper.tables import Table, Value, packed_cells
 
-RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of Figure 4
+SWEEP_RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of Figure 4
 CHOICES = (("classifier",), ("fc",), ("conv",), ("all",))  # of Figure 5, for VGG
 STAGES = (("classifier",), ("layer3*",), ("layer2*", "layer3*"), ("all",))  # for ResNets, without hidden linear layers
 
@@ -63,17 +63,19 @@ def figure3(plan: Plan, results: Results, runs: int) -> Table:
 def figure4_cells(plan: Plan, runs: int) -> list[Cell]:
     """Every task at every ratio."""
     names = [plan.first.name, *(task.name for task in plan.tasks)]
-    return [SweepCell(task=name, run=run, ratio=ratio) for run in range(runs) for name in names for ratio in RATIOS]
+    return [
+        SweepCell(task=name, run=run, ratio=ratio) for run in range(runs) for name in names for ratio in SWEEP_RATIOS
+    ]
 
 
 def figure4(plan: Plan, results: Results, runs: int) -> Table:
     """Figure 4: a task's error right after pruning at a ratio, and after retraining."""
     rows: list[tuple[str, Sequence[Value]]] = []
     for name in (plan.first.name, *(task.name for task in plan.tasks)):
-        cells = [[SweepCell(task=name, run=run, ratio=ratio) for run in range(runs)] for ratio in RATIOS]
+        cells = [[SweepCell(task=name, run=run, ratio=ratio) for run in range(runs)] for ratio in SWEEP_RATIOS]
         for field, title in (("at_once", "right after"), ("error", "retrained")):
             rows.append((f"{name}, {title}", [mean_of(results, column, field) for column in cells]))
-    return Table("Figure 4: error by pruning ratio, %", [f"{ratio:g}" for ratio in RATIOS], rows)
+    return Table("Figure 4: error by pruning ratio, %", [f"{ratio:g}" for ratio in SWEEP_RATIOS], rows)
 
 
 def figure5_cells(plan: Plan, runs: int) -> list[Cell]:

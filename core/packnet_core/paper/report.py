@@ -54,7 +54,7 @@ def conditions(plan: Plan, results: Results) -> list[str]:
     return lines
 
 
-def write(
+def write_table(
     name: str, table: Table, plan: Plan, cells: list[Cell], results: Results, out: Path, command: str
 ) -> list[Path]:
     """Write NAME.md and NAME.json to the folder `out`. Returns their paths.

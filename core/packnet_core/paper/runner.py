@@ -56,7 +56,7 @@ def read_results(out: Path) -> Results:
     return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted((out / "cells").glob("*.json"))}
 
 
-def run(
+def run_cells(
     plan: Plan, cells: list[Cell], out: Path, *, jobs: int = 1, device: str | None = None, only: str = "*"
 ) -> Iterator[CellDone]:
     """Compute the missing cells, `jobs` at a time; yield a CellDone after each.

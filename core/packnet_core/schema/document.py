@@ -18,7 +18,7 @@ MOST_STEPS = 1000  # of the history, besides the first
 MOST_TASKS = 254  # owners are one byte in memory, 0 means free, 255 is kept back
 
 Own = Literal["biases", "norms"]
-Phase = Literal["trained", "pruned", "retrained", "sealed"]
+TaskPhase = Literal["trained", "pruned", "retrained", "sealed"]
 
 
 class Architecture(Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class Task(Struct, frozen=True, kw_only=True):
     """One task of the file."""
 
     name: str
-    phase: Phase
+    phase: TaskPhase
     classes: tuple[str, ...]
     data: Data
     recipe: Recipe
@@ -149,7 +149,7 @@ def shortened(history: tuple[Step, ...]) -> tuple[Step, ...]:
     return history if len(history) <= 1 + MOST_STEPS else (history[0], *history[-MOST_STEPS:])
 
 
-KINDS = ("all", "conv", "fc", "classifier")
+LAYER_KINDS = ("all", "conv", "fc", "classifier")
 
 
 def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
@@ -161,7 +161,7 @@ def chosen_layers(document: Document, kinds: Sequence[str]) -> list[str]:
     found = set()
     for kind in kinds or ("all",):
         fitting = {layer.name for layer in document.layers if _fits(layer, kind)}
-        if not fitting and kind not in KINDS:
+        if not fitting and kind not in LAYER_KINDS:
             raise RequestError(f"no layer fits {kind!r}; packnet inspect lists them")
         found |= fitting
     return [layer.name for layer in document.layers if layer.name in found]

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from packnet_core.schema.commands import Baseline, Command
-from packnet_core.schema.document import Error, Phase
+from packnet_core.schema.document import Error, TaskPhase
 
 
 class EngineStarted(Struct, frozen=True, kw_only=True, tag="engine-started"):
@@ -53,7 +53,7 @@ class Occupancy(Struct, frozen=True, kw_only=True, tag="occupancy"):
     """How many weights each task owns now, by layer, as in the header. The file has them after the next Saved."""
 
     task: str
-    phase: Phase
+    phase: TaskPhase
     layers: dict[str, list[int]]
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
-LARGEST = 32 << 20  # bytes; the largest threshold that glibc accepts; larger pieces always come from the system
-NEVER = (1 << 31) - 1
+LARGEST_PIECE = 32 << 20  # bytes; the largest threshold that glibc accepts; larger pieces always come from the system
+NEVER_TRIM = (1 << 31) - 1
 
 
 @contextmanager
@@ -25,12 +25,12 @@ def kept() -> Iterator[None]:
     if library is None:
         yield
         return
-    library.mallopt(MMAP_THRESHOLD, LARGEST)
-    library.mallopt(TRIM_THRESHOLD, NEVER)
+    library.mallopt(MMAP_THRESHOLD, LARGEST_PIECE)
+    library.mallopt(TRIM_THRESHOLD, NEVER_TRIM)
     try:
         yield
     finally:
-        library.mallopt(TRIM_THRESHOLD, 2 * LARGEST)  # the largest that glibc itself would choose
+        library.mallopt(TRIM_THRESHOLD, 2 * LARGEST_PIECE)  # the largest that glibc itself would choose
         library.malloc_trim(0)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPORT_FORMAT = 1  # of the JSON below
 
 
-def forecast(
+def print_forecast(
     file: Path,
     arguments: Sequence[str],
     order: Sequence[str],

@@ -26,7 +26,7 @@ from packnet_tui.state.format import MISSING, moment
 REPORT_FORMAT = 1  # of the JSON below
 
 
-def inspect(path: Path, json: bool = False) -> int:
+def print_inspection(path: Path, json: bool = False) -> int:
     """Print the content of a pack file. Returns the exit status. Raises FileError if the file can't be read."""
     header = read_header(path)
     document = header.document

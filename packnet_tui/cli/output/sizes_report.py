@@ -17,7 +17,7 @@ PAPERS = (1000, 200, 196, 102)  # classes of ImageNet, CUBS, Stanford Cars, Flow
 REPORT_FORMAT = 1  # of the JSON below
 
 
-def sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
+def print_sizes(arch: str, tasks: int | None, classes: str | None, json: bool) -> int:
     """Print the three sizes. Returns the exit status. Raises RequestError for an unusable network or class count."""
     counts = class_counts(tasks, classes)  # before torch is imported
     from packnet_core.planning.sizes import sizes

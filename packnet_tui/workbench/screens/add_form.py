@@ -14,7 +14,7 @@ from packnet_core.schema.document import chosen_layers
 from packnet_core.schema.fields import shown
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
-from packnet_tui.workbench.screens.data_preview import DataPreview, in_words, preview_data
+from packnet_tui.workbench.screens.data_preview import DataPreview, preview_data, preview_in_words
 from packnet_tui.workbench.screens.debounce import Debounced
 from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_values import Wrong
@@ -35,7 +35,7 @@ class AddForm(Form[Add]):
             FormField(
                 "data", "data", hint="its images: folder, file or name", wide=True, below=3, suggester=DataSuggester()
             ),
-            *recipe_fields.fields(first=not picture.tasks),
+            *recipe_fields.form_fields(first=not picture.tasks),
         ]
         super().__init__("Add a task", fields)
         self._picture = picture
@@ -98,7 +98,7 @@ class AddForm(Form[Add]):
             self.accept(self._waiting)
 
     def _show_preview(self) -> None:
-        problem, words = in_words(self._preview, self._picture.document.input.channels)
+        problem, words = preview_in_words(self._preview, self._picture.document.input.channels)
         self._below(words, problem)
         seen = self._preview.summary
         for name in ("flip", "crop"):

@@ -26,7 +26,7 @@ class BaselineChoice(Choice[Baseline]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
 
     def __init__(self, task: TaskRow, picture: Picture):
-        text = "On a copy, with the data and the recipe of the task. The file is not changed."
+        text = "On a copy, with the task's data and recipe: the file is not changed."
         if (seconds := seconds_to_add(task.called, picture)) is not None:
             text += f" Adding it took {duration(seconds)}."
         lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]

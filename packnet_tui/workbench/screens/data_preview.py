@@ -60,7 +60,7 @@ def preview_data(text: str) -> DataPreview:
     return DataPreview(text, summary, near, missing)
 
 
-def in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
+def preview_in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
     """A preview in a few words: the problem, if any, and what was found or is still missing."""
     seen = preview.summary
     if seen is None:

@@ -20,7 +20,7 @@ from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.field_input import FieldInput
 from packnet_tui.workbench.screens.field_values import Wrong
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 AROUND = 7  # lines of a form that are not fields: border, outcome, keys
 PAIRS = 72, 30  # columns from which fields are side by side, lines from which there is space around them
 
@@ -41,7 +41,7 @@ class FormField:
     suggester: Suggester | None = None
 
 
-class Form(ModalScreen[Result | None], Generic[Result]):
+class Form(ModalScreen[T | None], Generic[T]):
     """Asks for values and returns a `result`. If that raises RequestError, the form shows the error."""
 
     DEFAULT_CSS = """
@@ -82,7 +82,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
 
     # -- to be overridden -------------------------------------------------------------------------------------------
 
-    def result(self, values: dict[str, str]) -> Result:
+    def result(self, values: dict[str, str]) -> T:
         """The form's result. Raises RequestError: `Wrong` if one field is wrong."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class Form(ModalScreen[Result | None], Generic[Result]):
         """What the job would do, in words. Raises as `result` does."""
         return ""
 
-    def accept(self, result: Result) -> None:
+    def accept(self, result: T) -> None:
         """End the form with a result; called after Enter, if all fields are right."""
         self.dismiss(result)
 

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from packnet_core.errors import RequestError
 from packnet_tui.workbench.actions import bindings
-from packnet_tui.workbench.command_line import COMMANDS, parse
+from packnet_tui.workbench.command_line import JOB_COMMANDS, parse
 from packnet_tui.workbench.screens.job_actions import JobActions
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import Footer
@@ -21,7 +21,7 @@ from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.status_line import StatusLine
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
-WIDE, SMALL = (110, 30), (80, 24)  # columns and lines that all five panes need, and that panes 1 to 3 need
+WIDE_SIZE, SMALL_SIZE = (110, 30), (80, 24)  # columns and lines that all five panes need, and that panes 1 to 3 need
 LOW = 14  # lines that tasks and job log need together
 
 
@@ -72,14 +72,14 @@ class MainScreen(JobActions):
     # -- layout -----------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        wide = event.size.width >= WIDE[0] and event.size.height >= WIDE[1]
-        tiny = event.size.width < SMALL[0] or event.size.height < SMALL[1]
+        wide = event.size.width >= WIDE_SIZE[0] and event.size.height >= WIDE_SIZE[1]
+        tiny = event.size.width < SMALL_SIZE[0] or event.size.height < SMALL_SIZE[1]
         self.set_class(wide, "wide")
         self.set_class(tiny, "tiny")
         self.set_class(event.size.height < LOW, "low")
         self.set_class(not wide and not tiny, "small")
         if tiny:
-            here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL))
+            here, wanted = (f"{width}×{height}" for width, height in (event.size, SMALL_SIZE))
             text = f" this terminal is {here}; the panes need {wanted}"
             text = text if len(text) <= event.size.width else f" small: needs {wanted}"
             self.query_one("#too-small", Static).update(text)
@@ -183,7 +183,7 @@ class MainScreen(JobActions):
 
     def action_command(self) -> None:
         self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
-        self._ask(":", known=[*COMMANDS, *(action.id for action in self.app.actions)])
+        self._ask(":", known=[*JOB_COMMANDS, *(action.id for action in self.app.actions)])
 
     def _ask(self, sign: str, text: str = "", known: Iterable[str] = ()) -> None:
         self.query_one(Footer).display = False

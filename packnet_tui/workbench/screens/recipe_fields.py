@@ -17,7 +17,7 @@ from packnet_tui.workbench.screens.field_input import unquoted
 from packnet_tui.workbench.screens.field_values import Wrong, number, ratio, switch, value_of, whole
 from packnet_tui.workbench.screens.form import FormField
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 PAPER = Recipe()
 FIRST_RATIO, LATER_RATIO = "0.5", "0.75"  # §4: half of the first task's weights, then three quarters
 ESSENTIALS = (
@@ -26,7 +26,7 @@ ESSENTIALS = (
 )  # fmt: skip
 
 
-def fields(first: bool) -> list[FormField]:
+def form_fields(first: bool) -> list[FormField]:
     """The essential fields, then all others of a recipe; `first` says whether the task would be the file's first."""
     of_command = {
         "prune": FormField("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "not pruned yet"),
@@ -115,7 +115,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(re.split(r"[,\s]+", text)) if text else ()
 
 
-def _given(text: str, read: Callable[[str], Value]) -> Value | None:
+def _given(text: str, read: Callable[[str], T]) -> T | None:
     return read(text) if text else None
 
 

@@ -127,7 +127,7 @@ class RunList(Pane):
     def foot(self, width: int) -> list[Text]:
         """The task's error, and its errors by baselines."""
         task = next((task for task in self.picture.tasks if task.called == self._task_row.called), self._task_row)
-        if not (words := baseline_words.in_words(task)):
+        if not (words := baseline_words.comparisons_in_words(task)):
             return []
         own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
         return [Text(f"  {line}") for line in baseline_words.wrapped([own, *words], width - 2)]
@@ -156,7 +156,7 @@ class RunDetails(Lines):
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         run = self._runs.selected
-        lines = in_words(run, width - 2) if run else []
+        lines = run_in_words(run, width - 2) if run else []
         self.styles.height = max(1, len(lines))
         return [Text(" ").append_text(line) for line in lines]
 
@@ -176,7 +176,7 @@ def error(run: Run, task: str) -> str:
     return format.two_digits(measured.top1 if measured else None)
 
 
-def in_words(run: Run, width: int) -> list[Text]:
+def run_in_words(run: Run, width: int) -> list[Text]:
     """A run's command, message, data and recipe, in lines; all but the first have at most `width` cells."""
     device = f" on {run.device}" if run.device else ""
     lines = [Text.assemble((f"job {run.job}", "bold"), f": {printable(summary(run.command))}{device}")]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from packnet_tui.workbench.widgets.plot import Plot
 
-BOTH = 12  # lines that two charts need, one for loss and one for error
-LEAST = 5  # lines that one chart needs
+TWO_CHARTS = 12  # lines that two charts need, one for loss and one for error
+ONE_CHART = 5  # lines that one chart needs
 EVERY = 1.0  # seconds between two drawings of a growing curve
 
 
@@ -32,8 +32,8 @@ class CurveView(Widget):
 
     DEFAULT_CSS = "CurveView { height: 1fr; layout: vertical; }"
 
-    def __init__(self, id: str | None = None):
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.log_scale = self.smooth = False
         self._curve: Curve | None = None
         self._colour = ""
@@ -161,8 +161,8 @@ class CurvesPane(Pane):
 
 def _heights(size: Size, curve: Curve | None) -> tuple[int, ...]:
     """Heights of a curve's charts in lines; empty if there is nothing to draw, or no room for it."""
-    if curve is None or not (curve.loss or curve.validation_error) or size.height < LEAST or size.width < 20:
+    if curve is None or not (curve.loss or curve.validation_error) or size.height < ONE_CHART or size.width < 20:
         return ()
-    if size.height < BOTH:
+    if size.height < TWO_CHARTS:
         return (size.height,)
     return ((size.height - 1) // 2, size.height - (size.height - 1) // 2)

@@ -17,7 +17,7 @@ class Footer(Lines):
     DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
 
     def build(self, width: int, height: int) -> Sequence[Text]:
-        shown = actions.footer(self.app.actions, self.app.readonly)
+        shown = actions.footer_actions(self.app.actions, self.app.readonly)
         for name in FIRST_TO_GO:
             if sum(len(a.shown) + 1 + len(a.label) + 2 for a in shown) <= width:
                 break

@@ -7,10 +7,10 @@ from rich.text import Text
 
 from packnet_core.schema.commands import Compare, Preview, summary
 from packnet_tui.state.format import clock, cut, percent
-from packnet_tui.state.picture import Job, Picture
+from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
 
-DOING = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
+PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
 
 
 class StatusLine(Lines):
@@ -75,7 +75,7 @@ def job_in_words(picture: Picture) -> list[str]:
     return ["○ idle"]
 
 
-def _job(job: Job, waiting: str) -> list[str]:
+def _job(job: RunningJob, waiting: str) -> list[str]:
     if job.phase == "eval":
         word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
         done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
@@ -85,7 +85,7 @@ def _job(job: Job, waiting: str) -> list[str]:
         return [done + waiting, done, f"● COMPARE {job.task}"]
     if not job.phase:
         return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
-    base = f"● {DOING[job.phase]} {job.task} {job.epoch}/{job.epochs}"
+    base = f"● {PHASE_LABELS[job.phase]} {job.task} {job.epoch}/{job.epochs}"
     left = "" if job.seconds_left is None else f"  ETA {clock(job.seconds_left)}"
     speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
     return [base + left + speed + waiting, base + left + waiting, base + left, base]

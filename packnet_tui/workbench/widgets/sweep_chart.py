@@ -17,8 +17,8 @@ class SweepChart(Widget):
     SweepChart Plot { height: 10; }
     """
 
-    def __init__(self, colour: str, id: str | None = None):
-        super().__init__(id=id)
+    def __init__(self, colour: str):
+        super().__init__()
         self._colour = colour
         self._previews: tuple[Point, ...] = ()
         self._ratio = 0.0

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from packnet_core.schema.commands import Add
 from packnet_tui.state import format
-from packnet_tui.state.baseline_words import ENDS, in_words, wrapped
+from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.capacity import after_pruning, more_tasks, total
 from packnet_tui.state.format import pad
 from packnet_tui.state.marks import glyph
@@ -94,9 +94,9 @@ class TasksPane(Pane):
         """The selected task's errors by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        if task is None or not any(in_words(row, without) for row in self.picture.tasks):
+        if task is None or not any(comparisons_in_words(row, without) for row in self.picture.tasks):
             return []
-        lines = [Text(f"     {line}") for line in wrapped(in_words(task, without), width - 5)]
+        lines = [Text(f"     {line}") for line in wrapped(comparisons_in_words(task, without), width - 5)]
         if not lines:
             return [Text("")]  # so that nothing moves with the cursor
         first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])

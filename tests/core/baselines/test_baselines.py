@@ -10,7 +10,7 @@ from packnet_core import baselines
 from packnet_core.baselines import MultiHeadNetwork, NewTask, first_network
 from packnet_core.baselines.ewc import ewc_objective, fisher_diagonal
 from packnet_core.baselines.joint import JointImages, JointTrainingRun
-from packnet_core.baselines.lwf import distillation, lwf_objective
+from packnet_core.baselines.lwf import add_task, distillation, lwf_objective
 from packnet_core.data.images import Images
 from packnet_core.data.loading import load
 from packnet_core.packfile.header import read_header
@@ -170,7 +170,7 @@ def test_lwf_keeps_the_answers_for_older_tasks(start, tasks):
     def moved(balance: float) -> float:
         network = start.copy()
         task = NewTask("second", tasks[0].data, RECIPE.changed({"epochs": 8}))
-        for _ in baselines.lwf_add(network, task, balance, 2.0, 1):
+        for _ in add_task(network, task, balance, 2.0, 1):
             pass
         return float((answers(network) - answers(start)).abs().mean())
 
@@ -181,7 +181,7 @@ def test_lwf_trains_the_new_head_alone_at_first(start, tasks):
     network = start.copy()
     body = {name: tensor.clone() for name, tensor in network.model.state_dict().items() if "conv" in name}
     epochs = 0
-    for event in baselines.lwf_add(network, tasks[0], 1.0, 2.0, 2):
+    for event in add_task(network, tasks[0], 1.0, 2.0, 2):
         if isinstance(event, Epoch):
             epochs += 1
             unmoved = all(torch.equal(network.model.state_dict()[name], tensor) for name, tensor in body.items())

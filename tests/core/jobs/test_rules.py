@@ -98,7 +98,7 @@ def test_in_order_is_let_through(given, command):
     check(given, command)
 
 
-def test_an_interrupted_job_can_be_gone_on_with_whatever_the_file_holds():
+def test_an_interrupted_job_can_be_resumed_in_any_state_of_the_file():
     check(document(), Train(), INTERRUPTED)
     check(document(task()), Evaluate(), INTERRUPTED)
 

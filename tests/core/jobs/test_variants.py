@@ -146,7 +146,7 @@ def test_a_stopped_job_goes_on_with_its_own_normalisation(path, others):
 
 
 def stop_after(events, kind, count):
-    """Stop a job after so many events of a kind."""
+    """Stop a job after `count` events of a kind."""
     for event in events:
         count -= isinstance(event, kind)
         if not count:

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_tui.cli import options
-from packnet_tui.cli.commands import app
 from packnet_tui.cli.main import packnet
+from packnet_tui.cli.program import app
 from packnet_tui.cli.request import task_and_data
 from packnet_tui.workbench.launch import main as workbench
 from packnet_tui.workbench.open_command import app as workbench_app
@@ -85,8 +85,8 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("prune FILE half", "'R'"),
         ("prune FILE --max-drop inf", "'--max-drop': inf is not a number"),
         ("add FILE letters2 --data d.npz --seed 4294967296", "'--seed'"),
-        ("prune FILE 0.5 --recipe papre", "there is no recipe 'papre'; there is paper"),
-        ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; there is paper"),
+        ("prune FILE 0.5 --recipe papre", "there is no recipe 'papre'; the recipes are paper"),
+        ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; the recipes are paper"),
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),
         ("prune FILE 0.5 --layer nowhere=0.5", "no layer fits 'nowhere'"),
         ("eval FILE numbers", "no task 'numbers' in this file; its tasks: digits, letters"),
@@ -94,7 +94,7 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("eval FILE digits=d.npz --mixed d.npz", "give other data in one way"),
         ("eval FILE numbers=d.npz", "no task 'numbers' in this file"),
         ("drop FILE digits", "only the newest task, 'letters', can be dropped"),
-        ("drop FILE letters", "say --yes"),
+        ("drop FILE letters", "give --yes"),
         ("export FILE numbers out.safetensors", "no task 'numbers'"),
         ("export FILE digits FILE", "OUT is the pack file itself"),
         ("new FILE --arch vgg16", "exists already"),

@@ -1,4 +1,4 @@
-"""What data being typed may go on with."""
+"""Completions of data that is being typed."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Real work through the real command: here and in an engine, stopped, interrupted, hung up, gone on with."""
+"""Real work through the real command: here and in an engine, stopped, interrupted, hung up, resumed."""
 
 import json
 import os
@@ -204,7 +204,7 @@ def test_ctrl_c_while_following_leaves_the_job_and_stop_ends_it(path, data, begi
     following.send_signal(signal.SIGINT)
     _, err = following.communicate()
     assert following.returncode == 130
-    assert "goes on without this terminal" in one_line(err)
+    assert "continues without this terminal" in one_line(err)
     assert "packnet stop" in err
     assert engine.status().job == 2
     assert "--yes" in one_line(here("stop", path, status=2)[1])

@@ -118,7 +118,7 @@ def test_an_engine_that_died_has_its_last_words_said(file, begin):
         watching = begin("watch", file)
         watching.stdout.readline()
     _, err = watching.communicate()
-    assert "died, its last words: CUDA error: unhappy" in one_line(err)
+    assert "died; end of its log: CUDA error: unhappy" in one_line(err)
 
 
 @pytest.mark.parametrize(

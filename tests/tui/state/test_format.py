@@ -63,12 +63,12 @@ def test_an_error_has_two_digits(value, shown):
     assert two_digits(value) == shown
 
 
-@given(names, st.integers(0, 50), st.booleans())
-def test_a_padded_text_is_exactly_as_wide_as_asked(text, width, right):
-    padded = pad(text, width, right)
+@given(names, st.integers(0, 50))
+def test_a_padded_text_is_exactly_as_wide_as_asked(text, width):
+    padded = pad(text, width)
     assert cell_len(padded) == width
     if cell_len(text) <= width:
-        assert padded == (" " * (width - cell_len(text)) + text if right else text + " " * (width - cell_len(text)))
+        assert padded == text + " " * (width - cell_len(text))
 
 
 @pytest.mark.parametrize("shortened", [cut, cut_middle])

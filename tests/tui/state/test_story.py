@@ -165,7 +165,7 @@ def test_an_engine_that_died_says_so_with_its_last_words():
     story.read(entries([EngineStarted(pid=7), JobQueued(command=ADD), started(ADD), *cars(AFTER)[3:5]]))
     story.abandoned(NOON, "CUDA error: out of memory")
     picture = story.picture(BEFORE)
-    assert picture.died == "engine died; last words: CUDA error: out of memory"
+    assert picture.died == "engine died; end of its log: CUDA error: out of memory"
     assert (picture.busy, picture.layers) == (False, BEFORE.layers)
     assert picture.log[-1].level == "error"
     assert "add cars" in picture.log[-1].text
@@ -178,7 +178,7 @@ def test_the_log_says_which_waiting_jobs_were_lost_with_an_engine():
     story.read(entries([EngineStarted(pid=7), started(ADD)]))
     story.read(entries([JobQueued(command=Evaluate(tasks=("cubs",)))], job=2))
     story.abandoned(NOON)
-    assert story.picture(BEFORE).log[-1].text == "lost with it: eval cubs"
+    assert story.picture(BEFORE).log[-1].text == "waiting jobs are lost: eval cubs"
     assert not story.picture(BEFORE).busy
 
 
@@ -194,7 +194,7 @@ def test_a_job_without_an_end_is_over_when_the_next_thing_happens(next_):
     story = Story()
     story.read(entries([EngineStarted(pid=7), started(ADD), next_]))
     assert story.job is None or story.job.command == Evaluate()
-    assert any("died (in the middle of add cars --prune 0.75)" in line.text for line in story.log)
+    assert any("died (during add cars --prune 0.75)" in line.text for line in story.log)
 
 
 def test_nobody_dies_where_nothing_runs():

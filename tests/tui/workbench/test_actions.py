@@ -5,7 +5,7 @@ import pytest
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.events import JobQueued, JobStarted
 from packnet_tui.state.story import Story
-from packnet_tui.workbench.actions import ACTIONS, GROUPS, bindings, blocked, footer
+from packnet_tui.workbench.actions import ACTIONS, GROUPS, bindings, blocked, footer_actions
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import FIRST_TO_GO
@@ -57,9 +57,9 @@ def test_a_pane_binds_its_own_keys_to_what_the_screen_does(pane):
 
 
 def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
-    assert footer(ACTIONS, False) == [each for each in ACTIONS if each.label]
-    assert footer(ACTIONS, True) == [each for each in footer(ACTIONS, False) if not each.works]
-    assert set(FIRST_TO_GO) <= {each.name for each in footer(ACTIONS, False)}
+    assert footer_actions(ACTIONS, False) == [each for each in ACTIONS if each.label]
+    assert footer_actions(ACTIONS, True) == [each for each in footer_actions(ACTIONS, False) if not each.works]
+    assert set(FIRST_TO_GO) <= {each.name for each in footer_actions(ACTIONS, False)}
 
 
 def test_all_that_changes_something_needs_the_engine():
@@ -135,6 +135,6 @@ def test_a_screen_that_only_watches_refuses_all_work_and_nothing_else():
 
 
 def test_the_footer_shows_the_key_that_does_it():
-    assert [each.keys[0] for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1] == [
-        each.shown for each in footer(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1
-    ]
+    assert [
+        each.keys[0] for each in footer_actions(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1
+    ] == [each.shown for each in footer_actions(ACTIONS, False) if each.shown.isalpha() and len(each.shown) == 1]

@@ -74,7 +74,7 @@ async def test_stop_says_whether_the_job_can_be_resumed(tmp_path, command, resum
         async with opened(path) as desk:
             await desk.press("x")
             await desk.sees(Question)
-            assert ("and t goes on" in desk.text()) == resumable
+            assert ("t resumes it" in desk.text()) == resumable
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, 
 
 async def test_t_resumes_a_stopped_job_at_once(tmp_path):
     async with opened(interrupted(tmp_path / "model.safetensors")) as desk:
-        assert "add birds --prune 0.75 is unfinished, t goes on" in desk.text()
+        assert "add birds --prune 0.75 is unfinished, t resumes it" in desk.text()
         await desk.press("t")
         await desk.until(lambda: desk.asked)
         assert desk.asked == [Train()]

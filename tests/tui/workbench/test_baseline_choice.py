@@ -54,7 +54,7 @@ def measured(path):
     return path
 
 
-# -- what the journal tells ------------------------------------------------------------------------------------------
+# -- comparisons in the journal --------------------------------------------------------------------------------------
 
 
 def test_the_newest_error_by_each_baseline_stands_beside_the_tasks():
@@ -151,7 +151,7 @@ async def test_it_says_what_each_is_in_a_line_and_how_long_adding_the_task_took(
 async def test_the_first_task_is_what_the_others_begin_with(tmp_path):
     async with opened(sealed(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "g", "b")
-        assert desk.app.said == ["imagenet is what the others begin with; choose one that was added (2, then j)"]
+        assert desk.app.said == ["the other tasks begin with imagenet's network; choose one of them (2, then j)"]
         assert isinstance(desk.app.screen, MainScreen)
         assert desk.asked == []
 
@@ -174,7 +174,7 @@ async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path)
             await desk.press("x")
             await desk.sees(Question)
             assert "Stop baseline individual cars?" in desk.text()
-            assert "t goes on" not in desk.text()
+            assert "t resumes" not in desk.text()
 
 
 # -- where it is shown -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from textual import events
 
 from packnet_core.schema.commands import Add
 from packnet_tui.workbench.screens.add_form import AddForm
-from packnet_tui.workbench.screens.data_preview import in_words, preview_data
+from packnet_tui.workbench.screens.data_preview import preview_data, preview_in_words
 from packnet_tui.workbench.screens.debounce import Debounced
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import Desk, opened, sealed
@@ -147,7 +147,7 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         await desk.write("pipe")
         await desk.until(hung.is_set)
         await desk.press("enter")
-        assert "looking at the data" in below(desk)
+        assert "reading the data" in below(desk)
         await desk.fill(data="torchvision:MNIST")
         await desk.until(lambda: "28×28 grey" in below(desk))
         await desk.fill(data="pipe")
@@ -165,31 +165,34 @@ async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
         (True, 1, ""),
         (True, 3, ""),
         (False, 3, ""),
-        (False, 1, "its images have 3 channels; the network takes grey ones alone"),
+        (False, 1, "its images have 3 channels; the network takes only grey ones"),
     ],
 )
 def test_grey_images_fit_every_network(tmp_path, grey, channels, problem):
-    said, words = in_words(preview_data(str(folder(tmp_path / "birds", grey))), channels)
+    said, words = preview_in_words(preview_data(str(folder(tmp_path / "birds", grey))), channels)
     assert said == problem
     assert words.startswith("2 classes: finch, wren\ntrain 3 per class, 6 images; test 1, 2 images\n9×6 ")
 
 
 def test_folders_on_the_way_to_data_are_no_alarm(tmp_path):
     folder(tmp_path / "data" / "birds")
-    assert in_words(preview_data(f"{tmp_path}/data"), 3)[0] == ""
-    assert in_words(preview_data(f"{tmp_path}/data/"), 3)[1] == "a folder without a folder train in it; there is birds/"
+    assert preview_in_words(preview_data(f"{tmp_path}/data"), 3)[0] == ""
+    assert (
+        preview_in_words(preview_data(f"{tmp_path}/data/"), 3)[1]
+        == "a folder that has no folder train; there is birds/"
+    )
     (tmp_path / "data" / "train").mkdir()
-    assert in_words(preview_data(f"{tmp_path}/data"), 3)[0].endswith(
+    assert preview_in_words(preview_data(f"{tmp_path}/data"), 3)[0].endswith(
         "put the images to measure errors with in test/CLASS/"
     )
 
 
 @pytest.mark.parametrize("strange", ["~nobody/x", "a" * 5000, "a\0b", "\ud800", "/root/../dev/null", "sklearn:x"])
 def test_nothing_that_is_typed_takes_the_screen_down(strange):
-    problem, words = in_words(preview_data(strange), 3)
+    problem, words = preview_in_words(preview_data(strange), 3)
     assert problem or words
 
 
 def test_a_strange_file_is_a_problem_and_no_more(tmp_path):
     np.savez(tmp_path / "a.npz", train_images=np.array([object()], dtype=object))
-    assert "has no train_labels" in in_words(preview_data(f"{tmp_path}/a.npz"), 3)[0]
+    assert "has no train_labels" in preview_in_words(preview_data(f"{tmp_path}/a.npz"), 3)[0]

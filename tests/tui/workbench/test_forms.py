@@ -1,4 +1,4 @@
-"""The form of a new task: what is typed becomes the command, and what is wrong is said in the form."""
+"""The form for a new task: typed values become the command, and the form shows errors."""
 
 import re
 
@@ -76,7 +76,10 @@ async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_t
 
 def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
-    values = {field.name: field.value for field in recipe_fields.fields(first=False)} | {"task": "x", "data": "d.npz"}
+    values = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
+        "task": "x",
+        "data": "d.npz",
+    }
     values |= {"recipe": "ours"}
     assert recipe_fields.filled(values) == {"own": "norms", "schedule": "cosine"}
     assert recipe_fields.filled(values, first=True) == {"schedule": "cosine"}
@@ -102,7 +105,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
     ("fields", "says"),
     [
         ({"task": ""}, "name: the task needs one"),
-        ({"data": ""}, "data: where are its images?"),
+        ({"data": ""}, "data: the task needs images"),
         ({"epochs": "many"}, "epochs: 'many' is not a whole number"),
         ({"epochs": "-1"}, "epochs: -1 is not at least 0"),
         ({"lr": "fast"}, "learning rate: 'fast' is not a number"),
@@ -119,9 +122,9 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
         ({"weight_decay": "-1"}, "weight decay: -1 is not at least 0"),
         ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
-        ({"device": "GPU 1"}, "device: 'GPU 1' is none; give cpu, cuda or cuda:1"),
+        ({"device": "GPU 1"}, "device: 'GPU 1' is not a device; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
-        ({"recipe": "papre"}, "recipe: there is none called 'papre'; there is paper"),
+        ({"recipe": "papre"}, "recipe: there is no recipe 'papre'; the recipes are paper"),
         ({"schedule": "linear"}, "schedule: 'linear' is not step, cosine or onecycle"),
         ({"precision": ""}, "precision: '' is not float32, bf16 or fp16"),
         ({"channels_last": "perhaps"}, "channels last: 'perhaps' is neither on nor off"),
@@ -134,7 +137,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
     ],
 )
 def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
-    right = {field.name: field.value for field in recipe_fields.fields(first=False)} | {
+    right = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
         "task": "cars",
         "data": "cars.npz",
     }
@@ -167,7 +170,7 @@ async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, 
 
 async def test_enter_starts_from_any_field(path):
     async with opened(path) as desk:
-        for field in recipe_fields.fields(first=False):
+        for field in recipe_fields.form_fields(first=False):
             await desk.press("a")
             form = await desk.sees(AddForm)
             await desk.fill(task="cars", data="torchvision:MNIST")
@@ -175,7 +178,7 @@ async def test_enter_starts_from_any_field(path):
             await desk.press("enter")
             await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
-            recipe_fields.fields(first=False)
+            recipe_fields.form_fields(first=False)
         )
 
 
@@ -211,7 +214,7 @@ async def test_what_would_be_done_is_told_while_one_types(path):
         await desk.sees(AddForm)
         assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in told(desk)
         await desk.fill(epochs="8", prune="")
-        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all that is free, 37.5%" in told(desk)
+        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in told(desk)
         assert "half of them: 4" in desk.text()
         await desk.fill(prune="7")
         assert "prune ratio: a share from 0 to 1" in told(desk)

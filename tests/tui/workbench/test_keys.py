@@ -63,7 +63,7 @@ def test_two_actions_may_change_places():
     ("text", "said"),
     [
         ("[keys\n", "can't be read"),
-        ('add = "n"\n', "a table [keys]"),
+        ('add = "n"\n', "one table, [keys]"),
         ("[keys]\nadd = 5\n", "add takes a key or a list of keys"),
         ('[keys]\nadd = ""\n', "add takes a key"),
         ('[keys]\nfly = "n"\n', "there is no action 'fly'"),
@@ -74,7 +74,7 @@ def test_two_actions_may_change_places():
 def test_what_makes_no_sense_is_said_and_changes_nothing(tmp_path, text, said):
     path = tmp_path / "keys.toml"
     path.write_text(text)
-    actions, wrong = keys.load(path)
+    actions, wrong = keys.load_keys(path)
     assert actions == ACTIONS
     assert len(wrong) == 1
     assert said in wrong[0]
@@ -82,7 +82,7 @@ def test_what_makes_no_sense_is_said_and_changes_nothing(tmp_path, text, said):
 
 
 def test_without_a_file_all_keys_are_the_usual_ones(tmp_path):
-    assert keys.load(tmp_path / "none.toml") == (ACTIONS, [])
+    assert keys.load_keys(tmp_path / "none.toml") == (ACTIONS, [])
 
 
 def test_no_two_actions_share_a_key():

@@ -1,4 +1,4 @@
-"""The error right after pruning at a row of ratios, on the screen that asks for a ratio."""
+"""The error right after pruning at several ratios, on the screen that asks for a ratio."""
 
 import re
 
@@ -102,7 +102,7 @@ async def test_the_largest_ratios_for_one_two_and_five_points_are_beside_the_rat
             await desk.press("p")
             screen = await desk.sees(PruneScreen)
             beside = screen.query_one(".ratio")
-            assert "largest that costs ≤ 1 point 0.5  ≤ 2 points 0.5  ≤ 5 points 0.75" in desk.text(beside)
+            assert "largest ratio that costs ≤ 1 point 0.5  ≤ 2 points 0.5  ≤ 5 points 0.75" in desk.text(beside)
             append(path, entries([Previewed(task="cars", ratio=0.6, error=18.4, images=600)], job=9))
             await desk.until(lambda: "≤ 1 point 0.5  ≤ 2 points 0.6  ≤ 5 points 0.75" in desk.text(beside))
 

@@ -74,9 +74,9 @@ async def test_what_follows_is_said(path):
     async with opened(path) as desk:
         screen = await asked_for(desk)
         text = str(screen.query_one(".room", Static).content)
-        assert "free then: 28.1%" in text
+        assert "free afterwards: 28.1%" in text
         assert "room for 3 more of this size" in text
-        assert "retrained then: 5 epochs, learning rate 0.0001" in text
+        assert "retraining: 5 epochs, learning rate 0.0001" in text
 
 
 async def test_layers_scroll_where_they_do_not_fit_and_the_total_stays(path):

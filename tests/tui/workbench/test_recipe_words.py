@@ -18,7 +18,7 @@ def test_a_task_is_told_from_its_first_epoch_to_what_it_leaves():
 
 
 def test_without_a_ratio_it_keeps_what_is_free():
-    assert recipe_words.adding(Recipe(), None, LAYERS).endswith("; not pruned yet: owns all that is free, 37.5%")
+    assert recipe_words.adding(Recipe(), None, LAYERS).endswith("; not pruned yet: owns all free weights, 37.5%")
 
 
 def test_in_chosen_layers_it_takes_what_is_free_there_alone():

@@ -10,7 +10,7 @@ from packnet_core.schema.commands import Add, Drop, Evaluate
 from packnet_core.schema.events import Entry, JobFinished, JobStarted, Note
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
-from packnet_tui.workbench.screens.runs_screen import RunsScreen, in_words, recipe_in_words, took
+from packnet_tui.workbench.screens.runs_screen import RunsScreen, recipe_in_words, run_in_words, took
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.plot import Plot
 from tests.tui.made_up import (
@@ -51,7 +51,7 @@ def add(number=1, best=17.5, epochs=4) -> list[Entry]:
 def test_a_name_out_of_a_journal_never_steers_the_terminal():
     hostile = Add(task="a\x1b[2J", data="/d\x1b[2J")
     (run,) = fold(job(1, hostile, evaluated("a\x1b[2J", 1.0), end=ended("failed", "\x07"))).runs
-    lines = [line.plain for line in in_words(run, 80)]
+    lines = [line.plain for line in run_in_words(run, 80)]
     assert all(line.isprintable() for line in lines)
     assert lines[0].startswith(r"job 1: add a\x1b[2J")
     assert lines[1] == r"\x07"
@@ -81,7 +81,7 @@ def test_what_was_asked_beyond_the_paper_is_said_and_the_rest_is_not():
 @pytest.mark.parametrize("width", [30, 50, 78, 118])
 def test_the_words_of_a_run_fit(width):
     (run,) = fold(add(1)).runs
-    lines = in_words(run, width)
+    lines = run_in_words(run, width)
     assert all(line.cell_len <= width for line in lines[1:])
     assert all(word in " · ".join(line.plain for line in lines) for word in recipe_in_words(run.recipe))
 
@@ -123,8 +123,8 @@ async def test_enter_on_a_task_shows_its_runs_newest_first(tmp_path, utc):
         assert [" ".join(line.split()) for line in lines if line] == [
             "> 4 23 Nov 13:06 eval done 01:00 17.50",
             "3 23 Nov 12:50 add cars --prune 0.75 done 01:00 17.50",
-            "2 23 Nov 12:33 drop cars (a former cars) done 01:00 –",
-            "1 23 Nov 12:16 add cars --prune 0.75 (a former cars) done 01:00 30.00",
+            "2 23 Nov 12:33 drop cars (former task cars) done 01:00 –",
+            "1 23 Nov 12:16 add cars --prune 0.75 (former task cars) done 01:00 30.00",
         ]
 
 
@@ -166,7 +166,7 @@ async def test_enter_elsewhere_opens_nothing(tmp_path):
 async def test_a_task_without_runs_says_so(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document(SEALED))) as desk:
         await at_runs(desk)
-        assert "the journal tells of none" in desk.text()
+        assert "no runs in the journal" in desk.text()
 
 
 async def test_l_and_s_work_here_too(tmp_path):

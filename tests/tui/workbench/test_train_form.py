@@ -1,4 +1,4 @@
-"""The form of going on with the open task."""
+"""The form that trains the open task further."""
 
 import pytest
 from msgspec.structs import replace
@@ -47,7 +47,7 @@ async def test_retraining_proposes_what_retraining_had(tmp_path):
         form = await desk.sees(TrainForm)
         assert [form.query_one(f"#{name}", Input).value for name in ("epochs", "lr")] == ["5", "0.001"]
         assert "Retrain cars" in desk.text()
-        assert told(desk).startswith("5 epochs at 0.001, with the data it had. cars keeps the weights it owns")
+        assert told(desk).startswith("5 epochs at 0.001, with the same data. cars keeps the weights it owns")
         await desk.fill(epochs="0")
         await desk.press("enter")
         assert "epochs: 0 is not at least 1" in desk.error()

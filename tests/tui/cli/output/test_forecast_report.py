@@ -74,7 +74,7 @@ def test_the_order_that_is_advised(tmp_path, here):
     given = ["--order", f"easy={easy}", f"hard={hard}", "--epochs", "1", "--lr", "0.001", "--limit", "40"]
     before = path.read_bytes()
     out, _ = here("forecast", path, *given)
-    assert "Tasks that still fit" not in out
+    assert "Tasks that fit" not in out
     assert "The hardest first (§5.1): hard, easy" in out
     found = json.loads(here("forecast", path, "0.5", *given, "--json")[0])
     assert found["order"] == ["hard", "easy"]

@@ -49,7 +49,7 @@ def test_small_networks_are_not_rounded_to_nothing(here):
 def test_help_says_what_is_counted(here):
     from typer.testing import CliRunner
 
-    from packnet_tui.cli.commands import app
+    from packnet_tui.cli.program import app
 
     text = " ".join(CliRunner().invoke(app, ["sizes", "--help"]).output.split())
     for counted in ("4 bytes per value", "running statistics", "the heads", "ceil(log2 N) bits", "10^6"):

@@ -6,13 +6,13 @@ import typer
 
 from packnet_tui.cli import file_commands, job_commands, paper_command, read_commands
 
-COMMANDS = (
+HELP_ORDER = (
     "new", "add", "prune", "train", "eval", "preview", "baseline", "drop", "inspect", "verify", "export", "watch",
     "stop", "sizes", "forecast", "demo", "paper",
 )  # fmt: skip
 
 
-def program(help: str, epilog: str) -> typer.Typer:
+def make_program(help: str, epilog: str) -> typer.Typer:
     """A program, still without commands: plain help, `-h`, and `--version`."""
     return typer.Typer(
         help=help,
@@ -40,7 +40,7 @@ def _root(
     pass
 
 
-app = program(
+app = make_program(
     "Pack many tasks into one network, in one file, without changing old tasks by one bit.",
     "Exit status: 0 done, 1 the work failed or was stopped, 2 the request or the file is wrong. "
     "The workbench in the terminal: packnet-tui open FILE",
@@ -50,4 +50,4 @@ _found = {
     for module in (file_commands, job_commands, paper_command, read_commands)
     for info in module.app.registered_commands
 }
-app.registered_commands = [_found[name] for name in COMMANDS]
+app.registered_commands = [_found[name] for name in HELP_ORDER]

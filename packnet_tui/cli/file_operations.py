@@ -17,7 +17,7 @@ from packnet_tui.cli.shell import complain, quoted
 from packnet_tui.state.format import file_size
 
 
-def new(file: Path, arch: str, **choices: Any) -> int:
+def make_file(file: Path, arch: str, **choices: Any) -> int:
     """Make a pack file, and show its progress like a job's. Returns the exit status."""
     if file.exists():  # before torch is imported
         raise RequestError(f"{file} exists already; choose another name, or remove it first")
@@ -38,7 +38,7 @@ def new(file: Path, arch: str, **choices: Any) -> int:
     return 0
 
 
-def verify(file: Path, json: bool) -> int:
+def verify_file(file: Path, json: bool) -> int:
     """Recompute what the header says, and print each check. Returns the exit status, 2 if something is wrong."""
     read_header(file)  # before torch is imported
     from packnet_core.packfile.verify import verify
@@ -56,7 +56,7 @@ def verify(file: Path, json: bool) -> int:
     return 2 if wrong else 0
 
 
-def export(file: Path, task: str, out: Path) -> int:
+def export_task(file: Path, task: str, out: Path) -> int:
     """Write one task as a plain state dict. Returns the exit status."""
     read_header(file).document.index(task)  # before torch is imported
     if Paths(out).file == Paths(file).file:

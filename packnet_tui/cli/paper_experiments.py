@@ -29,7 +29,7 @@ def run_experiments(
     runner.prepare(plan, out)
     cells = [cell for name in names for cell in EXPERIMENTS[name].cells(plan, runs)]
     try:
-        for cell in runner.run(plan, cells, out, jobs=jobs, device=device, only=only):
+        for cell in runner.run_cells(plan, cells, out, jobs=jobs, device=device, only=only):
             times = f"{duration(cell.seconds)}, {duration(cell.seconds_left)} left"
             print(f"{cell.done}/{cell.cells}  {cell.name}  {times}", flush=True)
     finally:  # also after an error or an interruption, with the results so far
@@ -39,7 +39,7 @@ def run_experiments(
         for name in names:
             experiment = EXPERIMENTS[name]
             table = experiment.make(plan, results, runs)
-            paths = report.write(name, table, plan, experiment.cells(plan, runs), results, out, command)
+            paths = report.write_table(name, table, plan, experiment.cells(plan, runs), results, out, command)
             if draw:
                 paths += pictures.draw(name, table, out, experiment.lines)
             print(f"wrote {', '.join(str(path) for path in paths)}")
