@@ -126,7 +126,7 @@ def test_images_are_taken_in_the_forms_that_users_have(path):
     "given",
     [3, "a.png", b"", [], [[1, 2], [3]], np.zeros((2, 8, 8)), np.zeros(3, np.uint8), [None],
      np.zeros((0, 8, 8), np.uint8), np.zeros((1, 8, 8, 3), np.uint8), object()],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_other_images_are_one_line(path, given):
     with pytest.raises(RequestError):

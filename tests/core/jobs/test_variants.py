@@ -11,7 +11,7 @@ from packnet_core.jobs.ratio_search import best, next_ratio
 from packnet_core.jobs.rules import step_ratio
 from packnet_core.jobs.session import Session
 from packnet_core.network import layers
-from packnet_core.packfile import storage
+from packnet_core.packfile import storage, trust
 from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -131,6 +131,7 @@ def test_the_first_task_has_no_rest_of_its_own(tmp_path, data):
 def test_a_stopped_job_goes_on_with_its_own_normalisation(path, others):
     reference = path.with_name("reference.safetensors")
     reference.write_bytes(path.read_bytes())
+    trust.allow(reference, "tests.networks:with_biases")
     command = add("two", others, own=("norms",))
     work(reference, command)
     stop_after(job.events(Session(path), command), TrainStep, 3)
@@ -240,6 +241,7 @@ def test_a_pruning_in_steps_that_was_stopped_goes_on_where_it_was(path, others, 
     work(path, add("two", others, prune=None))
     reference = path.with_name("reference.safetensors")
     reference.write_bytes(path.read_bytes())
+    trust.allow(reference, "tests.networks:with_biases")
     before = path.read_bytes()
     command = Prune(ratio=0.8, steps=3, recipe={"retrain_epochs": 2})
     work(reference, command)
@@ -310,6 +312,7 @@ def test_a_search_that_was_stopped_goes_on_and_finds_the_same(path, others, kind
     work(path, add("two", others, prune=None))
     reference = path.with_name("reference.safetensors")
     reference.write_bytes(path.read_bytes())
+    trust.allow(reference, "tests.networks:with_biases")
     before = path.read_bytes()
     work(reference, SEARCH)
     stop_after(job.events(Session(path), SEARCH), kind, count)
