@@ -24,7 +24,7 @@ from packnet_tui.cli.main import packnet
 from packnet_tui.state.watch import Watch
 from tests.worlds import add, images, pack_file, work
 
-FEW, MANY = 60, 600  # changed files of each kind
+FEW, MANY = 60, 2000  # changed files of each kind
 
 # -- what is changed ------------------------------------------------------------------------------------------------
 

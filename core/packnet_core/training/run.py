@@ -283,6 +283,6 @@ class TrainingRun:
         except (msgspec.ValidationError, KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
             what = (str(error) or type(error).__name__).splitlines()[0]
             raise FileError(
-                f"the checkpoint of the interrupted job does not fit it ({what}); give it up with --yes, and do it again"
+                f"the checkpoint of the interrupted job does not fit it ({what}); give it up with --yes, and redo it"
             ) from None
         self.best.restore(state.best, self.epochs)
