@@ -98,7 +98,7 @@ def skeleton(stored: Stored, file: Path) -> nn.Module:
     head = architectures.find_head(model)
     features = int(model.get_submodule(head).in_features)  # type: ignore[arg-type]  # it is a linear layer
     if architecture.head != head or architecture.features != features:
-        wrong(f"the head is {head!r} with {features} features, not {architecture.head!r} with {architecture.features}")
+        wrong(f"its head is {head!r} with {features} features, not {architecture.head!r} with {architecture.features}")
     partition = layers.partition(model, head)
     if list(partition.weights) != list(stored.weights):
         wrong(f"of the layers, {_differing(partition.weights, stored.weights)}")
@@ -108,9 +108,9 @@ def skeleton(stored: Stored, file: Path) -> nn.Module:
         source = stored.weights[name] if name in stored.weights else stored.rest[name]
         if (target.dtype, target.shape) != (source.dtype, source.shape):
             wrong(f"{name!r} is {target.dtype} {list(target.shape)}, not {source.dtype} {list(source.shape)}")
-    for task, own in zip(stored.document.tasks, stored.own, strict=True):
-        if own.keys() != set(names := layers.own_names(model, partition.rest, task.own)):
-            wrong(f"of the own tensors of task {task.name!r}, {_differing(names, own)}")
+    for index, (task, own) in enumerate(zip(stored.document.tasks, stored.own, strict=True), 1):
+        for name in own.keys() ^ set(layers.own_names(model, partition.rest, task.own)):
+            wrong(f"tensor {f'{REST}{index}.{name}'!r} {'belongs to nothing' if name in own else 'is missing'}")
     return model
 
 

@@ -15,12 +15,14 @@ from typing import Any, Literal, Protocol
 import msgspec
 import torch
 import torch.nn.functional as F
+from msgspec import Struct
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
-from packnet_core.errors import DiskError, Diverged
+from packnet_core.errors import DiskError, Diverged, FileError
 from packnet_core.schema.events import Epoch, Event, Note, TrainStep
+from packnet_core.schema.limits import Count, Positive
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
 from packnet_core.training.evaluate import Evaluable, Sums, scalars, validate
@@ -30,6 +32,16 @@ from packnet_core.training.loss_scaling import INITIAL_FACTOR, LossScaling
 
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # from a batch's images and labels to loss and logits
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class _State(Struct):
+    """The numbers of a run's state, as a checkpoint has them."""
+
+    epoch: Positive
+    step: Count
+    sums: tuple[Count, float, Count]
+    scaling: tuple[float, Count]
+    best: ValidatedEpoch | None = None
 
 
 class Trainable(Evaluable, Protocol):
@@ -289,16 +301,24 @@ class TrainingRun:
     def restore(self, numbers: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Load what `state` returned; the network must be as it was then.
 
-        Raises FileError if the file of the best epoch is missing or damaged.
+        Raises FileError if that does not fit this run, or if the file of the best epoch is missing or damaged.
         """
-        self.epoch, self.step = numbers["epoch"], numbers["step"]
-        self.sums = Sums(*numbers["sums"])
-        self.scaling = LossScaling(*numbers["scaling"])
-        self.best.restore(msgspec.convert(numbers.get("best"), ValidatedEpoch | None), self.epochs)
-        self.optimizer.restore(
-            {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
-        )
-        if self.step:
-            torch.set_rng_state(tensors["random.cpu"])
-            if "random.cuda" in tensors and self.network.device.type == "cuda":
-                torch.cuda.set_rng_state(tensors["random.cuda"], self.network.device)
+        try:
+            state = msgspec.convert(numbers, _State)
+            self.epoch, self.step = state.epoch, state.step
+            self.sums, self.scaling = Sums(*state.sums), LossScaling(*state.scaling)
+            self.optimizer.restore(
+                {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
+            )
+            if self.step:
+                if not self.sums.images:
+                    raise ValueError(f"no images after {self.step} steps")
+                torch.set_rng_state(tensors["random.cpu"])
+                if "random.cuda" in tensors and self.network.device.type == "cuda":
+                    torch.cuda.set_rng_state(tensors["random.cuda"], self.network.device)
+        except (msgspec.ValidationError, KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
+            what = (str(error) or type(error).__name__).splitlines()[0]
+            raise FileError(
+                f"the checkpoint of the interrupted job does not fit it ({what}); give it up with --yes, and redo it"
+            ) from None
+        self.best.restore(state.best, self.epochs)
