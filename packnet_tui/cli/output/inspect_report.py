@@ -28,12 +28,13 @@ REPORT_FORMAT = 1  # of the JSON below
 
 def print_inspection(path: Path, json: bool = False) -> int:
     """Print the content of a pack file. Returns the exit status. Raises FileError if the file can't be read."""
-    header = read_header(path)
+    header, paths = read_header(path), Paths(path)
     document = header.document
     history = History(document)
     with suppress(OSError):  # if the journal can't be read, there are no later results
-        history = read_history(Paths(path).journal, document)
-    interrupted = find(Paths(path).checkpoint, document)
+        history = read_history(paths.journal, document)
+    running = next(iter(history.jobs.values()), None) if paths.is_locked() else None
+    interrupted = find(paths.checkpoint, document) if running is None else None  # else it is the running job's
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(facts(header, history, interrupted)) + b"\n")
         return 0
@@ -43,6 +44,8 @@ def print_inspection(path: Path, json: bool = False) -> int:
         where = f"{DOING[interrupted.phase]}, epoch {_epoch(interrupted)}"
         resume = f"resume it: packnet train {quoted(path)}"
         blocks[0].append(printable(f"interrupted: {summary(interrupted.command)} ({where}); {resume}"))
+    if running:
+        blocks[0].append(printable(f"running: {summary(running)}; watch it: packnet watch {quoted(path)}"))
     if document.tasks:
         blocks.append(task_table(document, history, width))
     if any(task.name in history.comparisons for task in document.tasks):

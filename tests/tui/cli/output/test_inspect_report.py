@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from packnet_core.jobs import run_job
+from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, Epoch, Evaluated, JobStarted, Note
@@ -255,3 +256,16 @@ def test_an_interrupted_job_is_shown(tmp_path, capsysbinary):
     assert packnet(["inspect", str(path)]) == 0
     said = capsysbinary.readouterr().out.decode()
     assert "interrupted: add one --prune 0.5 (training, epoch 2); resume it: packnet train " in said
+
+
+def test_a_running_job_is_not_called_interrupted(tmp_path, capsysbinary):
+    path, data = pack_file(tmp_path / "net.safetensors"), images(tmp_path / "data.npz")
+    entries = run_job.run(path, add("one", data))
+    next(entry for entry in entries if isinstance(entry.event, Epoch))
+    assert Paths(path).checkpoint.exists()
+    assert "interrupted" not in facts(path, capsysbinary)
+    assert packnet(["inspect", str(path)]) == 0
+    said = capsysbinary.readouterr().out.decode()
+    assert "interrupted" not in said
+    assert "running: add one --prune 0.5; watch it: packnet watch " in said
+    entries.close()
