@@ -155,7 +155,7 @@ def test_it_leaves_only_when_idle_and_without_connections(path):
     until_event(path, EngineStarted)
     with client.connect(path) as connection:  # its address is written before the event
         begun = time.monotonic()
-        while time.monotonic() - begun < 4:  # longer than it would stay alone
+        while time.monotonic() - begun < 4:  # longer than it waits without a client
             connection.status()
         assert engine.poll() is None
     assert until_event(path, EngineLeft).event.reason == "idle, and no client is connected"

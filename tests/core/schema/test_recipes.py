@@ -78,7 +78,7 @@ def test_pruning_and_training_on_take_it_by_the_tasks_data_or_by_what_is_given()
     assert not Train(named="paper").resumes
 
 
-def test_a_name_that_is_none_is_refused_before_any_work():
+def test_a_wrong_name_is_refused_before_any_work():
     for command in (Prune(ratio=0.5, named="papre"), Train(named="papre")):
         with pytest.raises(RequestError, match="no recipe 'papre'"):
             check(document(task()), command)

@@ -1,4 +1,4 @@
-"""Keys that send a command to the engine, and the reasons they give where they do not."""
+"""Keys that send a command to the engine, and the reasons that are shown if they do not."""
 
 import pytest
 
