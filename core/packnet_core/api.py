@@ -137,7 +137,7 @@ class PackFile:
 
     @property
     def document(self) -> Document:
-        """The document in the file's header, read anew: architecture, input, tasks, layers, history."""
+        """The document in the file's header, read now: architecture, input, tasks, layers, history."""
         return read_header(self.path).document
 
     @property
@@ -152,7 +152,7 @@ class PackFile:
 
     @property
     def history(self) -> History:
-        """The history in the file's journal, read anew.
+        """The history in the file's journal, read now.
 
         It has the past runs, the jobs that run or wait, and per task the newest evaluation, comparisons and digest
         check. Empty without a journal. Raises OSError if the journal can't be read.

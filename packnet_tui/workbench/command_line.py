@@ -23,7 +23,7 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"{word!r} is neither a command ({', '.join(JOB_COMMANDS)}) nor the name of an action")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options, type in a shell: packnet {word} --help")
-    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.commands` leads to torch
+    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.program` leads to torch
     from packnet_tui.cli.request import Request, call
 
     named = rest[:1] if word == "baseline" else []  # the only command whose file is its second argument

@@ -37,7 +37,7 @@ def second_task(arch: str, sealed: float, device: torch.device) -> PackedNetwork
 
 
 def trained(network: PackedNetwork) -> list[nn.Parameter]:
-    """All that torch's own loop would train: every weight, whoever owns it, the newest task's head and the rest."""
+    """All that torch's own loop would train: every weight of any owner, the newest task's head and the rest."""
     return [*network.weights.values(), *network.train_mode()]
 
 

@@ -83,7 +83,7 @@ def test_kill_9_during_training_leaves_the_last_saved_file(path, data):
     assert client.connect(path) is None
     assert path.read_bytes() == before
     assert all(checked.ok for checked in verify(path))
-    work(path, add("two", data))  # the file can be used again
+    work(path, add("two", data, yes=True))  # the file can be used again; what was interrupted is given up
     assert len(read_header(path).document.tasks) == 2
 
 
@@ -155,7 +155,7 @@ def test_it_leaves_only_when_idle_and_without_connections(path):
     until_event(path, EngineStarted)
     with client.connect(path) as connection:  # its address is written before the event
         begun = time.monotonic()
-        while time.monotonic() - begun < 4:  # longer than it would stay alone
+        while time.monotonic() - begun < 4:  # longer than it waits without a client
             connection.status()
         assert engine.poll() is None
     assert until_event(path, EngineLeft).event.reason == "idle, and no client is connected"

@@ -83,7 +83,7 @@ def test_an_exception_in_the_workbench_restores_the_terminal_and_is_printed(path
         "    def action_break(self): raise ZeroDivisionError('a defect')\n"
         "    BINDINGS = [('B', 'break', 'break')]\n"
         "app.PacknetApp = Broken\n"
-        "sys.exit(app.run(Path(sys.argv[1]), readonly=True))\n"
+        "sys.exit(app.open_workbench(Path(sys.argv[1]), readonly=True))\n"
     )
     shell.terminal.type(f"clear; TZ=UTC python {defect} {path}; echo status $?")
     shell.terminal.wait_for(LAST)

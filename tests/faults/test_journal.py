@@ -29,7 +29,7 @@ from packnet_core.schema.events import (
     Progress,
     TrainStep,
 )
-from packnet_tui.cli.output.inspect_report import inspect
+from packnet_tui.cli.output.inspect_report import print_inspection
 from packnet_tui.state import format
 from packnet_tui.state.story import Story
 from packnet_tui.state.watch import Watch
@@ -209,8 +209,8 @@ def test_absurd_times_and_numbers_in_a_journal_are_shown(tmp_path, capsys, at):
             JobFinished(outcome="done", message="done", seconds=at, status=0),
         ):
             file.write(line(event, job=1 << 62, at=at))
-    assert inspect(path) == 0
-    assert inspect(path, json=True) == 0
+    assert print_inspection(path) == 0
+    assert print_inspection(path, json=True) == 0
     msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
     watch = Watch(path)
     watch.look()

@@ -117,7 +117,7 @@ class Desk:
         return "\n".join(strip.crop(area.x, area.right).text for strip in strips[area.y : area.bottom])
 
 
-def told(desk: Desk) -> str:
+def outcome(desk: Desk) -> str:
     """The plan that a form shows, in one line."""
     return " ".join(line.strip() for line in desk.text(desk.app.screen.query_one(".outcome")).splitlines()).strip()
 

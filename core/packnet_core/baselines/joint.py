@@ -118,7 +118,7 @@ class JointImages(Images):
 def _endless(
     images: Images, share: int, device: torch.device | str, generator: torch.Generator, augment: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of exactly `share` images without end: pass after pass, each shuffled anew."""
+    """Batches of exactly `share` images without end: pass after pass, each in a new order."""
     while True:
         for batch, labels in images.batches(min(share, len(images)), device, generator=generator, augment=augment):
             if len(labels) == min(share, len(images)):

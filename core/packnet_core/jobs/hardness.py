@@ -1,4 +1,4 @@
-"""The order in which to add tasks: the hardest first (§5.1), by the error of a new head alone (Classifier Only, §4).
+"""The order in which to add tasks: the hardest first (§5.1), by the error of a new head (Classifier Only, §4).
 
 The file is only read, and only heads are trained.
 """

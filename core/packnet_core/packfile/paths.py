@@ -113,7 +113,7 @@ class Paths:
         return status.st_dev, status.st_ino
 
     def socket_folder(self) -> Path:
-        """A folder of this user alone whose paths are short enough for a socket.
+        """A folder that only this user may enter, whose paths are short enough for a socket.
 
         The folder beside the file if its path is short, else the user's runtime folder, else a new one in /tmp.
         """

@@ -5,6 +5,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 from textual import on, work
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.widgets import Input, Static
 
 from packnet_core.errors import RequestError
@@ -93,7 +94,8 @@ class AddForm(Form[Add]):
         if preview is None:
             return
         self._preview = preview
-        self._show_preview()
+        with suppress(NoMatches):  # the form is being closed, and has no fields any more
+            self._show_preview()
         if self._waiting:
             self.accept(self._waiting)
 

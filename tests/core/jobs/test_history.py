@@ -170,7 +170,7 @@ def test_jobs_wait_until_they_start_and_the_one_that_runs_is_the_first():
 
 
 @pytest.mark.parametrize("sign", [EngineStarted(pid=8), EngineLeft(pid=7, reason="idle"), begun(Evaluate())])
-def test_what_waited_for_an_engine_that_is_gone_is_lost(sign):
+def test_the_waiting_jobs_of_a_dead_engine_are_lost(sign):
     waits = entries([EngineStarted(pid=7)], job=0) + entries([JobQueued(command=ADD)], job=1)
     history = fold([*waits, *entries([sign], job=2)])
     assert 1 not in history.jobs

@@ -1,4 +1,4 @@
-"""A job is a list of phases: those of each command, where a checkpoint resumes, the last word on every way out."""
+"""A job is a list of phases: those of each command, where a checkpoint resumes, and its last event, however it ends."""
 
 import signal
 import subprocess
@@ -102,7 +102,7 @@ def last_word(path):
     return finished[0]
 
 
-def test_a_caller_that_turns_away_leaves_a_checkpoint_and_a_last_word(path, data):
+def test_a_caller_that_stops_reading_leaves_a_checkpoint_and_a_last_event(path, data):
     entries = run_job.run(path, add("one", data))
     for entry in entries:
         if isinstance(entry.event, TrainStep):

@@ -18,7 +18,7 @@ def note(text: str) -> bytes:
     return line(Note(text=text))
 
 
-def told(entries: list[Entry]) -> list[str]:
+def texts_of(entries: list[Entry]) -> list[str]:
     return [entry.event.text if isinstance(entry.event, Note) else "step" for entry in entries]
 
 
@@ -31,27 +31,27 @@ def test_a_poll_returns_what_came_since_the_last_one(path):
     reader = Reader(path)
     assert (reader.poll(), reader.starts) == ([], 0)
     path.write_bytes(note("one"))
-    assert (told(reader.poll()), reader.poll(), reader.starts) == (["one"], [], 1)
+    assert (texts_of(reader.poll()), reader.poll(), reader.starts) == (["one"], [], 1)
     with open(path, "ab") as file:
         file.write(note("two") + b"not JSON\n" + note("three"))
-    assert told(reader.poll()) == ["two", "three"]
+    assert texts_of(reader.poll()) == ["two", "three"]
 
 
 def test_a_torn_line_is_read_once_it_is_whole(path):
     reader, step = Reader(path), line(STEP)
     path.write_bytes(note("one") + step[:40])
-    assert told(reader.poll(steps=False)) == ["one"]
+    assert texts_of(reader.poll(steps=False)) == ["one"]
     assert reader.poll() == []
     with open(path, "ab") as file:
         file.write(step[40:] + note("two"))
-    assert told(reader.poll()) == ["step", "two"]
+    assert texts_of(reader.poll()) == ["step", "two"]
 
 
 def test_steps_are_passed_over_where_they_are_not_asked_for(path, monkeypatch):
     monkeypatch.setattr(journal, "CHUNK", 500)  # so that it takes several reads
     hostile = note('{"type":"step"')
     path.write_bytes((line(STEP) + note("x") + line(Progress(task="cars", done=1, images=2)) + hostile) * 9)
-    assert told(journal.read(path, steps=False)) == ["x", '{"type":"step"'] * 9
+    assert texts_of(journal.read(path, steps=False)) == ["x", '{"type":"step"'] * 9
     assert len(journal.read(path)) == 36
 
 
@@ -66,5 +66,5 @@ def test_another_journal_is_read_from_its_start(path, how):
         other = path.with_name("other")
         other.write_bytes(note("new") * 9)
         other.replace(path)
-    assert set(told(reader.poll())) == {"new"}
+    assert set(texts_of(reader.poll())) == {"new"}
     assert reader.starts == 2

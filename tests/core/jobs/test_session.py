@@ -94,7 +94,7 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
 
 
 def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
-    """Whatever it holds now: what the job made belongs to what was there when it began."""
+    """Even if it changed: the job's result belongs to the file that it began with."""
     events = job.events(Session(path), add("two", data))
     next(events)
     os.utime(path, ns=(0, 0))  # as if another program had written it
@@ -173,15 +173,15 @@ def test_data_with_other_classes_is_refused(path, tmp_path):
     assert "classes" in fail(path, Evaluate(data=str(other))).message
 
 
-def test_occupancy_is_told_when_it_changes(path, data):
+def test_occupancy_is_reported_when_it_changes(path, data):
     entries = work(path, add("two", data))
-    told = [e.event for e in entries if isinstance(e.event, Occupancy)]
-    assert [o.phase for o in told] == ["trained", "trained", "pruned", "retrained"]
+    found = [e.event for e in entries if isinstance(e.event, Occupancy)]
+    assert [o.phase for o in found] == ["trained", "trained", "pruned", "retrained"]
     document = read_header(path).document
-    assert told[-1].layers == {layer.name: list(layer.owned) for layer in document.layers}
+    assert found[-1].layers == {layer.name: list(layer.owned) for layer in document.layers}
 
 
-def test_giving_up_an_interrupted_job_is_said(path, data):
+def test_giving_up_an_interrupted_job_is_reported(path, data):
     stop = run_job.threading.Event()
     for entry in run_job.run(path, add("two", data), stop):
         if isinstance(entry.event, TrainStep):
@@ -192,14 +192,14 @@ def test_giving_up_an_interrupted_job_is_said(path, data):
 
 
 def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupted_job(path, data):
-    for command, told in ((add("two", data), "packnet train"), (Evaluate(), "nothing changed")):
+    for command, expected in ((add("two", data), "packnet train"), (Evaluate(), "nothing changed")):
         stop = run_job.threading.Event()
         for entry in run_job.run(path, command, stop):
             if isinstance(entry.event, TrainStep | Progress):
                 stop.set()
             finished = entry.event
         assert finished.outcome == "stopped"
-        assert told in finished.message
+        assert expected in finished.message
 
 
 def stopped(session, command):
@@ -210,7 +210,7 @@ def stopped(session, command):
     events.close()
 
 
-def test_training_on_that_is_stopped_can_be_gone_on_with(path):
+def test_further_training_that_is_stopped_can_be_resumed(path):
     session = Session(path)
     stopped(session, Train(recipe={"epochs": 1}))
     assert session.paths.checkpoint.exists()
@@ -259,7 +259,7 @@ def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
     owners = {name: owner.clone() for name, owner in session.network.owners.items()}
     events = job.events(session, Preview(ratios=(0.9, 0.5)))
     assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
-    assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())  # in the middle of it too
+    assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())  # also during a job
     events.close()
     assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())
     assert all(torch.equal(owners[n], o) for n, o in session.network.owners.items())

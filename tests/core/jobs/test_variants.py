@@ -109,7 +109,7 @@ def test_an_export_has_the_tasks_own_tensors(path, others, tmp_path):
     assert same(load_file(tmp_path / "two.safetensors"), used(path, 2))
 
 
-def test_a_missing_own_tensor_and_one_of_nobody_are_named(path, others):
+def test_a_missing_own_tensor_and_one_of_no_task_are_named(path, others):
     work(path, add("two", others, own=("norms",)))
     network, document = storage.load(path)
     del network.own[1]["bn.bias"]
@@ -136,7 +136,7 @@ def test_the_first_task_has_no_rest_of_its_own(tmp_path, data):
         list(job.events(Session(path), add("one", data, own=("norms",))))
 
 
-def test_a_stopped_job_goes_on_with_its_own_normalisation(path, others):
+def test_a_stopped_job_resumes_with_its_own_normalisation(path, others):
     reference = copied(path)
     command = add("two", others, own=("norms",))
     work(reference, command)
@@ -243,7 +243,7 @@ def test_the_last_step_is_the_ratio_itself():
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5], ids="after {} epochs".format)
-def test_a_pruning_in_steps_that_was_stopped_goes_on_where_it_was(path, others, stop):
+def test_a_stopped_pruning_in_steps_resumes_at_its_step(path, others, stop):
     work(path, add("two", others, prune=None))
     reference = copied(path)
     before = path.read_bytes()
@@ -312,7 +312,7 @@ def test_where_nothing_fits_the_file_stays(path, others):
 
 
 @pytest.mark.parametrize(("kind", "count"), [(TrainStep, 2), (Epoch, 2), (Note, 2), (Note, 3), (Evaluated, 1)])
-def test_a_search_that_was_stopped_goes_on_and_finds_the_same(path, others, kind, count):
+def test_a_stopped_search_resumes_and_finds_the_same_ratio(path, others, kind, count):
     work(path, add("two", others, prune=None))
     reference = copied(path)
     before = path.read_bytes()

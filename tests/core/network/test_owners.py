@@ -29,7 +29,7 @@ def test_the_first_plane_has_the_least_significant_bits_row_major_with_padding_z
     assert owners.encode(owner, 4).tolist() == [[0b011010], [0b001100]]
 
 
-def test_a_weight_of_zero_is_free_whatever_its_code():
+def test_a_weight_of_zero_is_free_with_any_code():
     weight = np.array([1, 0, -0.0, 2], np.float32)
     assert owners.decode(None, weight).tolist() == [1, 0, 0, 1]
     assert owners.decode(np.array([[0b1111]], np.uint8), weight).tolist() == [2, 0, 0, 2]

@@ -67,7 +67,7 @@ def test_a_view_within_a_view_changes_neither(network, images, budget):
         assert torch.equal(one(images), wanted[1])  # a view stays right after its context
 
 
-def test_an_exported_view_stays_right_whatever_is_viewed_later(network, images):
+def test_an_exported_view_stays_right_after_other_views(network, images):
     wanted = logits(network, 1, images)
     with network.viewing(1) as model:
         exported = torch.export.export(model, (images,))

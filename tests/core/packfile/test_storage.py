@@ -247,7 +247,7 @@ def test_a_hostile_length_does_not_take_memory(path):
         read_header(path)
 
 
-def test_a_plain_state_dict_is_told_apart(tmp_path):
+def test_a_plain_state_dict_is_recognised(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "plain.safetensors")
     with pytest.raises(FileError, match=r"packnet new .*--weights .*plain\.safetensors"):
         read_header(tmp_path / "plain.safetensors")

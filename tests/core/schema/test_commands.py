@@ -9,7 +9,7 @@ import pytest
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Add, Drop, Prune, Train, as_typed, validated
 from packnet_core.schema.recipes import Recipe
-from packnet_tui.cli.commands import app
+from packnet_tui.cli.program import app
 from packnet_tui.cli.request import call
 
 ADD = Add(task="b", data="/x")

@@ -50,5 +50,5 @@ def test_types_limits_and_words():
         ("mode", "oil", "'oil' is not fan, grill or both"),
     ],
 )
-def test_a_value_outside_of_the_limits_is_told(name, value, problem):
+def test_a_value_outside_of_the_limits_is_reported(name, value, problem):
     assert FIELDS[name].problem(value) == problem

@@ -51,7 +51,7 @@ def test_every_recipe_has_something_for_any_data_and_is_valid():
 
 def test_no_name_is_no_change_and_another_is_an_error():
     assert recipes.named("", CUBS) == Recipe()
-    with pytest.raises(RequestError, match="there is no recipe 'papre'; there is paper"):
+    with pytest.raises(RequestError, match="there is no recipe 'papre'; the recipes are paper"):
         recipes.named("papre", CUBS)
 
 
@@ -78,7 +78,7 @@ def test_pruning_and_training_on_take_it_by_the_tasks_data_or_by_what_is_given()
     assert not Train(named="paper").resumes
 
 
-def test_a_name_that_is_none_is_refused_before_any_work():
+def test_a_wrong_name_is_refused_before_any_work():
     for command in (Prune(ratio=0.5, named="papre"), Train(named="papre")):
         with pytest.raises(RequestError, match="no recipe 'papre'"):
             check(document(task()), command)

@@ -301,6 +301,7 @@ def test_retraining_that_is_worse_than_none_is_not_kept(path, noise, tmp_path):
     bare, harmed = tmp_path / "bare.safetensors", tmp_path / "harmed.safetensors"
     for copy, changes in ((bare, {"retrain_epochs": 0}), (harmed, {"retrain_epochs": 2, "retrain_lr": 50.0})):
         copy.write_bytes(path.read_bytes())
+        trust.allow(copy, "tests.networks:with_biases")
         entries = work(copy, Prune(ratio=0.5, recipe=changes))
     assert any("no epoch of this phase was better" in note for note in notes(e.event for e in entries))
     tasks = [read_header(copy).document.tasks[-1] for copy in (bare, harmed)]

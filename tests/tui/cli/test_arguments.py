@@ -1,4 +1,4 @@
-"""What is asked for wrongly: one line on stderr, exit status 2, and torch never imported for it."""
+"""Wrong requests give one line on stderr and exit status 2, without importing torch."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The command that reaches the work, which is not done."""
+    """The command that would be done."""
     commands = []
     monkeypatch.setattr("packnet_tui.cli.execute.do", lambda file, command, json, every: commands.append(command) or 0)
 
@@ -49,7 +49,7 @@ def test_help_names_every_command_uncut():
         assert f"packnet-tui {command}" in CliRunner().invoke(workbench_app, [command, "--help"]).output
 
 
-def test_help_says_what_none_stands_for():
+def test_help_says_what_none_means():
     text = " ".join(CliRunner().invoke(app, ["add", "--help"]).output.split())
     assert "after pruning (default: half of the epochs)" in text
     assert "of retraining (default: a tenth of the learning rate)" in text
@@ -138,7 +138,7 @@ def test_a_task_no_better_than_chance_is_sealed_only_with_yes(tmp_path, capsys):
     assert "'letters' is no better than chance" in one_line(capsys.readouterr().err)
 
 
-def test_add_asks_for_all_that_was_said(asked, tmp_path, monkeypatch):
+def test_add_passes_all_options_on(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = (
         "add f cubs --data d.npz --epochs 3 --lr 0.02 --batch-size 8 --optimizer adamw --momentum 0.5 "
@@ -168,7 +168,7 @@ def test_defaults_are_the_papers_or_the_tasks_own(asked):
     assert asked("eval", "f") == Evaluate()
 
 
-def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, monkeypatch, file):
+def test_a_recipe_by_name_depends_on_the_data_and_options_change_it(asked, monkeypatch, file):
     command = asked("add", "f", "x", "--data", "places365:/d", "--recipe", "paper")
     assert command.recipe == recipes.named("paper", "places365:/d")
     assert command.recipe.epochs == 10
@@ -184,7 +184,7 @@ def test_a_recipe_by_name_goes_by_the_data_and_what_is_said_changes_it(asked, mo
     assert (command.own, command.steps) == (("biases",), 1)
 
 
-def test_the_other_commands_ask_for_what_was_said(asked):
+def test_the_other_commands_pass_their_options_on(asked):
     command = asked("prune", "f", "0.5", "--layer", "features.*=0.3", "--layer", "a=b=0.9", "--retrain-epochs", "2")
     assert command == Prune(ratio=0.5, layers={"features.*": 0.3, "a=b": 0.9}, recipe={"retrain_epochs": 2})
     command = asked("prune", "f", "--max-drop", "1.5", "--trials", "4", "--steps", "2")

@@ -1,4 +1,4 @@
-"""`packnet baseline` as it is typed."""
+"""`packnet baseline` on the command line."""
 
 import json
 

@@ -66,7 +66,7 @@ def test_a_folder_that_is_linked_to_is_a_folder(here):
     assert completions("li") == ["link/"]
 
 
-def test_a_folder_that_is_data_is_not_gone_into():
+def test_nothing_inside_a_data_folder_is_proposed():
     assert proposal("birds") == "birds/"
     assert proposal("birds/") is None
     assert proposal("birds/t") == "birds/test/"

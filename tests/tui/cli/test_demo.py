@@ -24,7 +24,7 @@ def test_demo_packs_three_real_tasks(tmp_path, run):
 
 def test_both_programs_run_the_same_demo(monkeypatch):
     asked = []
-    monkeypatch.setattr(demo, "run", lambda file: asked.append(file) or 0)
+    monkeypatch.setattr(demo, "run_demo", lambda file: asked.append(file) or 0)
     assert (packnet(["demo", "a"]), workbench(["demo", "a"]), packnet(["demo"])) == (0, 0, 0)
     assert [str(file) for file in asked] == ["a", "a", "demo.safetensors"]
 

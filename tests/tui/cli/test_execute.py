@@ -117,7 +117,7 @@ def test_drop_asks_and_the_default_is_no(path, data, tmp_path):
         assert len(read_header(path).document.tasks) == tasks
 
 
-def test_ctrl_c_stops_at_the_next_step_and_train_goes_on(path, data, begin):
+def test_ctrl_c_stops_at_the_next_step_and_train_resumes(path, data, begin):
     working = begin("add", path, "two", "--data", data, *LONG)
     until_event(path, TrainStep, job=2, count=2)
     working.send_signal(signal.SIGINT)
@@ -212,7 +212,7 @@ def test_ctrl_c_while_following_leaves_the_job_and_stop_ends_it(path, data, begi
     assert not Paths(path).is_locked()
 
 
-def test_an_engine_that_dies_is_said(path, data, begin, engine):
+def test_an_engine_that_dies_is_reported(path, data, begin, engine):
     following = begin("add", path, "two", "--data", data, *LONG)
     until_event(path, TrainStep, job=2)
     os.kill(engine.status().pid, signal.SIGKILL)

@@ -111,7 +111,7 @@ def test_says_so_when_the_process_that_worked_is_gone(file, begin):
     assert "ended before its job was done" in one_line(err)
 
 
-def test_an_engine_that_died_has_its_last_words_said(file, begin):
+def test_the_end_of_a_dead_engines_log_is_shown(file, begin):
     with Paths(file).locked():
         handmade.journal(file, QUEUED, STARTED)
         Paths(file).log.write_text("some warning\nCUDA error: unhappy\n")

@@ -1,4 +1,4 @@
-"""Every kind of event as a line, or as none."""
+"""Every kind of event as a line, or without a line."""
 
 import pytest
 
@@ -107,7 +107,7 @@ def test_every_kind_of_event_is_tried():
     assert {type(event) for event, _ in LINES} == set(AnyEvent.__args__)
 
 
-def test_no_control_codes_whatever_a_name_holds():
+def test_no_control_codes_from_any_name():
     text = line(Entry(at=0, job=1, event=Note(text="a\x1b[2Jb\nc\u202e")))
     assert text == r"a\x1b[2Jb\nc\u202e"
 

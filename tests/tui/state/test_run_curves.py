@@ -1,4 +1,4 @@
-"""The curve of each job by itself."""
+"""One curve per job."""
 
 from packnet_core.jobs.history import MOST_RUNS
 from packnet_core.schema.commands import Add, Evaluate, Prune

@@ -28,7 +28,7 @@ BEFORE, AFTER = document(SEALED, TINY), document((*SEALED, CARS), TINY)
 ADD = Add(task="cars", data="/data/cars", prune=0.75)
 
 
-def told(*events: Event, shown: Document = BEFORE, more: list[Entry] | None = None) -> Picture:
+def folded(*events: Event, shown: Document = BEFORE, more: list[Entry] | None = None) -> Picture:
     story = Story(shown)
     story.read([*entries(events), *(more or [])])
     return story.picture(shown)
@@ -43,7 +43,7 @@ def finished(outcome: str = "done", message: str = "done") -> JobFinished:
 
 
 def test_the_header_alone_is_a_picture():
-    picture = told()
+    picture = folded()
     assert (picture.layers, picture.job, picture.curve, picture.busy) == (BEFORE.layers, None, None, False)
     assert [(row.name, row.added, row.now, row.drift) for row in picture.tasks] == [
         ("imagenet", 28.42, None, None),
@@ -52,7 +52,7 @@ def test_the_header_alone_is_a_picture():
 
 
 def test_the_counts_of_a_running_job_replace_those_of_the_header():
-    picture = told(*cars(AFTER))
+    picture = folded(*cars(AFTER))
     assert picture.layers == AFTER.layers
     assert picture.free == AFTER.free < BEFORE.free
     newest = picture.tasks[-1]
@@ -63,7 +63,7 @@ def test_the_counts_of_a_running_job_replace_those_of_the_header():
 
 
 def test_once_saved_the_counts_are_those_of_the_file():
-    picture = told(*cars(AFTER), *finished_cars(), shown=AFTER)
+    picture = folded(*cars(AFTER), *finished_cars(), shown=AFTER)
     assert (picture.layers, picture.job) == (AFTER.layers, None)
     newest = picture.tasks[-1]
     assert (newest.phase, newest.added, newest.validation, newest.working) == ("retrained", 18.36, None, "")
@@ -90,7 +90,7 @@ def test_a_job_that_came_to_nothing_leaves_the_file_as_it_was(outcome):
     ids=["other layers", "more layers", "too many tasks", "more than there is"],
 )
 def test_counts_that_are_not_of_this_file_are_not_shown(layers):
-    assert told(started(ADD), Occupancy(task="cars", phase="trained", layers=layers)).layers == BEFORE.layers
+    assert folded(started(ADD), Occupancy(task="cars", phase="trained", layers=layers)).layers == BEFORE.layers
 
 
 def test_jobs_wait_in_a_queue_until_they_start():
@@ -108,47 +108,47 @@ def test_jobs_wait_in_a_queue_until_they_start():
 
 
 def test_the_job_tells_how_far_it_is():
-    picture = told(started(ADD), *training("cars", 10, 3, 96.0, 17.5))
+    picture = folded(started(ADD), *training("cars", 10, 3, 96.0, 17.5))
     job = picture.job
     assert (job.phase, job.task, job.epoch, job.epochs, job.images) == ("train", "cars", 3, 10, 5400)
     assert (job.images_per_second, job.seconds_left) == (1234.0, 26.0 * 7)
     progress = Progress(task="cubs", done=640, images=5794)
-    job = told(started(Evaluate()), PhaseStarted(phase="eval", task="cubs", epochs=0, images=5794), progress).job
+    job = folded(started(Evaluate()), PhaseStarted(phase="eval", task="cubs", epochs=0, images=5794), progress).job
     assert (job.phase, job.task, job.done, job.images, job.validation) == ("eval", "cubs", 640, 5794, None)
 
 
 def test_an_error_that_moved_is_drift():
-    picture = told(started(Evaluate()), evaluated("imagenet", 28.42), evaluated("cubs", 22.35))
+    picture = folded(started(Evaluate()), evaluated("imagenet", 28.42), evaluated("cubs", 22.35))
     assert picture.tasks[0].drift == 0
     assert picture.tasks[1].drift == pytest.approx(0.25)
 
 
 def test_an_evaluation_on_other_data_proves_no_drift():
     other = started(Evaluate(tasks=("cubs",), data="/data/birds"))
-    assert told(other, evaluated("cubs", 40.0)).tasks[1].now is None
+    assert folded(other, evaluated("cubs", 40.0)).tasks[1].now is None
     assert (
-        told(started(Evaluate()), evaluated("cubs", 22.1), finished(), other, evaluated("cubs", 40.0)).tasks[1].now
+        folded(started(Evaluate()), evaluated("cubs", 22.1), finished(), other, evaluated("cubs", 40.0)).tasks[1].now
         == 22.1
     )
 
 
 def test_a_dropped_namesakes_error_and_curve_are_forgotten():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cars", 18.36), finished()]
-    picture = told(*first, started(Drop(task="cars")), finished(), shown=AFTER)
+    picture = folded(*first, started(Drop(task="cars")), finished(), shown=AFTER)
     assert (picture.tasks[-1].now, picture.curve) == (None, None)
-    kept = told(*first, started(Drop(task="cars")), finished("failed"), shown=AFTER)
+    kept = folded(*first, started(Drop(task="cars")), finished("failed"), shown=AFTER)
     assert (kept.tasks[-1].now, kept.curve.task) == (18.36, "cars")
 
 
 def test_a_new_task_of_an_old_name_begins_with_nothing():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cars", 90.0), finished()]
-    picture = told(*first, started(ADD), PhaseStarted(phase="train", task="cars", epochs=9, images=54), shown=AFTER)
+    picture = folded(*first, started(ADD), PhaseStarted(phase="train", task="cars", epochs=9, images=54), shown=AFTER)
     assert (picture.tasks[-1].now, picture.curve.loss, picture.curve.end) == (None, (), 9)
 
 
 def test_further_training_extends_the_curve():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), finished()]
-    picture = told(*first, started(Train()), *training("cars", 3, 1, 18.0, 17.0))
+    picture = folded(*first, started(Train()), *training("cars", 3, 1, 18.0, 17.0))
     assert (len(picture.curve.loss), picture.curve.end) == (60, 5)
 
 
@@ -156,8 +156,8 @@ def test_the_ratio_of_a_pruning_is_shown_before_it_is_saved():
     dense = document((*SEALED, task("cars", None, 17.1, "trained")), TINY)
     cut = Pruned(task="cars", ratio=0.6, freed=1, kept=1, before=None, after=None)
     now = Occupancy(task="cars", phase="pruned", layers={layer.name: list(layer.owned) for layer in AFTER.layers})
-    assert told(started(Prune(ratio=0.6)), cut, now, shown=dense).tasks[-1].prune_ratio == 0.6
-    assert told(started(Prune(ratio=0.6)), cut, now, finished("failed"), shown=dense).tasks[-1].prune_ratio is None
+    assert folded(started(Prune(ratio=0.6)), cut, now, shown=dense).tasks[-1].prune_ratio == 0.6
+    assert folded(started(Prune(ratio=0.6)), cut, now, finished("failed"), shown=dense).tasks[-1].prune_ratio is None
 
 
 def test_an_engine_that_died_says_so_with_its_last_words():
@@ -197,7 +197,7 @@ def test_a_job_without_an_end_is_over_when_the_next_thing_happens(next_):
     assert any("died (during add cars --prune 0.75)" in line.text for line in story.log)
 
 
-def test_nobody_dies_where_nothing_runs():
+def test_without_a_job_no_process_dies():
     story = Story()
     story.read(entries([EngineStarted(pid=7), started(ADD), finished(), EngineLeft(pid=7, reason="idle")]))
     story.abandoned(NOON)
@@ -208,7 +208,7 @@ def test_nobody_dies_where_nothing_runs():
 def test_what_is_older_than_the_file_is_of_a_former_one():
     made = BEFORE.history[0].at
     old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=made - 1000)
-    picture = told(more=old)
+    picture = folded(more=old)
     assert (picture.busy, picture.curve, picture.log, picture.tasks[1].now) == (False, None, (), None)
 
 
@@ -221,16 +221,16 @@ def test_a_stopped_job_waits_only_while_nothing_runs():
 
 def test_the_log_tells_it_in_words_and_keeps_to_its_length():
     warning = Note(text="two\x1b[2J lines", level="warning")
-    log = told(started(ADD), warning, evaluated("cubs", 22.1), finished("failed", "no such data")).log
+    log = folded(started(ADD), warning, evaluated("cubs", 22.1), finished("failed", "no such data")).log
     assert [(line.level, line.text) for line in log[1:]] == [
         ("warning", r"warning: two\x1b[2J lines"),
         ("info", "eval cubs  error 22.10 %  top-5 5.53 %"),
         ("error", "no such data"),
     ]
-    assert len(told(*[Note(text=str(i)) for i in range(LOG_LINES + 5)]).log) == LOG_LINES
-    assert told(Saved(bytes=1), Note(text="last")).log[-1].text == "last"
+    assert len(folded(*[Note(text=str(i)) for i in range(LOG_LINES + 5)]).log) == LOG_LINES
+    assert folded(Saved(bytes=1), Note(text="last")).log[-1].text == "last"
 
 
 def test_a_name_out_of_a_file_never_steers_the_terminal():
-    picture = told(shown=document([task("a\x1b[2J", 0.5, 1.0)], TINY))
+    picture = folded(shown=document([task("a\x1b[2J", 0.5, 1.0)], TINY))
     assert picture.tasks[0].name == r"a\x1b[2J"

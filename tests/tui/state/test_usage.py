@@ -1,4 +1,4 @@
-"""How busy the job's device is."""
+"""Usage of the job's device."""
 
 import os
 import re

@@ -98,7 +98,7 @@ def test_another_file_in_its_place_has_a_past_of_its_own(path):
 
 
 @pytest.mark.parametrize("harm", [os.unlink, lambda path: path.write_bytes(b"not a pack file, surely")])
-def test_a_file_that_is_gone_or_no_pack_file_leaves_the_last_picture(path, harm):
+def test_the_last_picture_stays_if_the_file_is_gone_or_damaged(path, harm):
     watch = Watch(path)
     before = watch.picture.tasks
     harm(path)
@@ -110,7 +110,7 @@ def test_a_file_that_is_gone_or_no_pack_file_leaves_the_last_picture(path, harm)
     assert len(watch.picture.tasks) == 3
 
 
-def test_a_file_that_stays_wrong_is_said_once(path):
+def test_a_file_that_stays_wrong_is_reported_once(path):
     watch = Watch(path)
     path.write_bytes(b"not a pack file, surely")
     assert watch.look()

@@ -103,7 +103,7 @@ async def test_help_and_palette_name_every_action(tmp_path):
         ("drop", picture(*SEALED, events=[JobQueued(command=Evaluate())]), "wait until eval is done"),
     ],
 )
-def test_what_makes_no_sense_now_is_said_with_what_to_do(method, shown, says):
+def test_a_command_that_is_not_allowed_now_says_what_to_do(method, shown, says):
     assert says in blocked(action(method), shown)
 
 

@@ -1,4 +1,4 @@
-"""A task compared with baselines: folded from the journal, asked for by a key, shown beside its error."""
+"""A task compared with baselines: read from the journal, requested by a key, shown beside its error."""
 
 from typing import get_args
 
@@ -41,7 +41,7 @@ RUNS = [
 ]
 
 
-def told(*events, shown=CARS):
+def folded(*events, shown=CARS):
     story = Story()
     story.read(entries(events))
     return story.picture(shown)
@@ -57,8 +57,8 @@ def measured(path):
 # -- comparisons in the journal --------------------------------------------------------------------------------------
 
 
-def test_the_newest_error_by_each_baseline_stands_beside_the_tasks():
-    picture = told(*BOTH, compared("cubs", "lwf", 30.0, "cubs"), compared("cubs", "lwf", 40.4, "cars"))
+def test_the_newest_error_by_each_baseline_is_beside_the_tasks():
+    picture = folded(*BOTH, compared("cubs", "lwf", 30.0, "cubs"), compared("cubs", "lwf", 40.4, "cars"))
     assert [dict(row.compared) for row in picture.tasks] == [
         {},
         {"lwf": 40.4},
@@ -77,13 +77,13 @@ def test_the_newest_error_by_each_baseline_stands_beside_the_tasks():
     ids=["dropped", "added anew"],
 )
 def test_a_namesakes_comparisons_are_forgotten(later):
-    assert told(*BOTH).tasks[-1].compared
-    assert not told(*BOTH, *later).tasks[-1].compared
+    assert folded(*BOTH).tasks[-1].compared
+    assert not folded(*BOTH, *later).tasks[-1].compared
 
 
 def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
     before = [started(Preview()), Previewed(task="cars", ratio=0.5, error=20.0, images=100), DONE]
-    picture = told(*before, *RUNS)
+    picture = folded(*before, *RUNS)
     job = picture.job
     assert (job.phase, job.task, job.done, job.images) == ("compare", "cars", 400, 1600)
     assert picture.tasks[2].working == "compare"
@@ -94,17 +94,17 @@ def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
 
 def test_training_continues_its_own_curve_after_a_comparison():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), DONE]
-    assert told(*first, *RUNS, DONE).curve == told(*first).curve
+    assert folded(*first, *RUNS, DONE).curve == folded(*first).curve
 
 
 def test_the_log_has_a_line_of_it():
-    texts = [line.text for line in told(*RUNS, compared("cars", "individual", 14.3), DONE).log]
+    texts = [line.text for line in folded(*RUNS, compared("cars", "individual", 14.3), DONE).log]
     assert texts[1] == "individual cars  error 14.30 %"
-    assert told(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
+    assert folded(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
 
 
 def test_it_is_one_of_the_tasks_runs_with_the_error_it_found_and_no_curve():
-    picture = told(*RUNS, compared("cars", "individual", 14.3), DONE)
+    picture = folded(*RUNS, compared("cars", "individual", 14.3), DONE)
     (run,) = picture.runs
     assert (run.tasks, run.errors["cars"].top1, picture.run_curves) == (("cars",), 14.3, {})
 
@@ -189,7 +189,7 @@ async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path)
     ],
     ids=str,
 )
-async def test_it_stands_below_the_tasks_or_in_columns_of_its_own(tmp_path, size, lines):
+async def test_it_is_below_the_tasks_or_in_its_own_columns(tmp_path, size, lines):
     async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
         pane = desk.bench.query_one(TasksPane)
         await desk.until(lambda: all(line in desk.text(pane) for line in lines), lines)

@@ -1,4 +1,4 @@
-"""The data field of the add form: what is proposed, what is seen while one types, what Enter makes of it."""
+"""The data field of the add form: completions, the preview while the user types, the command after Enter."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ def folder(root, grey=False):
 
 
 def below(desk: Desk) -> str:
-    """What stands below the data, in one line."""
+    """The text below the data, in one line."""
     return " ".join(desk.text(desk.app.screen.query_one("#data-below")).split())
 
 
@@ -132,7 +132,7 @@ async def test_a_pasted_path_is_cleaned(path, tmp_path, pasted):
 
 
 async def test_a_disk_that_hangs_holds_nothing_up(path, tmp_path):
-    os.mkfifo(tmp_path / "pipe")  # whoever opens it waits for somebody to write
+    os.mkfifo(tmp_path / "pipe")  # reading it waits until some process writes
     hung = threading.Event()
 
     def look(text):

@@ -21,7 +21,7 @@ SIZES = (20, 5), (300, 100), (80, 24), (79, 24), (80, 23), (1, 1), (110, 30), (1
 
 
 def deep(path, tasks):
-    """Four hundred layers, and `tasks` tasks that each took a fifth of what was free."""
+    """Four hundred layers, and `tasks` tasks that each took a fifth of the free weights."""
     names = [task(f"task {i}", 0.8, float(i)) for i in range(1, tasks + 1)]
     return write(path, document(names, DEEP, "vit"))
 

@@ -14,7 +14,7 @@ from packnet_tui.workbench.screens import recipe_fields
 from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.made_up import SEALED, document, task, write
-from tests.tui.still import SMALL, WIDE, empty, opened, sealed, told
+from tests.tui.still import SMALL, WIDE, empty, opened, outcome, sealed
 from tests.worlds import images
 
 
@@ -150,7 +150,7 @@ def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
 @pytest.mark.parametrize(
     ("field", "wrong", "says"), [("lr", "fast", "learning rate: "), ("task", "cubs", "name: "), ("seed", "", "seed: ")]
 )
-async def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(path, field, wrong, says):
+async def test_the_form_shows_an_error_which_can_be_corrected(path, field, wrong, says):
     async with opened(path) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
@@ -208,16 +208,16 @@ async def test_down_and_up_keep_to_their_column(path):
                 assert form.focused.id == field
 
 
-async def test_what_would_be_done_is_told_while_one_types(path):
+async def test_the_outcome_is_shown_while_the_user_types(path):
     async with opened(path) as desk:
         await desk.press("a")
         await desk.sees(AddForm)
-        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in told(desk)
+        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in outcome(desk)
         await desk.fill(epochs="8", prune="")
-        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in told(desk)
+        assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in outcome(desk)
         assert "half of them: 4" in desk.text()
         await desk.fill(prune="7")
-        assert "prune ratio: a share from 0 to 1" in told(desk)
+        assert "prune ratio: a share from 0 to 1" in outcome(desk)
         assert desk.error() == ""
 
 
@@ -237,7 +237,7 @@ async def test_letters_in_a_field_are_letters_not_keys(path):
         assert form.query_one("#task", Input).value == "quiz?"
 
 
-async def test_the_ratio_proposed_is_the_papers_and_what_is_sealed_is_said(tmp_path):
+async def test_the_papers_ratio_is_proposed_and_the_sealed_task_is_named(tmp_path):
     async with opened(empty(tmp_path / "model.safetensors")) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
@@ -248,4 +248,4 @@ async def test_the_ratio_proposed_is_the_papers_and_what_is_sealed_is_said(tmp_p
         await desk.press("a")
         form = await desk.sees(AddForm)
         assert form.query_one("#prune", Input).value == "0.75"
-        assert "Seals cars, for good." in told(desk)
+        assert "Seals cars, for good." in outcome(desk)

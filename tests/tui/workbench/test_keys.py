@@ -45,7 +45,7 @@ async def test_an_action_has_the_key_it_was_given_and_no_other(tmp_path, given):
         assert desk.app.said == []
 
 
-async def test_a_clash_is_said_and_the_usual_key_kept(tmp_path, given):
+async def test_a_clash_is_reported_and_the_usual_key_kept(tmp_path, given):
     given('[keys]\nadd = "p"\n')
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         assert any("p would be both add and prune; add keeps its usual key" in text for text in desk.app.said)
@@ -71,7 +71,7 @@ def test_two_actions_may_change_places():
         ('[keys]\nadd = "?"\n', "? would be both add and help"),
     ],
 )
-def test_what_makes_no_sense_is_said_and_changes_nothing(tmp_path, text, said):
+def test_a_wrong_entry_is_reported_and_changes_nothing(tmp_path, text, said):
     path = tmp_path / "keys.toml"
     path.write_text(text)
     actions, wrong = keys.load_keys(path)

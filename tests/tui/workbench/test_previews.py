@@ -130,7 +130,7 @@ def test_a_chart_of_one_ratio_can_be_drawn():
     assert preview_chart(((1.0, 90.0),), 1.0, 40, 8, "blue").points == ((79, 28),)
 
 
-async def test_the_digest_check_stands_beside_the_drift(tmp_path):
+async def test_the_digest_check_is_beside_the_drift(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     append(path, entries([Checked(task="imagenet", ok=True), Checked(task="cubs", ok=False)], job=11))
     async with opened(path) as desk:

@@ -70,7 +70,7 @@ async def test_what_is_kept_and_freed_is_shown_at_once_layer_by_layer_and_in_tot
         assert f"frees {whole.freed:,} of {whole.freed + whole.kept:,} weights, keeps {whole.kept:,}" in said
 
 
-async def test_what_follows_is_said(path):
+async def test_the_consequences_are_shown(path):
     async with opened(path) as desk:
         screen = await asked_for(desk)
         text = str(screen.query_one(".room", Static).content)

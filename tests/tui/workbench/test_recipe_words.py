@@ -1,4 +1,4 @@
-"""What a job would do, in words; and what fields that are empty would mean."""
+"""What a job would do, in words; and what empty fields would mean."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from packnet_tui.workbench.screens import recipe_fields, recipe_words
 LAYERS = (Layer(name="a", shape=(10, 60), owned=(300, 75)), Layer(name="b", shape=(400,), owned=(200, 50)))
 
 
-def test_a_task_is_told_from_its_first_epoch_to_what_it_leaves():
+def test_a_task_from_its_first_epoch_to_the_weights_it_leaves_free():
     assert recipe_words.adding(Recipe(), 0.75, LAYERS) == (
         "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%, frees 28.1% for later tasks; "
         "then 10 epochs at 0.0001"
@@ -28,8 +28,8 @@ def test_in_chosen_layers_it_takes_what_is_free_there_alone():
 
 
 def test_the_first_task_has_everything():
-    told = recipe_words.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
-    assert told == "1 epoch at 0.001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then 1 epoch at 0.0001"
+    text = recipe_words.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
+    assert text == "1 epoch at 0.001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then 1 epoch at 0.0001"
 
 
 def test_where_nothing_is_free_yet_no_shares_are_made_up():

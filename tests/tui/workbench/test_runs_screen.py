@@ -57,7 +57,7 @@ def test_a_name_out_of_a_journal_never_steers_the_terminal():
     assert lines[1] == r"\x07"
 
 
-def test_a_recipe_is_told_in_full():
+def test_all_fields_of_a_recipe_are_shown():
     words = recipe_in_words(Recipe(epochs=10, lr=0.01))
     assert words == [
         "optimizer sgd", "learning rate 0.01", "momentum 0.9", "weight decay 0", "batch size 32", "epochs 10",
@@ -65,7 +65,7 @@ def test_a_recipe_is_told_in_full():
     ]  # fmt: skip
 
 
-def test_what_was_asked_beyond_the_paper_is_said_and_the_rest_is_not():
+def test_of_the_other_fields_only_those_that_differ_from_the_paper_are_shown():
     words = recipe_in_words(Recipe(schedule="cosine", warmup_epochs=2, clip=1.5, channels_last=True, pick="last"))
     assert {
         "schedule cosine",
@@ -128,7 +128,7 @@ async def test_enter_on_a_task_shows_its_runs_newest_first(tmp_path, utc):
         ]
 
 
-async def test_the_chosen_run_is_told_in_full_with_its_curve(tmp_path):
+async def test_the_selected_run_is_shown_in_full_with_its_curve(tmp_path):
     async with opened(twice(tmp_path / "model.safetensors")) as desk:
         screen = await at_runs(desk)
         assert "job 4: eval" in desk.text()
@@ -181,7 +181,7 @@ async def test_l_and_s_work_here_too(tmp_path):
         assert len(seen) == 3
 
 
-async def test_a_job_that_goes_on_is_seen_to_end_while_one_looks(tmp_path):
+async def test_the_end_of_a_running_job_is_shown_at_once(tmp_path):
     path = running(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path) as desk:

@@ -1,4 +1,4 @@
-"""Law 8: the process of a running screen never imports torch, whatever is opened in it."""
+"""Law 8: the process of a running screen never imports torch, on any of its screens."""
 
 import subprocess
 import sys

@@ -9,7 +9,7 @@ from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.train_form import TrainForm
 from tests.tui.made_up import SEALED, document, task, write
-from tests.tui.still import dense, opened, told
+from tests.tui.still import dense, opened, outcome
 
 
 async def test_train_as_it_was_changes_nothing(tmp_path):
@@ -47,7 +47,7 @@ async def test_retraining_proposes_what_retraining_had(tmp_path):
         form = await desk.sees(TrainForm)
         assert [form.query_one(f"#{name}", Input).value for name in ("epochs", "lr")] == ["5", "0.001"]
         assert "Retrain cars" in desk.text()
-        assert told(desk).startswith("5 epochs at 0.001, with the same data. cars keeps the weights it owns")
+        assert outcome(desk).startswith("5 epochs at 0.001, with the same data. cars keeps the weights it owns")
         await desk.fill(epochs="0")
         await desk.press("enter")
         assert "epochs: 0 is not at least 1" in desk.error()

@@ -85,7 +85,7 @@ def test_wrong_requests_are_one_line(here, arguments, says):
     assert says in one_line(here("sizes", *arguments, status=2)[1])
 
 
-def test_wrong_numbers_are_told_before_torch_is_imported(run):
+def test_wrong_numbers_are_reported_before_torch_is_imported(run):
     code = (
         "import sys; from packnet_tui.cli.main import packnet; status = packnet(['sizes', 'vgg16', '--classes', 'x'])"
     )
