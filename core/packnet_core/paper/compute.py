@@ -12,7 +12,7 @@ from packnet_core.baselines import MultiHeadNetwork, NewTask, filters
 from packnet_core.data.loading import TaskData, load
 from packnet_core.errors import WorkError
 from packnet_core.jobs import run_job
-from packnet_core.packfile import create
+from packnet_core.packfile import create, trust
 from packnet_core.packfile.header import read_header
 from packnet_core.paper.plan import (
     Cell,
@@ -115,7 +115,7 @@ class CellRunner:
         limit = plan.first_limit if first else plan.limit
         # first without retraining, on a copy: the stars of Figure 4
         bare = path.with_name("bare-" + path.name)
-        shutil.copy(path, bare)
+        self._copied(path, bare)
         at_once = self._do(bare, Prune(ratio=cell.ratio, recipe={"retrain_epochs": 0}, limit=limit, device=self.device))
         bare.unlink()
         trained = _top1(self._document(self._parent_file(cell)), cell.task)
@@ -244,7 +244,12 @@ class CellRunner:
         return self._file(above)
 
     def _copy_of_parent(self, cell: Cell) -> Path:
-        return Path(shutil.copy(self._parent_file(cell), self._fresh(cell)))
+        return self._copied(self._parent_file(cell), self._fresh(cell))
+
+    def _copied(self, path: Path, copy: Path) -> Path:
+        shutil.copy(path, copy)
+        trust.allow(copy, self.plan.arch)  # the plan's user named it
+        return copy
 
     def _document(self, path: Path) -> Document:
         return read_header(path).document
