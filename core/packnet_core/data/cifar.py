@@ -69,4 +69,4 @@ def read(folder: Path, files: tuple[str, ...], label_bytes: int) -> tuple[Bytes,
 
 def class_names(folder: Path, archive: Archive) -> tuple[str, ...]:
     """The names of the classes, in the order of their labels."""
-    return tuple((folder / archive.names).read_text().split())
+    return tuple((folder / archive.names).read_text(errors="replace").split())

@@ -18,9 +18,10 @@ from typing import Any
 
 import msgspec
 
-from packnet_core.errors import PacknetError, RequestError
+from packnet_core.errors import FileError, PacknetError, RequestError
 from packnet_core.files.atomic import replace_file
 from packnet_core.paper.plan import Cell, Plan, key, parent, with_parents
+from packnet_core.schema.text import UNREADABLE, from_json
 
 Results = dict[str, dict[str, Any]]
 
@@ -44,7 +45,7 @@ def prepare(plan: Plan, out: Path) -> None:
     if not path.exists():
         _write(path, plan)
         return
-    before, now = (msgspec.json.decode(encoded) for encoded in (path.read_bytes(), msgspec.json.encode(plan)))
+    before, now = _read(path), from_json(msgspec.json.encode(plan), dict[str, Any])
     if odd := [name for name in now if before.get(name) != now[name]]:
         raise RequestError(
             f"{out} has results that were made with another {', '.join(odd)}; give another --out or the same settings"
@@ -53,7 +54,15 @@ def prepare(plan: Plan, out: Path) -> None:
 
 def read_results(out: Path) -> Results:
     """All results in a folder, by the names of their cells."""
-    return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted((out / "cells").glob("*.json"))}
+    return {path.stem: _read(path) for path in sorted((out / "cells").glob("*.json"))}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object that was written before. Raises FileError where it is none."""
+    try:
+        return from_json(path.read_bytes(), dict[str, Any])
+    except UNREADABLE as error:
+        raise FileError(f"{path} can't be read ({error}); remove it, so that it is made again") from None
 
 
 def run_cells(

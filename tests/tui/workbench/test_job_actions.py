@@ -2,6 +2,7 @@
 
 import pytest
 
+from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Train
 from packnet_core.schema.events import Note
@@ -28,11 +29,13 @@ async def test_a_task_that_is_being_added_is_evaluated_afterwards(tmp_path):
             assert desk.asked == [Evaluate(tasks=("cars",))]
 
 
-async def test_a_task_is_asked_for_by_the_name_in_the_file(tmp_path):
+async def test_a_task_is_asked_for_by_its_name_as_the_file_is_read(tmp_path):
     odd = made_up.task("a\x1b[2Jb", 0.5, 1.0)
-    async with opened(made_up.write(tmp_path / "model.safetensors", made_up.document((odd,)))) as desk:
+    path = made_up.write(tmp_path / "model.safetensors", made_up.document((odd,)))
+    async with opened(path) as desk:
         await desk.press("e")
-        assert desk.asked == [Evaluate(tasks=("a\\x1b[2Jb",))]  # as every reader of the file names it
+        assert desk.asked == [Evaluate(tasks=(r"a\x1b[2Jb",))]
+    assert read_header(path).document.index(r"a\x1b[2Jb") == 1
 
 
 async def test_evaluate_all_of_them(tmp_path):
