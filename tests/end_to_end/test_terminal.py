@@ -119,6 +119,7 @@ def test_quick_resizing_ends_in_a_whole_screen(path, shell):
     for _ in range(3):
         for columns, rows in ((80, 24), (40, 10), (100, 30), (20, 5), (120, 40)):
             shell.terminal.resize(columns, rows)
+    shell.terminal.wait_for("5 Job log")  # drawn at full size again: a smaller screen has no room for pane 1
     shell.terminal.press("1")  # the focus moved while this pane had no room
     until(lambda: shell.terminal.screen() == before, "the same screen as before")
     for columns, rows in ((80, 24), (40, 10)):
