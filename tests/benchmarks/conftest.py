@@ -62,7 +62,7 @@ def file(tmp_path_factory):
 def compare(benchmark, request, device):
     """Call as `compare(subject, yardstick, bar=…, aim=…)`; `before` runs untimed before each subject call.
 
-    `also` are other yardsticks by name, without a bar.
+    `also` are other yardsticks by name, each with its bar and aim.
     """
     clock = CLOCKS[request.config.getoption("clock")]
 
@@ -73,15 +73,15 @@ def compare(benchmark, request, device):
         bar: float | None = None,
         aim: float | None = None,
         before: Callable[[], object] = lambda: None,
-        also: dict[str, Callable[[], object]] | None = None,
+        also: dict[str, tuple[Callable[[], object], float | None, float | None]] | None = None,
         rounds: int = 5,
     ) -> None:
-        yardsticks = {"": yardstick, **(also or {})}
+        yardsticks = {"": (yardstick, bar, aim), **(also or {})}
         against: dict[str, list[float]] = {name: [] for name in yardsticks}
         times: list[float] = []
 
         def setup() -> None:
-            for name, work in yardsticks.items():
+            for name, (work, _, _) in yardsticks.items():
                 against[name].append(seconds(work, device, clock))
             before()
 
@@ -93,9 +93,8 @@ def compare(benchmark, request, device):
             pairs = list(zip(times[1:], others[1:], strict=True))  # the first ones belong to the warm-up
             ratio = statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
             quartiles = statistics.quantiles([a / b for a, b in pairs], n=4)
-            found = Result(request.node.name, name, ratio, (quartiles[2] - quartiles[0]) / 2, None if name else bar,
-                           None if name else aim, statistics.median(a for a, _ in pairs))  # fmt: skip
-            keep(request.config, found)
+            spread, median = (quartiles[2] - quartiles[0]) / 2, statistics.median(a for a, _ in pairs)
+            keep(request.config, Result(request.node.name, name, ratio, spread, *yardsticks[name][1:], median))
 
     return run
 

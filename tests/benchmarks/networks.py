@@ -55,11 +55,11 @@ def stepping(
 
     Each step frees its own gradients, so that none pays for another's.
     """
-    early = optimizer.early if isinstance(optimizer, GuardedOptimizer) else nullcontext
+    within = optimizer.step_in_backward if isinstance(optimizer, GuardedOptimizer) else nullcontext
 
     def once() -> None:
         loss = F.cross_entropy(network.model(images), labels)
-        with early():
+        with within():
             loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -40,7 +40,7 @@ def test_training_step(compare, device, arch, sealed, optimizer):
     everything, ours = trained(network), guarded(network, kind, settings)
     plain, fused = kind(everything, **settings), kind(everything, **settings, fused=True)
     once, plainly, at_once = (stepping(network, o, images, labels) for o in (ours, plain, fused))
-    compare(once, plainly, also={"fused": at_once}, bar=1.07, aim=1.0, rounds=7)
+    compare(once, plainly, also={"fused": (at_once, 1.20, 1.05)}, bar=1.05, aim=1.0, rounds=7)
 
 
 def test_prune_vgg16_at_half(compare, vgg):
@@ -103,14 +103,14 @@ def test_cold_evaluation_vgg16_four_tasks(compare, file):
         with torch.inference_mode():
             return model.eval()(image)
 
-    compare(subject, yardstick, rounds=3)
+    compare(subject, yardstick, bar=1.3, aim=1.1, rounds=5)
 
 
 def test_load_vgg16_four_tasks(compare, device, file):
     def yardstick():
         return [tensor.to(device, copy=True) for tensor in load_file(file).values()]
 
-    compare(lambda: storage.load(file, device), yardstick, bar=1.5, aim=1.15, rounds=3)
+    compare(lambda: storage.load(file, device), yardstick, bar=1.3, aim=1.0, rounds=5)
 
 
 def test_save_vgg16_four_tasks(compare, file):

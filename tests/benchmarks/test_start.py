@@ -36,5 +36,5 @@ def test_first_screen_vgg16_four_tasks(compare, file, tmp_path):
             screen.wait()
         screens.clear()
 
-    compare(first_screen, import_torch, bar=0.35, aim=0.2, before=end)
+    compare(first_screen, import_torch, bar=0.3, aim=0.2, before=end)
     end()
