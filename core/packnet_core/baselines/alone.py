@@ -14,7 +14,8 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.schema.events import Event
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate
-from packnet_core.training.run import Objective, TrainingRun
+from packnet_core.training.run import TrainingRun
+from packnet_core.training.trainable import Objective
 
 NO_LAYERS: frozenset[str] = frozenset()
 

@@ -14,7 +14,8 @@ from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_tra
 from packnet_core.data.images import Images
 from packnet_core.network import layers
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, TrainingRun
+from packnet_core.training.run import TrainingRun
+from packnet_core.training.trainable import Objective
 
 STRENGTH = 100.0
 IMAGES = 500  # to estimate the Fisher diagonal from, with one label drawn for each

@@ -38,7 +38,7 @@ class Heads(nn.ModuleList):
 
 
 class FilterNetwork:
-    """A network whose filters can be freed for one newer task; a `Trainable` of `training.run`.
+    """A network whose filters can be freed for one newer task; a `Trainable` of `training.trainable`.
 
     It modifies the model, whose head is the first task's. `model` returns a list of logits, one N×classes per task.
     `layers` are the layers before the heads; `freed` has, for each, one bool per filter. `weights` are all parameters

@@ -28,7 +28,8 @@ from packnet_core.schema.document import Architecture, Data, Error, Input
 from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted, Pruned
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.evaluate import evaluate, validate
-from packnet_core.training.run import Objective, TrainingRun
+from packnet_core.training.run import TrainingRun
+from packnet_core.training.trainable import Objective
 
 SHARE, ROUNDS = 0.3, 10  # the paper's: 400 of VGG-16's 12,416 filters per epoch, 4,000 in all
 

@@ -14,7 +14,8 @@ from packnet_core.baselines.alone import NO_LAYERS, constant_rate, fixed_feature
 from packnet_core.baselines.multi_head import MultiHeadNetwork, NewTask, run_training
 from packnet_core.network import layers
 from packnet_core.schema.events import Event
-from packnet_core.training.run import Objective, TrainingRun
+from packnet_core.training.run import TrainingRun
+from packnet_core.training.trainable import Objective
 
 TEMPERATURE = 2.0
 HEAD_EPOCHS = 5  # first epochs, which train only the new head

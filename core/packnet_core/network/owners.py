@@ -49,6 +49,12 @@ def count(owner: Tensor, task: int) -> int:
     return int(np.count_nonzero(owner.numpy() == task))
 
 
+def contains(owner: Tensor, task: int) -> bool:
+    """Whether a task owns any weight of a layer, from its uint8 tensor of owners."""
+    flat = owner.view(-1)
+    return any(count(flat[block], task) for block in blocks(flat.numel(), flat.device))
+
+
 def full_mask(condition: Tensor) -> Tensor:
     """A bool tensor as an int32 mask, all bits set for true: `bits(x) & mask` is exactly x or +0.0."""
     return condition.view(torch.int8).neg().to(torch.int32)  # -1, whose bits are all set, or 0

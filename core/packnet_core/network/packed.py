@@ -9,7 +9,6 @@ network.open_task(classes=3)                     # task 2 owns all that was free
 with network.viewing(1) as model: model(images)  # the logits of task 1, the same as before
 """
 
-import copy
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -19,9 +18,8 @@ from torch import Tensor, nn
 
 from packnet_core.errors import Diverged, RequestError
 from packnet_core.network import digests, layers, owners, pruning
-from packnet_core.network.blockwise import blocks
 from packnet_core.network.frozen_buffers import FrozenBuffers
-from packnet_core.network.task_views import TaskViews
+from packnet_core.network.task_views import TaskViews, separate_model
 from packnet_core.schema.document import MOST_TASKS, Own
 
 
@@ -175,7 +173,7 @@ class PackedNetwork:
         """Raise Diverged, naming the tensor, if the weights, the newest head or its rest have NaN or infinity."""
         head = {f"head of task {self.tasks}: {name}": t for name, t in self.heads[-1].state_dict().items()}
         for name, tensor in {**self.weights, **self.rest_of(self.tasks), **head}.items():
-            if not is_finite(tensor):
+            if not pruning.is_finite(tensor):
                 raise Diverged(f"{name} has values that are NaN or infinite; try a smaller --lr")
 
     # -- one task at a time -------------------------------------------------------------------------------------
@@ -188,18 +186,13 @@ class PackedNetwork:
         earlier task has masked copies, which the network keeps for the next call if `ready_bytes` allows.
         """
         size = sum(weight.nbytes for weight in self.weights.values())
-        values = self._views.get(task, size, lambda: self._masked(task)) if task < self.tasks else ()
-        return self._model_with(dict(values), task)
+        masked = ((name, owners.masked(w.data, self.owners[name], task)) for name, w in self.weights.items())
+        return self._model_with(dict(self._views.get(task, size, masked)) if task < self.tasks else {}, task)
 
     @contextmanager
     def viewing(self, task: int) -> Iterator[nn.Module]:
         """A context with `model_of(task)`."""
         yield self.model_of(task)
-
-    def _masked(self, task: int) -> Iterator[tuple[str, Tensor]]:
-        """Every layer's weights as a task sees them."""
-        for name, weight in self.weights.items():
-            yield name, owners.masked(weight.data, self.owners[name], task)
 
     @torch.inference_mode()
     def answer(self, images: Tensor, tasks: Sequence[int] | Tensor) -> list[Tensor]:
@@ -227,34 +220,18 @@ class PackedNetwork:
 
         In evaluation mode, on a copy of the weights. Raises Diverged if a weight is NaN or infinite.
         """
-        yield self._model_with({name: self._pruned(name, ratio) for name, ratio in ratios.items()}, self.tasks)
+        pruned = {}
+        for name, ratio in ratios.items():
+            pruned[name], owner = self.weights[name].data.clone(), self.owners[name].clone()
+            threshold = pruning.find_threshold(pruned[name], owner, self.open, ratio, name)
+            pruning.free_below(pruned[name], owner, self.open, threshold)
+        yield self._model_with(pruned, self.tasks)
 
-    def _pruned(self, name: str, ratio: float) -> Tensor:
-        """A copy of a layer's weights, pruned."""
-        weight, owner = self.weights[name].data.clone(), self.owners[name].clone()
-        threshold = pruning.find_threshold(weight, owner, self.open, ratio, name)
-        pruning.free_below(weight, owner, self.open, threshold)
-        return weight
-
-    @torch.inference_mode(mode=False)  # even if the caller is in inference mode: the model may later need gradients
     def _model_with(self, values: Mapping[str, Tensor], task: int) -> nn.Module:
-        """A copy of the model's modules with these weights (else the network's own) and a task's rest and head.
-
-        Parameters share their memory; buffers are copied, since a module may change its buffers in `forward`.
-        """
-        memo: dict[int, object] = {}
-        for name, weight in self.weights.items():
-            memo[id(weight)] = nn.Parameter(values.get(name, weight.data), requires_grad=False)
-        for name, tensor in self.rest_of(task).items():
-            given = self._model_rest[name]
-            is_parameter = isinstance(given, nn.Parameter)
-            memo[id(given)] = nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor.clone()
-        head = self._head(task)
-        memo |= {id(p): nn.Parameter(p.data, requires_grad=False) for p in head.parameters()}
-        memo[id(self.model.get_submodule(self.head))] = copy.deepcopy(head, memo)
-        for module in self.model.modules():  # activations that a module kept; torch copies no part of a graph
-            memo |= {id(t): t.detach() for t in vars(module).values() if isinstance(t, Tensor) and not t.is_leaf}
-        return copy.deepcopy(self.model, memo).eval()
+        """A separate model with these weights (else the network's own) and a task's rest and head."""
+        weights = [(weight, values.get(name, weight.data)) for name, weight in self.weights.items()]
+        rest = [(self._model_rest[name], tensor) for name, tensor in self.rest_of(task).items()]
+        return separate_model(self.model, [*weights, *rest], self.head, self._head(task))
 
     def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
         """Prepare the model to train the open task. Returns the parameters to train besides the prunable weights.
@@ -270,10 +247,9 @@ class PackedNetwork:
         trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
         self._frozen = FrozenBuffers(self.model, but=rest)
-        chosen = (
-            weight for name, weight in self.weights.items() if (only is None or name in only) and self._owns(name)
-        )
-        for parameter in (*trained, *chosen):
+        for name, weight in self.weights.items():
+            weight.requires_grad_((only is None or name in only) and owners.contains(self.owners[name], self.open))
+        for parameter in trained:
             parameter.requires_grad_(True)
         return trained
 
@@ -288,24 +264,15 @@ class PackedNetwork:
         """The tensors of the rest that training the open task changes, by name: parameters and running statistics."""
         return self.rest if self.open == 1 and only is None else self.own[self.open - 1]
 
-    def _owns(self, name: str) -> bool:
-        """Whether the open task owns any weight of a layer."""
-        flat = self.owners[name].view(-1)
-        return any(owners.count(flat[block], self.open) for block in blocks(flat.numel(), flat.device))
-
     def restore_view(self) -> None:
         """Put the newest task's rest and head into the model."""
-        self._show(self.tasks)
+        for name, tensor in self.rest_of(self.tasks).items():
+            self._model_rest[name].data = tensor
+        self.model.set_submodule(self.head, self._head(self.tasks))
 
     def rest_of(self, task: int) -> dict[str, Tensor]:
         """The rest of a task by name: the shared tensors, but its own in their places. For task 0, the shared ones."""
         return {**self.rest, **self.own[task - 1]} if task else self.rest
-
-    def _show(self, task: int) -> None:
-        """Put a task's rest and head into the model."""
-        for name, tensor in self.rest_of(task).items():
-            self._model_rest[name].data = tensor
-        self.model.set_submodule(self.head, self._head(task))
 
     def _head(self, task: int) -> nn.Linear:
         """A task's head; without a task, a placeholder."""
@@ -329,10 +296,3 @@ class PackedNetwork:
         rest = digests.tensors_digest(self.rest_of(task))
         head = digests.tensors_digest(self.heads[task - 1].state_dict())
         return digests.task_digest(weights_digests[:task], rest, head)
-
-
-def is_finite(tensor: Tensor) -> bool:
-    """Whether no value of a tensor is NaN or infinite."""
-    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach().sum())):
-        return True
-    return bool(torch.isfinite(tensor.detach()).all())  # or only the sum overflowed

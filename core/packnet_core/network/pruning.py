@@ -153,3 +153,10 @@ def _bucket(values: Tensor, owner: Tensor, task: int) -> Tensor:
     """The upper half of each magnitude's bits; for weights of other owners, that plus BUCKETS."""
     upper = (values >> LOW_BITS).bitwise_and_(BUCKETS - 1)
     return upper.add_(equal(owner, task).logical_not_().view(torch.uint8).to(torch.int32), alpha=BUCKETS)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no value of a tensor is NaN or infinite."""
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach().sum())):
+        return True
+    return bool(torch.isfinite(tensor.detach()).all())  # or only the sum overflowed

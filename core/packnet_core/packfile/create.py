@@ -16,7 +16,8 @@ from packnet_core.files.atomic import exists
 from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
 from packnet_core.network.frozen_buffers import check_buffers
-from packnet_core.network.packed import PackedNetwork, is_finite
+from packnet_core.network.packed import PackedNetwork
+from packnet_core.network.pruning import is_finite
 from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from packnet_core.network.packed import is_finite
+from packnet_core.network.pruning import is_finite
 from packnet_core.packfile import storage, trust
 from packnet_core.packfile.header import HEAD, REST
 from packnet_core.packfile.stored import read

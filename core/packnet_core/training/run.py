@@ -6,18 +6,18 @@ and resumed later from its state, to the same bits.
 
 import math
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from packnet_core.data.images import Images
 from packnet_core.errors import DiskError, Diverged, FileError
@@ -25,12 +25,13 @@ from packnet_core.schema.events import Epoch, Event, Note, TrainStep
 from packnet_core.schema.limits import Count, Positive
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.best_epoch import BestEpoch, ValidatedEpoch
-from packnet_core.training.evaluate import Evaluable, Sums, scalars, validate
+from packnet_core.training.evaluate import Sums, scalars, validate
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate
 from packnet_core.training.loss_scaling import INITIAL_FACTOR, LossScaling
+from packnet_core.training.optimizers import make_optimizer
+from packnet_core.training.trainable import Objective, Trainable
 
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # from a batch's images and labels to loss and logits
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -42,26 +43,6 @@ class _State(Struct):
     sums: tuple[Count, float, Count]
     scaling: tuple[float, Count]
     best: ValidatedEpoch | None = None
-
-
-class Trainable(Evaluable, Protocol):
-    """What training needs of a network with owners: a PackedNetwork, or a baseline's own class."""
-
-    model: nn.Module
-    weights: dict[str, nn.Parameter]  # of which only the open task's may change
-    owners: dict[str, Tensor]
-
-    def train_mode(self, only: Container[str] | None = None) -> list[nn.Parameter]:
-        """Make the model ready for training. Returns the parameters to train."""
-
-    def trained_rest(self, only: Container[str] | None = None) -> dict[str, Tensor]:
-        """The tensors beside the weights that training changes, by name."""
-
-    def restore_buffers(self) -> None:
-        """Undo what a step did to the buffers of older tasks."""
-
-    def end_phase(self, dense: bool = False) -> None:
-        """Check what was trained, and keep it."""
 
 
 @dataclass
@@ -96,7 +77,7 @@ class TrainingRun:
         others = [*network.train_mode(self.only), *self.extra]
         chosen = [name for name in network.weights if self.only is None or name in self.only]
         pairs = [(network.weights[name], network.owners[name]) for name in chosen]
-        self.optimizer = GuardedOptimizer(self._make_optimizer, pairs, others, network.open)
+        self.optimizer = GuardedOptimizer(partial(make_optimizer, self.recipe), pairs, others, network.open)
         self.scaling = LossScaling(INITIAL_FACTOR if self.recipe.precision == "fp16" else 1.0)
         self.best = BestEpoch(self._trained_tensors(chosen), self.keep)
         self._steps_done = 0
@@ -276,14 +257,6 @@ class TrainingRun:
     def _seed(self) -> int:
         """One seed per epoch and phase, so that a resumed run has the same order of images."""
         return (self.recipe.seed * 2 + (self.phase == "retrain")) * 100_003 + self.epoch
-
-    def _make_optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
-        recipe = self.recipe
-        if recipe.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-        return torch.optim.SGD(
-            parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
-        )
 
     # -- checkpoints --------------------------------------------------------------------------------------------
 
