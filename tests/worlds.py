@@ -50,3 +50,38 @@ def work(path: Path, command):
     entries = list(run_job.run(path, command))
     assert entries[-1].event.outcome == "done", entries[-1].event.message
     return entries
+
+
+def copied(path: Path, name: str = "reference.safetensors") -> Path:
+    """A copy beside a pack file, which may name the same code."""
+    from packnet_core.packfile import trust
+    from packnet_core.packfile.header import read_header
+
+    copy = path.with_name(name)
+    copy.write_bytes(path.read_bytes())
+    trust.allow(copy, read_header(copy).document.architecture.name)
+    return copy
+
+
+def stop_after(events, kind, count: int):
+    """Stop a job after `count` events of a kind. Returns the last of them."""
+    for event in events:
+        count -= isinstance(event, kind)
+        if not count:
+            events.close()
+            return event
+    raise AssertionError(f"there were {count} too few")
+
+
+def used(path: Path, index: int) -> dict:
+    """Copies of all tensors that a task uses, as it uses them."""
+    from packnet_core.packfile import storage
+
+    network, _ = storage.load(path)
+    with network.viewing(index) as model:
+        return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(a: dict, b: dict) -> bool:
+    """Whether two state dicts have the same values."""
+    return all(a[name].equal(b[name]) for name in a)
