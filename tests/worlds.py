@@ -1,5 +1,7 @@
 """Small random data sets and pack files for tests: real files, learnt in seconds; and commands on them."""
 
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +87,18 @@ def used(path: Path, index: int) -> dict:
 def same(a: dict, b: dict) -> bool:
     """Whether two state dicts have the same values."""
     return all(a[name].equal(b[name]) for name in a)
+
+
+def rewrite(path: Path, change_document=None, change_header=None) -> None:
+    """Change a pack file's document or header in place, and leave its tensors' bytes as they are."""
+    raw = path.read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + length])
+    if change_document:
+        document = json.loads(header["__metadata__"]["packnet"])
+        change_document(document)
+        header["__metadata__"]["packnet"] = json.dumps(document)
+    if change_header:
+        change_header(header)
+    new = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(new)) + new + raw[8 + length :])
