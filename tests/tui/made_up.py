@@ -39,6 +39,7 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.text import from_json, to_json
 
 NOON = 1_795_435_200.0  # 23 November 2026, 12:00 UTC
 VGG16 = {
@@ -122,8 +123,9 @@ def write(path: Path, document: Document) -> Path:
 
 
 def entries(events: Iterable[Event], job: int = 1, at: float = NOON, apart: float = 1.0) -> list[Entry]:
-    """Journal entries of events, one second apart."""
-    return [Entry(at=at + i * apart, job=job, event=event) for i, event in enumerate(events)]
+    """Journal entries of events, one second apart, as they are read from a journal."""
+    made = (Entry(at=at + i * apart, job=job, event=event) for i, event in enumerate(events))
+    return [from_json(to_json(entry), Entry) for entry in made]
 
 
 def append(path: Path, lines: Iterable[Entry]) -> None:
