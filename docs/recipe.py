@@ -38,7 +38,7 @@ def table(of: Iterable[Field]) -> str:
                           shown(field.default) or field.unset, field.paper or "–") for field in of])  # fmt: skip
 
 
-def lines(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
     return "".join(f"| {' | '.join(row)} |\n" for row in (heads, ("---",) * len(heads), *rows))
 

@@ -12,6 +12,8 @@ from torchvision.models import maxvit as mv
 from torchvision.models import mobilenetv3 as mn
 from torchvision.models import swin_transformer as sw
 
+from packnet_core.network.packed import PackedNetwork
+
 
 def toy() -> nn.Module:
     """A convolution, a hidden layer and a head, for images of 3 × 8 × 8."""
@@ -24,6 +26,25 @@ def toy() -> nn.Module:
         nn.ReLU(),
         nn.Linear(16, 5),
     )
+
+
+def toy_with_tasks(count: int) -> PackedNetwork:
+    """`toy` with tasks of random weights and three classes each."""
+    torch.manual_seed(0)
+    network = PackedNetwork(toy(), "6")
+    for _ in range(count):
+        add_task(network)
+    return network
+
+
+def add_task(network: PackedNetwork) -> None:
+    """Add a task with random weights, pruned by half."""
+    index = network.open_task(3)
+    for name, weight in network.weights.items():
+        own = network.owners[name] == index
+        weight.data[own] = torch.randn(int(own.sum()))
+    network.prune(dict.fromkeys(network.weights, 0.5))
+    network.end_phase()
 
 
 def with_biases() -> nn.Module:

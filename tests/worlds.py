@@ -1,5 +1,7 @@
 """Small random data sets and pack files for tests: real files, learnt in seconds; and commands on them."""
 
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +52,53 @@ def work(path: Path, command):
     entries = list(run_job.run(path, command))
     assert entries[-1].event.outcome == "done", entries[-1].event.message
     return entries
+
+
+def copied(path: Path, name: str = "reference.safetensors") -> Path:
+    """A copy beside a pack file, which may name the same code."""
+    from packnet_core.packfile import trust
+    from packnet_core.packfile.header import read_header
+
+    copy = path.with_name(name)
+    copy.write_bytes(path.read_bytes())
+    trust.allow(copy, read_header(copy).document.architecture.name)
+    return copy
+
+
+def stop_after(events, kind, count: int):
+    """Stop a job after `count` events of a kind. Returns the last of them."""
+    for event in events:
+        count -= isinstance(event, kind)
+        if not count:
+            events.close()
+            return event
+    raise AssertionError(f"there were {count} too few")
+
+
+def used(path: Path, index: int) -> dict:
+    """Copies of all tensors that a task uses, as it uses them."""
+    from packnet_core.packfile import storage
+
+    network, _ = storage.load(path)
+    with network.viewing(index) as model:
+        return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(a: dict, b: dict) -> bool:
+    """Whether two state dicts have the same values."""
+    return all(a[name].equal(b[name]) for name in a)
+
+
+def rewrite(path: Path, change_document=None, change_header=None) -> None:
+    """Change a pack file's document or header in place, and leave its tensors' bytes as they are."""
+    raw = path.read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + length])
+    if change_document:
+        document = json.loads(header["__metadata__"]["packnet"])
+        change_document(document)
+        header["__metadata__"]["packnet"] = json.dumps(document)
+    if change_header:
+        change_header(header)
+    new = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(new)) + new + raw[8 + length :])

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def evaluated(costs: Costs, file: Path) -> dict[str, list[float]]:
     return {e["task"]: [e["error"]["top1"], e["loss"]] for e in events if e["type"] == "evaluated"}
 
 
-def pack_tasks(network: str, data: Path, out: Path) -> dict[str, object]:
+def pack_tasks(network: str, data: Path, out: Path) -> dict[str, Any]:
     """Pack three tasks into one network. Ends the script if the error or loss of an older task changes."""
     file, work, checks = out / f"{network}.safetensors", Costs(), Costs()
     work.packnet("new", file, "--arch", network, "--input-size", 32)

@@ -47,7 +47,7 @@ def verify_file(file: Path, json: bool) -> int:
     for checked in verify(file):
         checks.append(checked)
         if not json:
-            print("ok   " if checked.ok else "WRONG", printable(f"{checked.what}: {checked.detail}"), flush=True)
+            print("ok   " if checked.ok else "WRONG", f"{checked.what}: {checked.detail}", flush=True)
     wrong = [checked.what for checked in checks if not checked.ok]
     if json:
         sys.stdout.buffer.write(msgspec.json.encode({"format": 1, "ok": not wrong, "checks": checks}) + b"\n")

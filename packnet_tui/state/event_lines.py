@@ -33,7 +33,10 @@ BASELINES = {
 
 
 def line(entry: Entry) -> str | None:
-    """One event as a line without control codes; None for events that get no line, such as steps."""
+    """One event as a line without control codes; None for events that get no line, such as steps.
+
+    Events of this process were not decoded, so their texts are made printable here.
+    """
     text = _text(entry)
     return None if text is None else printable(text)
 

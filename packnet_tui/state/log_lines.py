@@ -1,7 +1,6 @@
 """Events as lines of the screen's log, shorter than on the command line. Needs neither Textual nor torch."""
 
 from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, JobFinished, Note, Previewed, Pruned
-from packnet_core.schema.text import printable
 from packnet_tui.state.event_lines import line
 from packnet_tui.state.format import cut, long
 from packnet_tui.state.picture import LogLine
@@ -40,4 +39,4 @@ def log_line(entry: Entry) -> LogLine | None:
         case JobFinished(outcome="stopped"):
             level = "warning"
             text = entry.event.message.partition(";")[0]
-    return None if text is None else LogLine(entry.at, printable(text), level)
+    return None if text is None else LogLine(entry.at, text, level)

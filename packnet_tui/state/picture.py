@@ -35,8 +35,7 @@ class TaskRow:
     """One task. Errors are in percent on the test set, except `validation`."""
 
     index: int  # from 1
-    called: str  # its name in the file
-    name: str  # its name made printable
+    name: str
     phase: TaskPhase
     prune_ratio: float | None
     owned: int

@@ -2,7 +2,6 @@
 
 from packnet_core.jobs.history import MOST_RUNS
 from packnet_core.schema.events import Entry, Epoch, JobStarted, PhaseStarted, Pruned, TrainStep
-from packnet_core.schema.text import printable
 from packnet_tui.state.series import Curve, CurveBuilder
 
 KEPT = 128  # samples and points per line of an ended job
@@ -43,5 +42,5 @@ class RunCurves:
                 self._of(task).prune(event)
 
     def _of(self, task: str) -> CurveBuilder:
-        self._builder = self._builder or CurveBuilder(printable(task))
+        self._builder = self._builder or CurveBuilder(task)
         return self._builder

@@ -129,8 +129,7 @@ class Story:
             rows.append(
                 TaskRow(
                     index=index,
-                    called=name,
-                    name=printable(name),
+                    name=name,
                     phase=phase,
                     prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
                     owned=sum(layer.owned[index - 1] for layer in layers),
@@ -161,7 +160,7 @@ class Story:
                 self.previews[ratio] = error
             case JobFinished(outcome=outcome) if self.job and self.job.number == entry.job:
                 if isinstance(self.job.command, Drop) and outcome == "done":
-                    self.builders.pop(printable(self.job.command.task), None)
+                    self.builders.pop(self.job.command.task, None)
                 self._rest()
             case Saved():  # from now on the file has these counts
                 self.live = self.ratio = None
@@ -188,7 +187,7 @@ class Story:
             self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
         if event.phase in ("eval", "compare"):
             return
-        name = printable(event.task)
+        name = event.task
         new = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)
         if new or name not in self.builders:
             self.builders[name] = CurveBuilder(name)
@@ -196,7 +195,7 @@ class Story:
         self.builders[name].begin(event)
 
     def _train(self, event: TrainStep | Epoch | Pruned) -> None:
-        builder = self.builders.get(printable(event.task))
+        builder = self.builders.get(event.task)
         match event:
             case TrainStep():
                 if self.job:

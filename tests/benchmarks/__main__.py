@@ -38,7 +38,7 @@ def main() -> int:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     environment = {**inherited, "OMP_NUM_THREADS": str(given.threads)}
     if given.table:
-        command = ["tests.benchmarks.tables", given.table, given.device, str(given.threads), str(out)]
+        command = ["tests.benchmarks.print_table", given.table, given.device, str(given.threads), str(out)]
     else:
         command = ["pytest", *arguments(given, out), *more]
     return subprocess.run([sys.executable, "-m", *command], env=environment).returncode

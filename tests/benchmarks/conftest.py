@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from packnet_core.packfile import storage
+from tests.benchmarks.made_networks import packed
 from tests.benchmarks.measure import seconds, write
-from tests.benchmarks.networks import packed
 
 RESULTS = pytest.StashKey[list["Result"]]()
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

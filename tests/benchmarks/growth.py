@@ -7,21 +7,22 @@ A training step, pruning, saving and `inspect` with 1, 4 and 16 tasks in ResNet-
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
+from tests.benchmarks.made_networks import guarded, packed, stepping
 from tests.benchmarks.measure import medians, packnet
-from tests.benchmarks.networks import guarded, packed, stepping
 
 NETWORKS = [("resnet50", 1), ("resnet50", 4), ("resnet50", 16), ("cifar_resnet56", 4), ("vgg16", 4)]  # and tasks
 WHAT = ("step", "prune", "save", "inspect")
 TITLES = ("network", "weights", "tasks", *WHAT)
 
 
-def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str, float | int | str]:
+def costs(arch: str, tasks: int, folder: Path, device: torch.device) -> dict[str, Any]:
     network, document = packed(arch, tasks=tasks, size=64)
     network.to(device)
     path = folder / f"{arch}-{tasks}.safetensors"
@@ -59,7 +60,7 @@ def rows(device: torch.device) -> Iterator[tuple[dict, list[str]]]:
         yield row, [arch, f"{row['weights'] / 1e6:.1f} M", str(tasks), *(f"{row[what]:.3f}" for what in WHAT)]
 
 
-def draw(rows: list[dict[str, float | int | str]], path: Path) -> None:
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Two plots: against tasks in ResNet-50, and against weights with four tasks."""
     import matplotlib
 

@@ -13,8 +13,8 @@ from contextlib import nullcontext
 import torch
 
 from packnet_core.training import memory
+from tests.benchmarks.made_networks import OPTIMIZERS, guarded, second_task, stepping, trained
 from tests.benchmarks.measure import medians, peak_bytes, printed
-from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, stepping, trained
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 224), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size
 LOOPS = ("job", "job, memory not kept", "torch")

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-PACKNET = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; packnet()"
+PACKNET = "import sys; from packnet_tui.cli.main import packnet; sys.argv[0] = 'packnet'; sys.exit(packnet())"
 
 
 def seconds(work: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:

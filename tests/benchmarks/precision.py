@@ -15,8 +15,8 @@ from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
 from packnet_core.network.packed import PackedNetwork
+from tests.benchmarks.made_networks import second_task
 from tests.benchmarks.measure import medians, seconds
-from tests.benchmarks.networks import second_task
 
 NETWORKS = {"cifar_resnet20": (32, 32), "resnet50": (4, 64), "vgg16": (4, 64), "vit_b_16": (1, 224)}  # batch, size
 ON_A_GPU = {"cifar_resnet20": (128, 32), "resnet50": (32, 224), "vgg16": (32, 224), "vit_b_16": (32, 224)}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
+from tests.benchmarks.made_networks import OPTIMIZERS, guarded, second_task, trained
 from tests.benchmarks.measure import medians
-from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, trained
 
 TITLES = ("network", "sealed", "optimizer", "guarded", "torch's default", "fused")
 ROUNDS = 9

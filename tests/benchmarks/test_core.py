@@ -12,7 +12,7 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.network.pruning import find_threshold
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
-from tests.benchmarks.networks import OPTIMIZERS, guarded, second_task, stepping, trained
+from tests.benchmarks.made_networks import OPTIMIZERS, guarded, second_task, stepping, trained
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,9 +18,8 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add
 from packnet_tui.cli.main import packnet as cli
-from tests.core.packfile.test_storage import rewrite
 from tests.tui.cli.conftest import one_line
-from tests.worlds import add, images, pack_file, work
+from tests.worlds import add, images, pack_file, rewrite, work
 
 
 class TwoHeads(nn.Module):

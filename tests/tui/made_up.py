@@ -10,7 +10,7 @@ import msgspec
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import encode_document
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Add, Evaluate, Prune, Train
+from packnet_core.schema.commands import Add, Command, Evaluate, Prune, Train
 from packnet_core.schema.document import (
     Architecture,
     Data,
@@ -39,6 +39,7 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.text import from_json, to_json
 
 NOON = 1_795_435_200.0  # 23 November 2026, 12:00 UTC
 VGG16 = {
@@ -122,8 +123,9 @@ def write(path: Path, document: Document) -> Path:
 
 
 def entries(events: Iterable[Event], job: int = 1, at: float = NOON, apart: float = 1.0) -> list[Entry]:
-    """Journal entries of events, one second apart."""
-    return [Entry(at=at + i * apart, job=job, event=event) for i, event in enumerate(events)]
+    """Journal entries of events, one second apart, as they are read from a journal."""
+    made = (Entry(at=at + i * apart, job=job, event=event) for i, event in enumerate(events))
+    return [from_json(to_json(entry), Entry) for entry in made]
 
 
 def append(path: Path, lines: Iterable[Entry]) -> None:
@@ -185,6 +187,27 @@ def training(
 
 def evaluated(name: str, top1: float) -> Evaluated:
     return Evaluated(task=name, error=Error(top1=top1, top5=top1 / 4, images=5794), loss=1.0, seconds=3.0)
+
+
+ADD = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.01), prune=0.75)
+
+
+def begun(command: Command) -> JobStarted:
+    return JobStarted(command=command, pid=7, device="cpu")
+
+
+def ended(outcome="done", message="done", seconds=60.0) -> JobFinished:
+    return JobFinished(outcome=outcome, message=message, seconds=seconds, status=0)
+
+
+def job(number: int, command: Command, *events: Event, end: JobFinished | None = None) -> list[Entry]:
+    """The entries of a whole job."""
+    return entries([begun(command), *events, end or ended()], job=number, at=NOON + 1000 * number)
+
+
+def add(number: int = 1, best: float = 17.5, epochs: int = 4) -> list[Entry]:
+    """The entries of a job that trains a task."""
+    return job(number, ADD, *training("cars", epochs, epochs, 96.0, best), evaluated("cars", best))
 
 
 SEALED = (task("imagenet", 0.5, 28.42), task("cubs", 0.75, 22.1))

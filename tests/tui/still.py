@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from packnet_core.schema.commands import Command, Preview
+from packnet_core.schema.events import JobStarted, Previewed
 from packnet_tui.workbench.app import PacknetApp
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurveView
@@ -21,6 +22,7 @@ from tests.waiting import DEADLINE
 
 S = TypeVar("S", bound=Screen[Any])
 WIDE, SMALL, TOO_SMALL = (120, 40), (80, 24), (60, 18)
+MEASURED = {0.5: 18.0, 0.75: 21.5, 0.0: 17.0, 0.9: 60.0}  # error by ratio, in a preview
 
 
 class NoEngine:
@@ -149,6 +151,14 @@ def dense(path: Path) -> Path:
     return made_up.write(
         path, made_up.document((*made_up.SEALED, made_up.task("cars", None, 17.1, "trained")), made_up.VGG16)
     )
+
+
+def previewing(path: Path) -> Path:
+    """The file while a preview runs, with some ratios measured."""
+    begun = JobStarted(command=Preview(), pid=7, device="cpu")
+    seen = [Previewed(task="cars", ratio=ratio, error=error, images=600) for ratio, error in MEASURED.items()]
+    made_up.append(dense(path), made_up.entries([begun, *seen], job=9))
+    return path
 
 
 def sealed(path: Path) -> Path:

@@ -82,7 +82,7 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
             raise RequestError(f"--order takes NAME=DATA, a name and where its images are, and {text!r} is not that")
         if name in data:
             raise RequestError(f"--order has {name!r} twice")
-        data[name] = source
+        data[printable(name)] = source
     return data
 
 
@@ -118,11 +118,11 @@ def _room_lines(
     newest = document.open_task
     lines = [f"Tasks that fit: each takes all free weights, is pruned, and owns at least {least:.3g} of the weights."]
     if newest and core.waits_for_pruning(document):
-        lines.append(printable(f"{newest.name}, which is not pruned yet, is pruned at the same ratio first."))
+        lines.append(f"{newest.name}, which is not pruned yet, is pruned at the same ratio first.")
     table = [["layer", "weights", "free %", *(f"at {ratio:g}" for ratio in ratios)]]
     free = [*(layer.free for layer in document.layers), document.free]
     for now, *row in zip(free, *rooms, strict=True):
-        name = printable(row[0].name.removesuffix(".weight"))
+        name = row[0].name.removesuffix(".weight")
         counts = [str(room.tasks) for room in row]
         table.append([name, f"{row[0].weights:,}", share(now, row[0].weights), *counts])
     width = shutil.get_terminal_size((80, 24)).columns
@@ -141,7 +141,7 @@ def _order_lines(found: "Sequence[Hardness]") -> list[str]:
     for hardness in found:
         error = hardness.error
         rows.append(
-            [printable(hardness.name), str(hardness.classes), two_digits(hardness.validation_error),
+            [hardness.name, str(hardness.classes), two_digits(hardness.validation_error),
              two_digits(error.top1), two_digits(error.top5), two_digits(hardness.chance)]
         )  # fmt: skip
     shown = [i for i, name in enumerate(rows[0]) if name != "top-5" or any(row[i] != MISSING for row in rows[1:])]
@@ -152,5 +152,5 @@ def _order_lines(found: "Sequence[Hardness]") -> list[str]:
         "",
         *aligned(table, 80, left={"task"}, flexible=0),
         "",
-        printable(f"The hardest first (§5.1): {names}"),
+        f"The hardest first (§5.1): {names}",
     ]

@@ -42,7 +42,7 @@ def task_table(document: Document, history: History, width: int) -> list[str]:
         rows.append(
             [
                 str(index),
-                printable(task.name),
+                task.name,
                 task.phase,
                 str(len(task.classes)),
                 long(owned),
@@ -69,7 +69,7 @@ def comparison_table(document: Document, history: History, width: int) -> list[s
         found = {name: result.error.top1 for name, result in history.comparisons[task.name].items()}
         own = task.error.top1 if task.error else None
         closes = gap_closed(own, found.get("classifier"), found.get("individual"))
-        rows.append([printable(task.name), *map(two_digits, (own, *map(found.get, used))), whole_percent(closes)])
+        rows.append([task.name, *map(two_digits, (own, *map(found.get, used))), whole_percent(closes)])
     return aligned([["task", "error", *used, "closes"], *rows], width, left={"task"}, flexible=0)
 
 
@@ -81,7 +81,7 @@ def layer_table(document: Document, width: int) -> list[str]:
     tasks = len(document.tasks)
     rows = [
         (
-            printable(layer.name.removesuffix(".weight")),
+            layer.name.removesuffix(".weight"),
             "×".join(map(str, layer.shape)),
             layer.weights,
             layer.free,

@@ -27,7 +27,7 @@ class BaselineChoice(Choice[Baseline]):
 
     def __init__(self, task: TaskRow, picture: Picture):
         text = "On a copy, with the task's data and recipe: the file is not changed."
-        if (seconds := seconds_to_add(task.called, picture)) is not None:
+        if (seconds := seconds_to_add(task.name, picture)) is not None:
             text += f" Adding it took {duration(seconds)}."
         lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
         keys = "enter measures it   j k choose   esc closes"

@@ -80,7 +80,7 @@ def preview_in_words(preview: DataPreview, channels: int) -> tuple[str, str]:
     if seen.extent:
         lines.append(seen.extent)
     if seen.left_out:
-        lines.append(seen.left_out)
+        lines.append(printable(seen.left_out))
     if not seen.classes and not problem:
         lines.append("its classes are known once it is downloaded")
     return printable(problem).replace(seen.source, cut_middle(seen.source, PATH)), "\n".join(lines)
@@ -94,7 +94,7 @@ def _near(preview: DataPreview) -> str:
 
 def _listed(names: Sequence[str], most: int) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(cut(printable(name), NAME) for name in names[:most]) + more
+    return ", ".join(cut(name, NAME) for name in names[:most]) + more
 
 
 def _counts(counts: Sequence[int]) -> str:

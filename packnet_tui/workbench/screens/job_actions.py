@@ -79,7 +79,7 @@ class JobActions(Screen[None]):
         task = self.query_one(TasksPane).selected
         if self._refused("evaluate") or task is None:
             return
-        self.app.submit(Evaluate(tasks=(task.called,)))  # a task that is being added is evaluated afterwards
+        self.app.submit(Evaluate(tasks=(task.name,)))  # a task that is being added is evaluated afterwards
 
     def action_evaluate_all(self) -> None:
         if not self._refused("evaluate_all"):
@@ -96,7 +96,7 @@ class JobActions(Screen[None]):
             text = f"the other tasks begin with {task.name}'s network; choose one of them (2, then j)"
             self.app.notify(text, severity="warning", markup=False)
         elif baseline := await self._ask_for(BaselineChoice(task, self.app.picture)):
-            self.app.submit(Compare(baseline=baseline, tasks=(task.called,)))
+            self.app.submit(Compare(baseline=baseline, tasks=(task.name,)))
 
     @opening
     async def action_stop(self) -> None:

@@ -5,7 +5,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from packnet_core.schema.commands import summary
-from packnet_core.schema.text import printable
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens.choice import Choice
 
@@ -19,7 +18,7 @@ class JobChoice(Choice[int]):
         job = picture.job
         rows = [(job.number, "runs", job.command)] if job else []
         rows += [(number, "waits", command) for number, command in picture.queue]
-        lines = [(str(n), f"{n:>4}  {state:5}  {printable(summary(command))}") for n, state, command in rows]
+        lines = [(str(n), f"{n:>4}  {state:5}  {summary(command)}") for n, state, command in rows]
         super().__init__("Jobs", lines, "enter or x stops the chosen one   esc closes")
 
     def chosen(self, name: str) -> int:

@@ -15,7 +15,6 @@ from packnet_core.jobs.history import Run, of_task
 from packnet_core.schema.commands import summary
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
-from packnet_core.schema.text import printable
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.format import cut, duration, pad
 from packnet_tui.state.picture import TaskRow
@@ -115,7 +114,7 @@ class RunList(Pane):
 
     def head(self, width: int) -> list[Text]:
         chosen = self.selected
-        self._rows = of_task(self.picture.runs, self._task_row.called)
+        self._rows = of_task(self.picture.runs, self._task_row.name)
         if chosen and self.cursor:
             self.cursor = next((i for i, (run, _) in enumerate(self._rows) if run.job == chosen.job), self.cursor)
         if not self._rows:
@@ -126,7 +125,7 @@ class RunList(Pane):
 
     def foot(self, width: int) -> list[Text]:
         """The task's error, and its errors by baselines."""
-        task = next((task for task in self.picture.tasks if task.called == self._task_row.called), self._task_row)
+        task = next((task for task in self.picture.tasks if task.name == self._task_row.name), self._task_row)
         if not (words := baseline_words.comparisons_in_words(task)):
             return []
         own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
@@ -140,10 +139,10 @@ class RunList(Pane):
         if former:
             what += f"  (former task {self._task_row.name})"
         when = pad(format.moment(run.at, "%d %b %H:%M"), 12)
-        what = pad(printable(what), max(0, width - 19 - RIGHT))
+        what = pad(what, max(0, width - 19 - RIGHT))
         line.append(f"{run.job:>3}  {when}  {what} ", "dim" if former else "")
         line.append(f"{run.outcome or 'runs':8}", "dim" if former else STYLES.get(run.outcome, ""))
-        line.append(f"{took(run):>9} {error(run, self._task_row.called):>7}", "dim" if former else "")
+        line.append(f"{took(run):>9} {error(run, self._task_row.name):>7}", "dim" if former else "")
         return line
 
 
@@ -179,13 +178,13 @@ def error(run: Run, task: str) -> str:
 def run_in_words(run: Run, width: int) -> list[Text]:
     """A run's command, message, data and recipe, in lines; all but the first have at most `width` cells."""
     device = f" on {run.device}" if run.device else ""
-    lines = [Text.assemble((f"job {run.job}", "bold"), f": {printable(summary(run.command))}{device}")]
+    lines = [Text.assemble((f"job {run.job}", "bold"), f": {summary(run.command)}{device}")]
     if run.seconds is not None:
         lines[0].append(f", {duration(run.seconds)}", "dim")
     if run.message and run.outcome != "done":
-        lines.append(Text(cut(printable(run.message), width), STYLES.get(run.outcome, "")))
+        lines.append(Text(cut(run.message, width), STYLES.get(run.outcome, "")))
     if run.data:
-        lines.append(Text(cut(f"data {printable(run.data)}", width)))
+        lines.append(Text(cut(f"data {run.data}", width)))
     facts = recipe_in_words(run.recipe) if run.recipe else []
     if run.ratio is not None:
         facts.insert(0, f"prune ratio {run.ratio:g}")

@@ -2,7 +2,6 @@
 
 from rich.text import Text
 
-from packnet_core.schema.text import printable
 from packnet_tui.state import format
 from packnet_tui.state.capacity import after_pruning
 from packnet_tui.state.format import cut_middle, pad, percent
@@ -38,7 +37,7 @@ class LayerPane(Pane):
             return [Text("no layer", "dim")]
         shape = "×".join(map(str, layer.shape))
         lines = [
-            Text(f" {cut_middle(printable(layer.name), width - 2)}", "bold"),
+            Text(f" {cut_middle(layer.name, width - 2)}", "bold"),
             Text(f" {shape} = {layer.weights:,} weights", "dim"),
         ]
         digits = len(f"{layer.weights:,}")

@@ -6,7 +6,6 @@ import textwrap
 from rich.text import Text
 
 from packnet_core.schema.commands import summary
-from packnet_core.schema.text import printable
 from packnet_tui.state.format import cut, moment, pad
 from packnet_tui.state.picture import LogLine
 from packnet_tui.workbench.widgets.pane import Pane
@@ -51,7 +50,7 @@ class LogPane(Pane):
         if not waiting or self.needle:
             return []
         more = f"  (+{len(waiting) - 1} more, x lists them)" if len(waiting) > 1 else ""
-        return [Text(cut(f"{'next':{TIME}}{printable(waiting[0])}{more}", width), "dim")]
+        return [Text(cut(f"{'next':{TIME}}{waiting[0]}{more}", width), "dim")]
 
     def move(self, how: str) -> None:
         self._following = False

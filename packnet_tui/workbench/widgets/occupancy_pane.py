@@ -6,7 +6,6 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.document import Layer
-from packnet_core.schema.text import printable
 from packnet_tui.state.bars import cells
 from packnet_tui.state.format import cut_middle, pad, percent, short
 from packnet_tui.state.marks import Marks, glyph
@@ -22,7 +21,7 @@ def layer_name(name: str, width: int | None = None) -> str:
     If it does not fit, words are shortened to their first letter and number, from the left, so that the blocks of a
     network still differ: `encoder.layers.encoder_layer_11.mlp.0` becomes `e.l.e11.mlp.0`.
     """
-    words = printable(name.removesuffix("weight").rstrip("._") or name).split(".")
+    words = (name.removesuffix("weight").rstrip("._") or name).split(".")
     for i, word in enumerate(words[:-1]):
         if width is None or cell_len(".".join(words)) <= width:
             break

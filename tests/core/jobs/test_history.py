@@ -8,7 +8,7 @@ from msgspec.structs import replace
 import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Add, Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Compare, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Error, Step
 from packnet_core.schema.events import (
     Checked,
@@ -16,36 +16,32 @@ from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
     Entry,
-    JobFinished,
     JobQueued,
-    JobStarted,
     Note,
     PhaseStarted,
     Progress,
     Pruned,
 )
 from packnet_core.schema.recipes import Recipe
-from tests.tui.made_up import NOON, SEALED, TINY, append, document, entries, evaluated, training, write
+from tests.tui.made_up import (
+    ADD,
+    NOON,
+    SEALED,
+    TINY,
+    add,
+    append,
+    begun,
+    document,
+    ended,
+    entries,
+    evaluated,
+    job,
+    training,
+    write,
+)
 
-ADD = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.01), prune=0.75)
 CUT = Pruned(task="cars", ratio=0.6, freed=3, kept=1, before=17.5, after=61.0)
 DROP = Drop(task="cars")
-
-
-def begun(command, pid=7):
-    return JobStarted(command=command, pid=pid, device="cpu")
-
-
-def ended(outcome="done", message="done", seconds=60.0):
-    return JobFinished(outcome=outcome, message=message, seconds=seconds, status=0)
-
-
-def job(number: int, command, *events, end=None) -> list[Entry]:
-    return entries([begun(command), *events, end or ended()], job=number, at=NOON + 1000 * number)
-
-
-def add(number=1, best=17.5, epochs=4) -> list[Entry]:
-    return job(number, ADD, *training("cars", epochs, epochs, 96.0, best), evaluated("cars", best))
 
 
 def compared(name, baseline, top1):

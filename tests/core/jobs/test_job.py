@@ -25,7 +25,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Prune, Train
 from packnet_core.schema.events import Epoch, JobFinished, TrainStep
 from packnet_core.schema.recipes import Recipe
-from tests.core.jobs.test_rules import document, task
+from tests.core.small_documents import document, task
 from tests.worlds import QUICK, add, images, pack_file, work
 
 RECIPE = Recipe()

@@ -3,7 +3,6 @@
 import os
 
 import pytest
-import torch
 from msgspec.structs import replace
 
 from packnet_core.errors import WorkError
@@ -12,7 +11,7 @@ from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import (
     Checked,
     Epoch,
@@ -21,12 +20,11 @@ from packnet_core.schema.events import (
     Note,
     Occupancy,
     PhaseStarted,
-    Previewed,
     Progress,
     Pruned,
     TrainStep,
 )
-from tests.worlds import QUICK, add, images, pack_file, work
+from tests.worlds import QUICK, add, images, pack_file, stop_after, work
 
 
 @pytest.fixture
@@ -202,17 +200,9 @@ def test_a_stopped_evaluation_says_that_nothing_changed_also_beside_an_interrupt
         assert expected in finished.message
 
 
-def stopped(session, command):
-    """Do a command up to its first step, and stop it there."""
-    events = job.events(session, command)
-    while not isinstance(next(events), TrainStep):
-        pass
-    events.close()
-
-
 def test_further_training_that_is_stopped_can_be_resumed(path):
     session = Session(path)
-    stopped(session, Train(recipe={"epochs": 1}))
+    stop_after(job.events(session, Train(recipe={"epochs": 1})), TrainStep, 1)
     assert session.paths.checkpoint.exists()
     for _ in job.events(session, Train()):
         pass
@@ -223,59 +213,13 @@ def test_further_training_that_is_stopped_can_be_resumed(path):
 def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
     session = Session(path)
     first = [e.error for e in job.events(session, Evaluate()) if isinstance(e, Evaluated)]
-    stopped(session, Train(recipe={"epochs": 1, "lr": 1.0}))
+    stop_after(job.events(session, Train(recipe={"epochs": 1, "lr": 1.0})), TrainStep, 1)
     again = list(job.events(session, Evaluate()))
     assert [e.error for e in again if isinstance(e, Evaluated)] == first
     assert all(e.ok for e in again if isinstance(e, Checked))
     for _ in job.events(session, add("two", data, yes=True)):
         pass
     assert all(checked.ok for checked in verify(path))
-
-
-def everything(path) -> list[bytes]:
-    """All that a file and its network are: the file's bytes, and those in memory."""
-    return [path.read_bytes(), *(file.read_bytes() for file in sorted(path.parent.glob("*.packnet/checkpoint*")))]
-
-
-def test_a_preview_measures_what_pruning_would_and_changes_nothing(path, data):
-    work(path, add("two", data, prune=None))
-    before = everything(path)
-    entries = work(path, Preview(ratios=(0.75, 0.0, 1.0)))
-    seen = {e.event.ratio: e.event for e in entries if isinstance(e.event, Previewed)}
-    assert everything(path) == before
-    assert list(seen) == [0.75, 0.0, 1.0]
-    assert {event.images for event in seen.values()} == {6}  # a tenth of the training images
-    pruned = {}
-    for ratio in seen:
-        path.write_bytes(before[0])
-        entries = work(path, Prune(ratio=ratio, recipe={"retrain_epochs": 0}, yes=True))
-        pruned[ratio] = next(e.event.after for e in entries if isinstance(e.event, Pruned))
-    assert {ratio: event.error for ratio, event in seen.items()} == pruned
-
-
-def test_a_preview_that_is_stopped_leaves_the_network_as_it_was(path, data):
-    session = Session(path)
-    weights = {name: weight.detach().clone() for name, weight in session.network.weights.items()}
-    owners = {name: owner.clone() for name, owner in session.network.owners.items()}
-    events = job.events(session, Preview(ratios=(0.9, 0.5)))
-    assert isinstance(next(event for event in events if not isinstance(event, PhaseStarted)), Progress)
-    assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())  # also during a job
-    events.close()
-    assert all(torch.equal(weights[n], w) for n, w in session.network.weights.items())
-    assert all(torch.equal(owners[n], o) for n, o in session.network.owners.items())
-
-
-def test_a_preview_needs_an_open_task_and_leaves_a_stopped_job_alone(tmp_path, path, data):
-    empty = pack_file(tmp_path / "empty.safetensors")
-    assert "there is no task to be pruned yet" in fail(empty, Preview()).message
-    events = job.events(Session(path), add("two", data))
-    while not isinstance(next(events), TrainStep):
-        pass
-    events.close()
-    kept = everything(path)
-    assert len(kept) == 2
-    work(path, Preview(ratios=(0.5,)))
-    assert everything(path) == kept
 
 
 def test_evaluating_checks_the_digest_of_each_task_evaluated_after_its_results(path, data):

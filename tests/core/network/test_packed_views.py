@@ -8,23 +8,14 @@ import torch
 from torch import nn
 
 from packnet_core.network.packed import PackedNetwork
-from tests.networks import toy
+from tests.networks import toy_with_tasks
 
 TASKS = 3
 
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    network = PackedNetwork(toy(), "6")
-    for _ in range(TASKS):
-        index = network.open_task(3)
-        for name, weight in network.weights.items():
-            own = network.owners[name] == index
-            weight.data[own] = torch.randn(int(own.sum()))
-        network.prune(dict.fromkeys(network.weights, 0.5))
-        network.end_phase()
-    return network
+    return toy_with_tasks(TASKS)
 
 
 @pytest.fixture

@@ -3,28 +3,14 @@
 import pytest
 import torch
 
-from packnet_core.network.packed import PackedNetwork
-from tests.networks import toy
+from tests.networks import add_task, toy_with_tasks
 
 TASKS = 4
 
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    network = PackedNetwork(toy(), "6")
-    for _ in range(TASKS):
-        add_task(network)
-    return network
-
-
-def add_task(network):
-    index = network.open_task(3)
-    for name, weight in network.weights.items():
-        own = network.owners[name] == index
-        weight.data[own] = torch.randn(int(own.sum()))
-    network.prune(dict.fromkeys(network.weights, 0.5))
-    network.end_phase()
+    return toy_with_tasks(TASKS)
 
 
 def size(network):

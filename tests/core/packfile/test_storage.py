@@ -14,7 +14,7 @@ from packnet_core.files import atomic
 from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.verify import verify
-from tests.worlds import add, images, pack_file, work
+from tests.worlds import add, images, pack_file, rewrite, work
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +32,6 @@ def path(packed, tmp_path):
     path = tmp_path / "net.safetensors"
     path.write_bytes(packed)
     return path
-
-
-def rewrite(path, change_document=None, change_header=None):
-    """Change what the file says of itself, leaving its tensors' bytes alone."""
-    raw = path.read_bytes()
-    length = struct.unpack("<Q", raw[:8])[0]
-    header = json.loads(raw[8 : 8 + length])
-    if change_document:
-        document = json.loads(header["__metadata__"]["packnet"])
-        change_document(document)
-        header["__metadata__"]["packnet"] = json.dumps(document)
-    if change_header:
-        change_header(header)
-    new = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(new)) + new + raw[8 + length :])
 
 
 def test_any_safetensors_reader_opens_it_and_the_network_takes_its_tensors(path):

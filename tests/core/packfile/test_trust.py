@@ -12,9 +12,8 @@ from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.verify import verify
 from packnet_tui.cli.main import packnet
-from tests.core.packfile.test_storage import rewrite
 from tests.tui.cli.conftest import one_line
-from tests.worlds import add, images, pack_file, work
+from tests.worlds import add, images, pack_file, rewrite, work
 
 NETWORK = """
 from pathlib import Path

@@ -10,7 +10,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.planning.forecast import rooms
 from packnet_core.schema.commands import Prune
 from packnet_core.schema.document import MOST_TASKS, Layer
-from tests.core.jobs.test_rules import document, task
+from tests.core.small_documents import document, task
 from tests.worlds import QUICK, add, images, pack_file, work
 
 HALF = 67_000_000

@@ -11,7 +11,7 @@ from packnet_core.schema.commands import Prune, Train
 from packnet_core.schema.events import PhaseStarted, TrainStep
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.learning_rate import rate
-from tests.core.jobs.test_rules import document, task
+from tests.core.small_documents import document, task
 from tests.worlds import add, images, pack_file, work
 
 CUBS, PLACES, IMAGENET = "cub200:/data/cub", "places365:/data/places", "imagenet:/data/imagenet"

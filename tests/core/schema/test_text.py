@@ -1,5 +1,6 @@
 """Text from outside is printable once it is decoded: every string of every type that is read from files and sockets."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import inspect
 
 from packnet_core.baselines.filter_file import _Document as FilterDocument
 from packnet_core.engine.protocol import Message, Reply
+from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import commands, events
 from packnet_core.schema.document import Document
@@ -74,6 +76,13 @@ def test_every_text_of_every_type_is_printable(kind):
     assert all(printable(text) == text for text in found)
     if kind is not ValidatedEpoch:
         assert SAFE.replace("\\ud800", "") in found
+
+
+def test_tensors_names_in_a_header_are_printable(tmp_path):
+    path = tmp_path / "hostile.safetensors"
+    text = json.dumps({HOSTILE.replace("\ud800", ""): {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    assert list(read_safetensors_header(path).tensors) == [SAFE.replace("\\ud800", "")]
 
 
 def test_only_what_could_steer_a_terminal_is_escaped():

@@ -19,8 +19,7 @@ from packnet_core.training import guarded_optimizer
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 from packnet_core.training.learning_rate import rate
 from packnet_core.training.loss_scaling import GROWTH_INTERVAL, INITIAL_FACTOR, LossScaling
-from tests.core.jobs.test_variants import same, stop_after, used
-from tests.worlds import QUICK, add, images, pack_file, work
+from tests.worlds import QUICK, add, images, pack_file, same, stop_after, used, work
 
 STEPS = 7  # per epoch
 

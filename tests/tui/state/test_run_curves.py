@@ -2,24 +2,13 @@
 
 from packnet_core.jobs.history import MOST_RUNS
 from packnet_core.schema.commands import Add, Evaluate, Prune
-from packnet_core.schema.events import Entry, JobFinished, JobStarted, Pruned
+from packnet_core.schema.events import Entry, Pruned
 from packnet_tui.state.run_curves import KEPT, RunCurves
 from packnet_tui.state.series import Curve
 from packnet_tui.state.story import Story
-from tests.tui.made_up import NOON, SEALED, document, entries, evaluated, training
+from tests.tui.made_up import SEALED, add, document, evaluated, job, training
 
-ADD = Add(task="cars", data="/data/cars", prune=0.75)
 CUT = Pruned(task="cars", ratio=0.6, freed=3, kept=1, before=17.5, after=61.0)
-END = JobFinished(outcome="done", message="done", seconds=60.0, status=0)
-
-
-def job(number: int, command, *events) -> list[Entry]:
-    begun = JobStarted(command=command, pid=7, device="cpu")
-    return entries([begun, *events, END], job=number, at=NOON + 1000 * number)
-
-
-def add(number: int, epochs: int = 4) -> list[Entry]:
-    return job(number, ADD, *training("cars", epochs, epochs, 96.0, 17.5), evaluated("cars", 17.5))
 
 
 def curves(entries: list[Entry]) -> dict[int, Curve]:

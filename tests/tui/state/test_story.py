@@ -2,6 +2,7 @@
 
 import pytest
 
+from packnet_core.packfile.header import encode_document
 from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import (
@@ -19,6 +20,7 @@ from packnet_core.schema.events import (
     Pruned,
     Saved,
 )
+from packnet_core.schema.text import from_json
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.story import LOG_LINES, Story
 from tests.tui.made_up import NOON, SEALED, TINY, cars, document, entries, evaluated, finished_cars, task, training
@@ -232,5 +234,6 @@ def test_the_log_tells_it_in_words_and_keeps_to_its_length():
 
 
 def test_a_name_out_of_a_file_never_steers_the_terminal():
-    picture = folded(shown=document([task("a\x1b[2J", 0.5, 1.0)], TINY))
+    hostile = document([task("a\x1b[2J", 0.5, 1.0)], TINY)
+    picture = folded(shown=from_json(encode_document(hostile), Document))
     assert picture.tasks[0].name == r"a\x1b[2J"

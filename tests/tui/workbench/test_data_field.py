@@ -196,3 +196,10 @@ def test_nothing_that_is_typed_takes_the_screen_down(strange):
 def test_a_strange_file_is_a_problem_and_no_more(tmp_path):
     np.savez(tmp_path / "a.npz", train_images=np.array([object()], dtype=object))
     assert "has no train_labels" in preview_in_words(preview_data(f"{tmp_path}/a.npz"), 3)[0]
+
+
+def test_a_file_name_in_a_folder_never_steers_the_terminal(tmp_path):
+    (folder(tmp_path / "birds") / "train" / "wren" / "a.\x1b[2Jx").touch()
+    problem, below = preview_in_words(preview_data(str(tmp_path / "birds")), 3)
+    assert problem == ""
+    assert below.endswith(r"left out, as they are no images: 1 .\x1b[2jx")

@@ -6,7 +6,7 @@ import pytest
 
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Preview, Prune
-from packnet_core.schema.events import Checked, JobStarted, Previewed
+from packnet_core.schema.events import Checked, Previewed
 from packnet_tui.state.chart import preview_chart, within
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
@@ -14,17 +14,7 @@ from packnet_tui.workbench.widgets.plot import Plot
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import append, at_rest, entries
-from tests.tui.still import SMALL, WIDE, dense, opened
-
-MEASURED = {0.5: 18.0, 0.75: 21.5, 0.0: 17.0, 0.9: 60.0}
-
-
-def previewing(path):
-    """The file while a preview runs, with some ratios measured."""
-    begun = JobStarted(command=Preview(), pid=7, device="cpu")
-    seen = [Previewed(task="cars", ratio=ratio, error=error, images=600) for ratio, error in MEASURED.items()]
-    append(dense(path), entries([begun, *seen], job=9))
-    return path
+from tests.tui.still import MEASURED, SMALL, WIDE, dense, opened, previewing
 
 
 async def test_opening_the_screen_starts_the_preview(tmp_path):

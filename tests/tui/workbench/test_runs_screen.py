@@ -7,45 +7,31 @@ import pytest
 from packnet_core.jobs.history import Run, fold
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate
-from packnet_core.schema.events import Entry, JobFinished, JobStarted, Note
+from packnet_core.schema.events import Note
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.runs_screen import RunsScreen, recipe_in_words, run_in_words, took
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.plot import Plot
 from tests.tui.made_up import (
+    ADD,
     NOON,
     SEALED,
+    add,
     append,
     at_rest,
     document,
+    ended,
     entries,
     evaluated,
+    job,
     running,
     task,
-    training,
     write,
 )
 from tests.tui.still import SMALL, WIDE, Desk, opened
 
-ADD = Add(task="cars", data="/data/cars", recipe=Recipe(epochs=10, lr=0.01), prune=0.75)
 DROP = Drop(task="cars")
-
-
-def begun(command):
-    return JobStarted(command=command, pid=7, device="cpu")
-
-
-def ended(outcome="done", message="done", seconds=60.0):
-    return JobFinished(outcome=outcome, message=message, seconds=seconds, status=0)
-
-
-def job(number: int, command, *events, end=None) -> list[Entry]:
-    return entries([begun(command), *events, end or ended()], job=number, at=NOON + 1000 * number)
-
-
-def add(number=1, best=17.5, epochs=4) -> list[Entry]:
-    return job(number, ADD, *training("cars", epochs, epochs, 96.0, best), evaluated("cars", best))
 
 
 def test_a_name_out_of_a_journal_never_steers_the_terminal():

@@ -71,13 +71,14 @@ def test_the_order_that_is_advised(tmp_path, here):
     work(path, add("one", images(tmp_path / "one.npz")))
     hard = images(tmp_path / "hard.npz", classes=8, train=60)
     easy = images(tmp_path / "easy.npz", classes=2, train=60)
-    given = ["--order", f"easy={easy}", f"hard={hard}", "--epochs", "1", "--lr", "0.001", "--limit", "40"]
+    given = ["--order", f"easy\x1b={easy}", f"hard={hard}", "--epochs", "1", "--lr", "0.001", "--limit", "40"]
     before = path.read_bytes()
     out, _ = here("forecast", path, *given)
     assert "Tasks that fit" not in out
-    assert "The hardest first (§5.1): hard, easy" in out
+    assert r"The hardest first (§5.1): hard, easy\x1b" in out
+    assert "\x1b" not in out
     found = json.loads(here("forecast", path, "0.5", *given, "--json")[0])
-    assert found["order"] == ["hard", "easy"]
+    assert found["order"] == ["hard", r"easy\x1b"]
     assert [entry["classes"] for entry in found["hardness"]] == [8, 2]
     assert found["forecasts"][0]["ratio"] == 0.5
     assert path.read_bytes() == before

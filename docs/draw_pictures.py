@@ -1,4 +1,4 @@
-"""Writes pictures of the workbench for the documentation, as SVG: `python docs/pictures.py FOLDER [NAME ...]`.
+"""Writes pictures of the workbench for the documentation, as SVG: `python docs/draw_pictures.py FOLDER [NAME ...]`.
 
 `demo` is the real demo, with an engine, in the middle of its third task. The others show generated, consistent state:
 VGG-16 with two sealed tasks, the third being retrained.
@@ -18,8 +18,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_tui.cli import demo as demonstration
 from packnet_tui.workbench.app import PacknetApp
 from tests.tui.made_up import at_rest, running
-from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened
-from tests.tui.workbench.test_previews import previewing
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, opened, previewing
 
 FILLED = ("a", *"flowers", "tab", *"torchvision", "colon", *"Flowers102")
 PICTURES = {

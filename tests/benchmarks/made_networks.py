@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,8 @@ from packnet_core.schema.recipes import Recipe
 from packnet_core.training.guarded_optimizer import GuardedOptimizer
 
 RATIOS = (0.5, 0.75, 0.75, 0.75)
-OPTIMIZERS = {
+Kind = type[torch.optim.SGD] | type[torch.optim.AdamW]
+OPTIMIZERS: dict[str, tuple[Kind, dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
     "sgd-decay": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4}),
     "adamw": (torch.optim.AdamW, {"lr": 1e-4}),
@@ -41,7 +43,7 @@ def trained(network: PackedNetwork) -> list[nn.Parameter]:
     return [*network.weights.values(), *network.train_mode()]
 
 
-def guarded(network: PackedNetwork, kind: type[Optimizer], settings: dict[str, float]) -> GuardedOptimizer:
+def guarded(network: PackedNetwork, kind: Kind, settings: dict[str, Any]) -> GuardedOptimizer:
     """The step of the newest task, with torch's fused kernels."""
     pairs = [(weight, network.owners[name]) for name, weight in network.weights.items()]
     others = network.train_mode()

@@ -9,7 +9,7 @@ from tests.benchmarks.measure import printed
 
 def peak(*kind: str) -> tuple[float, float]:
     """Peak bytes, and the number of prunable weights; the median of three processes, which differ by one percent."""
-    runs = [printed("memory", *kind) for _ in range(3)]
+    runs = [printed("peak_memory", *kind) for _ in range(3)]
     return statistics.median_low(memory for memory, _ in runs), runs[0][1]
 
 

@@ -1,4 +1,4 @@
-"""Peak memory of training VGG-16, in a process of its own: `python -m tests.benchmarks.memory plain|packed` prints it.
+"""Peak memory of training VGG-16, in its own process: `python -m tests.benchmarks.peak_memory plain|packed` prints it.
 
 Three steps with the paper's momentum, batch 4 at 64 px. `packed SHARE` trains the second task; the first is sealed and
 owns that share of the weights. Printed are bytes, and the number of prunable weights.
@@ -13,8 +13,8 @@ from packnet_core.network import architectures
 from packnet_core.schema.document import Input
 from packnet_core.schema.recipes import Recipe
 from packnet_core.training.run import TrainingRun
+from tests.benchmarks.made_networks import second_task
 from tests.benchmarks.measure import peak_bytes
-from tests.benchmarks.networks import second_task
 
 SIZE, BATCH, STEPS = 64, 4, 3
 
@@ -23,7 +23,9 @@ def plain() -> int:
     """torch's own loop. Returns the number of prunable weights."""
     model = architectures.build("vgg16", channels=3)
     head = architectures.find_head(model)
-    model.set_submodule(head, torch.nn.Linear(model.get_submodule(head).in_features, 10))
+    given = model.get_submodule(head)
+    assert isinstance(given, torch.nn.Linear)
+    model.set_submodule(head, torch.nn.Linear(given.in_features, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
     for _ in range(STEPS):
         optimizer.zero_grad()
