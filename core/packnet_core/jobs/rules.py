@@ -10,7 +10,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 from typing import Literal
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.unfinished import Unfinished, describe
+from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
@@ -45,8 +45,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
-    if before.lost and isinstance(command, Train) and command.resumes:
-        raise NotAllowed(describe(before.lost))
+    if isinstance(command, Train) and command.resumes and (loss := before.loss()):
+        raise NotAllowed(loss)
     if before.checkpoint and not resumes and not (isinstance(command, ReadOnly) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
     if isinstance(command, Add):
