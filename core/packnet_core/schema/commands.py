@@ -35,7 +35,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
     steps: Positive = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
-    yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
+    yes: bool = False  # also seal a task that is no better than chance, free all weights, give up an interrupted job
 
 
 class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
@@ -52,7 +52,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     limit: int | None = None  # None: as the task was trained
     on_bad_image: BadImage = "stop"
     device: str | None = None
-    yes: bool = False  # also give up an interrupted job
+    yes: bool = False  # also free all weights, or give up an interrupted job
 
 
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
