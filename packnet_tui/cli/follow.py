@@ -89,15 +89,22 @@ def follow(reader: Reader, history: History, job: int, alive: Callable[[], bool]
     gone.
     """
     in_engine = False
+    shown, again, starts = 0, 0, reader.starts  # entries of the job: yielded, and to skip in a journal written again
     while True:
         was_alive = alive()  # checked before reading, so that the last entries of a process are read
         quiet = True
         for entry in reader.entries():
             quiet = False
+            if reader.starts != starts:
+                history, again, starts = History(), shown, reader.starts
             pending = job in history.jobs
             history.read(entry)
             if entry.job == job:
                 in_engine = in_engine or isinstance(entry.event, JobQueued)
+                if again:
+                    again -= 1
+                    continue
+                shown += 1
                 yield entry
                 if isinstance(entry.event, JobFinished):
                     return

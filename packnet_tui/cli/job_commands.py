@@ -10,14 +10,13 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Drop, Prune, Train
+from packnet_core.schema.commands import LARGEST_RATIO, Add, Drop, Prune, Train
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
 from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.request import Request, examples
 
-LARGEST = 0.95  # the first ratio that --max-drop tries if none is given: the paper's largest (Figure 4)
 TRIALS = Prune(ratio=0).trials
 LATER = tuple(name for name in BOTH if name != "seed")  # the seed is the task's
 
@@ -134,7 +133,7 @@ def prune(
     if ratio is None and max_drop is None:
         raise RequestError("give a ratio, such as 0.75, or the points it may cost: --max-drop 1")
     command = Prune(
-        ratio=LARGEST if ratio is None else ratio,
+        ratio=LARGEST_RATIO if ratio is None else ratio,
         layers=o.parse_layer_ratios(layer or []),
         max_drop=max_drop,
         trials=trials,

@@ -143,7 +143,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128  # connections that may wait; a full queue refuses them
 
-    def __init__(self, paths: Paths, writer: Journal, socket_path: Path, idle_seconds: float):
+    def __init__(self, paths: Paths, writer: Journal, idle_seconds: float):
         self.queue = Queue(paths, writer)
         self.reason = ""  # to leave; empty while it stays
         self._paths, self._writer = paths, writer
@@ -152,7 +152,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self._connections = 0
         self._count_lock = threading.Lock()
         self._busy_at = time.monotonic()
-        super().__init__(str(socket_path), _Connection)
+        self.socket_path = _new_socket_path(paths)
+        with _private():
+            super().__init__(str(self.socket_path), _Connection)
         self.worker = threading.Thread(target=self._work, name="worker")
         self.worker.start()
 
@@ -192,8 +194,30 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             with self._count_lock:
                 self._connections -= 1
 
+    def announce(self) -> None:
+        """Write the address at which clients find this engine."""
+        self._identity = self._paths.identity()
+        address = encode(Address(str(self.socket_path), os.getpid()))
+        replace_file(self._paths.address, lambda file: file.write(address))
+
+    def _restore(self) -> None:
+        """Be there for clients again where the folder was deleted, or the socket (at a logout, with its folder)."""
+        self._writer.check()
+        if self.socket_path.exists() and self._paths.address.exists():
+            return
+        with suppress(OSError, PacknetError):  # tried again half a second later
+            if not self.socket_path.exists():
+                path = _new_socket_path(self._paths)
+                with socket.socket(socket.AF_UNIX) as again, _private():
+                    again.bind(str(path))
+                    again.listen(self.request_queue_size)
+                    os.dup2(again.fileno(), self.fileno(), inheritable=False)
+                self.socket_path = path
+            self.announce()
+
     def service_actions(self) -> None:
         """Decide whether to end; `serve_forever` calls this twice per second."""
+        self._restore()
         if self.queue.running is not None or self.queue.waiting or self._connections:
             self._busy_at = time.monotonic()
         if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
@@ -223,6 +247,22 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 continue
             for _ in perform(session, self._writer, job, command, self.queue.stop_running):
                 pass
+
+
+def _new_socket_path(paths: Paths) -> Path:
+    path = paths.socket_folder() / f"engine-{os.getpid()}.sock"
+    path.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """A context in which new files are this user's alone: no other user may connect to a socket."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _remove_dead_socket(paths: Paths) -> None:
@@ -266,19 +306,14 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _remove_dead_socket(paths)
         _shorten(paths.log)
-        writer = Journal(paths.journal)
-        socket_path = paths.socket_folder() / f"engine-{os.getpid()}.sock"
-        socket_path.unlink(missing_ok=True)
-        before = os.umask(0o077)  # no other user may connect
-        server = Server(paths, writer, socket_path, idle_seconds)
-        os.umask(before)
+        writer = Journal(paths.journal, paths.restore)
+        server = Server(paths, writer, idle_seconds)
 
         def leave(*_: object) -> None:
             server.reason = "SIGTERM"
 
         signal.signal(signal.SIGTERM, leave)
-        address = encode(Address(str(socket_path), os.getpid()))
-        replace_file(paths.address, lambda file: file.write(address))
+        server.announce()
         writer.write(EngineStarted(pid=os.getpid()))  # after the address: a reader of this event can connect
         try:
             server.serve_forever()
@@ -287,5 +322,5 @@ def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
             server.worker.join()
             paths.address.unlink(missing_ok=True)
             server.server_close()
-            socket_path.unlink(missing_ok=True)
+            server.socket_path.unlink(missing_ok=True)
             writer.write(EngineLeft(pid=os.getpid(), reason=server.reason))

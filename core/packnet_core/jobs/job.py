@@ -15,16 +15,17 @@ from contextlib import closing
 
 from msgspec.structs import replace
 
-from packnet_core.errors import DiskError, Diverged, RequestError, Stopped
+from packnet_core.errors import DiskError, Diverged, FileError, RequestError, Stopped
 from packnet_core.files.atomic import check_room
 from packnet_core.jobs import read_only, rules
 from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
 from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pruned
 from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
-from packnet_core.jobs.unfinished import unfinished
+from packnet_core.jobs.unfinished import left_of, unfinished
+from packnet_core.packfile import checkpoint
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Command, Drop, Prune, ReadOnly, Train, summary, validated
+from packnet_core.schema.commands import Add, Command, Drop, Prune, ReadOnly, Train, as_typed, summary, validated
 from packnet_core.schema.document import Task
 from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
@@ -43,6 +44,8 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
     before = unfinished(session.paths, session.document, but=number)
     rules.check(session.document, command, before)
     interrupted = before.checkpoint
+    if isinstance(command, Train) and command.resumes and session.paths.checkpoint.exists():
+        _check_whole(session, interrupted)
     if not isinstance(command, Drop):
         session.use_device(command.device)
     if isinstance(command, ReadOnly):
@@ -88,6 +91,17 @@ def _check_room(session: Session) -> None:
         check_room(session.path.parent, need, f"training {session.path.name}")
     except DiskError as error:
         raise RequestError(f"{error}; make room first") from None
+
+
+def _check_whole(session: Session, found: Checkpoint | None) -> None:
+    """Raise FileError, saying what to do, where the checkpoint that is there is damaged."""
+    try:
+        checkpoint.check(session.paths.checkpoint)
+    except FileError as error:
+        if found is None:  # damaged where it names the state of the file that it belongs to
+            raise FileError(f"{error}; remove it, and do the interrupted job again") from None
+        repeated = as_typed(left_of(found.command, session.saved) or found.command, session.path)
+        raise FileError(f"{error}; give the interrupted job up, and do it again: {repeated} --yes") from None
 
 
 def _resumed(session: Session, interrupted: Checkpoint, asked: Train) -> Job:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from packnet_core.errors import DiskError
+from packnet_core.errors import DiskError, PacknetError
+from packnet_core.files.atomic import replace_file
 from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
 from packnet_core.schema.text import UNREADABLE, Decoder, to_json
 
@@ -32,15 +33,18 @@ class Journal:
     """The writing end. Only the holder of the file's lock writes.
 
     Where the disk refuses a line, the work continues: lines wait in memory, without those of single steps, until there
-    is room. `refused` is then the entry of a warning, for whoever shows what happens. Raises DiskError where the file
+    is room. `refused` is then the entry of a warning, for whoever shows what happens. Where the file was deleted, it is
+    written again, after a call of `restore`; `restored` is then the entry that says so. Raises DiskError where the file
     can't be opened.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, restore: Callable[[], object] = lambda: None):
         self.path = path
+        self._restore = restore
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._lock = threading.Lock()
         self.refused: Entry | None = None
+        self.restored: Entry | None = None
         try:
             path.parent.mkdir(exist_ok=True)
             self._file = self._open()
@@ -53,6 +57,7 @@ class Journal:
     def write(self, event: Event, job: int = 0) -> Entry:
         """Append one event, stamped with the time, in one write. Returns the line as an Entry. Raises nothing."""
         entry = Entry(at=time.time(), job=job, event=event)
+        self.check(job)
         with self._lock:
             self._waiting.append(to_json(entry) + b"\n")
             try:
@@ -66,6 +71,25 @@ class Journal:
                     self.refused = Entry(at=entry.at, job=job, event=Note(text=text, level="warning"))
                     self._waiting.append(to_json(self.refused) + b"\n")
         return entry
+
+    def check(self, job: int = 0) -> None:
+        """Write the file again, whole, where it was deleted: this process can still read it. Raises nothing."""
+        with self._lock, suppress(OSError, PacknetError):  # tried again at the next line
+            if self.path.exists():
+                return
+            self._restore()
+            replace_file(self.path, self._copy)
+            os.close(self._file)
+            self._file = self._open()
+            text = f"{self.path.parent} was deleted while this job ran or waited; what is needed was written again"
+            self.restored = Entry(at=time.time(), job=job, event=Note(text=text, level="warning"))
+            self._waiting.append(to_json(self.restored) + b"\n")
+            self._write_waiting()
+
+    def _copy(self, file: BinaryIO) -> None:
+        offset = 0
+        while chunk := os.pread(self._file, CHUNK, offset):
+            offset += file.write(chunk)
 
     def replace(self, replace: Callable[[Path], object]) -> None:
         """Have the file replaced by another one, and continue in that. No line is written meanwhile.
@@ -85,7 +109,7 @@ class Journal:
         os.close(self._file)
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def _write_waiting(self) -> None:
         """Write the lines that wait, each whole or not at all. Raises OSError where the disk refuses one."""

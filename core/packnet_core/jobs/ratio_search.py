@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from packnet_core.errors import WorkError
+from packnet_core.errors import FileError, WorkError
 from packnet_core.jobs.phases import Job, Phase, Trial
 from packnet_core.jobs.prune import steps
 from packnet_core.packfile import checkpoint
@@ -99,7 +99,13 @@ class TakeBest:
                 f"no ratio that was tried costs {self.prune.max_drop:g} points or less; the file is as it was. Allow "
                 "more points, more --trials, or more retraining"
             )
-        session.restore(session.paths.best)
+        try:
+            session.restore(session.paths.best)
+        except FileError:  # deleted meanwhile: search again from that trial on
+            yield Note(text=f"the trial at {found[0]:g} was deleted, and is done again", level="warning")
+            job.trials = job.trials[: job.trials.index(found)]
+            job.todo.appendleft(NextTrial(self.prune))
+            return
         job.at("retrain", self.prune.steps)
         yield from job.try_to_keep()  # the search need not be done again
         yield Note(text=f"{found[0]:g} is taken: {found[1]:.2f} % after retraining, {job.before:.2f} % before pruning")

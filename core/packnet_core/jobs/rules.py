@@ -10,7 +10,7 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 from typing import Literal
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.unfinished import Unfinished, describe
+from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
@@ -45,8 +45,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
-    if before.lost and isinstance(command, Train) and command.resumes:
-        raise NotAllowed(describe(before.lost))
+    if isinstance(command, Train) and command.resumes and (loss := before.loss()):
+        raise NotAllowed(loss)
     if before.checkpoint and not resumes and not (isinstance(command, ReadOnly) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")
     if isinstance(command, Add):
@@ -56,12 +56,9 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     match command:
         case Add():
             _check_add(document, command)
+            _check_leaves_some(document, command, command.task)
         case Prune():
-            if not any(ratio < 1 for ratio in layer_ratios(document, command).values()) and not command.yes:
-                raise RequestError(
-                    f"pruning at 1 frees every weight of {open_task(document, 'pruned').name!r}; it would be no better "
-                    "than chance. Give a smaller ratio, or say --yes"
-                )
+            _check_leaves_some(document, command, open_task(document, "pruned").name)
             _check_recipe(open_task(document, "pruned"), command)
         case Train() if not resumes:
             _check_recipe(open_task(document, "trained"), command)
@@ -123,6 +120,30 @@ def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
         _check_ratio(ratio)
         ratios.update(dict.fromkeys(chosen_layers(document, (pattern,)), ratio))
     return ratios
+
+
+def empties(document: Document, command: Add | Prune) -> bool:
+    """Whether a command's pruning frees every weight of its task, so that it is no better than chance.
+
+    Raises RequestError as `layer_ratios` does.
+    """
+    if isinstance(command, Prune):
+        ratios, owned = layer_ratios(document, command), {layer.name: layer.owned[-1:] for layer in document.layers}
+    elif command.prune is None:
+        return False
+    else:
+        ratios = dict.fromkeys(chosen_layers(document, command.layers if document.tasks else ()), command.prune)
+        owned = {layer.name: (layer.free,) for layer in document.layers}
+    counts = [(sum(owned[name]), ratio) for name, ratio in ratios.items()]
+    return any(count for count, _ in counts) and all(count == round(ratio * count) for count, ratio in counts)
+
+
+def _check_leaves_some(document: Document, command: Add | Prune, task: str) -> None:
+    if not command.yes and empties(document, command):
+        raise RequestError(
+            f"pruning at {command.prune if isinstance(command, Add) else command.ratio:g} frees every weight of "
+            f"{task!r}; it would be no better than chance. Give a smaller ratio, or say --yes"
+        )
 
 
 def step_ratio(ratio: float, step: int, steps: int) -> float:

@@ -34,7 +34,7 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     paths = Paths(path)
     with paths.locked():
         session = Session(paths.file)
-        with closing(Journal(paths.journal)) as writer:
+        with closing(Journal(paths.journal, paths.restore)) as writer:
             number = journal.next_job(paths.journal)
             yield from perform(session, writer, number, command, stop or threading.Event())
 
@@ -96,7 +96,7 @@ def _written(
     Returns whether the job ended by itself. Once `stop` is set, it ends after the step under way.
     """
     written = 0.0
-    refused = writer.refused
+    told = [writer.refused, writer.restored]
     for event in work:
         frequent = isinstance(event, TrainStep | Progress)
         if not frequent or time.monotonic() - written > STEP_SECONDS:
@@ -105,10 +105,11 @@ def _written(
         else:
             entry = Entry(at=time.time(), job=number, event=event)
         yield entry
-        if writer.refused is not refused:
-            refused = writer.refused
-            if refused is not None:
-                yield refused
+        for place, warning in enumerate((writer.refused, writer.restored)):
+            if warning is not told[place]:
+                told[place] = warning
+                if warning is not None:
+                    yield warning
         if stop.is_set() and isinstance(event, TrainStep | Progress | Checked):  # what is nearly done comes to its end
             return False
     return True

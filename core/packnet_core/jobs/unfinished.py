@@ -1,7 +1,9 @@
 """A job that did not come to its end: what it left to resume from, or that it left nothing. Needs no torch."""
 
+from pathlib import PurePath
 from typing import NamedTuple
 
+from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
@@ -12,18 +14,24 @@ from packnet_core.schema.events import JobFinished, JobStarted
 
 
 class Unfinished(NamedTuple):
-    """What an unfinished job left: a checkpoint, or nothing. Of both, one at most is there."""
+    """What an unfinished job left: a checkpoint, or nothing that can be resumed."""
 
     checkpoint: Checkpoint | None = None  # `train` resumes this
     lost: Command | None = None  # this has to be done again
+    damaged: bool = False  # there is a checkpoint, and it can't be read
 
     def advice(self, paths: Paths) -> str:
         """What to do about it, as a clause; empty where there is nothing to do."""
         if self.checkpoint:
             return f"resume {summary(self.checkpoint.command)} with: {as_typed(Train(), paths.file)}"
+        return self.loss(paths.file)
+
+    def loss(self, file: str | PurePath = "FILE") -> str:
+        """Why nothing can be resumed, and which command to repeat; empty where nothing was lost."""
         if self.lost:
-            return f"{summary(self.lost)} left nothing to resume; do it again: {as_typed(self.lost, paths.file)}"
-        return ""
+            why = "left a damaged checkpoint" if self.damaged else "was cut off before it left anything to resume"
+            return f"{summary(self.lost)} {why}; do it again: {as_typed(self.lost, file)}"
+        return "the checkpoint of an interrupted job is damaged; do that job again" if self.damaged else ""
 
 
 def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
@@ -34,25 +42,25 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     if found := checkpoint_header.find(paths.checkpoint, document):
         return Unfinished(checkpoint=found)
     begun = document.history[0].at if document.history else 0.0
+    damaged = checkpoint_header.is_damaged(paths.checkpoint)
+    before: tuple[int, Command] | None = None
     last: tuple[int, Command] | None = None
     for entry in journal.read(paths.journal, steps=False):
         match entry.event:
             case JobStarted(command=Add() | Prune() | Train() | Drop() as command) if (
                 entry.at >= begun and entry.job != but
             ):
-                last = entry.job, command
-            case JobFinished() if last and entry.job == last[0]:
-                last = None
-    return Unfinished(lost=_left(last[1], document) if last else None)
+                before, last = last, (entry.job, command)
+            case JobFinished(outcome=outcome, status=status) if last and entry.job == last[0]:
+                if status == RequestError.status:  # refused, so that the job before it is still the last
+                    last = before
+                elif outcome == "done" or not damaged:
+                    last = None
+    return Unfinished(lost=left_of(last[1], document) if last else None, damaged=damaged)
 
 
-def _left(lost: Command, document: Document) -> Command | None:
+def left_of(lost: Command, document: Document) -> Command | None:
     """What is left to do of a lost job: an addition may have saved its task and not have pruned it yet."""
     if not isinstance(lost, Add) or all(task.name != lost.task for task in document.tasks):
         return lost
     return None if lost.prune is None else Prune(ratio=lost.prune, steps=lost.steps)
-
-
-def describe(lost: Command) -> str:
-    """Why nothing can be resumed, and which command to repeat."""
-    return f"{summary(lost)} was cut off before it left anything to resume; do it again: {as_typed(lost)}"

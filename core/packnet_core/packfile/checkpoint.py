@@ -34,18 +34,24 @@ def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: d
     write_safetensors(path, everything, {"checkpoint": description, "digest": digest})
 
 
+def check(path: Path) -> SafetensorsFile:
+    """Open a checkpoint. Raises FileError if its digest differs: it is damaged."""
+    file = SafetensorsFile(path)
+    metadata = file.header.metadata
+    description = metadata.get("checkpoint", "")
+    if metadata.get("digest") != _digest(description, file.data_digest()):
+        raise FileError(f"{path} is damaged")
+    return file
+
+
 def load(path: Path, pack_file: Path) -> tuple[Checkpoint, PackedNetwork, dict[str, Tensor]]:
     """Read a checkpoint of `pack_file`. Returns its description, the network on the CPU, and the run's tensors.
 
     The network is as it was in the middle of the phase. Raises FileError if the file is damaged (its digest differs, or
     it does not fit its network), RequestError if it names code that this user has not trusted for that pack file.
     """
-    file = SafetensorsFile(path)
-    metadata = file.header.metadata
-    description = metadata.get("checkpoint", "")
-    if metadata.get("digest") != _digest(description, file.data_digest()):
-        raise FileError(f"{path} is damaged; give the interrupted job up with --yes, and do it again")
-    checkpoint = decode(description)
+    file = check(path)
+    checkpoint = decode(file.header.metadata["checkpoint"])
     document = checkpoint.document
     found: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("network", "owner", "head", "rest", "run")}
     for name in file.header.tensors:

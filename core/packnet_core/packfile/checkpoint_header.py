@@ -42,6 +42,15 @@ def decode(description: str) -> Checkpoint:
     return from_json(description, Checkpoint)
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether there is a file that can't be read as a checkpoint."""
+    try:
+        read(path)
+    except (FileError, *UNREADABLE):
+        return path.exists()
+    return False
+
+
 def find(path: Path, document: Document) -> Checkpoint | None:
     """The checkpoint that belongs to the file's present state; None if there is no such one, or it can't be read."""
     try:

@@ -7,7 +7,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +47,11 @@ class Paths:
         from platformdirs import user_state_path
 
         return user_state_path("packnet") / f"{sha256(os.fsencode(self.file)).hexdigest()[:16]}-{self.file.stem}"
+
+    @cached_property
+    def second_lock(self) -> Path:
+        """A lock outside of the folder: while it is held, deleting the folder lets no other process in."""
+        return self.elsewhere.with_name(f"{self.elsewhere.name[:16]}.lock")
 
     @property
     def spare(self) -> Path:
@@ -139,24 +144,39 @@ class Paths:
 
         The kernel releases the lock when its process ends, however it ends. What a killed holder left is removed.
         """
+        with ExitStack() as self._held:
+            with suppress(OSError):  # without a state folder the lock beside the file is the only one
+                self.second_lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._lock(self.second_lock)
+            self.make_folder()
+            try:
+                self._lock(self.lock)
+            except OSError as error:
+                raise RequestError(f"{self.folder} can't be written to: {error.strerror or error}") from None
+            self._remove_leftovers()
+            yield
+
+    def restore(self) -> None:
+        """Make the folder and its lock again where they were deleted while this process holds the lock.
+
+        Raises OSError, and RequestError as `make_folder` and `locked` do.
+        """
+        if not self.lock.exists():
+            self.make_folder()
+            self._lock(self.lock)
+
+    def _lock(self, path: Path) -> None:
+        """Lock a file until `locked` ends. Raises RequestError if another process has it, and OSError."""
         from filelock import FileLock, Timeout
 
-        self.make_folder()
-        lock = FileLock(self.lock, mode=0o600)  # who can read a file can lock it
+        lock = FileLock(path, mode=0o600, thread_local=False)  # who can read a file can lock it
         try:
-            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than `is_locked` holds it
+            self._held.enter_context(lock.acquire(timeout=0.2, poll_interval=0.01))  # longer than `is_locked` holds it
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "
                 f"see what it does with: packnet watch {self.file}"
             ) from None
-        except OSError as error:
-            raise RequestError(f"{self.folder} can't be written to: {error.strerror or error}") from None
-        try:
-            self._remove_leftovers()
-            yield
-        finally:
-            lock.release()
 
     def _remove_leftovers(self) -> None:
         """Remove what a killed process left: files that were never finished, and its socket."""
@@ -168,16 +188,18 @@ class Paths:
 
     def is_locked(self) -> bool:
         """Whether a process holds the lock now. Needs no permission to write here."""
-        if not self.is_private():
-            return False
-        try:
-            with open(self.lock, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed, at once
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass  # there is no lock file yet
-        return False
+        return (self.is_private() and _is_locked(self.lock)) or _is_locked(self.second_lock)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released when the file is closed, at once
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # there is no lock file yet
+    return False
 
 
 def signature(path: Path) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from packnet_core.schema.plain import plain
 from packnet_core.schema.recipes import Recipe, fields
 
 BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
+LARGEST_RATIO = 0.95  # the first that a search tries if none is given: the paper's largest (Figure 4)
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
 
@@ -34,7 +35,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
     steps: Positive = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
-    yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
+    yes: bool = False  # also seal a task that is no better than chance, free all weights, give up an interrupted job
 
 
 class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
@@ -51,7 +52,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     limit: int | None = None  # None: as the task was trained
     on_bad_image: BadImage = "stop"
     device: str | None = None
-    yes: bool = False  # also give up an interrupted job
+    yes: bool = False  # also free all weights, or give up an interrupted job
 
 
 class Train(Struct, frozen=True, kw_only=True, tag="train"):
@@ -173,19 +174,21 @@ def as_typed(command: Command, file: str | PurePath = "FILE") -> str:
     words: list[str | PurePath]
     match command:
         case Add():
-            words = ["add", file, command.task, "--data", command.data, *_options(command, "prune", "steps", "limit")]
+            words = ["add", file, command.task, "--data", command.data]
+            words += _options(command, "prune", "steps", "limit", "flip", "crop", "on_bad_image", "device")
             words += [
                 word for name in ("own", "layers") for each in getattr(command, name) for word in (f"--{name}", each)
             ]
             words += _recipe_options({n: v for n, v in asdict(command.recipe).items() if v != getattr(Recipe(), n)})
         case Prune():
             searched = command.max_drop is not None
-            words = ["prune", file, *([] if searched else [f"{command.ratio:g}"])]
-            words += _options(command, "steps", "max_drop", "limit", "data")
+            words = ["prune", file, *([] if searched and command.ratio == LARGEST_RATIO else [f"{command.ratio:g}"])]
+            words += _options(command, "steps", "max_drop", "trials", "limit", "data", "on_bad_image", "device")
             words += [word for layer, ratio in command.layers.items() for word in ("--layer", f"{layer}={ratio:g}")]
             words += _recipe_options(command.recipe)
         case Train():
-            words = ["train", file, *_options(command, "limit", "data"), *_recipe_options(command.recipe)]
+            words = ["train", file, *_options(command, "limit", "data", "on_bad_image", "device")]
+            words += _recipe_options(command.recipe)
         case _:
             name, *rest = summary(command).split()
             words = [name, file, *rest]
@@ -198,7 +201,11 @@ def _options(command: Command, *names: str) -> list[str]:
     """The options of those fields that differ from their defaults."""
     defaults = {field.name: field.default for field in msgspec.structs.fields(command)}
     given = {name: value for name in names if (value := getattr(command, name)) != defaults[name]}
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", shown(value))]
+    words = []
+    for name, value in given.items():
+        option = name.replace("_", "-")
+        words += [f"--{'' if value else 'no-'}{option}"] if isinstance(value, bool) else [f"--{option}", shown(value)]
+    return words
 
 
 def _recipe_options(changes: Changes) -> list[str]:

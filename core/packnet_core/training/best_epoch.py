@@ -51,6 +51,7 @@ class BestEpoch:
     def __init__(self, tensors: Mapping[str, Tensor], path: Path | None = None):
         self.tensors, self.path = tensors, path
         self.found: ValidatedEpoch | None = None
+        self.lost: ValidatedEpoch | None = None  # the best one before its file was deleted
 
     def offer(self, measured: ValidatedEpoch, last: bool) -> None:
         """Save the tensors if this epoch is the best so far. The phase's `last` epoch needs no file.
@@ -59,6 +60,8 @@ class BestEpoch:
         """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)
+        if self.found and not self._file().exists():
+            self.lost, self.found = self.found, None
         if measured.better_than(self.found):
             if not last:
                 write_safetensors(self._file(), self.tensors, {"epoch": msgspec.json.encode(measured).decode()})
@@ -68,7 +71,7 @@ class BestEpoch:
     def load(self, epoch: int) -> int:
         """Load the best epoch into the tensors, unless it is `epoch`, which they have now. Returns the best epoch.
 
-        Raises FileError if the file is missing or damaged.
+        Raises FileError if the file is missing or damaged; the tensors then stay.
         """
         if self.found is None or self.found.epoch == epoch:
             return epoch

@@ -1,6 +1,7 @@
 """The actions that send commands to the engine, with the forms and questions that come first."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -181,6 +182,17 @@ class JobActions(Screen[None]):
         question = Question(again, "The ratio is a share of what it owns now.", yes="prune again")
         return await self._ask_for(question) is True
 
+    async def _confirm_emptying(self, command: Add | Prune) -> bool:
+        """Whether to prune a task so that no weight is left."""
+        task = command.task if isinstance(command, Add) else "the task"
+        text = "It would be no better than chance, and worth nothing to later tasks. That can't be undone."
+        return await self._ask_for(Question(f"Free every weight of {task}?", text, yes="free them all")) is True
+
+    def _empties(self, command: Add | Prune) -> bool:
+        with suppress(RequestError):  # a running job may change what it says; the engine checks again
+            return rules.empties(self.app.picture.document, command)
+        return False
+
     async def _confirm_drop(self, command: Drop) -> bool:
         document = self.app.picture.document
         owned = document.owned[document.index(command.task) - 1]
@@ -195,6 +207,10 @@ class JobActions(Screen[None]):
             if confirmed is None:
                 return
             command = confirmed
+        if isinstance(command, Add | Prune) and not said_yes and self._empties(command):
+            if not await self._confirm_emptying(command):
+                return
+            command = replace(command, yes=True)
         stopped = self.app.picture.interrupted
         if stopped is None or said_yes or (isinstance(command, Train) and command.resumes):
             self.app.submit(command)

@@ -130,12 +130,12 @@ def test_hundreds_of_clients_at_once_all_find_the_engine(path, engine):
 def test_another_users_process_is_refused(path, monkeypatch):
     paths = Paths(path)
     with paths.locked(), closing(Journal(paths.journal)) as writer:
-        server = Server(paths, writer, paths.folder / "e.sock", 60)
+        server = Server(paths, writer, 60)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setattr("packnet_core.engine.server.same_user", lambda _: False)  # as the kernel would say
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(paths.folder / "e.sock"))
+            connection.connect(str(server.socket_path))
             assert connection.recv(1) == b""
         server.shutdown()
         thread.join()

@@ -18,7 +18,7 @@ from packnet_core.jobs.phases import EndPhase, OpenTask, Training
 from packnet_core.jobs.prune import MeasureBefore, PruneStep
 from packnet_core.jobs.ratio_search import EndTrial, NextTrial
 from packnet_core.jobs.session import Session
-from packnet_core.jobs.unfinished import unfinished
+from packnet_core.jobs.unfinished import Unfinished, unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -196,4 +196,4 @@ def test_an_addition_killed_before_its_first_phase_has_to_be_repeated(path, data
     assert [task.name for task in read_header(path).document.tasks] == ["one"]
     work(path, add("two", data))
     left = unfinished(Paths(path), read_header(path).document)
-    assert left == (None, None)
+    assert left == Unfinished()

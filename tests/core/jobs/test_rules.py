@@ -32,6 +32,11 @@ INTERRUPTED = Unfinished(
         (document(SEALED), Prune(ratio=0.5), "sealed"),
         (document(task()), Prune(ratio=-0.1), "0 to 1"),
         (document(task()), Prune(ratio=1), "frees every weight of 'cars'.* say --yes"),
+        (document(task()), Prune(ratio=1, max_drop=100.0), "frees every weight of 'cars'.* say --yes"),
+        (document(task()), Prune(ratio=0.95), "pruning at 0.95 frees every weight"),  # 5 in each layer
+        (document(task()), Prune(ratio=0.1, layers={"all": 1.0}), "frees every weight"),
+        (document(), replace(ADD, prune=1.0), "frees every weight of 'birds'.* say --yes"),
+        (document(task()), replace(ADD, prune=1.0, layers=("features.*",)), "frees every weight of 'birds'"),
         (document(task()), Prune(ratio=0.5, layers={"nothing*": 0.1}), "nothing"),
         (document(task()), Prune(ratio=0.5, recipe={"retrain_epochs": -1}), "retrain_epochs"),
         (document(SEALED), Train(), "sealed"),

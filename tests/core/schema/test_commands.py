@@ -50,6 +50,9 @@ def test_what_means_nothing_is_refused_by_name(field, value):
     [
         Add(task="my birds", data="/data/b c.npz", prune=0.75, steps=2, limit=60, own=("norms",), layers=("conv",),
             recipe=Recipe(lr=0.02, epochs=8, retrain_lr=1e-3, schedule="cosine", channels_last=True, seed=7)),
+        Add(task="b", data="/x", flip=False, crop=True, on_bad_image="skip", device="cpu"),
+        Prune(ratio=0.9, max_drop=0.5, trials=3, data="/x", on_bad_image="skip", device="cuda:1"),
+        Train(recipe={"epochs": 3}, data="/x", on_bad_image="skip", device="cpu"),
         Prune(ratio=0.5, layers={"features.0": 0.25}, recipe={"retrain_epochs": 0, "channels_last": False}),
         Train(recipe={"epochs": 3, "lr": 0.5, "precision": "bf16"}, named="paper", limit=9),
     ],

@@ -173,3 +173,31 @@ async def test_training_otherwise_asks_where_a_job_was_stopped_meanwhile(tmp_pat
         assert desk.asked == []
         await answered(desk, [key], "Give up add birds --prune 0.75?")
         assert desk.asked == ([Train(recipe={"epochs": 3}, yes=True)] if given_up else [])
+
+
+@pytest.mark.parametrize(("key", "emptied"), [("enter", False), ("y", True)])
+@pytest.mark.parametrize("way", ["key", "typed", "form"])
+async def test_freeing_every_weight_asks(tmp_path, key, emptied, way):
+    newest = task("newest", 0.75 if way == "form" else None, 17.1, "retrained" if way == "form" else "trained")
+    path = write(tmp_path / "model.safetensors", document((*SEALED, newest)))
+    append(path, entries([EngineStarted(pid=7)]))
+    async with opened(path) as desk:
+        match way:
+            case "key":
+                await desk.press("p")
+                await desk.sees(PruneScreen)
+                await desk.press("1", "full_stop", "enter")
+            case "typed":
+                await desk.press("colon")
+                await desk.write("prune 1")
+                await desk.press("enter")
+            case "form":
+                await desk.press("a")
+                await desk.sees(AddForm)
+                await desk.fill(task="cars", data="torchvision:MNIST", prune="1")
+                await desk.press("enter")
+        await desk.until(lambda: "Free every weight" in desk.text(), "the question")
+        await answered(desk, [key], "Free every weight of")
+        asked = replace(ADD, prune=1.0, yes=True) if way == "form" else Prune(ratio=1.0, yes=True)
+        sent = [command for command in desk.asked if isinstance(command, Add | Prune)]
+        assert sent == ([asked] if emptied else [])
