@@ -35,7 +35,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
-from packnet_core.schema.events import JobFinished, TrainStep
+from packnet_core.schema.events import EngineLeft, JobFinished, TrainStep
 from tests.tui.cli.terminal import Terminal
 from tests.worlds import QUICK, add, images, pack_file, work
 
@@ -79,12 +79,15 @@ class Soak:
             self.spares.append(spare)
         self.paths, self.names, self.sealed = Paths(self.path), 0, {}
         self.reader, self.entries = Reader(self.paths.journal), []
-        self.engine = client.start(self.path)
-        self.process = psutil.Process(self.engine.status().pid)
+        self.connect()
         self.terminal = Terminal(Path(sys.executable).with_name("packnet-tui"), "open", self.path, cwd=folder)
         threading.Thread(target=self._drain, daemon=True).start()
         self.watcher = subprocess.Popen([sys.executable, "-c", FOLLOW, self.path])
         self.begun, self.sampled = time.monotonic(), 0.0
+
+    def connect(self) -> None:
+        self.engine = client.start(self.path)
+        self.process = psutil.Process(self.engine.status().pid)
 
     def _drain(self) -> None:
         while self.terminal._read():
@@ -104,7 +107,7 @@ class Soak:
             except Exception as error:
                 self.faults.append(f"{doing.__name__}: {type(error).__name__}: {error}")
                 self.engine.close()
-                self.engine = client.start(self.path)
+                self.connect()
             if len(self.samples["jobs"]) % 12 == 0:
                 self.write(out)
         with self.engine:
@@ -208,8 +211,9 @@ class Soak:
         for each in rude:
             each.close()
         self.engine.close()
-        self.engine = client.start(self.path)
-        self.expect(self.engine.status().pid == self.process.pid, "another engine answered")
+        before = self.process.pid
+        self.connect()
+        self.expect(self.process.pid == before, "another engine answered")
 
     def swap(self) -> None:
         """Another file takes the file's place between two jobs."""
@@ -239,7 +243,10 @@ class Soak:
             if time.monotonic() - self.sampled > EVERY:
                 self.sample()
             while self.entries:
-                if wanted(entry := self.entries.pop(0)):
+                entry = self.entries.pop(0)
+                if isinstance(entry.event, EngineLeft):
+                    raise AssertionError(f"the engine left: {entry.event.reason}")
+                if wanted(entry):
                     return entry
             self.entries = self.reader.poll()
             if not self.entries:
