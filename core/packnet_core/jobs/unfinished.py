@@ -34,23 +34,32 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     if found := checkpoint_header.find(paths.checkpoint, document):
         return Unfinished(checkpoint=found)
     begun = document.history[0].at if document.history else 0.0
-    last: tuple[int, Command] | None = None
+    running = lost = None  # the starts of the job that did not end so far, and of the last one that was cut off
+    added: dict[str, Add] = {}  # by task, how it was added last
     for entry in journal.read(paths.journal, steps=False):
         match entry.event:
             case JobStarted(command=Add() | Prune() | Train() | Drop() as command) if (
                 entry.at >= begun and entry.job != but
             ):
-                last = entry.job, command
-            case JobFinished() if last and entry.job == last[0]:
-                last = None
-    return Unfinished(lost=_left(last[1], document) if last else None)
+                lost, running = running or lost, (entry, command)
+                if isinstance(command, Add):
+                    added[command.task] = command
+            case JobFinished(outcome=outcome) if running and entry.job == running[0].job:
+                lost, running = None if outcome == "done" else lost, None  # a refused job changes nothing
+    lost = running or lost
+    if lost is None:
+        return Unfinished()
+    saved = [step for step in document.history if step.at >= lost[0].at]
+    return Unfinished(lost=_left(document, added) if saved else lost[1])
 
 
-def _left(lost: Command, document: Document) -> Command | None:
-    """What is left to do of a lost job: an addition may have saved its task and not have pruned it yet."""
-    if not isinstance(lost, Add) or all(task.name != lost.task for task in document.tasks):
-        return lost
-    return None if lost.prune is None else Prune(ratio=lost.prune, steps=lost.steps)
+def _left(document: Document, added: dict[str, Add]) -> Command | None:
+    """What is left of a lost job that saved the file: an addition may have saved its task and not have pruned it."""
+    newest = document.open_task
+    command = added.get(newest.name) if newest else None
+    if command is None or command.prune is None or document.history[-1].what != summary(command):
+        return None
+    return Prune(ratio=command.prune, steps=command.steps) if newest and newest.phase == "trained" else None
 
 
 def describe(lost: Command) -> str:
