@@ -43,24 +43,42 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
         return Unfinished(checkpoint=found)
     begun = document.history[0].at if document.history else 0.0
     damaged = checkpoint_header.is_damaged(paths.checkpoint)
-    before: tuple[int, Command] | None = None
-    last: tuple[int, Command] | None = None
+    running = lost = None  # the starts of the job that did not end so far, and of the last one that was cut off
+    added: dict[str, Add] = {}  # by task, how it was added last
     for entry in journal.read(paths.journal, steps=False):
         match entry.event:
             case JobStarted(command=Add() | Prune() | Train() | Drop() as command) if (
                 entry.at >= begun and entry.job != but
             ):
-                before, last = last, (entry.job, command)
-            case JobFinished(outcome=outcome, status=status) if last and entry.job == last[0]:
-                if status == RequestError.status:  # refused, so that the job before it is still the last
-                    last = before
-                elif outcome == "done" or not damaged:
-                    last = None
-    return Unfinished(lost=left_of(last[1], document) if last else None, damaged=damaged)
+                lost, running = running or lost, (entry, command)
+                if isinstance(command, Add):
+                    added[command.task] = command
+            case JobFinished(outcome=outcome, status=status) if running and entry.job == running[0].job:
+                if outcome == "done":
+                    lost = None
+                elif damaged and status != RequestError.status:  # what it left can't be resumed
+                    lost = running
+                running = None  # a refused job changes nothing
+    lost = running or lost
+    if lost is None:
+        return Unfinished(damaged=damaged)
+    saved = [step for step in document.history if step.at >= lost[0].at]
+    return Unfinished(lost=_left(document, added) if saved else lost[1], damaged=damaged)
 
 
-def left_of(lost: Command, document: Document) -> Command | None:
-    """What is left to do of a lost job: an addition may have saved its task and not have pruned it yet."""
-    if not isinstance(lost, Add) or all(task.name != lost.task for task in document.tasks):
-        return lost
-    return None if lost.prune is None else Prune(ratio=lost.prune, steps=lost.steps)
+def left_of(command: Command, document: Document) -> Command | None:
+    """What is left of a job on the file: an addition may have saved its task and not have pruned it yet."""
+    newest = document.open_task
+    if not isinstance(command, Add) or newest is None or newest.name != command.task:
+        return command
+    if command.prune is None or newest.phase != "trained":
+        return None
+    return Prune(ratio=command.prune, steps=command.steps)
+
+
+def _left(document: Document, added: dict[str, Add]) -> Command | None:
+    """What is left of a lost job that saved the file; `added` are the additions by their tasks."""
+    command = added.get(document.open_task.name) if document.open_task else None
+    if command is None or document.history[-1].what != summary(command):
+        return None
+    return left_of(command, document)
