@@ -70,8 +70,8 @@ async def test_tasks_and_the_log_are_filtered_too(tmp_path):
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        ("prune 0.6 --retrain-epochs 3", Prune(ratio=0.6, recipe={"retrain_epochs": 3})),
-        ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01})),
+        ("prune 0.6 --retrain-epochs 3", Prune(ratio=0.6, recipe={"retrain_epochs": 3}, task="cars")),
+        ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01}, task="cars")),
         ("eval cubs imagenet", Evaluate(tasks=("cubs", "imagenet"))),
         ("eval", Evaluate()),
     ],
