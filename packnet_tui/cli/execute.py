@@ -52,7 +52,7 @@ def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -
         checked_document(file, command)
         return do_here(file, command, json, every)
     with engine:  # the engine checks the command itself, as it knows its queue
-        return submit(engine, command, json, every)
+        return submit(engine, rules.named(read_header(file).document, command), json, every)
 
 
 def checked_document(file: Path, command: Command) -> Document:

@@ -90,6 +90,8 @@ HELPFUL: dict[rules.Remedy | None, str] = {
     "add": "a adds one", "prune": "p prunes it", "free": "p prunes the open task to free some",
 }  # fmt: skip
 
+WATCHES = "this screen only watches (--readonly)"
+
 
 def bindings(pane: int = 0) -> list[BindingType]:
     """The keys as Textual's bindings: those of the screen (0), or those that a pane adds."""
@@ -106,12 +108,17 @@ def footer_actions(actions: Iterable[Action], readonly: bool) -> list[Action]:
 def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | None:
     """Why an action can't be done now, and which key helps; None if it can. `rules` decides whether it is allowed."""
     if readonly and action.works:
-        return "this screen only watches (--readonly)"
-    kind = COMMAND_OF.get(action.method)
+        return WATCHES
     if action.method == "stop" and not picture.busy:
         return "no job runs"
-    if kind is None:
-        return None
+    kind = COMMAND_OF.get(action.method)
+    return blocked_command(kind, picture, readonly) if kind else None
+
+
+def blocked_command(kind: type[Command], picture: Picture, readonly: bool = False) -> str | None:
+    """Why a command of this kind can't be given now, by its key or after `:`; None if it can."""
+    if readonly:
+        return WATCHES
     if picture.working:  # other commands wait in the queue; the running one may allow them, so the engine checks later
         running = summary(picture.job.command if picture.job else picture.queue[0][1])
         if kind is Train:

@@ -6,13 +6,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from textual.app import SystemCommand
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 
@@ -69,20 +69,28 @@ class PacknetApp(AppInterface):
         return MainScreen()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._ascii] if self._ascii.enabled else super().get_line_filters()
+        filters = [*super().get_line_filters(), *([self._ascii] if self._ascii.enabled else [])]
+        if self.no_color and self.native_ansi_color:  # in which Monochrome makes every colour black
+            filters = [NoColor() if isinstance(each, Monochrome) else each for each in filters]
+        return filters
 
     def on_mount(self) -> None:
-        # with only sixteen colours, the terminal's own theme is the readable one
-        if self.console.color_system == "standard" and not self.is_headless and "TEXTUAL_THEME" not in os.environ:
-            self.theme = "ansi-dark"
         self.theme_changed_signal.subscribe(self, lambda _: self._colours())
         self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over the screen
         self._colours()
         self._loop = asyncio.get_running_loop()
-        for line in self._wrong_keys:
+        for line in (*self._wrong_keys, *self._choose_theme()):
             self._said.append((line, "warning"))
             self.notify(line, severity="warning", markup=False)
         self.call_after_refresh(self._begin)
+
+    def _choose_theme(self) -> Iterator[str]:
+        """Use the terminal's own colours if it has only sixteen. Yields a warning if TEXTUAL_THEME is unknown."""
+        wanted = os.environ.get("TEXTUAL_THEME", self.theme)
+        if wanted not in self.available_themes:
+            yield f"TEXTUAL_THEME={printable(wanted)}: there is no such theme; see them with :theme"
+        if self.console.color_system == "standard" and not self.is_headless and not self.native_ansi_color:
+            self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
 
     def _begin(self) -> None:
         """Read the journal, then start the engine; called after the first paint."""

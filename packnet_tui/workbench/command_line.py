@@ -1,6 +1,7 @@
 """A command typed in the workbench after `:`, parsed by the command line's own parser."""
 
 import shlex
+from difflib import get_close_matches
 from pathlib import Path
 
 from packnet_core.errors import RequestError
@@ -20,7 +21,9 @@ def parse(line: str, file: Path) -> Command:
     except ValueError as error:
         raise RequestError(f"{line!r}: {error}") from None
     if word not in JOB_COMMANDS:
-        raise RequestError(f"{word!r} is neither a command ({', '.join(JOB_COMMANDS)}) nor the name of an action")
+        close = get_close_matches(word, JOB_COMMANDS, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise RequestError(f"{word!r} is neither a command ({', '.join(JOB_COMMANDS)}) nor the name of an action{hint}")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options, type in a shell: packnet {word} --help")
     from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.program` leads to torch

@@ -9,10 +9,12 @@ add ──▶ trained ──prune──▶ pruned ──retrain──▶ retrain
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from packnet_core.errors import RequestError
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train, summary
 from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
 from packnet_core.schema.text import printable
 
@@ -57,6 +59,9 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
         case Add():
             _check_add(document, command)
             _check_leaves_some(document, command, command.task)
+        case Prune() | Train() if not resumes and command.task not in (None, newest := _newest(document)):
+            meant = f"{summary(command)} was meant for task {command.task!r}"
+            raise NotAllowed(f"{meant}, and now the newest is {newest!r}; ask again if you mean that one")
         case Prune():
             _check_leaves_some(document, command, open_task(document, "pruned").name)
             _check_recipe(open_task(document, "pruned"), command)
@@ -71,6 +76,17 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
             _check_compare(document, command)
         case Drop():
             _check_drop(document, command)
+
+
+def named(document: Document, command: Command) -> Command:
+    """A command with the name of the task that it means, so that it never changes a task that is opened before it.
+
+    Only a command that waits in a queue needs it. One that resumes an interrupted job names no task.
+    """
+    resumes = isinstance(command, Train) and command.resumes
+    if not isinstance(command, Prune | Train) or resumes or command.task is not None or document.open_task is None:
+        return command
+    return replace(command, task=document.open_task.name)
 
 
 def check_state(document: Document, kind: type[Command]) -> None:
@@ -157,6 +173,10 @@ def step_ratio(ratio: float, step: int, steps: int) -> float:
 def no_better_than_chance(task: Task) -> bool:
     """Whether the task's error is no lower than that of always answering the test set's largest class."""
     return task.error is not None and task.error.top1 >= task.chance
+
+
+def _newest(document: Document) -> str | None:
+    return document.tasks[-1].name if document.tasks else None
 
 
 def _check_recipe(task: Task, command: Prune | Train) -> None:

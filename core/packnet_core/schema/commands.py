@@ -52,6 +52,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
     limit: int | None = None  # None: as the task was trained
     on_bad_image: BadImage = "stop"
     device: str | None = None
+    task: str | None = None  # the task that is meant: refused if another is open by then; None: the open one
     yes: bool = False  # also free all weights, or give up an interrupted job
 
 
@@ -64,6 +65,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     limit: int | None = None
     on_bad_image: BadImage = "stop"  # also for a job that is resumed
     device: str | None = None
+    task: str | None = None  # as for `Prune`; not for a job that is resumed
     yes: bool = False
 
     @property

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, ReadOnly, Train, summary
-from packnet_tui.workbench.actions import blocked
+from packnet_tui.workbench.actions import blocked, blocked_command
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
@@ -138,8 +138,8 @@ class JobActions(Screen[None]):
 
     async def _check_and_submit(self, command: Command) -> None:
         picture = self.app.picture
-        if self.app.readonly:
-            self.app.notify("this screen only watches (--readonly)", severity="warning", markup=False)
+        if why := blocked_command(type(command), picture, self.app.readonly):
+            self.app.notify(why, severity="warning", markup=False)
             return
         if not picture.working:  # else the running job may allow it; the engine checks again
             try:
@@ -213,7 +213,7 @@ class JobActions(Screen[None]):
             command = replace(command, yes=True)
         stopped = self.app.picture.interrupted
         if stopped is None or said_yes or (isinstance(command, Train) and command.resumes):
-            self.app.submit(command)
+            self.app.submit(rules.named(self.app.picture.document, command))
             return
         question = Question(
             f"Give up {summary(stopped)}?",
@@ -221,7 +221,7 @@ class JobActions(Screen[None]):
             yes="give it up",
         )
         if await self._ask_for(question):
-            self.app.submit(replace(command, yes=True))
+            self.app.submit(rules.named(self.app.picture.document, replace(command, yes=True)))
 
     async def _ask_for(self, screen: Screen[Answer]) -> Answer | None:
         answer = self.app.push_screen(screen, wait_for_dismiss=True)

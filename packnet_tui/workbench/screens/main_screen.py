@@ -8,8 +8,10 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from packnet_core.errors import RequestError
+from packnet_tui.state.typed_lines import keep_line, typed_lines
 from packnet_tui.workbench.actions import bindings
-from packnet_tui.workbench.command_line import JOB_COMMANDS, parse
+from packnet_tui.workbench.command_line import parse
+from packnet_tui.workbench.complete_line import complete_line
 from packnet_tui.workbench.screens.job_actions import JobActions
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import Footer
@@ -179,15 +181,14 @@ class MainScreen(JobActions):
     def action_filter(self) -> None:
         if isinstance(self.focused, Pane):
             self._asking = self.focused
-            self._ask("/", self._asking.needle)
+            self.query_one(Footer).display = False
+            self.query_one(Prompt).ask("/", self._asking.needle)
 
     def action_command(self) -> None:
         self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
-        self._ask(":", known=[*JOB_COMMANDS, *(action.id for action in self.app.actions)])
-
-    def _ask(self, sign: str, text: str = "", known: Iterable[str] = ()) -> None:
+        names = [action.id for action in self.app.actions]
         self.query_one(Footer).display = False
-        self.query_one(Prompt).ask(sign, text, list(known))
+        self.query_one(Prompt).ask(":", "", lambda line: complete_line(line, self.app.path, names), typed_lines())
 
     @on(Prompt.Typed)
     async def _line_typed(self, message: Prompt.Typed) -> None:
@@ -201,6 +202,7 @@ class MainScreen(JobActions):
 
     async def _run_line(self, line: str) -> None:
         """Do the line after `:`: a command as in the shell, or an action by its name or key."""
+        keep_line(line)
         action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
         try:
             if action:

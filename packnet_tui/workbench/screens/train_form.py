@@ -1,5 +1,7 @@
 """The form that trains the open task further."""
 
+from msgspec.structs import replace
+
 from packnet_core.schema.commands import Train
 from packnet_core.schema.document import Task
 from packnet_core.schema.fields import shown
@@ -24,7 +26,7 @@ class TrainForm(Form[Train]):
         super().__init__(f"Train {task.name} further" if self._dense else f"Retrain {task.name}", fields)
 
     def result(self, values: dict[str, str]) -> Train:
-        return train_command(values, self._usual)
+        return replace(train_command(values, self._usual), task=self._open.name)
 
     def outcome(self, values: dict[str, str]) -> str:
         recipe = self._usual.changed(self.result(values).recipe)

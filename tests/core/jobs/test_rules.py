@@ -27,6 +27,8 @@ INTERRUPTED = Unfinished(
         (document(task(phase="trained"), owned=20), ADD, "prune it first"),
         (document(task(), owned=20), ADD, "no weight is free"),
         (document(task(top1=50.0)), ADD, "chance"),
+        (document(task()), Prune(ratio=0.5, task="birds"), "was meant for task 'birds', and now the newest is 'cars'"),
+        (document(task()), Train(recipe={"epochs": 2}, task="birds"), "was meant for"),
         (document(*(task(f"t{i}", "sealed") for i in range(254)), owned=0), ADD, "254"),
         (document(), Prune(ratio=0.5), "no task"),
         (document(SEALED), Prune(ratio=0.5), "sealed"),

@@ -7,6 +7,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate, Train
 from packnet_core.schema.events import Note
 from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from tests.tui import made_up
 from tests.tui.made_up import append, at_rest, entries, running
 from tests.tui.still import dense, empty, opened, sealed
@@ -126,3 +127,29 @@ async def test_training_on_needs_an_open_task_alone(tmp_path):
         await desk.press("t", "enter")
         await desk.sees(MainScreen)
         assert desk.asked == [Train()]
+
+
+@pytest.mark.parametrize("line", ["prune 0.5", "train --epochs 2", "drop cars"])
+async def test_a_typed_command_waits_for_the_running_job_as_its_key_does(tmp_path, line):
+    path = running(tmp_path / "model.safetensors")
+    with Paths(path).locked():
+        async with opened(path) as desk:
+            await desk.press("colon")
+            await desk.write(line)
+            await desk.press("enter")
+            await desk.until(lambda: desk.app.said)
+            assert "add cars --prune 0.75" in desk.app.said[0]
+            assert desk.asked == []
+
+
+async def test_a_command_names_the_task_whose_dialog_was_open(tmp_path):
+    """Meanwhile another screen may have added a task."""
+    path = dense(tmp_path / "model.safetensors")
+    async with opened(path) as desk:
+        await desk.press("p")
+        await desk.sees(PruneScreen)
+        made_up.write(path, made_up.document((*made_up.SEALED, made_up.task("birds", 0.5, 17.1, "retrained"))))
+        await desk.until(lambda: desk.app.picture.tasks[-1].name == "birds")
+        await desk.press("enter")
+        await desk.sees(MainScreen)
+        assert [command.task for command in desk.asked] == ["cars"]

@@ -5,12 +5,14 @@ from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.recipes import Recipe
+from packnet_tui.workbench.complete_line import complete_line
 from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.log_pane import LogPane
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
+from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import dense, opened
@@ -68,8 +70,8 @@ async def test_tasks_and_the_log_are_filtered_too(tmp_path):
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        ("prune 0.6 --retrain-epochs 3", Prune(ratio=0.6, recipe={"retrain_epochs": 3})),
-        ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01})),
+        ("prune 0.6 --retrain-epochs 3", Prune(ratio=0.6, recipe={"retrain_epochs": 3}, task="cars")),
+        ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01}, task="cars")),
         ("eval cubs imagenet", Evaluate(tasks=("cubs", "imagenet"))),
         ("eval", Evaluate()),
     ],
@@ -147,3 +149,79 @@ async def test_copying_says_what_was_copied(tmp_path):
         assert desk.app.clipboard == "cubs"
         await desk.press("5", "y")
         assert "eval: done in 9.0 s" in desk.app.clipboard
+
+
+# -- completion, and earlier lines ----------------------------------------------------------------------------------
+
+
+def line(desk):
+    return desk.bench.query_one(Prompt).text
+
+
+async def test_tab_completes_and_the_line_keeps_the_focus(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("colon", *"pru", "tab")
+        assert line(desk) == "prune "
+        await desk.press("tab", "shift+tab", "p", "e")  # which would ask to prune, and evaluate, if they were keys
+        assert line(desk) == "prune pe"
+        assert desk.app.screen is desk.bench
+        assert not desk.asked
+        await desk.press("escape", "slash", "tab", "p")
+        assert line(desk) == "p"
+
+
+async def test_tab_lists_what_it_could_be(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("colon", "p", "tab", "tab")
+        assert "prune  preview" in desk.text(desk.bench.query_one(Prompt))
+        await desk.press("r", "u")
+        assert "preview" not in desk.text(desk.bench.query_one(Prompt))
+
+
+@pytest.mark.parametrize(
+    ("start", "completed"),
+    [
+        ("th", ["theme "]),
+        ("eval cu", ["eval cubs "]),
+        ("eval cubs c", ["eval cubs cars "]),
+        ("drop ", ["drop cars "]),
+        ("prune 0.5 --layer classifier.3", ["prune 0.5 --layer classifier.3="]),
+        ("prune 0.5 --max-", ["prune 0.5 --max-drop "]),
+        ("train --optimizer a", ["train --optimizer adamw "]),
+        ("add x --data FOLDER/im", [r"add x --data FOLDER/images/", r"add x --data FOLDER/im\ of\ a.npz "]),
+        (r"add x --data FOLDER/im\ of", [r"add x --data FOLDER/im\ of\ a.npz "]),
+        ("nosuch ", []),
+    ],
+)
+def test_completions_are_those_of_the_shell(tmp_path, start, completed):
+    path = dense(tmp_path / "model.safetensors")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "im of a.npz").touch()
+    there = [text.replace("FOLDER", str(tmp_path)) for text in (start, *completed)]
+    assert sorted(complete_line(there[0], path, ["theme"])) == sorted(there[1:])
+
+
+async def test_earlier_lines_come_back_also_in_the_next_session(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = dense(tmp_path / "model.safetensors")
+    async with opened(path) as desk:
+        for text in ("eval cubs", "nosuch", "eval cubs"):
+            await typed(desk, text)
+        await desk.until(lambda: len(desk.asked) == 2)
+    async with opened(path) as desk:
+        await desk.press("colon", "x", "up")
+        assert line(desk) == "eval cubs"
+        await desk.press("up", "up")
+        assert line(desk) == "nosuch"
+        await desk.press("down", "down", "down")
+        assert line(desk) == "x"
+
+
+async def test_without_a_place_for_them_lines_are_forgotten(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, "eval cubs")
+        await desk.until(lambda: desk.asked)
+        await desk.press("colon", "up")
+        assert line(desk) == ""

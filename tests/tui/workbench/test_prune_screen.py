@@ -52,7 +52,7 @@ async def test_arrows_and_digits_set_the_ratio_and_enter_prunes_at_it(path, keys
         assert screen.ratio == ratio
         await desk.press("enter")
         await desk.sees(MainScreen)
-        assert desk.asked == [Prune(ratio=ratio)]
+        assert desk.asked == [Prune(ratio=ratio, task="cars")]
 
 
 @pytest.mark.parametrize(("keys", "ratio"), [(["6"], 0.6), (["6", "right"], 0.65), (["1", "full_stop"], 1.0)])
@@ -112,7 +112,7 @@ async def test_pruning_a_second_time_is_asked_about(tmp_path):
         await desk.sees(PruneScreen)
         await desk.press("5", "enter")
         await desk.sees(MainScreen)
-        assert desk.asked == [Prune(ratio=0.5)]
+        assert desk.asked == [Prune(ratio=0.5, task="cars")]
 
 
 @given(st.text("0123456789.", max_size=10))
