@@ -122,7 +122,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
     def action_prune(self) -> None:
         self.app.stop_previews()
-        self.dismiss(Prune(ratio=self._ratio, task=self._row.called))
+        self.dismiss(Prune(ratio=self._ratio, task=self._row.name))
 
     def action_cancel(self) -> None:
         self.app.stop_previews()

@@ -126,7 +126,7 @@ async def test_training_on_needs_an_open_task_alone(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await desk.press("t", "enter")
         await desk.sees(MainScreen)
-        assert desk.asked == [Train()]
+        assert desk.asked == [Train(task="cars")]
 
 
 @pytest.mark.parametrize("line", ["prune 0.5", "train --epochs 2", "drop cars"])

@@ -18,7 +18,7 @@ async def test_train_as_it_was_changes_nothing(tmp_path):
         await desk.sees(TrainForm)
         await desk.press("enter")
         await desk.sees(MainScreen)
-        assert desk.asked == [Train()]
+        assert desk.asked == [Train(task="cars")]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ async def test_train_says_only_what_is_other_than_before(tmp_path, fields, chang
         await desk.fill(**fields)
         await desk.press("enter")
         await desk.sees(MainScreen)
-        assert desk.asked == [Train(recipe=changes)]
+        assert desk.asked == [Train(recipe=changes, task="cars")]
 
 
 async def test_retraining_proposes_what_retraining_had(tmp_path):
