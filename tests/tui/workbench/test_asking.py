@@ -123,7 +123,9 @@ def interrupted(path, *tasks):
 
 
 @pytest.mark.parametrize(("key", "given_up"), [("enter", False), ("y", True)])
-@pytest.mark.parametrize("command", [ADD, Prune(ratio=0.75), Drop(task="newest")], ids=["add", "prune", "drop"])
+@pytest.mark.parametrize(
+    "command", [ADD, Prune(ratio=0.75, task="newest"), Drop(task="newest")], ids=["add", "prune", "drop"]
+)
 async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, key, given_up):
     newest = task("newest", None if isinstance(command, Prune) else 0.75, 17.1, "trained")
     newest = newest if isinstance(command, Prune) else replace(newest, phase="retrained")
@@ -172,7 +174,7 @@ async def test_training_otherwise_asks_where_a_job_was_stopped_meanwhile(tmp_pat
         await desk.until(lambda: desk.asked or isinstance(desk.app.screen, Question))
         assert desk.asked == []
         await answered(desk, [key], "Give up add birds --prune 0.75?")
-        assert desk.asked == ([Train(recipe={"epochs": 3}, yes=True)] if given_up else [])
+        assert desk.asked == ([Train(recipe={"epochs": 3}, task="cars", yes=True)] if given_up else [])
 
 
 @pytest.mark.parametrize(("key", "emptied"), [("enter", False), ("y", True)])
@@ -198,6 +200,6 @@ async def test_freeing_every_weight_asks(tmp_path, key, emptied, way):
                 await desk.press("enter")
         await desk.until(lambda: "Free every weight" in desk.text(), "the question")
         await answered(desk, [key], "Free every weight of")
-        asked = replace(ADD, prune=1.0, yes=True) if way == "form" else Prune(ratio=1.0, yes=True)
+        asked = replace(ADD, prune=1.0, yes=True) if way == "form" else Prune(ratio=1.0, task="newest", yes=True)
         sent = [command for command in desk.asked if isinstance(command, Add | Prune)]
         assert sent == ([asked] if emptied else [])
