@@ -42,7 +42,7 @@ class PruneStep:
         session, network, prune = job.session, job.session.network, self.prune
         before = job.before if self.step == 1 else validate(network, job.data.validation)[1]
         freed = network.prune(self._ratios(session))
-        session.change_open_task(phase="pruned", prune_ratio=prune.ratio)
+        session.change_open_task(phase="pruned", prune_ratio=in_all(session.saved.tasks[-1].prune_ratio, prune.ratio))
         occupancy = session.count()
         job.at("retrain", self.step)  # before it is measured, which a stop may end
         after = validate(network, job.data.validation)[1]
@@ -66,6 +66,11 @@ class PruneStep:
             gone = round(rules.step_ratio(wanted[layer.name], self.step, self.prune.steps) * begun)
             ratios[layer.name] = max(0, gone - (begun - now)) / now if now else 0.0
         return ratios
+
+
+def in_all(before: float | None, ratio: float) -> float:
+    """The share of a task's weights that is free after a pruning at `ratio`, with the prunings `before` it."""
+    return 1 - (1 - before) * (1 - ratio) if before else ratio
 
 
 def what_is_pruned(command: Add | Prune) -> Prune | None:

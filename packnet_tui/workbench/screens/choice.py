@@ -42,7 +42,7 @@ class Choice(ModalScreen[T | None]):
     def __init__(self, title: str, lines: Sequence[tuple[str, str]], keys: str, text: str = ""):
         """`lines` are pairs of an id and its text; below them are `text` and `keys`."""
         super().__init__()
-        self._title, self._lines, self._keys, self._text = title, lines, keys, text
+        self._title, self._lines, self._keys, self._text = title, list(lines), keys, text
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -55,6 +55,17 @@ class Choice(ModalScreen[T | None]):
     def chosen(self, name: str) -> T:
         """The value to return for a line's id."""
         raise NotImplementedError
+
+    def show_lines(self, lines: Sequence[tuple[str, str]]) -> None:
+        """List other lines; the cursor stays on its id, if that is still there."""
+        if list(lines) == self._lines:
+            return
+        options = self.query_one(OptionList)
+        names = [name for name, _ in lines]
+        chosen = self._lines[options.highlighted][0] if options.highlighted is not None else ""
+        self._lines = list(lines)
+        options.set_options(Option(Text(line), id=name) for name, line in lines)
+        options.highlighted = names.index(chosen) if chosen in names else 0
 
     def action_cursor(self, which: str) -> None:
         options = self.query_one(OptionList)

@@ -35,7 +35,7 @@ def whole(label: str, text: str, least: int | None = None) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise Wrong(label, f"{text or 'nothing'!r} is not a whole number") from None
+        raise _not(label, text, "a whole number") from None
     if least is not None and value < least:
         raise Wrong(label, f"{value:,} is not at least {least}")
     return value
@@ -46,7 +46,7 @@ def number(label: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Wrong(label, f"{text or 'nothing'!r} is not a number") from None
+        raise _not(label, text, "a number") from None
 
 
 def ratio(label: str, text: str) -> float:
@@ -60,5 +60,9 @@ def ratio(label: str, text: str) -> float:
 def switch(label: str, text: str) -> bool:
     """On or off, or yes or no. Raises Wrong for other texts."""
     if text.lower() not in SWITCH:
-        raise Wrong(label, f"{text or 'nothing'!r} is neither on nor off")
+        raise _not(label, text, "on or off")
     return SWITCH[text.lower()]
+
+
+def _not(label: str, text: str, wanted: str) -> Wrong:
+    return Wrong(label, f"{text!r} is not {wanted}" if text else f"give {wanted}")

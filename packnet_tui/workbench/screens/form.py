@@ -158,6 +158,7 @@ class Form(ModalScreen[T | None], Generic[T]):
 
     def on_input_submitted(self) -> None:
         try:
+            self.outcome(self.values())  # first, as while the user types: of two errors the same one is shown
             result = self.result(self.values())
         except RequestError as error:
             self.say(error)

@@ -6,6 +6,7 @@ from textual.binding import Binding, BindingType
 
 from packnet_core.schema.commands import summary
 from packnet_tui.state.picture import Picture
+from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.choice import Choice
 
 
@@ -14,12 +15,27 @@ class JobChoice(Choice[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "choose")]
 
+    app: AppInterface
+
     def __init__(self, picture: Picture):
-        job = picture.job
-        rows = [(job.number, "runs", job.command)] if job else []
-        rows += [(number, "waits", command) for number, command in picture.queue]
-        lines = [(str(n), f"{n:>4}  {state:5}  {summary(command)}") for n, state, command in rows]
-        super().__init__("Jobs", lines, "enter or x stops the chosen one   esc closes")
+        super().__init__("Jobs", job_lines(picture), "enter or x stops the chosen one   esc closes")
+
+    def redraw(self) -> None:
+        """Show the jobs that run and wait now; close if there is none any more."""
+        lines = job_lines(self.app.picture)
+        if not lines:
+            self.app.notify("all jobs have ended")
+            self.dismiss(None)
+        elif self.is_mounted:
+            self.show_lines(lines)
 
     def chosen(self, name: str) -> int:
         return int(name)
+
+
+def job_lines(picture: Picture) -> list[tuple[str, str]]:
+    """The number of each job and its line: the running one, then those that wait."""
+    job = picture.job
+    rows = [(job.number, "runs", job.command)] if job else []
+    rows += [(number, "waits", command) for number, command in picture.queue]
+    return [(str(n), f"{n:>4}  {state:5}  {summary(command)}") for n, state, command in rows]

@@ -169,7 +169,10 @@ class MainScreen(JobActions):
         self.app.hold(not self.app.held)
 
     def action_copy(self) -> None:
-        if isinstance(self.focused, Pane) and (text := self.focused.copied()):
+        text = self.focused.copied() if isinstance(self.focused, Pane) else ""
+        if not text:
+            self.app.notify("there is nothing to copy in this pane", severity="warning")
+        else:
             self.app.copy_to_clipboard(text)
             first, *more = text.splitlines()
             self.app.notify(f"copied: {first}" + (f" and {len(more)} lines more" if more else ""), markup=False)

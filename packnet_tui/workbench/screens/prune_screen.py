@@ -58,7 +58,7 @@ class PruneScreen(ModalScreen[Prune | None]):
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()
         self._picture, self._row = picture, task
-        self._ratio = self.app.ratio
+        self._ratio = self._ratio_before = self.app.ratio
         self._typed = ""  # digits
         self._allowed = 0.0  # points of error
 
@@ -126,6 +126,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
     def action_cancel(self) -> None:
         self.app.stop_previews()
+        self.app.ratio = self._ratio_before
         self.dismiss(None)
 
     def _type(self, text: str) -> None:

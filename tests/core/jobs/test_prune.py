@@ -46,3 +46,10 @@ def test_a_stopped_pruning_in_steps_resumes_at_its_step(path, others, stop):
 def test_add_prunes_in_steps_too(path, others):
     entries = work(path, add("two", others, steps=2))
     assert len([e for e in entries if isinstance(e.event, Pruned)]) == 2
+
+
+def test_the_ratio_in_the_file_counts_all_prunings(path, others):
+    work(path, add("two", others, prune=0.75))
+    assert read_header(path).document.tasks[-1].prune_ratio == 0.75
+    work(path, Prune(ratio=0.5))
+    assert read_header(path).document.tasks[-1].prune_ratio == 0.875

@@ -121,15 +121,15 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"retrain_lr": "inf"}, "retrain rate: inf is not above 0"),
         ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
         ({"weight_decay": "-1"}, "weight decay: -1 is not at least 0"),
-        ({"flip": "maybe"}, "flips: 'maybe' is neither on nor off"),
+        ({"flip": "maybe"}, "flips: 'maybe' is not on or off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is not a device; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
         ({"recipe": "papre"}, "recipe: there is no recipe 'papre'; the recipes are paper"),
         ({"schedule": "linear"}, "schedule: 'linear' is not step, cosine or onecycle"),
         ({"precision": ""}, "precision: '' is not float32, bf16 or fp16"),
-        ({"channels_last": "perhaps"}, "channels last: 'perhaps' is neither on nor off"),
+        ({"channels_last": "perhaps"}, "channels last: 'perhaps' is not on or off"),
         ({"clip": "0"}, "clip norm: 0 is not above 0"),
-        ({"crop": "maybe"}, "random crops: 'maybe' is neither on nor off"),
+        ({"crop": "maybe"}, "random crops: 'maybe' is not on or off"),
         ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
         ({"seed": "-1"}, "seed: -1 is not from 0 to 4,294,967,295"),
         ({"seed": "4294967296"}, "seed: 4,294,967,296 is not from 0 to 4,294,967,295"),
@@ -249,3 +249,16 @@ async def test_the_papers_ratio_is_proposed_and_the_sealed_task_is_named(tmp_pat
         form = await desk.sees(AddForm)
         assert form.query_one("#prune", Input).value == "0.75"
         assert "Seals cars, for good." in outcome(desk)
+
+
+async def test_of_two_errors_the_same_is_shown_while_typing_and_on_enter(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.fill(lr="fast", task="")
+        shown = outcome(desk)
+        assert "learning rate: 'fast' is not a number" in shown
+        await desk.press("enter")
+        assert desk.error() == shown
+        await desk.fill(lr="")
+        assert "learning rate: give a number" in outcome(desk)

@@ -94,9 +94,11 @@ async def test_layers_scroll_where_they_do_not_fit_and_the_total_stays(path):
 @pytest.mark.parametrize("key", ["escape", "q", "ctrl+c"])
 async def test_leaving_it_prunes_nothing(path, key):
     async with opened(path) as desk:
+        before = desk.app.ratio
         await asked_for(desk, "6", key)
         await desk.sees(MainScreen)
         assert desk.asked == []
+        assert desk.app.ratio == before  # which the panes and the next dialog show
 
 
 async def test_pruning_a_second_time_is_asked_about(tmp_path):
