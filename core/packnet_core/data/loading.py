@@ -99,7 +99,8 @@ def load_test(
     form = _Form(input, flip=False, crop=crop, reading=reading or Reading())
     indices = np.arange(len(test.labels))
     channels = test.pixels.channels(indices, input.channels)
-    images, good = _load_split(test, indices, form, channels, len(indices) * channels * form.side**2 <= MEMORY)
+    keep = len(indices) * channels * form.side**2 <= MEMORY
+    images, good = _load_split(test, indices, form, channels, keep, np.zeros(len(indices), np.bool_))
     return images.subset(good)
 
 

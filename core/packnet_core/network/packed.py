@@ -247,7 +247,7 @@ class PackedNetwork:
         self.model.requires_grad_(False)
         rest = self.trained_rest(only)
         head = self.heads[self.open - 1]
-        trained = [head.weight, head.bias] if self.head_bias else [head.weight]
+        trained = [p for p in head.parameters() if self.head_bias or p is not head.bias]
         trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
         self._frozen = FrozenBuffers(self.model, but=rest)
