@@ -118,6 +118,16 @@ def maxvit() -> nn.Module:
     return mv.MaxVit((32, 32), 8, 4, [8, 16], [1, 1], 4, stochastic_depth_prob=0.1, num_classes=7)
 
 
+def tied() -> nn.Module:
+    """Two hidden layers with the same weights, and a head without a bias, for images of 3 × 8 × 8."""
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(192, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(),
+        nn.Linear(16, 5, bias=False),
+    )  # fmt: skip
+    network[5].weight = network[3].weight
+    return network
+
+
 class _WithBiases(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, validated
+from packnet_core.schema.commands import Add, BadImage, Command, Drop, Evaluate, Preview, Prune, Train, validated
 from packnet_core.schema.document import Document, Error, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
@@ -186,6 +186,7 @@ class PackFile:
         limit: int | None = None,
         flip: bool | None = None,
         crop: bool | None = None,
+        on_bad_image: BadImage = "stop",
         yes: bool = False,
         **changes: Any,
     ) -> Task:
@@ -195,8 +196,9 @@ class PackFile:
         `recipe` is a Recipe or the name of one, such as "paper" (§4, by the data); fields of the Recipe change it.
         `own` is some of "biases" (§5.3) and "norms" (§4); `layers` are kinds, names or patterns of the layers that it
         trains (§5.4). At most `limit` training images are used; `flip` and `crop` say whether images are flipped and
-        cropped at random (None: as the data suggests). `yes` also seals a task that is no better than chance, and gives
-        up an interrupted job.
+        cropped at random (None: as the data suggests). `on_bad_image` says what an image that can't be read means:
+        "stop" ends the job, "skip" leaves it out, and a Note counts it. `yes` also seals a task that is no better than
+        chance, frees all weights, and gives up an interrupted job.
 
         Raises RequestError if the file has a task of that name, no weight is free, or the newest task must be pruned
         first, and TypeError for an argument that is not a field of the Recipe.
@@ -213,7 +215,7 @@ class PackFile:
         }  # fmt: skip
         named |= {name: value for name, value in given.items() if value is not None}
         self._do(Add(task=task, data=source, recipe=recipe.changed(_fields(changes)), prune=prune, device=self.device,
-                     yes=yes, **named))  # fmt: skip
+                     on_bad_image=on_bad_image, yes=yes, **named))  # fmt: skip
         return self.tasks[task]
 
     @_with_recipe_fields()
@@ -228,6 +230,7 @@ class PackFile:
         recipe: str = "",
         data: str | Path | None = None,
         limit: int | None = None,
+        on_bad_image: BadImage = "stop",
         yes: bool = False,
         **changes: Any,
     ) -> Task:
@@ -243,7 +246,7 @@ class PackFile:
         source = None if data is None else _source(data)
         self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
                        named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
-                       yes=yes))  # fmt: skip
+                       on_bad_image=on_bad_image, yes=yes))  # fmt: skip
         return self.document.tasks[-1]
 
     @_with_recipe_fields()
@@ -253,6 +256,7 @@ class PackFile:
         recipe: str = "",
         data: str | Path | None = None,
         limit: int | None = None,
+        on_bad_image: BadImage = "stop",
         yes: bool = False,
         **changes: Any,
     ) -> Task:
@@ -265,7 +269,7 @@ class PackFile:
         """
         source = None if data is None else _source(data)
         self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
-                       yes=yes))  # fmt: skip
+                       on_bad_image=on_bad_image, yes=yes))  # fmt: skip
         return self.document.tasks[-1]
 
     def evaluate(
@@ -273,6 +277,7 @@ class PackFile:
         *tasks: str,
         data: Mapping[str, str | Path] | None = None,
         mixed: str | Path | None = None,
+        on_bad_image: BadImage = "stop",
     ) -> dict[str, Error]:
         """Measure the test error in percent of all tasks, or of those named: top1, and top5 with six classes or more.
 
@@ -281,7 +286,9 @@ class PackFile:
         """
         sources = {name: _source(source) for name, source in (data or {}).items()}
         mixture = None if mixed is None else _source(mixed)
-        events = self._do(Evaluate(tasks=tasks, sources=sources, mixed=mixture, device=self.device))
+        events = self._do(
+            Evaluate(tasks=tasks, sources=sources, mixed=mixture, on_bad_image=on_bad_image, device=self.device)
+        )
         return {event.task: event.error for event in events if isinstance(event, Evaluated)}
 
     def preview(self, *ratios: float, images: int = 1000) -> dict[float, float]:

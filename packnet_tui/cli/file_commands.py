@@ -100,7 +100,12 @@ def verify(file: o.File, json: o.Json = False) -> int:
 def export(
     file: o.File,
     task: o.OldTask,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new .safetensors file.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="A new file: .safetensors, or .pth or .pt for torch.load.", show_default=False
+        ),
+    ],
 ) -> int:
     """Write one task as a plain state dict.
 

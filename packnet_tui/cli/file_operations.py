@@ -61,8 +61,9 @@ def export_task(file: Path, task: str, out: Path) -> int:
     read_header(file).document.index(task)  # before torch is imported
     if Paths(out).file == Paths(file).file:
         raise RequestError("OUT is the pack file itself; choose another name")
-    from packnet_core.packfile.export import export
+    from packnet_core.packfile.export import check_suffix, export
 
+    check_suffix(out)
     size = export(file, task, out)
     print(f"wrote {printable(str(out))}, {file_size(size)}: task {task!r}, dense, for load_state_dict")
     return 0

@@ -11,6 +11,7 @@ from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import LARGEST_RATIO, Add, Drop, Prune, Train
+from packnet_core.schema.limits import MOST_STEPS
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, option, option_set, recipe_options, takes
@@ -117,7 +118,9 @@ def prune(
             callback=o.finite,
         ),
     ] = None,
-    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Try at most N ratios to find it.")] = TRIALS,
+    trials: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MOST_STEPS, help="Try at most N ratios to find it.")
+    ] = TRIALS,
     *,
     given: Given,
     trust: o.Trust = None,

@@ -13,6 +13,7 @@ from packnet_core.errors import RequestError
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.commands import BadImage
 from packnet_core.schema.document import LAYER_KINDS, Document, Own
+from packnet_core.schema.limits import MOST_IMAGES, MOST_STEPS
 from packnet_core.schema.recipes import RECIPES
 from packnet_tui.cli.completion import completions
 from packnet_tui.cli.option_sets import option, option_set
@@ -130,7 +131,10 @@ OtherData = Annotated[
         callback=resolved,
     ),
 ]
-Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N training images (default: all).")]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=MOST_IMAGES, help="At most N training images (default: all)."),
+]
 Device = Annotated[str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1 … (default: a GPU if there is one).")]
 Trust = Annotated[
     str | None,
@@ -158,7 +162,9 @@ NAMED_RECIPE = option_set(
     )
 )
 STEPS = option_set(
-    steps=option(int, metavar="N", min=1, help="Prune in N steps, with a retraining after each (default: 1).")
+    steps=option(
+        int, metavar="N", min=1, max=MOST_STEPS, help="Prune in N steps, with a retraining after each (default: 1)."
+    )
 )
 IMAGE_OPTIONS = option_set(
     limit=Limit,

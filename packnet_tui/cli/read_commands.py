@@ -6,6 +6,7 @@ import typer
 
 from packnet_core.data.kinds import resolve
 from packnet_core.schema.commands import Baseline, Compare, Evaluate, Preview
+from packnet_core.schema.limits import MOST_IMAGES
 from packnet_tui.cli import options as o
 from packnet_tui.cli.option_sets import Given, recipe_options, takes
 from packnet_tui.cli.output.progress import EVERY
@@ -75,7 +76,9 @@ def preview(
     ratios: Annotated[
         list[float] | None, typer.Argument(metavar="R", help="Ratios to try, 0 to 1 (default: twelve from 0 to 0.95).")
     ] = None,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="Measure on at most N images.")] = PREVIEW_IMAGES,
+    images: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MOST_IMAGES, help="Measure on at most N images.")
+    ] = PREVIEW_IMAGES,
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
@@ -123,6 +126,7 @@ def baseline(
     ] = None,
     *,
     given: Given,
+    on_bad_image: o.OnBadImage = "stop",
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
@@ -140,6 +144,7 @@ def baseline(
         tasks=tuple(tasks or ()),
         weights=weights if weights is None or weights.upper() == "DEFAULT" else resolve(weights),
         recipe=given,
+        on_bad_image=on_bad_image,
         device=device,
     )
     return Request(file, command, json, trust, every)

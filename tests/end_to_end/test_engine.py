@@ -194,8 +194,8 @@ def test_a_resumed_job_ends_as_if_it_had_never_stopped(tmp_path, data):
     assert read_header(stopped).document.tasks[0].phase == "trained"
     work(stopped, Train())
     for path in (straight, stopped):
-        export(path, "one", path.with_suffix(".out"))
-    assert straight.with_suffix(".out").read_bytes() == stopped.with_suffix(".out").read_bytes()
+        export(path, "one", path.with_suffix(".pt"))
+    assert straight.with_suffix(".pt").read_bytes() == stopped.with_suffix(".pt").read_bytes()
     assert not Paths(stopped).checkpoint.exists()
 
 

@@ -1,12 +1,15 @@
 """Damaged images and odd folders: found early, named, skipped where asked for, and never waited for."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
+import packnet_core
 from packnet_core.data import loading
 from packnet_core.data.open import summarise
 from packnet_core.errors import RequestError
@@ -14,9 +17,9 @@ from packnet_core.jobs import run_job
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Add, Evaluate, Train
+from packnet_core.schema.commands import Add, Compare, Evaluate, Preview, Train
 from packnet_core.schema.document import Input
-from packnet_core.schema.events import Evaluated, Note, TrainStep
+from packnet_core.schema.events import Evaluated, Note, PhaseStarted, Previewed, TrainStep
 from tests.worlds import QUICK, pack_file, work
 
 GREY = Input(channels=1, size=8, mean=(0.5,), std=(0.25,))
@@ -186,3 +189,55 @@ def test_a_folder_that_can_not_be_read_is_named(data, monkeypatch):
     monkeypatch.setattr(os, "scandir", refused)
     with pytest.raises(RequestError, match="dog can't be read: Permission denied"):
         loading.load(str(data), GREY)
+
+
+# -- the same from every caller -----------------------------------------------------------------------------------
+
+
+def test_the_python_api_takes_the_same_and_tells_its_listener(path, data):
+    for name in ("train/cat/01", "test/dog/04"):
+        truncate(data / f"{name}.png")
+    heard = []
+    file = packnet_core.open(path, listen=heard.append)
+    with pytest.raises(RequestError, match="can't be read"):
+        file.add("one", data, recipe=QUICK)
+    file.add("one", data, recipe=QUICK, on_bad_image="skip", yes=True)
+    for do in (file.evaluate, partial(file.prune, 0.5), partial(file.train, epochs=1)):
+        heard.clear()
+        with pytest.raises(RequestError, match="can't be read"):
+            do()
+        do(on_bad_image="skip", **{} if do == file.evaluate else {"yes": True})
+        assert any("left out so far" in event.text for event in heard if isinstance(event, Note))
+    for do in (file.evaluate, partial(file.prune, 0.5), partial(file.train, epochs=1)):
+        with pytest.raises(RequestError, match=r"on_bad_image: .*ignore"):
+            do(on_bad_image="ignore")
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_preview_leaves_damaged_images_out_and_counts_them(path, data, in_memory, monkeypatch):
+    if not in_memory:
+        monkeypatch.setattr(loading, "MEMORY", 1000)
+    work(path, add(data))
+    for image in (data / "train" / "cat").iterdir():
+        if image.stem != "07":
+            truncate(image)
+    entries = work(path, Preview(ratios=(0.5,)))
+    assert any(isinstance(entry.event, Previewed) for entry in entries)
+    assert skipped(entries)
+
+
+def test_a_comparison_takes_the_same(path, data):
+    work(path, add(data, prune=0.5))
+    work(path, replace(add(data, prune=0.5), task="two", yes=True))
+    truncate(data / "train" / "cat" / "01.png")
+    command = Compare(baseline="classifier", recipe={"epochs": 1})
+    assert "can't be read" in end(run_job.run(path, command))[0].message
+    assert skipped(work(path, replace(command, on_bad_image="skip")))
+
+
+def test_an_evaluation_finds_an_image_that_is_none_before_it_measures(path, data, large):
+    work(path, add(data))
+    (data / "test" / "dog" / "05.png").write_bytes(b"no image")
+    failed, kinds = end(run_job.run(path, Evaluate()))
+    assert "can't be read" in failed.message
+    assert PhaseStarted not in kinds

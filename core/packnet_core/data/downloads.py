@@ -4,9 +4,14 @@ Data sets that torchvision unpickles are left out; CIFAR's are read from their a
 """
 
 import difflib
+import fcntl
 import os
+import shutil
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -84,15 +89,44 @@ def open_torchvision(source: str) -> Source:
     """
     spec = find(source)
     cache = user_cache_path("packnet") / "data" / spec.name
+    read = _cifar if spec.name in cifar.ARCHIVES else _torchvision
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        train, test, classes = _cifar(cache, spec.name) if spec.name in cifar.ARCHIVES else _torchvision(cache, spec)
+        if not cache.exists():  # whole or not at all: torchvision takes a part of an archive for all of it
+            with _unfinished(cache) as new:
+                read(new, spec)
+                with suppress(OSError):  # another process was faster
+                    new.rename(cache)
+        train, test, classes = read(cache, spec)
     except ImportError as error:
         raise RequestError(f"{source} needs a package that is missing: {error}; pip install scipy") from None
     except DOWNLOAD_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(f"{source} could not be downloaded to {cache}: {reason}") from None
     return Source(source, classes, train, test, spec.flip, spec.crop)
+
+
+@contextmanager
+def _unfinished(cache: Path) -> Iterator[Path]:
+    """A new folder for a download to `cache`, removed at the end; those that killed processes left are removed too."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    for old in cache.parent.glob(f".{cache.name}.*"):
+        with suppress(OSError), _held(old):
+            shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(prefix=f".{cache.name}.", dir=cache.parent) as folder, _held(Path(folder)):
+        new = Path(folder) / cache.name
+        new.mkdir()
+        yield new
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder while its process lives. Raises OSError where another process holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _torchvision(cache: Path, spec: TorchvisionData) -> tuple[Split, Split, tuple[str, ...]]:
@@ -119,8 +153,8 @@ def _split(datasets: list[Any], spec: TorchvisionData) -> Split:
     return Split(labels.astype(np.int64), pixels)
 
 
-def _cifar(cache: Path, name: str) -> tuple[Split, Split, tuple[str, ...]]:
-    archive = cifar.ARCHIVES[name]
+def _cifar(cache: Path, spec: TorchvisionData) -> tuple[Split, Split, tuple[str, ...]]:
+    name, archive = spec.name, cifar.ARCHIVES[spec.name]
     folder = cache / archive.folder
     if not all((folder / file).is_file() for file in (*archive.train, *archive.test, archive.names)):
         from torchvision.datasets.utils import download_and_extract_archive

@@ -67,11 +67,11 @@ def load(
         data = load("birds/", document.input, limit=2000)
         images, labels = next(data.train.batches(32, "cuda", augment=True))    # float32 32×C×S×S, int64 32
     """
-    opened = _open(source, classes)
+    reading = reading or Reading()
+    opened = _open(source, classes, reading)
     flip = opened.flip if flip is None else flip
     crop = opened.crop if crop is None else crop
     used, held_out = _choose(opened, limit, seed)
-    reading = reading or Reading()
     train, validation, test = _load_splits(opened, _Form(input, flip, crop, reading), used, held_out)
     for images, what in ((train, "training"), (test, "test")):
         counts = np.bincount(images.labels, minlength=len(opened.classes))
@@ -95,11 +95,13 @@ def load_test(
     source: str, input: Input, classes: tuple[str, ...], crop: bool = False, reading: Reading | None = None
 ) -> Images:
     """Load only the test images, for a task with these classes: no training image is decoded. Raises as `load` does."""
-    test = _open(source, classes).test
-    form = _Form(input, flip=False, crop=crop, reading=reading or Reading())
+    reading = reading or Reading()
+    test = _open(source, classes, reading).test
+    form = _Form(input, flip=False, crop=crop, reading=reading)
     indices = np.arange(len(test.labels))
     channels = test.pixels.channels(indices, input.channels)
-    images, good = _load_split(test, indices, form, channels, len(indices) * channels * form.side**2 <= MEMORY)
+    keep = len(indices) * channels * form.side**2 <= MEMORY
+    images, good = _load_split(test, indices, form, channels, keep, np.zeros(len(indices), np.bool_))
     return images.subset(good)
 
 
@@ -115,8 +117,8 @@ def load_mixed(
     these classes. Tasks are in the order of `tasks`, a task's images in the order of the file. Raises RequestError for
     a task that is not in `tasks`, or a label out of range, naming its index.
     """
-    path = Path(resolve(source))
-    arrays = npz.read_mixed(path)
+    path, reading = Path(resolve(source)), reading or Reading()
+    arrays = reading.interruptible(lambda: npz.read_mixed(path))
     names = np.array(arrays.tasks)
     if unknown := sorted(set(arrays.tasks) - set(tasks)):
         raise RequestError(f"{path.name} has images of task {unknown[0]!r}; the pack file has {', '.join(tasks)}")
@@ -132,14 +134,14 @@ def load_mixed(
                 f"{name!r} go from 0 to {len(classes) - 1}"
             )
         if len(indices):
-            form = _Form(input, flip=False, crop=crop, reading=reading or Reading())
+            form = _Form(input, flip=False, crop=crop, reading=reading)
             channels = mixed.pixels.channels(indices, input.channels)
             found[name], _ = _load_split(mixed, indices, form, channels, len(names) * channels * form.side**2 <= MEMORY)
     return found
 
 
-def _open(source: str, classes: tuple[str, ...] | None) -> Source:
-    opened = open_source(source)
+def _open(source: str, classes: tuple[str, ...] | None, reading: Reading) -> Source:
+    opened = reading.interruptible(lambda: open_source(source))
     if problem := opened.problem():
         raise RequestError(problem)
     opened = replace(opened, classes=tuple(map(printable, opened.classes)))  # as a pack file has them

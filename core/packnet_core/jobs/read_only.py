@@ -1,6 +1,7 @@
 """Commands that change neither file nor network (law 4): evaluation, preview of pruning, comparison with baselines."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from packnet_core.data.loading import load_test
 from packnet_core.data.reading import Reading
@@ -20,7 +21,14 @@ def events(session: Session, command: ReadOnly) -> Iterator[Event]:
         case Preview():
             return _preview(session, command)
         case Compare():
-            return compare(session.path, session.document, command, session.data_of, session.device)
+            return _compare(session, command)
+
+
+def _compare(session: Session, command: Compare) -> Iterator[Event]:
+    reading = session.reading(command.on_bad_image, early=True)
+    load = partial(session.data_of, reading=reading)
+    yield from compare(session.path, session.document, command, load, session.device)
+    yield from count_skipped(reading)
 
 
 def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
@@ -28,7 +36,7 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
     document, mixed = session.document, session.mixed(command)
     names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in document.tasks]
     wrong, count = 0.0, 0
-    reading = session.reading(command.on_bad_image)
+    reading = session.reading(command.on_bad_image, early=True)
     for name in names:
         index = document.index(name)
         task = document.tasks[index - 1]
@@ -41,8 +49,7 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
             if isinstance(event, Evaluated):
                 wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images
             yield event
-    if reading.damaged:
-        yield skipped(reading)
+    yield from count_skipped(reading)
     if command.elsewhere and len(names) > 1:
         yield Note(text=f"together: {wrong / count:.2f} % of {count:,} images wrong")
     for name, ok in session.digests(max(document.index(name) for name in names)):
@@ -51,6 +58,12 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
         if name in names and not ok:
             text = f"what task {name!r} uses does not fit its digest: the file is damaged; see packnet verify"
             yield Note(text=text, level="warning")
+
+
+def count_skipped(reading: Reading) -> Iterator[Event]:
+    """A warning of the images that were left out, if there are any."""
+    if reading.damaged:
+        yield skipped(reading)
 
 
 def skipped(reading: Reading) -> Note:
@@ -63,7 +76,9 @@ def skipped(reading: Reading) -> Note:
 def _preview(session: Session, command: Preview) -> Iterator[Event]:
     """Measure the error right after pruning at each ratio, on a sample of the validation images."""
     task = rules.open_task(session.document, "pruned")
-    data = session.data_of(task, None)
+    reading = session.reading("skip", early=True)  # nothing that is kept depends on it
+    data = session.data_of(task, None, reading=reading)
     images = (data.validation if len(data.validation) else data.train).sample(command.images, seed=0)
     for ratio in command.ratios:
         yield from preview(session.network, task.name, ratio, images)
+    yield from count_skipped(reading)

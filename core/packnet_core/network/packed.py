@@ -47,6 +47,7 @@ class PackedNetwork:
         self.model = model
         self.head = head
         self.features = given.in_features
+        self.head_bias = given.bias is not None  # else the heads' biases stay 0.0
         self.weights = found.weights
         self._model_rest = found.rest  # the model's own tensors, which hold the newest task's rest
         self.rest = {name: tensor.data for name, tensor in found.rest.items()}
@@ -118,6 +119,8 @@ class PackedNetwork:
             with torch.no_grad():
                 for parameter in head.parameters():
                     parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
+                if not self.head_bias:
+                    head.bias.zero_()
         self.heads.append(head.to(self.device))
         self.own.append({name: self.rest[name].clone() for name in layers.own_names(self.model, self.rest, own)})
         self.open = self.tasks
@@ -243,7 +246,8 @@ class PackedNetwork:
         self.model.train()
         self.model.requires_grad_(False)
         rest = self.trained_rest(only)
-        trained = list(self.heads[self.open - 1].parameters())
+        head = self.heads[self.open - 1]
+        trained = [p for p in head.parameters() if self.head_bias or p is not head.bias]
         trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
         self._frozen = FrozenBuffers(self.model, but=rest)

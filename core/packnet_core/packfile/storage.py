@@ -70,7 +70,9 @@ def network_of(stored: Stored, file: Path, device: torch.device | str = "cpu") -
             target.data = tensors[name]  # not assigned: tied weights stay tied
             tensors[name] = target
     model.load_state_dict(tensors, strict=False, assign=True)
-    model.set_submodule(document.architecture.head, nn.Linear(document.architecture.features, 1))  # has its memory
+    has_bias = model.get_submodule(document.architecture.head).bias is not None
+    head = nn.Linear(document.architecture.features, 1, bias=has_bias)  # has its memory
+    model.set_submodule(document.architecture.head, head)
     network = PackedNetwork(model, document.architecture.head)
     network.owners = {name: owner.to(device) for name, owner in stored.owners.items()}
     for task, tensors in zip(document.tasks, stored.heads, strict=True):

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,11 +11,12 @@ from msgspec.structs import asdict
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own
 from packnet_core.schema.fields import shown
-from packnet_core.schema.limits import Positive, Share
+from packnet_core.schema.limits import MOST_STEPS, Limit, Repeats, Share
 from packnet_core.schema.plain import plain
 from packnet_core.schema.recipes import Recipe, fields
 
 BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
+Ratios = Annotated[tuple[Share, ...], Meta(max_length=MOST_STEPS)]
 LARGEST_RATIO = 0.95  # the first that a search tries if none is given: the paper's largest (Figure 4)
 Changes = dict[str, bool | float | int | str]  # fields of a Recipe to replace
 
@@ -28,12 +29,12 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     recipe: Recipe = Recipe()
     flip: bool | None = None  # None: as the data suggests
     crop: bool | None = None  # None: as the data suggests
-    limit: int | None = None  # at most N training images; None: all
+    limit: Limit | None = None  # at most N training images; None: all
     on_bad_image: BadImage = "stop"
     prune: Share | None = None
     own: tuple[Own, ...] = ()  # later tasks: which of biases and normalisation it has of its own
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
-    steps: Positive = 1  # of its pruning
+    steps: Repeats = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
     yes: bool = False  # also seal a task that is no better than chance, free all weights, give up an interrupted job
 
@@ -43,13 +44,13 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
 
     ratio: Share  # with `max_drop` the largest ratio to try
     layers: dict[str, Share] = {}  # another ratio for some layers, by kind, name or pattern
-    steps: Positive = 1  # prune in N steps, with a retraining after each (§4, end)
+    steps: Repeats = 1  # prune in N steps, with a retraining after each (§4, end)
     max_drop: Annotated[float, Meta(ge=0)] | None = None  # points of validation error that pruning may cost
-    trials: Positive = 6  # at most N trials to find the largest ratio within `max_drop`
+    trials: Repeats = 6  # at most N trials to find the largest ratio within `max_drop`
     named: str = ""  # a recipe by name, for the task's data; `recipe` changes it
     recipe: Changes = {}
     data: str | None = None  # None: the task's own data
-    limit: int | None = None  # None: as the task was trained
+    limit: Limit | None = None  # None: as the task was trained
     on_bad_image: BadImage = "stop"
     device: str | None = None
     task: str | None = None  # the task that is meant: refused if another is open by then; None: the open one
@@ -62,7 +63,7 @@ class Train(Struct, frozen=True, kw_only=True, tag="train"):
     named: str = ""  # a recipe by name, as for `Prune`
     recipe: Changes = {}
     data: str | None = None
-    limit: int | None = None
+    limit: Limit | None = None
     on_bad_image: BadImage = "stop"  # also for a job that is resumed
     device: str | None = None
     task: str | None = None  # as for `Prune`; not for a job that is resumed
@@ -97,8 +98,8 @@ class Preview(Struct, frozen=True, kw_only=True, tag="preview"):
     """
 
     # the most informative ratios first
-    ratios: tuple[Share, ...] = (0.5, 0.75, 0.0, 0.9, 0.25, 0.6, 0.8, 0.95, 0.4, 0.7, 0.85, 0.1)
-    images: Annotated[int, Meta(ge=1)] = 1000  # at most N images
+    ratios: Ratios = (0.5, 0.75, 0.0, 0.9, 0.25, 0.6, 0.8, 0.95, 0.4, 0.7, 0.85, 0.1)
+    images: Limit = 1000  # at most N images
     device: str | None = None
 
 
@@ -117,6 +118,7 @@ class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
     tasks: tuple[str, ...] = ()  # empty: all but the first
     weights: str | None = None  # to start from, as `new` takes them
     recipe: Changes = {}
+    on_bad_image: BadImage = "stop"
     device: str | None = None
 
 
@@ -128,10 +130,11 @@ class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
 
 
 Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
+AnyCommand = TypeVar("AnyCommand", bound=Command)
 ReadOnly = Evaluate | Preview | Compare  # those that change neither network nor file (law 4)
 
 
-def validated(command: Command) -> Command:
+def validated(command: AnyCommand) -> AnyCommand:
     """The command with every field converted to its type and checked against its range.
 
     NumPy scalars and arrays become numbers and lists, paths become strings, and a single name becomes a list if the

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.fields import Field, about, described
-from packnet_core.schema.limits import LARGEST_SEED, Count, Positive
+from packnet_core.schema.limits import LARGEST_SEED, BatchSize, Epochs
 from packnet_core.schema.plain import plain
 
 Settings = dict[str, Any]  # by name: fields of a `Recipe`, and fields of the command `Add` such as `own` or `steps`
@@ -27,14 +27,14 @@ class Recipe(Struct, frozen=True, kw_only=True):
     lr: Annotated[Rate, about("learning rate", "Learning rate of training.", "§4")] = 1e-3
     momentum: Annotated[BelowOne, about("momentum", "Momentum of sgd.")] = 0.9
     weight_decay: Annotated[float, Meta(ge=0), about("weight decay", "Weight decay, not of sealed weights.")] = 0.0
-    batch_size: Annotated[Positive, about("batch size", "Images per step.", "§4")] = 32
-    epochs: Annotated[Count, about("epochs", "Passes over the training images.", "§4")] = 20
+    batch_size: Annotated[BatchSize, about("batch size", "Images per step.", "§4")] = 32
+    epochs: Annotated[Epochs, about("epochs", "Passes over the training images.", "§4")] = 20
     decay_epoch: Annotated[
-        Count | None,
+        Epochs | None,
         about("decay epoch", "Divide the learning rate by ten after this epoch.", "§4", unset="half of the epochs"),
     ] = None
     retrain_epochs: Annotated[
-        Count | None,
+        Epochs | None,
         about("retrain epochs", "Epochs of retraining after pruning.", "§3, §4", unset="half of the epochs"),
     ] = None
     retrain_lr: Annotated[
@@ -42,7 +42,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         about("retrain rate", "Learning rate of retraining.", "§4", unset="a tenth of the learning rate"),
     ] = None
     retrain_decay_epoch: Annotated[
-        Count | None,
+        Epochs | None,
         about("retrain decay", "Divide the rate of retraining by ten after this epoch of it.", "§4", unset="never"),
     ] = None
     seed: Annotated[
@@ -57,7 +57,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         ),
     ] = "step"
     warmup_epochs: Annotated[
-        Count, about("warm-up epochs", "Raise the learning rate linearly over the first N epochs.")
+        Epochs, about("warm-up epochs", "Raise the learning rate linearly over the first N epochs.")
     ] = 0
     label_smoothing: Annotated[
         BelowOne, about("label smoothing", "Share of each label that is spread over all classes.")

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from msgspec.structs import replace
 
 from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add
+from packnet_core.schema.commands import Add, BadImage, validated
 from packnet_core.schema.document import Own
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import RECIPES, Recipe
@@ -22,7 +22,7 @@ PAPER = Recipe()
 FIRST_RATIO, LATER_RATIO = "0.5", "0.75"  # §4: half of the first task's weights, then three quarters
 ESSENTIALS = (
     "epochs", "lr", "prune", "decay_epoch", "retrain_epochs", "retrain_lr", "batch_size", "optimizer", "momentum",
-    "weight_decay", "layers", "own", "flip", "crop", "limit", "device", "seed", "recipe",
+    "weight_decay", "layers", "own", "flip", "crop", "limit", "on_bad_image", "device", "seed", "recipe",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def form_fields(first: bool) -> list[FormField]:
         "flip": FormField("flip", "flips", hint="by the data"),
         "crop": FormField("crop", "random crops", hint="by the data"),
         "limit": FormField("limit", "limit", hint="all images"),
+        "on_bad_image": FormField("on_bad_image", "bad images", Add(task="", data="").on_bad_image, "stop or skip"),
         "device": FormField("device", "device", hint="a GPU, if any"),
         "recipe": FormField("recipe", "recipe", hint=" or ".join(RECIPES)),
     }
@@ -82,10 +83,11 @@ def add_command(values: dict[str, str]) -> Add:
         flip=_given(values["flip"], lambda text: switch("flips", text)),
         crop=_given(values["crop"], lambda text: switch("random crops", text)),
         limit=_given(values["limit"], lambda text: whole("limit", text, 1)),
+        on_bad_image=_bad_image(values["on_bad_image"].lower() or "stop"),
         device=_given(values["device"], _device),
     )
     named = recipes.additions(*_named(values))
-    return replace(command, **{name: value for name, value in named.items() if name not in values})
+    return validated(replace(command, **{name: value for name, value in named.items() if name not in values}))
 
 
 def filled(values: dict[str, str], first: bool = False) -> dict[str, str]:
@@ -124,6 +126,12 @@ def _own(text: str) -> tuple[Own, ...]:
     if other := next((kind for kind in kinds if kind not in get_args(Own)), None):
         raise Wrong("of its own", f"{other!r} is neither biases nor norms")
     return tuple(kind for kind in get_args(Own) if kind in kinds)
+
+
+def _bad_image(text: str) -> Any:
+    if text not in get_args(BadImage):
+        raise Wrong("bad images", f"{text!r} is neither {' nor '.join(get_args(BadImage))}")
+    return text
 
 
 def _device(text: str) -> str:

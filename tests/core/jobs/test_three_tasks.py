@@ -125,7 +125,8 @@ def test_an_export_is_a_plain_state_dict_of_that_task_alone(tmp_path, arch):
     export(path, "one", tmp_path / "one.safetensors")
     network, _ = load(path)
     plain = architectures.build(f"tests.networks:{arch}")
-    plain.set_submodule(network.head, torch.nn.Linear(network.features, 4))
+    has_bias = plain.get_submodule(network.head).bias is not None
+    plain.set_submodule(network.head, torch.nn.Linear(network.features, 4, bias=has_bias))
     plain.load_state_dict(load_file(tmp_path / "one.safetensors"))
     x = torch.randn(2, 3, 32, 32)
     with network.viewing(1) as model, torch.inference_mode():
