@@ -142,7 +142,7 @@ def validated(command: Command) -> Command:
         return msgspec.convert(plain(fields), type(command))
     except (msgspec.ValidationError, TypeError) as error:
         what, _, where = str(error).replace("`", "").partition(" - at $.")
-        raise RequestError(f"{where or summary(command)}: {what[:1].lower()}{what[1:]}") from None
+        raise RequestError(f"{where or command.__struct_config__.tag}: {what[:1].lower()}{what[1:]}") from None
 
 
 def summary(command: Command) -> str:

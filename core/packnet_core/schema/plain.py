@@ -1,9 +1,13 @@
 """Values of other libraries as plain ones, for arguments of a caller of the API."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
+
+MOST_VALUES = 100_000  # of an iterator
 
 
 def plain(value: Any) -> Any:
@@ -11,12 +15,18 @@ def plain(value: Any) -> Any:
 
     Bytes stay bytes, so that no type of a command takes them. Raises TypeError for a value of any other type.
     """
-    return msgspec.to_builtins(value, builtin_types=(bytes, bytearray), enc_hook=_plain)
+    try:
+        return msgspec.to_builtins(value, builtin_types=(bytes, bytearray), enc_hook=_plain)
+    except (RecursionError, OverflowError):
+        raise TypeError(f"this {type(value).__name__} means nothing here") from None
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
-    if callable(tolist := getattr(value, "tolist", None)):  # NumPy's scalars and arrays, without importing NumPy
-        return tolist()
-    raise TypeError(f"a {type(value).__name__} means nothing here")
+    try:
+        if isinstance(value, Iterator):
+            return list(islice(value, MOST_VALUES))
+        return value.tolist()  # NumPy's scalars and arrays, and tensors, without importing them
+    except Exception:  # whatever a strange object raises
+        raise TypeError(f"a {type(value).__name__} means nothing here") from None
