@@ -27,7 +27,7 @@ from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
 from packnet_core.schema.arguments import checked
 from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train, validated
-from packnet_core.schema.document import Document, Error, Task
+from packnet_core.schema.document import Document, Error, Input, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
 
@@ -355,6 +355,7 @@ class PackFile:
         `tasks` has N names, or one for all. Images are grouped by task, so that each task's weights are masked once.
         """
         network, document = self._loaded()
+        _check_images(images, document.input)
         names = [tasks] * len(images) if isinstance(tasks, str) else tasks
         index = {name: document.index(name) for name in set(names)}
         return network.answer(images.to(network.device), [index[name] for name in names])
@@ -426,6 +427,18 @@ class PackFile:
 
 def _interrupt(number: int) -> None:
     raise KeyboardInterrupt
+
+
+def _check_images(images: "Tensor", given: Input) -> None:
+    """Raise RequestError for images that are not as `prepare` gives them."""
+    import torch
+
+    shape = given.channels, given.size, given.size
+    if not isinstance(images, torch.Tensor) or images.shape[1:] != shape:
+        what = f"{list(images.shape)}" if isinstance(images, torch.Tensor) else f"a {type(images).__name__}"
+        raise RequestError(f"images are a tensor N×{'×'.join(map(str, shape))}, as `prepare` gives them, not {what}")
+    if (images.dtype, images.layout) != (torch.float32, torch.strided) or images.is_meta:
+        raise RequestError(f"images are float32, as `prepare` gives them, not {images.dtype} on {images.device}")
 
 
 def _source(data: str | Path) -> str:

@@ -28,7 +28,7 @@ iter(["norms"]) | (i for i in "ab") | object() | type | print | lambda: 1 | 1j |
 Path("nosuch.npz") | Path("\\ud800") | bytearray(b"x") | memoryview(b"x") | np.float32(0.5) | np.int64(3)
 np.bool_(True) | np.nan | np.array([0.5, 0.6]) | np.array(3) | np.zeros((0,)) | np.array(["one"]) | np.array(None)
 np.zeros((8, 8), np.uint8) | np.zeros((2, 8, 8), np.uint8) | np.zeros((2, 8, 8, 3)) | np.ones((1, 8, 8), complex)
-np.datetime64(0) | torch.tensor(0.5) | torch.zeros(2, 8, 8) | torch.zeros(2, 1, 8, 8)
+np.datetime64("2000-01-01") | torch.tensor(0.5) | torch.zeros(2, 8, 8) | torch.zeros(2, 1, 8, 8)
 torch.zeros(3, device="meta") | torch.nn.Linear(2, 2) | torch.eye(3).to_sparse() | torch.float32
 torch.device("cpu") | packnet_core.Recipe() | packnet_core.Recipe | NotImplemented | KeyError("x")
 __import__("decimal").Decimal("0.5") | __import__("fractions").Fraction(1, 2) | __import__("datetime").date.min
@@ -197,7 +197,7 @@ def made_words(draw: Random) -> bytes:
             case 2 if len(words) > 2 and place < len(words):
                 del words[place]
             case _:
-                words += [draw.choice(OPTIONS[name]), draw.choice(WORDS)]
+                words += [draw.choice(OPTIONS[name] or ["--"]), draw.choice(WORDS)]
     return json.dumps(words).encode()
 
 

@@ -20,7 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
@@ -81,13 +81,15 @@ def limited() -> Iterator[None]:
 
 def attempt(kind: str, world: "hostile_files.World", raw: bytes) -> str | None:
     """Try one mutant. Returns the traceback if it was neither taken nor refused in one line."""
-    said = StringIO()
+    said = TextIOWrapper(BytesIO(), "utf-8", write_through=True)
     try:
         with limited(), redirect_stdout(said), redirect_stderr(said):
             KINDS[kind].attempt(world, raw)
     except BaseException:
         return traceback.format_exc()
-    return said.getvalue() if "Traceback" in said.getvalue() else None
+    said.seek(0)
+    text = said.read()
+    return text if "Traceback" in text else None
 
 
 def run(counts: dict[str, int], seed: int, keep: Path | None) -> dict[str, int]:

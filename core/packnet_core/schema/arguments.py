@@ -6,13 +6,13 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
-
-import msgspec
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from packnet_core.errors import RequestError
-from packnet_core.schema.plain import plain
+from packnet_core.schema.plain import converted
+from packnet_core.schema.text import printable
 
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on Linux
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,15 +48,24 @@ def argument(name: str, value: Any, annotation: Any) -> Any:
     if type is Any:
         return value
     try:
-        found = msgspec.convert(plain(value), type)
-        if is_path and isinstance(found, str):
-            os.fsencode(found)
-            if "\0" in found:
-                raise TypeError("a path has no null character")
-    except (msgspec.ValidationError, TypeError, UnicodeEncodeError) as error:
-        what = str(error).replace("`", "").replace(" - at $", " at ")
-        raise RequestError(f"{name}: {what[:1].lower()}{what[1:]}") from None
+        found = converted(value, type)
+    except TypeError as error:
+        raise RequestError(f"{name}: {str(error).replace(' - at $', ' at ')}") from None
+    if is_path and isinstance(found, str):
+        check_path(found)
     return found
+
+
+def check_path(path: str) -> None:
+    """Raise RequestError for a path that no file can have: a null character, a surrogate, or more bytes than fit."""
+    try:
+        names = os.fsencode(path).split(b"/")
+    except UnicodeEncodeError:
+        names = [b"\0"]
+    if any(b"\0" in name for name in names):
+        raise RequestError(f"{printable(path)!r} can't be a path: it has characters that no file's name has")
+    if max(map(len, names)) > LONGEST_NAME or sum(map(len, names)) + len(names) > LONGEST_PATH:
+        raise RequestError(f"{path[:40]!r}… is too long for a path")
 
 
 @cache
@@ -71,7 +80,10 @@ def _plain_type(annotation: Any) -> tuple[Any, bool]:
         return str, True
     if origin is Mapping:
         return dict[_plain_type(inner[0])[0], _plain_type(inner[1])[0]], False  # type: ignore[misc]
+    if origin is Annotated:
+        return annotation, False
     if origin in (Iterable, Sequence):
-        return str | list[_plain_type(inner[0])[0]], False  # type: ignore[misc]
+        several: Any = list[_plain_type(inner[0])[0]]  # type: ignore[misc]
+        return (several | str if inner == (str,) else several), False
     known = annotation in (str, int, float, bool, None, types.NoneType)
     return (annotation if known else Any), False

@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own
 from packnet_core.schema.fields import shown
-from packnet_core.schema.limits import Positive, Share
-from packnet_core.schema.plain import plain
+from packnet_core.schema.limits import Positive, Share, Steps
+from packnet_core.schema.plain import converted
 from packnet_core.schema.recipes import Recipe, fields
 
 BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
@@ -32,7 +32,7 @@ class Add(Struct, frozen=True, kw_only=True, tag="add"):
     prune: Share | None = None
     own: tuple[Own, ...] = ()  # later tasks: which of biases and normalisation it has of its own
     layers: tuple[str, ...] = ()  # the layers it trains, by kind, name or pattern (§5.4); empty: all
-    steps: Positive = 1  # of its pruning
+    steps: Steps = 1  # of its pruning
     device: str | None = None  # None: a GPU if there is one
     yes: bool = False  # also seal a task that is no better than chance, or give up an interrupted job
 
@@ -42,7 +42,7 @@ class Prune(Struct, frozen=True, kw_only=True, tag="prune"):
 
     ratio: Share  # with `max_drop` the largest ratio to try
     layers: dict[str, Share] = {}  # another ratio for some layers, by kind, name or pattern
-    steps: Positive = 1  # prune in N steps, with a retraining after each (§4, end)
+    steps: Steps = 1  # prune in N steps, with a retraining after each (§4, end)
     max_drop: Annotated[float, Meta(ge=0)] | None = None  # points of validation error that pruning may cost
     trials: Positive = 6  # at most N trials to find the largest ratio within `max_drop`
     named: str = ""  # a recipe by name, for the task's data; `recipe` changes it
@@ -139,10 +139,11 @@ def validated(command: Command) -> Command:
         value = getattr(command, field.name)
         fields[field.encode_name] = [value] if isinstance(value, str) and get_origin(field.type) is tuple else value
     try:
-        return msgspec.convert(plain(fields), type(command))
-    except (msgspec.ValidationError, TypeError) as error:
-        what, _, where = str(error).replace("`", "").partition(" - at $.")
-        raise RequestError(f"{where or command.__struct_config__.tag}: {what[:1].lower()}{what[1:]}") from None
+        found: Command = converted(fields, type(command))
+        return found
+    except TypeError as error:
+        what, _, where = str(error).partition(" - at $.")
+        raise RequestError(f"{where or command.__struct_config__.tag}: {what}") from None
 
 
 def summary(command: Command) -> str:

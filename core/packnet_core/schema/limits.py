@@ -10,8 +10,12 @@ MOST_CHANNELS = 1024
 MOST_PATTERNS = 1000  # by which a task names its layers
 MOST_LAYERS = 10_000
 
-Positive = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
+MOST = 2**53  # of anything that is counted: JSON's numbers are exact up to there
+MOST_STEPS = 1000  # of a pruning
+
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Steps = Annotated[int, Meta(ge=1, le=MOST_STEPS)]
 Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
 Channels = Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
 Share = Annotated[float, Meta(ge=0, le=1)]

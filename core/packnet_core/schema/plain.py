@@ -15,10 +15,16 @@ def plain(value: Any) -> Any:
 
     Bytes stay bytes, so that no type of a command takes them. Raises TypeError for a value of any other type.
     """
+    return msgspec.to_builtins(value, builtin_types=(bytes, bytearray), enc_hook=_plain)
+
+
+def converted(value: Any, kind: Any) -> Any:
+    """`plain(value)` as a type. Raises TypeError, of one line, where it can't be converted."""
     try:
-        return msgspec.to_builtins(value, builtin_types=(bytes, bytearray), enc_hook=_plain)
-    except (RecursionError, OverflowError):
-        raise TypeError(f"this {type(value).__name__} means nothing here") from None
+        return msgspec.convert(plain(value), kind)
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        what = str(error).replace("`", "")
+        raise TypeError(f"{what[:1].lower()}{what[1:]}") from None
 
 
 def _plain(value: Any) -> Any:
