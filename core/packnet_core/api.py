@@ -25,8 +25,9 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
+from packnet_core.schema.arguments import checked
 from packnet_core.schema.commands import Add, BadImage, Command, Drop, Evaluate, Preview, Prune, Train, validated
-from packnet_core.schema.document import Document, Error, Task
+from packnet_core.schema.document import Document, Error, Input, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
 
@@ -58,6 +59,7 @@ def _with_recipe_fields(defaults: bool = False) -> Callable[[Method], Method]:
     return decorate
 
 
+@checked
 def new(
     path: str | Path,
     arch: str,
@@ -87,6 +89,7 @@ def new(
     return PackFile(path, device=device)
 
 
+@checked
 def open(
     path: str | Path,
     *,
@@ -117,6 +120,7 @@ class PackFile:
     Data is what `--data` takes: a folder, an .npz file, "torchvision:NAME", "sklearn:digits", "cub200:FOLDER" …
     """
 
+    @checked
     def __init__(
         self, path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
     ):
@@ -162,6 +166,7 @@ class PackFile:
         """
         return read_history(Paths(self.path).journal, self.document)
 
+    @checked
     def forecast(self, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
         """How many more tasks fit, pruned at `ratio`: a Room per layer, then one for all layers together (§5.1).
 
@@ -173,6 +178,7 @@ class PackFile:
     # -- work on the file -----------------------------------------------------------------------------------------
 
     @_with_recipe_fields(defaults=True)
+    @checked
     def add(
         self,
         task: str,
@@ -219,6 +225,7 @@ class PackFile:
         return self.tasks[task]
 
     @_with_recipe_fields()
+    @checked
     def prune(
         self,
         ratio: float,
@@ -250,6 +257,7 @@ class PackFile:
         return self.document.tasks[-1]
 
     @_with_recipe_fields()
+    @checked
     def train(
         self,
         *,
@@ -272,6 +280,7 @@ class PackFile:
                        on_bad_image=on_bad_image, yes=yes))  # fmt: skip
         return self.document.tasks[-1]
 
+    @checked
     def evaluate(
         self,
         *tasks: str,
@@ -291,6 +300,7 @@ class PackFile:
         )
         return {event.task: event.error for event in events if isinstance(event, Evaluated)}
 
+    @checked
     def preview(self, *ratios: float, images: int = 1000) -> dict[float, float]:
         """Measure the open task's error in percent right after pruning at some ratios (0 to 1), by ratio (Figure 4).
 
@@ -300,6 +310,7 @@ class PackFile:
         events = self._do(Preview(images=images, device=self.device, **given))
         return {event.ratio: event.error for event in events if isinstance(event, Previewed)}
 
+    @checked
     def drop(self, task: str) -> None:
         """Remove the newest task, without a question; its weights become free.
 
@@ -316,6 +327,7 @@ class PackFile:
 
         return all(checked.ok for checked in verify(self.path))
 
+    @checked
     def export(self, task: str, out: str | Path) -> Path:
         """Write one task to the file `out` as a plain dense state dict, for `load_state_dict`. Returns the path.
 
@@ -328,6 +340,7 @@ class PackFile:
 
     # -- the network ----------------------------------------------------------------------------------------------
 
+    @checked
     def model(self, task: str) -> "nn.Module":
         """The network as a task uses it, as a model of its own in evaluation mode (§3): N×C×S×S in, logits out.
 
@@ -342,16 +355,19 @@ class PackFile:
         """`model(task)` as a context."""
         yield self.model(task)
 
+    @checked
     def answer(self, images: "Tensor", tasks: str | Sequence[str]) -> "list[Tensor]":
         """The logits of each image (N×C×S×S, as `prepare` gives them) by its own task: N tensors, one per image.
 
         `tasks` has N names, or one for all. Images are grouped by task, so that each task's weights are masked once.
         """
         network, document = self._loaded()
+        _check_images(images, document.input)
         names = [tasks] * len(images) if isinstance(tasks, str) else tasks
         index = {name: document.index(name) for name in set(names)}
         return network.answer(images.to(network.device), [index[name] for name in names])
 
+    @checked
     def prepare(self, images: Any, task: str | None = None) -> "Tensor":
         """Images as the network takes them: float32 N×C×S×S, resized, cropped where the task crops, normalised.
 
@@ -418,6 +434,18 @@ class PackFile:
 
 def _interrupt(number: int) -> None:
     raise KeyboardInterrupt
+
+
+def _check_images(images: "Tensor", given: Input) -> None:
+    """Raise RequestError for images that are not as `prepare` gives them."""
+    import torch
+
+    shape = given.channels, given.size, given.size
+    if not isinstance(images, torch.Tensor) or images.shape[1:] != shape:
+        what = f"{list(images.shape)}" if isinstance(images, torch.Tensor) else f"a {type(images).__name__}"
+        raise RequestError(f"images are a tensor N×{'×'.join(map(str, shape))}, as `prepare` gives them, not {what}")
+    if (images.dtype, images.layout) != (torch.float32, torch.strided) or images.is_meta:
+        raise RequestError(f"images are float32, as `prepare` gives them, not {images.dtype} on {images.device}")
 
 
 def _source(data: str | Path) -> str:

@@ -1,10 +1,20 @@
 """The errors that reach a user. Each message is one line that says what is wrong and what to do."""
 
+from unicodedata import category
+
 
 class PacknetError(Exception):
     """An error that is reported in one line, without a traceback. `status` is the exit status."""
 
     status = 1
+
+    def __str__(self) -> str:
+        """The message as one line: names of files may have line breaks and other control characters."""
+        text = super().__str__()
+        if text.isprintable():
+            return text
+        control = ("Cc", "Cs", "Zl", "Zp")
+        return "".join(c.encode("unicode_escape").decode() if category(c) in control else c for c in text)
 
 
 class RequestError(PacknetError):

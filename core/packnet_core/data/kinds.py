@@ -6,6 +6,8 @@ Needs neither torch nor NumPy, so that the screen opens without them.
 import os
 from pathlib import Path
 
+from packnet_core.schema.arguments import check_path
+
 PAPER_DATA = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # Table 1, see `authors`; a folder follows
 NAMED = ("sklearn:digits", "torchvision:")  # data with a name and no path
 KINDS = (
@@ -15,10 +17,14 @@ KINDS = (
 
 
 def resolve(source: str) -> str:
-    """The source as a pack file stores it: paths are made absolute, names are unchanged."""
+    """The source as a pack file stores it: paths are made absolute, names are unchanged.
+
+    Raises RequestError for a path that no file can have.
+    """
     if source.startswith(("torchvision:", "sklearn:")):
         return source
     if source.startswith(PAPER_DATA):
         name, _, folder = source.partition(":")
         return f"{name}:{resolve(folder)}"
+    check_path(source)
     return str(Path(os.path.expanduser(source)).absolute())  # an unknown ~user stays as it is, as in a shell

@@ -37,9 +37,8 @@ def prepare(images: Any, input: Input, crop: bool, device: torch.device | str = 
 
 def _each(images: Any, channels: int) -> Iterable[Any]:
     """The images one by one; one image alone is a list of one."""
-    if isinstance(images, Tensor):
-        images = images.detach().cpu().numpy()
-    if isinstance(images, np.ndarray):
+    images = _array(images) if isinstance(images, Tensor) else images
+    if isinstance(images, np.ndarray) and images.ndim:
         one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, channels) and images.shape[1] > 4)
         return [images] if one else images
     if isinstance(images, str | os.PathLike | Image.Image):
@@ -57,15 +56,16 @@ def _decoded(image: Any, channels: int, side: int) -> Bytes:
     if isinstance(image, Image.Image):
         upright = ImageOps.exif_transpose(image)
         image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
-    if isinstance(image, Tensor):
-        image = image.detach().cpu().numpy()
     pixels = ArrayPixels(_bytes(image)[None], "an image")
     return pixels.decode(0, side, pixels.channels([0], channels))
 
 
 def _bytes(image: Any) -> Bytes:
     """An array of one image as uint8 H×W or H×W×C."""
-    array = np.asarray(image)
+    try:
+        array = _array(image) if isinstance(image, Tensor) else np.asarray(image)
+    except Exception:  # whatever a strange object raises
+        raise RequestError(f"images are {FORMS}, and one is a {type(image).__name__}") from None
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise RequestError(
             f"images are {FORMS}, and one is an array of shape {'×'.join(map(str, array.shape)) or 'none'}"
@@ -76,3 +76,11 @@ def _bytes(image: Any) -> Bytes:
         scaled: Bytes = np.rint(array * 255).astype(np.uint8)
         return scaled
     raise RequestError(f"images are {FORMS}, and one is {array.dtype} from {array.min()} to {array.max()}")
+
+
+def _array(tensor: Tensor) -> "np.ndarray[Any, Any]":
+    """A tensor as an array. Raises RequestError for one without values of its own."""
+    if tensor.is_meta or tensor.layout is not torch.strided:
+        raise RequestError(f"images are {FORMS}, and this is a {tensor.layout} tensor on {tensor.device}")
+    array: np.ndarray[Any, Any] = tensor.detach().cpu().numpy()
+    return array

@@ -5,8 +5,10 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from msgspec import Meta
 from msgspec.structs import replace
 from torch import nn
 
@@ -20,9 +22,10 @@ from packnet_core.network.packed import PackedNetwork
 from packnet_core.network.pruning import is_finite
 from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
+from packnet_core.schema.arguments import checked
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
 from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
-from packnet_core.schema.limits import LARGEST_SIDE, MOST_CHANNELS
+from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
 from packnet_core.training import memory
@@ -32,6 +35,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # the averages of those
 
 
+@checked
 def new(
     path: str | Path,
     arch: str,
@@ -46,7 +50,7 @@ def new(
     flip: bool | None = None,
     crop: bool | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: Annotated[int, Meta(ge=0, le=LARGEST_SEED)] = 0,
     device: str | None = None,
 ) -> Iterator[Event]:
     """Make a pack file. Without `task` every weight is free, and the first task that is added starts from its value.

@@ -27,6 +27,8 @@ class Paths:
 
     def __init__(self, path: str | Path):
         self.file = Path(path).expanduser().resolve()
+        if not self.file.name:
+            raise RequestError(f"{self.file} is a folder, and no file")
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
         beside = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
         if beside.is_dir():

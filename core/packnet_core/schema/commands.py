@@ -12,7 +12,7 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.document import Own
 from packnet_core.schema.fields import shown
 from packnet_core.schema.limits import MOST_STEPS, Limit, Repeats, Share
-from packnet_core.schema.plain import plain
+from packnet_core.schema.plain import converted
 from packnet_core.schema.recipes import Recipe, fields
 
 BadImage = Literal["stop", "skip"]  # what an image that can't be read means for a job
@@ -145,10 +145,11 @@ def validated(command: AnyCommand) -> AnyCommand:
         value = getattr(command, field.name)
         fields[field.encode_name] = [value] if isinstance(value, str) and get_origin(field.type) is tuple else value
     try:
-        return msgspec.convert(plain(fields), type(command))
-    except (msgspec.ValidationError, TypeError) as error:
-        what, _, where = str(error).replace("`", "").partition(" - at $.")
-        raise RequestError(f"{where or summary(command)}: {what[:1].lower()}{what[1:]}") from None
+        found: AnyCommand = converted(fields, type(command))
+        return found
+    except TypeError as error:
+        what, _, where = str(error).partition(" - at $.")
+        raise RequestError(f"{where or command.__struct_config__.tag}: {what}") from None
 
 
 def summary(command: Command) -> str:

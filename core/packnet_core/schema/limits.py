@@ -14,8 +14,10 @@ LARGEST_BATCH = 1 << 20  # images of a step
 MOST_IMAGES = 1 << 40  # of a data set
 MOST_STEPS = 1000  # of a pruning, and trials of a search
 
-Positive = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
+MOST = 2**53  # of anything that is counted: JSON's numbers are exact up to there
+
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
 Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
 Channels = Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
 Epochs = Annotated[int, Meta(ge=0, le=MOST_EPOCHS)]

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from packnet_core.errors import RequestError
 from packnet_core.schema.fields import Field, about, described
 from packnet_core.schema.limits import LARGEST_SEED, BatchSize, Epochs
-from packnet_core.schema.plain import plain
+from packnet_core.schema.plain import converted
 
 Settings = dict[str, Any]  # by name: fields of a `Recipe`, and fields of the command `Add` such as `own` or `steps`
 
@@ -82,8 +82,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def changed(self, changes: Settings) -> "Recipe":
         """This recipe with some values replaced. Raises RequestError if a value is outside of its limits."""
         try:
-            return msgspec.convert({**msgspec.structs.asdict(self), **plain(changes)}, Recipe)
-        except (msgspec.ValidationError, TypeError) as error:
+            changed: Recipe = converted({**msgspec.structs.asdict(self), **changes}, Recipe)
+            return changed
+        except TypeError as error:
             raise RequestError(f"recipe: {error}") from None
 
     @property
