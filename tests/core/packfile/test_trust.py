@@ -106,7 +106,7 @@ def test_a_function_that_ends_its_process_ends_in_one_line(stranger, capsys, fun
     assert not trust.is_trusted(stranger, function)
 
 
-def test_so_does_one_for_a_new_file(tmp_path, capsys):
+def test_a_function_that_aborts_for_a_new_file_is_one_line_too(tmp_path, capsys):
     assert packnet(["new", str(tmp_path / "new.safetensors"), "--arch", "os:abort"]) == 2
     assert "os:abort built no network: its process was ended by signal 6" in one_line(capsys.readouterr().err)
 

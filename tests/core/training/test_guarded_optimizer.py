@@ -64,7 +64,7 @@ def test_only_the_open_tasks_weights_move(make):
     assert bool((bias != 0).all())
 
 
-def test_they_move_as_with_the_plain_optimizer(make):
+def test_the_open_tasks_weights_move_as_with_the_plain_optimizer(make):
     weight, owner = layer()
     whole = torch.full_like(owner, 2)
     guarded_weight, plain_weight = nn.Parameter(weight.detach().clone()), nn.Parameter(weight.detach().clone())
