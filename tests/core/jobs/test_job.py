@@ -162,7 +162,7 @@ def test_a_job_stopped_by_closing_its_generator_resumes_to_the_same_bits(tmp_pat
 
 
 def killed(path, command, event):
-    """Do a command in a process of its own, and kill that at the first event of a kind."""
+    """Run a command in its own process, and kill it at the first event of a kind."""
     script = (
         "import os, signal, sys, msgspec\n"
         "from packnet_core.jobs import run_job\n"

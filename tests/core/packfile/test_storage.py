@@ -57,7 +57,7 @@ def test_owner_map_is_ceil_log2_n_bits_a_weight_and_the_sums_add_up(path):
 
 
 def test_a_task_can_be_read_with_numpy_alone_as_the_format_page_says(path):
-    """A reader of its own, written from docs/format.md."""
+    """A separate reader, written from docs/format.md."""
     raw = path.read_bytes()
     length = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8 : 8 + length])

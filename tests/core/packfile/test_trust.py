@@ -1,4 +1,4 @@
-"""Code that a pack file names runs only if this user said so; looking at a file never runs any (law 6)."""
+"""Code that a pack file names runs only if this user allowed it; reading a file never runs any (law 6)."""
 
 import os
 import sys
@@ -57,7 +57,7 @@ def ran(made):
     return made.with_name("modules").joinpath("ran").exists
 
 
-def test_looking_at_a_file_runs_no_code_that_it_names(stranger, ran, capsys):
+def test_reading_a_file_runs_no_code_that_it_names(stranger, ran, capsys):
     assert all(finding.ok for finding in verify(stranger))
     export(stranger, "one", stranger.with_name("out.safetensors"))
     for words in (["inspect"], ["verify"], ["forecast"], ["inspect", "--json"]):

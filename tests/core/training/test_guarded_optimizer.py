@@ -80,7 +80,7 @@ def test_the_open_tasks_weights_move_as_with_the_plain_optimizer(make):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradient_freed(make, shared, monkeypatch):
-    """Only once its gradient is complete, even where the layer is used twice."""
+    """Only once its gradient is complete, even if the layer is used twice."""
     late, owner = layer()
     early = nn.Parameter(late.detach().clone())
     x = torch.linspace(-1, 1, 10)

@@ -1,4 +1,4 @@
-"""A file that names code of its own: the screen asks before that may run."""
+"""A file that names code for its network: the screen asks before that may run."""
 
 import pytest
 

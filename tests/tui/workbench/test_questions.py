@@ -1,4 +1,4 @@
-"""Questions before what can't be undone; their default is no."""
+"""Questions before actions that can't be undone; the default answer is no."""
 
 import pytest
 from msgspec.structs import replace
