@@ -12,7 +12,7 @@ def export(path: str | Path, task: str, out: str | Path) -> int:
     """Write a task's network, with its head, as a safetensors file under the architecture's own names.
 
     It loads with `load_state_dict` into the same architecture with the task's number of classes. The pack file stays
-    as it is, and no network is built. Returns the bytes written. Raises RequestError where there is no such task, or
+    as it is, and no network is built. Returns the bytes written. Raises RequestError if there is no such task, or
     `out` exists.
     """
     out = Path(out)
