@@ -98,10 +98,10 @@ def open(
     ready_bytes: int = 0,
     trust: str | None = None,
 ) -> "PackFile":
-    """A pack file that is there. Only its header is read. Raises FileError where it is none, or damaged.
+    """An existing pack file. Only its header is read. Raises FileError if it is not one, or damaged.
 
     `trust` is for a file of other people that names code, "module:function", as its architecture: that code may run,
-    from now on. Raises RequestError where the file names something else.
+    from now on. Raises RequestError if the file names something else.
     """
     if trust is not None:
         from packnet_core.packfile import trust as trusted
@@ -369,10 +369,10 @@ class PackFile:
 
     @checked
     def prepare(self, images: Any, task: str | None = None) -> "Tensor":
-        """Images as the network takes them: float32 N×C×S×S, resized, cropped where the task crops, normalised.
+        """Images as the network takes them: float32 N×C×S×S, resized, cropped if the task crops, normalised.
 
         `images` is a uint8 array N×H×W or N×H×W×C, or floats in 0..1, a PIL image, a path, or a list of these. Only
-        where some tasks crop and others do not, `task` has to be named. Raises RequestError for anything else.
+        if some tasks crop and others do not, `task` has to be named. Raises RequestError for anything else.
         """
         from packnet_core.data.prepare import prepare
 
@@ -385,7 +385,7 @@ class PackFile:
 
     @property
     def network(self) -> "PackedNetwork":
-        """The network with its owners and heads, on the device; read anew where the file has changed."""
+        """The network with its owners and heads, on the device; read anew if the file has changed."""
         return self._loaded()[0]
 
     def _loaded(self) -> "tuple[PackedNetwork, Document]":

@@ -155,7 +155,7 @@ def sizes(
     classes: Annotated[
         str | None,
         typer.Option(
-            metavar="C,C,…", help="Classes of each task, the last of all further ones (default: 1000,200,196,102)."
+            metavar="C,C,…", help="Classes of each task; the last is for all further tasks (default: 1000,200,196,102)."
         ),
     ] = None,
     json: o.Json = False,

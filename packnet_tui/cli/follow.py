@@ -17,7 +17,7 @@ from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.shell import Interrupted, complain, confirm, quoted
 from packnet_tui.state.format import duration
 
-POLL = 0.1  # seconds between two looks at the journal
+POLL = 0.1  # seconds between two reads of the journal
 
 
 def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -> int:

@@ -140,7 +140,7 @@ Trust = Annotated[
     str | None,
     typer.Option(
         metavar="MODULE:FUNCTION",
-        help="Let the file's own code build its network, from now on: the function that it names.",
+        help="Allow the function that the file names to build its network, from now on.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
@@ -149,7 +149,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON, for scripts.")]
 
 Every = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="Without a terminal, print how far the work is this often.")
+    float, typer.Option(metavar="SECONDS", min=0, help="Without a terminal, print a line of progress this often.")
 ]
 
 NAMED_RECIPE = option_set(
@@ -196,7 +196,7 @@ VARIANTS = option_set(
     own=option(
         list[StrEnum("Own", [(kind, kind) for kind in get_args(Own)])],  # type: ignore[misc]  # Typer takes no list of a Literal
         metavar="biases|norms",
-        help="Give the task biases or normalisation of its own; may be repeated (default: shared).",
+        help="Give the task its own biases or normalisation; may be repeated (default: shared).",
     ),
     layers=option(
         list[str],

@@ -105,7 +105,7 @@ def baseline(
         Baseline,
         typer.Argument(
             metavar="NAME",
-            help="classifier (only a new head), individual (a network of its own), lwf (Learning without Forgetting), "
+            help="classifier (only a new head), individual (one network per task), lwf (Learning without Forgetting), "
             "ewc (Elastic Weight Consolidation), joint (all tasks at once), filters (filters pruned, one task added).",
             case_sensitive=False,
             show_default=False,

@@ -80,7 +80,7 @@ class Watch:
         return newest
 
     def _begin_anew(self) -> None:
-        """Forget what the journal said where another one took its place."""
+        """Forget the journal's entries if another journal took its place."""
         if self._reader.starts != self._starts:
             self.story, self._starts = Story(self._document), self._reader.starts
 

@@ -1,7 +1,7 @@
 """What a job gains by keeping freed memory: `python -m tests.benchmarks --kept`.
 
 The loop of a job with half of the weights sealed, against torch's own on all of them, both SGD with momentum. Each run
-is a process of its own, in turn, because glibc's settings can't be undone. `python -m tests.benchmarks.kept LOOP ARCH`
+is its own process, in turn, because glibc's settings can't be undone. `python -m tests.benchmarks.kept LOOP ARCH`
 is one run: it prints the median seconds of a step and of an evaluation's batch, and its peak memory in bytes.
 """
 

@@ -34,7 +34,7 @@ def medians(
 
 
 def printed(module: str, *arguments: str) -> list[float]:
-    """The numbers that a module of this folder prints, run as a program in a process of its own."""
+    """The numbers that a module of this folder prints, run as a program in its own process."""
     command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [float(number) for number in done.stdout.split()]

@@ -1,4 +1,4 @@
-"""Prints one table and writes its rows as JSON, in a process of its own; `python -m tests.benchmarks --NAME` starts it.
+"""Prints one table and writes its rows as JSON, in its own process; `python -m tests.benchmarks --NAME` starts it.
 
 The module NAME has the column titles `TITLES`, and `rows(device)`, which yields each row twice: as a JSON object, and
 as cells to print. Its `draw(rows, path)`, if any, draws them.

@@ -87,7 +87,7 @@ def test_switch_to_a_task_that_is_ready_vgg16(compare, vgg):
 
 
 def test_cold_evaluation_vgg16_four_tasks(compare, file):
-    """From the file to the first answer of an old task, against a plain network's from a file of its own."""
+    """From the file to the first answer of an old task, against a plain network's from its own file."""
     image = torch.randn(1, 3, 224, 224)
     plain = file.with_name("plain.safetensors")
     save_file({name: t for name, t in load_file(file).items() if not name.startswith("packnet.")}, plain)

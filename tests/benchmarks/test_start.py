@@ -1,4 +1,4 @@
-"""How soon the user sees something, against `python -c "import torch"` in a process of its own."""
+"""How soon the user sees something, against `python -c "import torch"` in its own process."""
 
 import os
 import signal

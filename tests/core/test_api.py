@@ -172,7 +172,7 @@ def test_wrong_arguments_are_refused_and_nothing_is_lost(tmp_path, wrong):
     assert path.read_bytes() == before
 
 
-def test_what_numpy_and_single_names_mean_is_taken(tmp_path):
+def test_numpy_values_and_single_names_are_accepted(tmp_path):
     path, data = pack_file(tmp_path / "net.safetensors", arch="cifar_vgg", size=16, channels=3), tmp_path / "data.npz"
     images(data, channels=3)
     file = packnet.open(path)

@@ -1,4 +1,4 @@
-"""A real terminal for tests: a tmux server of its own, to send keys to and read the screen from."""
+"""A real terminal for tests: its own tmux server, to send keys to and read the screen from."""
 
 import os
 import shlex

@@ -23,7 +23,7 @@ def joint(start: MultiHeadNetwork, first: TaskData, tasks: Sequence[NewTask], re
 
     `first` is the data of the task that the network starts with. Each step takes the same number of images of every
     task, so smaller data sets are repeated; an epoch has as many images as all training sets together. `recipe` is used
-    for all tasks; its batch size is raised to one image per task where it is smaller.
+    for all tasks; its batch size is raised to one image per task if it is smaller.
     """
     network = start.copy()
     for task in tasks:

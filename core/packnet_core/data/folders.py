@@ -101,7 +101,7 @@ def _identity(folder: str | Path) -> Identity:
 
 
 def _said(others: Counter[str]) -> str:
-    """A line that counts what is no image, by kind; empty where there is nothing."""
+    """A line that counts what is no image, by kind; empty if there is nothing."""
     ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:MOST_KINDS]
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in ranked)
     more = ", …" if len(others) > MOST_KINDS else ""

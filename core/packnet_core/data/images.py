@@ -117,8 +117,8 @@ class Images:
 class Decoder:
     """Decodes images with a pool of threads, to uint8 channels×size×size. Pillow releases the GIL.
 
-    Every method raises RequestError, naming the file, where an image can't be decoded and such images are not skipped,
-    and Stopped where the job is asked to stop.
+    Every method raises RequestError, naming the file, if an image can't be decoded and such images are not skipped,
+    and Stopped if the job is asked to stop.
     """
 
     def __init__(self, pixels: Pixels, size: int, channels: int, reading: Reading | None = None):
@@ -153,7 +153,7 @@ class Decoder:
         return torch.from_numpy(out), self._each(lambda place: self._decode_into(out, wanted, place), len(wanted))
 
     def good(self, indices: Tensor, decoded: bool) -> Tensor:
-        """Which of these images can be read, bool N: found from their headers, or, where `decoded`, for certain."""
+        """Which of these images can be read, bool N: found from their headers, or, if `decoded`, for certain."""
         wanted = indices.tolist()
 
         def check(index: int) -> None:
@@ -195,7 +195,7 @@ class Decoder:
         return self._is_good(decode, indices[place])
 
     def _is_good(self, read: Callable[[int], object], index: int) -> bool:
-        """Whether `read` can read the image at an index. Raises RequestError where it can't and must."""
+        """Whether `read` can read the image at an index. Raises RequestError if it can't and must."""
         try:
             read(index)
         except RequestError as error:

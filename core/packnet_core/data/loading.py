@@ -40,7 +40,7 @@ class TaskData:
     record: Data
     chance: float
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
-    left_out: str = ""  # what was found in a folder and is no image; empty where nothing was
+    left_out: str = ""  # what was found in a folder and is no image; empty if nothing was
     reading: Reading = field(default_factory=Reading)  # which images were damaged and skipped so far
 
 
@@ -202,8 +202,8 @@ def _load_split(
 ) -> tuple[Images, Tensor]:
     """The images of a split at these indices, decoded now if `keep`, else batch by batch; and which are good, bool N.
 
-    Where damaged images are looked for early, those that are `measured` (bool N) with are decoded once for that: an
-    error is measured at the end. Of the others only the header is read, since decoding all takes an epoch's time.
+    To find damaged images early, the `measured` ones (bool N), those whose error is measured later, are decoded once.
+    Of the others only the header is read, since decoding all takes an epoch's time.
     """
     decoder = Decoder(split.pixels, form.side, channels, form.reading)
     labels, used = torch.from_numpy(split.labels[indices]), torch.from_numpy(indices)

@@ -47,7 +47,7 @@ class Pixels(Protocol):
         """One image, uint8 channels×size×size. Raises RequestError, naming the image, if it can't be read."""
 
     def check(self, index: int) -> None:
-        """Raise RequestError, naming the image, where its header shows that it can't be read."""
+        """Raise RequestError, naming the image, if its header shows that it can't be read."""
 
     def describe(self) -> str:
         """Size and colour in a few words, from some of the images. Raises RequestError for an empty file."""

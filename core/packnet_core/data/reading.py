@@ -24,7 +24,7 @@ class Reading:
 
     A damaged image raises RequestError; with `skip` it is left out, and its name is added to `damaged`. With `early`,
     damaged images are looked for before training. `check_stop` is called between images and batches; it raises
-    Stopped where the job is asked to stop.
+    Stopped if the job is asked to stop.
     """
 
     skip: bool = False

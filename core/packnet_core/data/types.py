@@ -26,7 +26,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     flip: bool = True  # whether training flips images left to right by default
     crop: bool = False  # whether training crops them at random by default
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
-    left_out: str = ""  # what was found in a folder and is no image; empty where nothing was
+    left_out: str = ""  # what was found in a folder and is no image; empty if nothing was
     problem: str | None = None
 
 
@@ -54,7 +54,7 @@ class Source:
     flip: bool
     crop: bool = False
     extent: str = ""  # whether this is all of a known data set or a part of it; empty for other data
-    left_out: str = ""  # what was found in a folder and is no image; empty where nothing was
+    left_out: str = ""  # what was found in a folder and is no image; empty if nothing was
 
     def problem(self) -> str | None:
         """The first problem of the classes and labels, as one line; None if there is no problem."""

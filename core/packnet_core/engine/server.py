@@ -286,7 +286,7 @@ def _listens(path: Path) -> bool:
 
 
 def _shorten(log: Path) -> None:
-    """Cut the engine's log to its last lines where it is long. It is only ever appended to, also by this process."""
+    """Cut the engine's log to its last lines if it is long. It is only ever appended to, also by this process."""
     with suppress(OSError), open(log, "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         if size > LOG_BYTES:

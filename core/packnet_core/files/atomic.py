@@ -23,10 +23,10 @@ def replace_file(
     """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
 
     Steps: a new file in the same folder, fsync, `check` (of the new file's path), rename, fsync of the folder. The
-    permissions stay. Where `new`, a file that is there already is never replaced. New files that a killed process left
+    permissions stay. If `new`, a file that is there already is never replaced. New files that a killed process left
     are removed first.
 
-    Raises DiskError where the disk refuses, RequestError where `new` and the file exists, and whatever `check` raises;
+    Raises DiskError if the disk refuses, RequestError if `new` and the file exists, and whatever `check` raises;
     the old file then stays in place.
     """
     remove_leftovers(path)
@@ -69,7 +69,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 def check_room(folder: Path, need: int, what: str) -> None:
-    """Raise DiskError where `folder` has less than `need` bytes of free space, saying `what` needs them."""
+    """Raise DiskError if `folder` has less than `need` bytes of free space, saying `what` needs them."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:

@@ -53,7 +53,7 @@ def write_safetensors(
     """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
 
     The same content gives the same bytes, unlike with the library's writer. `check` and `new` are those of
-    `replace_file`. Raises DiskError where the disk refuses, RequestError where a new file exists already, and what
+    `replace_file`. Raises DiskError if the disk refuses, RequestError if a new file exists already, and what
     `check` raises.
     """
     check_room(path.parent, sum(map(_size, tensors.values())), path.name)

@@ -73,7 +73,7 @@ class History:
     comparisons  per task, the newest result by each baseline (§4)
     checked      per task, whether its digest fitted when it was last computed
 
-    A task that the journal does not mention has no entry. Names are those in the file, not made printable.
+    A task that the journal does not mention has no entry.
     """
 
     def __init__(self, document: Document | None = None):

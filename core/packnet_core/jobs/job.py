@@ -83,7 +83,7 @@ def _begun(session: Session, command: Add | Prune | Train) -> Job:
 
 
 def _check_room(session: Session) -> None:
-    """Raise RequestError where the disk has no room for what a job writes: a save, a best epoch and a checkpoint."""
+    """Raise RequestError if the disk has no room for what a job writes: a save, a best epoch and a checkpoint."""
     if not os.access(session.path.parent, os.W_OK):
         raise RequestError(f"{session.path.parent} can't be written to; copy the file, and work on the copy")
     need = 2 * session.path.stat().st_size + CHECKPOINT_COPIES * 4 * session.document.weights

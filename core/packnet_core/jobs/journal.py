@@ -112,7 +112,7 @@ class Journal:
         return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def _write_waiting(self) -> None:
-        """Write the lines that wait, each whole or not at all. Raises OSError where the disk refuses one."""
+        """Write the lines that wait, each whole or not at all. Raises OSError if the disk refuses one."""
         while self._waiting:
             size = os.fstat(self._file).st_size
             if os.write(self._file, self._waiting[0]) < len(self._waiting[0]):
@@ -144,7 +144,7 @@ class Reader:
     def entries(self, steps: bool = True, thin: bool = False) -> Iterator[Entry]:
         """The entries of `poll` one by one, in bounded memory. They must all be taken.
 
-        With `thin`, where more than UNTHINNED bytes are new, some lines of steps alone are decoded, evenly spread.
+        With `thin`, if more than UNTHINNED bytes are new, some lines of steps alone are decoded, evenly spread.
         """
         try:
             file = open(self.path, "rb")  # noqa: SIM115
@@ -168,7 +168,7 @@ class Reader:
                         yield entry
 
     def _chunk(self, file: BinaryIO) -> bytes:
-        """The next whole lines; empty where there are none. A line that is longer than LONGEST is cut."""
+        """The next whole lines; empty if there are none. A line that is longer than LONGEST is cut."""
         file.seek(self._offset)
         chunk = file.read(CHUNK)
         if len(chunk) == CHUNK and b"\n" not in chunk:
@@ -199,7 +199,7 @@ def _ends_whole(path: Path) -> bool:
 
 
 def decode(line: bytes) -> Entry | None:
-    """One line of a journal; None where it can't be decoded."""
+    """One line of a journal; None if it can't be decoded."""
     try:
         return _decoder.decode(line)
     except UNREADABLE:

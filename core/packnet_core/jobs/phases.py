@@ -76,7 +76,7 @@ class Job:
     def keep(self, elsewhere: bool = False) -> Path | None:
         """Write a checkpoint to resume from, if there is anything to resume. Returns its path.
 
-        With `elsewhere` it goes to the user's state folder where the disk of the file refuses. Raises DiskError where
+        With `elsewhere` it goes to the user's state folder if the disk of the file refuses. Raises DiskError if
         that disk refuses too.
         """
         if self.position is None:
@@ -99,7 +99,7 @@ class Job:
         checkpoint.write(path, replace(self.state(), run=numbers), self.session.network, tensors)
 
     def try_to_keep(self) -> Iterator[Event]:
-        """Write a checkpoint on the way. Where the disk refuses, warn once: the work continues."""
+        """Write a checkpoint on the way. If the disk refuses, warn once: the work continues."""
         try:
             self.keep()
             self.warned = False
@@ -109,7 +109,7 @@ class Job:
                 yield Note(text=f"no checkpoint could be kept, and the work continues: {error}", level="warning")
 
     def count_skipped(self) -> Iterator[Event]:
-        """Say how many damaged images were left out, where there are more than were said."""
+        """Say how many damaged images were left out, if there are more than were said."""
         if len(self.data.reading.damaged) > self.skipped:
             self.skipped = len(self.data.reading.damaged)
             yield skipped(self.data.reading)

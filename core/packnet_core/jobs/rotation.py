@@ -21,7 +21,7 @@ STEPS = 128  # lines of single steps that are kept of each run, as many as its c
 
 
 def shorten(writer: Journal) -> None:
-    """Shorten a journal that is large. It stays as it is where the disk refuses."""
+    """Shorten a journal that is large. It stays as it is if the disk refuses."""
     with suppress(OSError, DiskError):
         if writer.path.stat().st_size > LARGEST:
             writer.replace(_shorten)

@@ -77,8 +77,8 @@ class Session:
     def save(self, what: str, task: str, drop: bool = False) -> Saved:
         """Write network and document to the file, with a new line of history, and remove the checkpoint.
 
-        With `drop`, the newest task was taken out. Raises DiskError where the disk refuses, WorkError where a sealed
-        task would change, or where something else changed the file since it was read: it then stays as it is.
+        With `drop`, the newest task was taken out. Raises DiskError if the disk refuses, WorkError if a sealed
+        task would change, or if something else changed the file since it was read: it then stays as it is.
         """
         if self.path.exists() and signature(self.path) != self._signature:
             raise WorkError(
@@ -129,10 +129,10 @@ class Session:
                 )
 
     # -- data ---------------------------------------------------------------------------------------------------
-    # All of it raises RequestError for data that can't be used, and Stopped where the job is asked to stop meanwhile.
+    # All of it raises RequestError for data that can't be used, and Stopped if the job is asked to stop meanwhile.
 
     def check_stop(self) -> None:
-        """Raise Stopped where the job is asked to stop."""
+        """Raise Stopped if the job is asked to stop."""
         if self.stop.is_set():
             raise Stopped
 

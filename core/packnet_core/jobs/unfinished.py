@@ -21,7 +21,7 @@ class Unfinished(NamedTuple):
     damaged: bool = False  # there is a checkpoint, and it can't be read
 
     def advice(self, paths: Paths) -> str:
-        """What to do about it, as a clause; empty where there is nothing to do."""
+        """What to do about it, as a clause; empty if there is nothing to do."""
         if self.checkpoint:
             return f"resume {summary(self.checkpoint.command)} with: {as_typed(Train(), paths.file)}"
         return self.loss(paths.file)
@@ -37,7 +37,7 @@ class Unfinished(NamedTuple):
 def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     """What the last job that changes the file (`but` for the one of this number) left, if it died or was stopped.
 
-    Only for the holder of the file's lock, or where nobody holds it: otherwise the job may still run.
+    Only for the holder of the file's lock, or if nobody holds it: otherwise the job may still run.
     """
     if found := checkpoint_header.find(paths.checkpoint, document):
         return Unfinished(checkpoint=found)

@@ -25,7 +25,7 @@ class FrozenBuffers:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Give every buffer its value again. Raises RequestError where a module has replaced one by another tensor."""
+        """Give every buffer its value again. Raises RequestError if a module has replaced one by another tensor."""
         for name, module, part, buffer, value in self._kept:
             if module._buffers[part] is not buffer:
                 raise replaced(name)
@@ -35,7 +35,7 @@ class FrozenBuffers:
 def check_buffers(model: nn.Module, images: Tensor) -> None:
     """Run a model in training mode and check that it replaces no buffer; the model changes, so give a copy.
 
-    `images` is a batch, N×C×S×S. Raises RequestError, naming the buffer, where `forward` assigns another tensor to it:
+    `images` is a batch, N×C×S×S. Raises RequestError, naming the buffer, if `forward` assigns another tensor to it:
     such a buffer can't be frozen.
     """
     before = list(_buffers(model))

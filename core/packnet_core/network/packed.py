@@ -260,7 +260,7 @@ class PackedNetwork:
     def restore_buffers(self) -> None:
         """Give frozen buffers that a training step has changed their values again (law 1).
 
-        Raises RequestError where a module has replaced one.
+        Raises RequestError if a module has replaced one.
         """
         self._frozen.restore()
 

@@ -22,7 +22,7 @@ from packnet_core.packfile.stored import Stored
 
 
 def write(path: Path, checkpoint: Checkpoint, network: PackedNetwork, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint, atomically; `tensors` are the training run's. Raises DiskError where the disk refuses."""
+    """Write a checkpoint, atomically; `tensors` are the training run's. Raises DiskError if the disk refuses."""
     everything: dict[str, Tensor] = {f"network.{name}": t for name, t in {**network.weights, **network.rest}.items()}
     everything |= {f"owner.{name}": owner for name, owner in network.owners.items()}
     for index, head in enumerate(network.heads, 1):
@@ -81,7 +81,7 @@ def _of_task(tensors: dict[str, Tensor], index: int) -> dict[str, Tensor]:
 
 
 def _check(stored: Stored) -> None:
-    """Raises FileError where owners or heads do not fit their layers and tasks; `storage.skeleton` checks the rest."""
+    """Raises FileError if owners or heads do not fit their layers and tasks; `storage.skeleton` checks the rest."""
     for name, owner in stored.owners.items():
         if owner.dtype != torch.uint8 or owner.shape != stored.weights[name].shape or owner.max() > len(stored.heads):
             raise FileError(f"{stored.path}: the owners of {name!r} do not fit its weights and tasks")

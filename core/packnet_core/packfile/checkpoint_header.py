@@ -33,12 +33,12 @@ def base(document: Document) -> str:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint's description. Raises FileError or one of UNREADABLE where the file is no checkpoint."""
+    """Read a checkpoint's description. Raises FileError or one of UNREADABLE if the file is no checkpoint."""
     return decode(read_safetensors_header(path).metadata.get("checkpoint", ""))
 
 
 def decode(description: str) -> Checkpoint:
-    """Decode the description of a checkpoint. Raises one of UNREADABLE where it is none."""
+    """Decode the description of a checkpoint. Raises one of UNREADABLE if it is not one."""
     return from_json(description, Checkpoint)
 
 

@@ -22,7 +22,7 @@ class Paths:
     """The fixed paths of one pack file: `model.safetensors` has the folder `model.packnet/` beside it.
 
     Symbolic links are resolved first, so that all names of a file share one lock and one journal. On
-    read-only media, or where that folder can't be made, a folder in the user's state folder takes its place.
+    read-only media, or if that folder can't be made, a folder in the user's state folder takes its place.
     """
 
     def __init__(self, path: str | Path):
@@ -89,7 +89,7 @@ class Paths:
         self.give_up()
 
     def make_folder(self) -> None:
-        """Make the folder, for this user alone. Raises RequestError where it is another user's, or no folder."""
+        """Make the folder, for this user alone. Raises RequestError if it is another user's, or no folder."""
         with suppress(FileExistsError):
             self.folder.mkdir(mode=0o700, parents=self.folder == self.elsewhere)
         if problem := self._problem():
@@ -105,7 +105,7 @@ class Paths:
             return False
 
     def _problem(self) -> str:
-        """Why the folder must not be used; empty where it may be."""
+        """Why the folder must not be used; empty if it may be."""
         status = self.folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
             return "is not a folder" if not stat.S_ISLNK(status.st_mode) else "is a symbolic link"
@@ -205,6 +205,6 @@ def _is_locked(path: Path) -> bool:
 
 
 def signature(path: Path) -> tuple[int, int, int]:
-    """Inode, time of change in nanoseconds and size: another one where the file was replaced or written to."""
+    """Inode, time of change in nanoseconds and size: another one if the file was replaced or written to."""
     status = path.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size

@@ -53,7 +53,7 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> tuple[PackedNe
 
     On the CPU, large layers are mapped instead of read: they use the pages of the file's cache until they are written
     to. So there is no second copy, and training changes nothing in the file. Raises FileError, naming what is wrong,
-    where the file disagrees with its architecture or counts, RequestError where its architecture is code that this
+    if the file disagrees with its architecture or counts, RequestError if its architecture is code that this
     user has not trusted (see `trust`).
     """
     stored = read(path)
@@ -88,7 +88,7 @@ def network_of(stored: Stored, file: Path, device: torch.device | str = "cpu") -
 def skeleton(stored: Stored, file: Path) -> nn.Module:
     """The model of a pack file, `file`, whose tensors have the names and shapes of those stored, and no memory.
 
-    Raises FileError where they do not, RequestError where this user has not trusted the code that the file names.
+    Raises FileError if they do not, RequestError if this user has not trusted the code that the file names.
     """
     architecture, input = stored.document.architecture, stored.document.input
     trust.require(file, architecture.name)
@@ -122,8 +122,8 @@ def save(path: str | Path, network: PackedNetwork, document: Document, *, new: b
     Before the rename, the new header is read again and compared, and all that sealed tasks use is compared with the
     present file, bit by bit (law 1). With `drop` the newest task may be missing. With `new` no file is replaced.
 
-    Raises WorkError, and leaves the file as it was, where a sealed task would change or the file could not be read
-    again, DiskError where the disk refuses, RequestError where `new` and there is a file.
+    Raises WorkError, and leaves the file as it was, if a sealed task would change or the file could not be read
+    again, DiskError if the disk refuses, RequestError if `new` and there is a file.
     """
     path = Path(path)
     tensors, metadata = contents(network, document)

@@ -51,7 +51,7 @@ class Stored:
 def read(path: str | Path) -> Stored:
     """Read a pack file; its tensors are mapped (see `SafetensorsFile`), its owners decoded.
 
-    Raises FileError, naming what is wrong, where header, tensors and counts contradict each other.
+    Raises FileError, naming what is wrong, if header, tensors and counts contradict each other.
     """
     path = Path(path)
     file = SafetensorsFile(path)  # opened once: header and tensors belong together, whatever replaces the file

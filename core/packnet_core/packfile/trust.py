@@ -40,7 +40,7 @@ def is_trusted(path: str | Path, architecture: str) -> bool:
 
 
 def require(path: str | Path, architecture: str) -> None:
-    """Raises RequestError, saying what to do, where `is_trusted` is false."""
+    """Raises RequestError, saying what to do, if `is_trusted` is false."""
     if not is_trusted(path, architecture):
         raise RequestError(
             f"{Path(path).name} names code to build its network, {architecture!r}, and it runs only if you say so: "
@@ -51,7 +51,7 @@ def require(path: str | Path, architecture: str) -> None:
 def trust(path: str | Path, function: str) -> None:
     """Allow a pack file the function that it names, from now on; the function is tried first (see `allow`).
 
-    Raises RequestError where the file names something else, or the function does not build a network.
+    Raises RequestError if the file names something else, or the function does not build a network.
     """
     named = read_header(path).document.architecture.name
     if named != function:
@@ -63,7 +63,7 @@ def allow(path: str | Path, architecture: str) -> None:
     """Record that a pack file, which may not exist yet, may name this function. Other architectures need no record.
 
     A function that no file was allowed before is first called in a process of its own, so that one that ends its
-    process or never returns is one line. Raises RequestError where it does not build a network, WorkError where the
+    process or never returns is one line. Raises RequestError if it does not build a network, WorkError if the
     record can't be written.
     """
     if is_trusted(path, architecture):
@@ -90,7 +90,7 @@ def _path() -> Path:
 
 
 def _record() -> list[Trusted]:
-    """What this user allowed; empty where there is no record. Lines that can't be read are passed over."""
+    """What this user allowed; empty if there is no record. Lines that can't be read are passed over."""
     try:
         lines = _path().read_bytes().splitlines()
     except OSError:
@@ -105,7 +105,7 @@ def _record() -> list[Trusted]:
 
 
 def _try(function: str) -> None:
-    """Build a network by a function in a process of its own. Raises RequestError where that fails."""
+    """Build a network by a function in a process of its own. Raises RequestError if that fails."""
     if function.startswith("__main__:"):  # of this process alone
         return
     # where this process finds modules, the other one must too; its own current folder is no such place

@@ -25,7 +25,7 @@ def verify(path: str | Path) -> Iterator[Finding]:
     No code that the file names is run: the tensors' names and shapes are compared with those of packnet's own
     architectures alone.
 
-    Raises FileError where header, tensors and counts contradict each other. A digest that differs is a Finding.
+    Raises FileError if header, tensors and counts contradict each other. A digest that differs is a Finding.
     """
     stored = read(path)
     document = stored.document

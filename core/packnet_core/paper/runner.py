@@ -58,7 +58,7 @@ def read_results(out: Path) -> Results:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object that was written before. Raises FileError where it is none."""
+    """A JSON object that was written before. Raises FileError if it is not one."""
     try:
         return from_json(path.read_bytes(), dict[str, Any])
     except UNREADABLE as error:

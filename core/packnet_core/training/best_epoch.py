@@ -56,7 +56,7 @@ class BestEpoch:
     def offer(self, measured: ValidatedEpoch, last: bool) -> None:
         """Save the tensors if this epoch is the best so far. The phase's `last` epoch needs no file.
 
-        Raises DiskError where the disk refuses; then the best one that was saved stays the best.
+        Raises DiskError if the disk refuses; then the best one that was saved stays the best.
         """
         if not math.isfinite(measured.loss):  # JSON has no infinity
             measured = replace(measured, loss=sys.float_info.max)

@@ -105,7 +105,7 @@ class TrainingRun:
 
         At the end the network gets the weights of its best epoch by validation error, unless the recipe picks the last
         or there are no validation images; epoch 0 is the network before the phase (see `from_trained`). A Note names
-        that epoch where it is not the last. Raises Diverged where the loss is not finite.
+        that epoch if it is not the last. Raises Diverged if the loss is not finite.
         """
         network = self.network
         if self.from_trained and self.epoch == 1 and self.step == 0:
@@ -218,7 +218,7 @@ class TrainingRun:
         self.scaling.grow()
 
     def _end_epoch(self, begun: float) -> tuple[Epoch, Note | None]:
-        """Validate and offer the epoch as the best one. Returns its event, and a warning where it can't be kept."""
+        """Validate and offer the epoch as the best one. Returns its event, and a warning if it can't be kept."""
         loss, error, refused = self._offer(self.epoch)
         ended = Epoch(
             phase=self.phase,

@@ -18,7 +18,7 @@ from packnet_tui.state.format import clock, cut_middle
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-EVERY = 30.0  # seconds between two lines that say how far the work is, where no bar shows it
+EVERY = 30.0  # seconds between two lines of progress, without a bar
 REDRAW = 0.2  # seconds between two updates of the bar
 
 
@@ -117,7 +117,7 @@ class Bars:
 
 
 class Lines:
-    """A line for each event; after `every` seconds without one, a line that says how far the work is."""
+    """A line for each event; after `every` seconds without one, a line of progress."""
 
     def __init__(self, every: float = EVERY):
         self._every = every

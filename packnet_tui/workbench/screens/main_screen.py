@@ -1,4 +1,4 @@
-"""The main screen: five panes, a status line and the keys; its layout, and the actions that only look or move."""
+"""The main screen: five panes, a status line and the keys; its layout, and the actions that only show or move."""
 
 from collections.abc import Iterable
 

@@ -17,7 +17,7 @@ COLOUR = RNG.integers(0, 256, (5, 12, 10, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("crop", [False, True])
-def test_it_is_what_evaluation_does(tmp_path, crop):
+def test_prepared_images_are_those_of_an_evaluation(tmp_path, crop):
     path = images(tmp_path / "data.npz", channels=3, size=12)
     tests = load_test(str(path), INPUT, tuple(f"class {i}" for i in range(3)), crop=crop)
     wanted = torch.cat([batch for batch, _ in tests.batches(16, "cpu")])
@@ -39,7 +39,7 @@ def test_every_form_of_the_same_images_gives_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("one", [COLOUR[0], Image.fromarray(COLOUR[0]), COLOUR[:1], [COLOUR[0]]])
-def test_one_image_is_one(one):
+def test_one_image_is_a_batch_of_one(one):
     assert torch.equal(prepare(one, INPUT, crop=False), prepare(COLOUR, INPUT, crop=False)[:1])
 
 
@@ -51,7 +51,7 @@ def test_grey_images_are_repeated_to_the_networks_channels():
     assert torch.equal(prepare([Image.fromarray(g) for g in grey], INPUT, crop=False), wanted)
 
 
-def test_no_images_are_none():
+def test_an_empty_list_is_a_batch_of_no_images():
     assert prepare([], INPUT, crop=False).shape == (0, 3, 8, 8)
 
 

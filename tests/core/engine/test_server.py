@@ -103,7 +103,7 @@ def test_a_command_without_a_word_on_the_file_is_refused(path, engine):
     [b"\xff\xfe\n", b"{}\n", b"[" * 100_000 + b"\n", b'{"type":"hello","file":["a"]}\n'],
     ids=["not UTF-8", "no type", "deep", "wrong type"],
 )
-def test_what_makes_no_sense_is_answered_by_an_error(path, engine, line):
+def test_nonsense_is_answered_by_an_error(path, engine, line):
     with raw(path) as connection:
         assert ask(connection, line).error
     assert engine.status().pid

@@ -63,7 +63,7 @@ def test_the_recipe_can_be_another(path):
     assert trained < untrained
 
 
-def test_a_comparison_begins_with_other_weights_where_they_are_given(path, tmp_path):
+def test_a_comparison_starts_from_other_weights_if_given(path, tmp_path):
     """With all weights 0 every image has the same features, so a head on them answers the same class for all."""
     network, _ = storage.load(path)
     state = {name: tensor.detach().clone() for name, tensor in (*network.weights.items(), *network.rest.items())}

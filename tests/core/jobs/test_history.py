@@ -55,7 +55,7 @@ def errors(history: History) -> dict[str, float]:
 # -- runs -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_what_was_asked_and_what_came_of_it():
+def test_a_run_has_its_request_and_its_result():
     (run,) = fold(add(3)).runs
     assert (run.job, run.command, run.at, run.pid, run.device) == (3, ADD, NOON + 3000, 7, "cpu")
     assert (run.outcome, run.seconds, run.errors["cars"].top1, run.tasks) == ("done", 60.0, 17.5, ("cars",))
@@ -112,13 +112,13 @@ def test_a_job_without_an_end_died(sign):
     assert (history.runs[0].outcome, history.runs[0].tasks) == ("died", ("cars",))
 
 
-def test_a_dropped_namesakes_runs_are_marked_and_the_new_ones_are_not():
+def test_runs_of_a_dropped_task_of_the_same_name_are_marked():
     story = [*add(1, best=30.0), *job(2, DROP), *add(3), *job(4, Evaluate(), evaluated("cars", 17.5))]
     found = of_task(fold(story).runs, "cars")
     assert [(run.job, former) for run, former in found] == [(4, False), (3, False), (2, True), (1, True)]
 
 
-def test_a_drop_that_failed_leaves_the_task_what_it_was():
+def test_a_failed_drop_leaves_the_task_unchanged():
     found = of_task(fold([*add(1), *job(2, DROP, end=ended("failed"))]).runs, "cars")
     assert [former for _, former in found] == [False, False]
 
@@ -182,7 +182,7 @@ def test_the_newest_evaluation_counts():
 
 
 @pytest.mark.parametrize("where", [{"data": "/other"}, {"sources": {"cubs": "/other"}}, {"mixed": "/mixed.npz"}])
-def test_an_evaluation_on_other_data_does_not(where):
+def test_an_evaluation_on_other_data_does_not_count(where):
     story = [*job(1, Evaluate(), evaluated("cubs", 22.0)), *job(2, Evaluate(**where), evaluated("cubs", 60.0))]
     history = fold(story)
     assert errors(history) == {"cubs": 22.0}
@@ -198,7 +198,7 @@ def test_the_newest_comparison_by_each_baseline_counts():
     }
 
 
-def test_a_digest_is_as_it_was_last_found():
+def test_the_newest_digest_check_counts():
     found = [Checked(task="cubs", ok=False), Checked(task="imagenet", ok=True), Checked(task="cubs", ok=True)]
     assert fold(entries(found)).checked == {"cubs": True, "imagenet": True}
 
@@ -208,13 +208,13 @@ def test_a_digest_is_as_it_was_last_found():
     [job(2, DROP), job(2, ADD, PhaseStarted(phase="train", task="cars", epochs=9, images=54))],
     ids=["dropped", "added anew"],
 )
-def test_results_of_a_dropped_namesake_are_forgotten(later):
+def test_results_of_a_dropped_task_of_the_same_name_are_forgotten(later):
     first = [*add(1), *entries([compared("cars", "lwf", 20.0), Checked(task="cars", ok=True)])]
     history = fold([*first, *later])
     assert (history.evaluations, history.comparisons, history.checked) == ({}, {}, {})
 
 
-def test_a_file_s_own_history_tells_which_results_are_of_a_dropped_namesake():
+def test_the_files_history_shows_which_results_are_of_a_dropped_task():
     found = [evaluated("cars", 1.0), evaluated("cubs", 2.0), compared("cars", "lwf", 3.0)]
     dropped = Step(at=NOON + 100, task="cars", what="drop cars")
     file = document(SEALED, TINY)
@@ -224,7 +224,7 @@ def test_a_file_s_own_history_tells_which_results_are_of_a_dropped_namesake():
     assert errors(history) == {"cubs": 2.0, "cars": 4.0}
 
 
-def test_what_is_older_than_the_file_is_of_a_former_one():
+def test_entries_older_than_the_file_are_of_a_former_file():
     made = replace(document(SEALED, TINY), history=(Step(at=NOON + 10_000, task=None, what="new vgg16"),))
     history = fold([*add(1), *entries([JobQueued(command=ADD)], job=2)], made)
     assert (history.runs, history.evaluations, history.jobs) == ([], {}, {})
@@ -247,7 +247,7 @@ def test_a_pack_file_has_its_history(tmp_path):
     assert (errors(file.history), [run.outcome for run in file.history.runs]) == ({"cubs": 22.0}, ["done"])
 
 
-def test_without_its_steps_a_journal_tells_the_same(tmp_path):
+def test_a_journal_read_without_its_steps_gives_the_same_runs(tmp_path):
     path = tmp_path / "model.safetensors"
     hostile = Note(text='{"type":"step"')
     story = [

@@ -114,7 +114,7 @@ def test_a_caller_that_stops_reading_leaves_a_checkpoint_and_a_last_event(path, 
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interruption_of_the_caller_leaves_a_last_word(path, data, error):
+def test_an_interruption_of_the_caller_leaves_a_last_event(path, data, error):
     entries = run_job.run(path, add("one", data))
     next(entry for entry in entries if isinstance(entry.event, Epoch))
     with pytest.raises(error):
@@ -122,7 +122,7 @@ def test_an_interruption_of_the_caller_leaves_a_last_word(path, data, error):
     assert last_word(path).outcome == "stopped"
 
 
-def test_a_job_that_was_done_has_one_last_word_even_where_the_caller_reads_no_further(path, data):
+def test_a_finished_job_has_one_last_event_even_if_the_caller_stops_reading(path, data):
     with closing(run_job.run(path, add("one", data))) as entries:
         next(entry for entry in entries if isinstance(entry.event, JobFinished))
     assert last_word(path).outcome == "done"
@@ -148,7 +148,7 @@ def test_a_stop_before_anything_was_trained_keeps_nothing(path, data):
     assert not session.paths.checkpoint.exists()
 
 
-def test_what_was_stopped_by_turning_away_ends_with_the_bits_of_an_undisturbed_job(tmp_path, data):
+def test_a_job_stopped_by_closing_its_generator_resumes_to_the_same_bits(tmp_path, data):
     undisturbed, disturbed = pack_file(tmp_path / "a.safetensors"), pack_file(tmp_path / "b.safetensors")
     command = add("one", data, recipe=replace(QUICK, epochs=3), prune=0.5)
     work(undisturbed, command)
@@ -162,7 +162,7 @@ def test_what_was_stopped_by_turning_away_ends_with_the_bits_of_an_undisturbed_j
 
 
 def killed(path, command, event):
-    """Do a command in a process of its own, and kill that at the first event of a kind."""
+    """Run a command in its own process, and kill it at the first event of a kind."""
     script = (
         "import os, signal, sys, msgspec\n"
         "from packnet_core.jobs import run_job\n"

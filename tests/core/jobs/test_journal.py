@@ -27,7 +27,7 @@ def path(tmp_path):
     return tmp_path / "journal.jsonl"
 
 
-def test_a_poll_returns_what_came_since_the_last_one(path):
+def test_a_poll_returns_the_lines_since_the_last_one(path):
     reader = Reader(path)
     assert (reader.poll(), reader.starts) == ([], 0)
     path.write_bytes(note("one"))

@@ -21,7 +21,7 @@ OWN = [(), ("biases",), ("norms",), ("biases", "norms")]
 
 
 @pytest.mark.parametrize("own", OWN, ids="+".join)
-def test_a_task_trains_what_it_has_of_its_own_and_nothing_else_of_the_rest(path, others, own):
+def test_a_task_trains_its_own_tensors_and_no_other_of_the_shared_rest(path, others, own):
     one = used(path, 1)
     work(path, add("two", others, own=own))
     two, network = used(path, 2), storage.load(path)[0]

@@ -57,7 +57,7 @@ def test_the_largest_ratio_within_the_points_is_taken(path, others):
         assert old.owned[1] > 0
 
 
-def test_where_nothing_fits_the_file_stays(path, others):
+def test_if_no_ratio_fits_the_file_stays(path, others):
     work(path, add("two", others, prune=None))
     before = path.read_bytes()
     hopeless = replace(SEARCH, max_drop=0.0, trials=1, recipe={"retrain_epochs": 0})

@@ -51,7 +51,7 @@ INTERRUPTED = Unfinished(
         (document(SEALED, task()), Drop(task="boats"), "boats"),
     ],
 )
-def test_out_of_order_is_refused_with_a_reason(given, command, says):
+def test_commands_that_are_not_allowed_are_refused_with_a_reason(given, command, says):
     with pytest.raises(RequestError, match=says):
         check(given, command)
 
@@ -70,7 +70,7 @@ def test_out_of_order_is_refused_with_a_reason(given, command, says):
         (document(SEALED, task("b", "sealed")), Drop(task="b")),
     ],
 )
-def test_in_order_is_let_through(given, command):
+def test_allowed_commands_pass(given, command):
     check(given, command)
 
 

@@ -91,7 +91,7 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
     assert path.read_bytes() == before
 
 
-def test_a_file_that_something_else_changed_meanwhile_is_left_to_it(path, data):
+def test_a_file_that_another_program_changed_is_left_unchanged(path, data):
     """Even if it changed: the job's result belongs to the file that it began with."""
     events = job.events(Session(path), add("two", data))
     next(events)
@@ -123,7 +123,7 @@ def test_dropping_frees_the_newest_and_the_older_stay_sealed(path, data):
     work(path, add("three", data))
 
 
-def test_training_on_keeps_the_phase(path):
+def test_further_training_keeps_the_phase(path):
     work(path, Train(recipe={"epochs": 1}))
     document = read_header(path).document
     assert document.tasks[0].phase == "retrained"
@@ -210,7 +210,7 @@ def test_further_training_that_is_stopped_can_be_resumed(path):
     assert not session.paths.checkpoint.exists()
 
 
-def test_after_training_on_was_stopped_the_next_job_starts_from_the_file(path, data):
+def test_after_further_training_was_stopped_the_next_job_starts_from_the_file(path, data):
     session = Session(path)
     first = [e.error for e in job.events(session, Evaluate()) if isinstance(e, Evaluated)]
     stop_after(job.events(session, Train(recipe={"epochs": 1, "lr": 1.0})), TrainStep, 1)
@@ -237,7 +237,7 @@ def test_training_checks_the_digest_of_every_task_first(path, data):
     assert kinds.index(Checked) < kinds.index(TrainStep)
 
 
-def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
+def test_an_evaluation_reports_weights_that_do_not_fit_their_digest(path):
     session = Session(path)
     weight = next(iter(session.network.weights.values()))
     weight.data.view(-1)[weight.data.view(-1) != 0] *= 2
@@ -246,7 +246,7 @@ def test_weights_that_do_not_fit_their_digest_are_said_by_an_evaluation(path):
     assert any(isinstance(e, Note) and e.level == "warning" and "packnet verify" in e.text for e in events)
 
 
-def test_a_warm_workspace_does_not_read_the_same_data_twice_unless_it_changed(path, data, tmp_path):
+def test_a_session_reads_the_same_data_again_only_if_it_changed(path, data, tmp_path):
     session = Session(path)
     list(job.events(session, Evaluate()))
     first = session._loaded

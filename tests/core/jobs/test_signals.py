@@ -35,7 +35,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_a_checkpoint_and_a_last_word_and_takes_its_course(tmp_path, number):
+def test_a_signal_leaves_a_checkpoint_and_a_last_event_and_then_acts(tmp_path, number):
     path, data = pack_file(tmp_path / "net.safetensors"), images(tmp_path / "data.npz")
     script = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(data)], stdout=subprocess.PIPE, text=True)
     assert script.stdout.readline() == "trains\n"

@@ -68,7 +68,7 @@ def test_a_network_that_replaces_a_buffer_is_refused_by_name(tmp_path):
     assert not path.exists()
 
 
-def test_one_that_does_so_only_later_is_refused_while_it_is_trained(tmp_path, monkeypatch):
+def test_a_network_that_replaces_a_buffer_later_is_refused_while_it_is_trained(tmp_path, monkeypatch):
     path, data = tmp_path / "net.safetensors", images(tmp_path / "data.npz")
     list(create.new(path, f"{__name__}:in_place", input_size=8, channels=1))
     work(path, add("one", data))

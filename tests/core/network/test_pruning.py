@@ -52,7 +52,7 @@ def test_the_count_is_exact_with_ties_across_blocks(ratio):
         assert gone.tolist() == small[: len(gone)]  # ties by position
 
 
-def test_more_are_freed_only_where_more_are_zero_already():
+def test_more_are_freed_only_if_more_are_zero_already():
     weight, owner = torch.tensor([0.0, 0.0, 0.0, 1.0]), torch.ones(4, dtype=torch.uint8)
     assert prune(weight, owner, 1, 0.25) == 3
 

@@ -57,7 +57,7 @@ def test_owner_map_is_ceil_log2_n_bits_a_weight_and_the_sums_add_up(path):
 
 
 def test_a_task_can_be_read_with_numpy_alone_as_the_format_page_says(path):
-    """A reader of its own, written from docs/format.md."""
+    """A separate reader, written from docs/format.md."""
     raw = path.read_bytes()
     length = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8 : 8 + length])
@@ -110,7 +110,7 @@ def test_loading_takes_no_second_copy_of_large_layers(path, large):
     assert share < 0.25  # of the weights' own memory; small layers are copied
 
 
-def test_what_is_done_to_a_loaded_network_does_not_reach_the_file(large):
+def test_changing_a_loaded_network_does_not_change_the_file(large):
     before = large.read_bytes()
     network, _ = storage.load(large)
     for weight in network.weights.values():
@@ -132,7 +132,7 @@ def test_a_loaded_network_keeps_its_weights_when_its_file_is_replaced(large, tmp
     assert all(torch.equal(weight.data, kept[name]) for name, weight in network.weights.items())
 
 
-def test_layers_lie_in_the_file_as_they_may_stay_in_memory(path):
+def test_layers_are_aligned_in_the_file_to_be_mapped(path):
     """At multiples of 64 bytes, as torch's own memory does."""
     begin = 8 + struct.unpack("<Q", path.read_bytes()[:8])[0]
     header = read_header(path)

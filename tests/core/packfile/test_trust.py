@@ -1,4 +1,4 @@
-"""Code that a pack file names runs only if this user said so; looking at a file never runs any (law 6)."""
+"""Code that a pack file names runs only if this user allowed it; reading a file never runs any (law 6)."""
 
 import os
 import sys
@@ -57,7 +57,7 @@ def ran(made):
     return made.with_name("modules").joinpath("ran").exists
 
 
-def test_looking_at_a_file_runs_no_code_that_it_names(stranger, ran, capsys):
+def test_reading_a_file_runs_no_code_that_it_names(stranger, ran, capsys):
     assert all(finding.ok for finding in verify(stranger))
     export(stranger, "one", stranger.with_name("out.safetensors"))
     for words in (["inspect"], ["verify"], ["forecast"], ["inspect", "--json"]):
@@ -106,7 +106,7 @@ def test_a_function_that_ends_its_process_ends_in_one_line(stranger, capsys, fun
     assert not trust.is_trusted(stranger, function)
 
 
-def test_so_does_one_for_a_new_file(tmp_path, capsys):
+def test_a_function_that_aborts_for_a_new_file_is_one_line_too(tmp_path, capsys):
     assert packnet(["new", str(tmp_path / "new.safetensors"), "--arch", "os:abort"]) == 2
     assert "os:abort built no network: its process was ended by signal 6" in one_line(capsys.readouterr().err)
 

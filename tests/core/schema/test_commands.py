@@ -57,7 +57,7 @@ def test_what_means_nothing_is_refused_by_name(field, value):
         Train(recipe={"epochs": 3, "lr": 0.5, "precision": "bf16"}, named="paper", limit=9),
     ],
 )  # fmt: skip
-def test_what_is_typed_again_is_the_same_command(command):
+def test_a_command_printed_as_typed_is_parsed_to_itself(command):
     _, *words = shlex.split(as_typed(command, "/tmp/net.safetensors"))
     assert call(app, "packnet", words).command == command
 

@@ -55,7 +55,7 @@ def test_no_name_is_no_change_and_another_is_an_error():
         recipes.named("papre", CUBS)
 
 
-def test_a_recipe_may_say_what_a_task_has_of_its_own(monkeypatch):
+def test_a_named_recipe_may_give_a_task_its_own_tensors(monkeypatch):
     table = {"": {"lr": 0.02, "own": ("norms",), "steps": 2}}
     monkeypatch.setitem(recipes.RECIPES, "ours", table)
     assert recipes.named("ours", CUBS) == Recipe(lr=0.02)

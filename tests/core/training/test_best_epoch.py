@@ -125,7 +125,7 @@ def test_other_heads_that_a_run_trains_are_loaded_too(path, data):
     [{"recipe": LAST}, {"validation": False}, {"good": 4}, {"recipe": replace(RECIPE, epochs=1)}],
     ids=["asked for", "no validation", "the best", "the only one"],
 )
-def test_the_last_epoch_is_taken_where_it_should_be(path, data, how):
+def test_the_last_epoch_is_taken_if_asked_for_or_best_or_alone(path, data, how):
     run = a_run(path, data, **how)
     events = list(run.events())
     epochs = [event for event in events if isinstance(event, Epoch)]

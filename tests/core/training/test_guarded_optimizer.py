@@ -64,7 +64,7 @@ def test_only_the_open_tasks_weights_move(make):
     assert bool((bias != 0).all())
 
 
-def test_they_move_as_with_the_plain_optimizer(make):
+def test_the_open_tasks_weights_move_as_with_the_plain_optimizer(make):
     weight, owner = layer()
     whole = torch.full_like(owner, 2)
     guarded_weight, plain_weight = nn.Parameter(weight.detach().clone()), nn.Parameter(weight.detach().clone())
@@ -80,7 +80,7 @@ def test_they_move_as_with_the_plain_optimizer(make):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_large_layer_is_stepped_within_backward_to_the_same_bits_and_its_gradient_freed(make, shared, monkeypatch):
-    """Only once its gradient is complete, even where the layer is used twice."""
+    """Only once its gradient is complete, even if the layer is used twice."""
     late, owner = layer()
     early = nn.Parameter(late.detach().clone())
     x = torch.linspace(-1, 1, 10)

@@ -114,7 +114,7 @@ def test_wrong_requests_are_one_line_and_status_2(file, capsys, monkeypatch, arg
     assert file.read_bytes() == before
 
 
-def test_real_processes_answer_alike(file, run):
+def test_real_processes_give_the_same_errors(file, run):
     for arguments in (["add", file], ["prune", file, "7"], ["drop", file, "letters"], ["frobnicate"]):
         result = run(*arguments)
         assert (result.returncode, result.stdout) == (2, "")

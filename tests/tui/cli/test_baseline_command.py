@@ -39,7 +39,7 @@ def test_an_unknown_method_is_refused(path, capsys):
     assert "magic" in capsys.readouterr().err
 
 
-def test_its_bar_is_of_a_comparison_all_along(monkeypatch, capsys):
+def test_the_bar_of_a_comparison_stays_one(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     bars = Bars()
     for event in (
@@ -54,7 +54,7 @@ def test_its_bar_is_of_a_comparison_all_along(monkeypatch, capsys):
     assert "evaluating" not in shown
 
 
-def test_inspect_tells_of_it(path, capsys):
+def test_inspect_shows_the_comparison(path, capsys):
     assert packnet(["baseline", "individual", str(path), "second", "--epochs", "1", "--json"]) == 0
     events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
     (found,) = [event["error"] for event in events if event["type"] == "compared"]

@@ -84,5 +84,5 @@ def test_nothing_inside_a_data_folder_is_proposed():
         ("", ""),
     ],
 )
-def test_what_is_pasted_loses_quotes_and_line_ends(pasted, meant):
+def test_pasted_text_loses_quotes_and_line_ends(pasted, meant):
     assert unquoted(pasted) == meant

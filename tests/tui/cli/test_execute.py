@@ -185,7 +185,7 @@ def test_a_second_command_is_refused_while_one_works(path, data, begin, here):
     here("inspect", path)  # readers need no lock
 
 
-def test_an_engine_does_the_work_where_one_runs(path, data, run, here, engine):
+def test_a_running_engine_does_the_work(path, data, run, here, engine):
     result = run("add", path, "two", "--data", data, *QUICKLY)
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()

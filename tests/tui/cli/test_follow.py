@@ -62,7 +62,7 @@ def test_follows_the_running_job_from_its_start_to_its_end(file, begin, held):
     assert watching.returncode == 0
 
 
-def test_a_torn_line_is_not_yet_there(file, begin, held):
+def test_an_incomplete_line_is_not_shown_yet(file, begin, held):
     paths = Paths(file)
     writer = handmade.journal(file, STARTED)
     watching = begin("watch", file)
@@ -101,7 +101,7 @@ def test_json_is_the_journal_itself(file, begin, held):
     assert [line["event"]["type"] for line in shown] == ["job-started", "step", "job-finished"]
 
 
-def test_says_so_when_the_process_that_worked_is_gone(file, begin):
+def test_a_process_that_died_is_reported(file, begin):
     with Paths(file).locked():
         handmade.journal(file, STARTED)
         watching = begin("watch", file)
@@ -156,7 +156,7 @@ def test_stop_without_an_engine(file, capsys):
     assert "no engine runs for model.safetensors" in capsys.readouterr().out
 
 
-def test_stop_where_another_command_works_says_which(file, capsys, held):
+def test_stop_names_the_process_of_another_command(file, capsys, held):
     handmade.journal(file, STARTED)
     assert packnet(["stop", str(file)]) == 2
     assert "process 4711" in one_line(capsys.readouterr().err)

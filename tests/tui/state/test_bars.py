@@ -19,7 +19,7 @@ def test_the_cells_add_up_to_the_width(counts, width):
 
 
 @given(some, st.integers(1, 200))
-def test_every_owner_has_a_cell_where_there_is_room(counts, width):
+def test_every_owner_has_a_cell_if_there_is_room(counts, width):
     shown = cells(counts, width)
     if sum(count > 0 for count in counts) <= width:
         assert [cell > 0 for cell in shown] == [count > 0 for count in counts]
@@ -33,7 +33,7 @@ def test_a_larger_count_never_gets_fewer_cells(counts, width):
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=9).filter(any))
-def test_where_every_weight_has_a_cell_the_bar_is_exact(counts):
+def test_a_bar_with_a_cell_per_weight_is_exact(counts):
     assert cells(counts, sum(counts)) == counts
 
 
@@ -43,7 +43,7 @@ def test_without_width_or_weights_there_are_no_cells(counts, width):
 
 
 @given(counts.filter(lambda counts: len(counts) > 2 and any(counts)), st.integers(1, 120))
-def test_a_bar_is_as_wide_as_asked_and_in_the_order_of_the_tasks(counts, width):
+def test_a_bar_has_the_width_given_and_the_tasks_in_order(counts, width):
     *owned, freed, free = counts
     bar = owner_bar(owned, free, width, Marks(), freed).plain
     assert len(bar) == width
@@ -51,7 +51,7 @@ def test_a_bar_is_as_wide_as_asked_and_in_the_order_of_the_tasks(counts, width):
     assert list(bar) == sorted(bar, key=order.index)
 
 
-def test_a_layer_name_keeps_its_numbers_where_there_is_little_room():
+def test_a_shortened_layer_name_keeps_its_numbers():
     assert layer_name("features.28.weight") == "features.28"
     assert layer_name("attention.in_proj_weight") == "attention.in_proj"
     assert layer_name("weight") == "weight"

@@ -59,5 +59,5 @@ def test_as_many_more_tasks_fit_as_it_says_and_not_one_more(free, like):
     assert more * like <= free < (more + 1) * like
 
 
-def test_a_task_that_owns_nothing_says_nothing_about_others():
+def test_a_task_without_weights_gives_no_estimate():
     assert more_tasks(100, 0) is None

@@ -51,7 +51,7 @@ def test_only_an_error_that_did_not_move_at_all_reads_0(change):
 
 
 @given(st.integers(0, 10**6))
-def test_a_clock_tells_the_seconds(seconds):
+def test_a_clock_shows_seconds(seconds):
     total = 0
     for part in clock(seconds).split(":"):
         total = 60 * total + int(part)

@@ -17,7 +17,7 @@ def curves(entries: list[Entry]) -> dict[int, Curve]:
     return dict(story.picture(document(SEALED)).run_curves)
 
 
-def test_each_job_has_a_curve_of_its_own():
+def test_each_job_has_its_own_curve():
     found = curves([
         *add(1),
         *job(2, Prune(ratio=0.6), CUT, *training("cars", 2, 2, 61.0, 18.0, retrain=True, before=17.5)),
@@ -34,7 +34,7 @@ def test_the_curve_of_a_job_that_runs_is_there_and_one_that_died_keeps_its_own()
     assert curves([*add(1)[:30], *add(2)])[1] == found[1]
 
 
-def test_what_is_kept_is_bounded():
+def test_the_curves_kept_are_bounded():
     (curve,) = curves(add(1, epochs=3 * KEPT)).values()
     assert max(len(curve.loss), len(curve.validation_error), len(curve.validation_loss)) <= KEPT
     many = RunCurves()

@@ -72,7 +72,7 @@ def test_a_resumed_job_looks_as_if_it_had_never_been_stopped(epoch):
     assert folded(*stopped, started(5, epoch), *whole[began:]) == folded(*whole)
 
 
-def test_training_on_after_the_end_is_appended():
+def test_further_training_is_appended_to_the_curve():
     first = [started(2), *(step(i, 4, 1.0) for i in range(1, 5))]
     curve = folded(*first, *first)
     assert [sample.x for sample in curve.loss] == [0.5 * i for i in range(1, 9)]

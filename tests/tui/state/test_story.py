@@ -73,7 +73,7 @@ def test_once_saved_the_counts_are_those_of_the_file():
 
 
 @pytest.mark.parametrize("outcome", ["failed", "stopped", "cancelled"])
-def test_a_job_that_came_to_nothing_leaves_the_file_as_it_was(outcome):
+def test_after_a_failed_job_the_picture_is_that_of_the_file(outcome):
     events = cars(AFTER)
     story = Story()
     story.read([*entries(events), *entries([finished(outcome)])])
@@ -109,7 +109,7 @@ def test_jobs_wait_in_a_queue_until_they_start():
     assert not story.picture(BEFORE).busy
 
 
-def test_the_job_tells_how_far_it_is():
+def test_the_job_has_its_progress():
     picture = folded(started(ADD), *training("cars", 10, 3, 96.0, 17.5))
     job = picture.job
     assert (job.phase, job.task, job.epoch, job.epochs, job.images) == ("train", "cars", 3, 10, 5400)
@@ -134,7 +134,7 @@ def test_an_evaluation_on_other_data_proves_no_drift():
     )
 
 
-def test_a_dropped_namesakes_error_and_curve_are_forgotten():
+def test_error_and_curve_of_a_dropped_task_of_the_same_name_are_forgotten():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cars", 18.36), finished()]
     picture = folded(*first, started(Drop(task="cars")), finished(), shown=AFTER)
     assert (picture.tasks[-1].now, picture.curve) == (None, None)
@@ -142,7 +142,7 @@ def test_a_dropped_namesakes_error_and_curve_are_forgotten():
     assert (kept.tasks[-1].now, kept.curve.task) == (18.36, "cars")
 
 
-def test_a_new_task_of_an_old_name_begins_with_nothing():
+def test_a_new_task_with_an_old_name_starts_without_results():
     first = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cars", 90.0), finished()]
     picture = folded(*first, started(ADD), PhaseStarted(phase="train", task="cars", epochs=9, images=54), shown=AFTER)
     assert (picture.tasks[-1].now, picture.curve.loss, picture.curve.end) == (None, (), 9)
@@ -162,7 +162,7 @@ def test_the_ratio_of_a_pruning_is_shown_before_it_is_saved():
     assert folded(started(Prune(ratio=0.6)), cut, now, finished("failed"), shown=dense).tasks[-1].prune_ratio is None
 
 
-def test_an_engine_that_died_says_so_with_its_last_words():
+def test_a_dead_engine_is_reported_with_the_end_of_its_log():
     story = Story()
     story.read(entries([EngineStarted(pid=7), JobQueued(command=ADD), started(ADD), *cars(AFTER)[3:5]]))
     story.abandoned(NOON, "CUDA error: out of memory")
@@ -207,7 +207,7 @@ def test_without_a_job_no_process_dies():
     assert not any("died" in line.text for line in story.log)
 
 
-def test_what_is_older_than_the_file_is_of_a_former_one():
+def test_entries_older_than_the_file_are_of_a_former_file():
     made = BEFORE.history[0].at
     old = entries([started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cubs", 99.0)], at=made - 1000)
     picture = folded(more=old)
@@ -221,7 +221,7 @@ def test_a_stopped_job_waits_only_while_nothing_runs():
     assert story.picture(BEFORE, ADD).interrupted is None
 
 
-def test_the_log_tells_it_in_words_and_keeps_to_its_length():
+def test_the_log_has_readable_lines_and_a_limit():
     warning = Note(text="two\x1b[2J lines", level="warning")
     log = folded(started(ADD), warning, evaluated("cubs", 22.1), finished("failed", "no such data")).log
     assert [(line.level, line.text) for line in log[1:]] == [

@@ -14,7 +14,7 @@ from tests.tui.made_up import append, entries, running
 from tests.tui.still import opened
 
 
-def test_a_process_is_measured_from_the_second_look_on():
+def test_a_process_is_measured_from_the_second_reading_on():
     meter = Meter()
     assert meter.read("cpu", os.getpid()) == ""
     assert re.fullmatch(r"cpu \d+ %  \d+\.\dG", meter.read("cpu", os.getpid()))
@@ -50,7 +50,7 @@ def test_the_gpu_is_the_one_that_torch_calls_so(monkeypatch):
     assert asked == [3, "GPU-1f2e", 0]
 
 
-async def test_the_status_line_tells(tmp_path):
+async def test_the_status_line_shows_the_usage(tmp_path):
     path = running(tmp_path / "model.safetensors")
     append(path, entries([JobStarted(command=Evaluate(), pid=os.getpid(), device="cpu")], job=9))
     with Paths(path).locked():

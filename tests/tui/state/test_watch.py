@@ -46,7 +46,7 @@ def test_nothing_new_leaves_the_picture_as_it_is(path):
     assert watch.picture is before
 
 
-def test_what_is_appended_is_seen_at_the_next_look(path):
+def test_appended_entries_are_in_the_next_picture(path):
     watch = Watch(path)
     append(path, entries([Note(text="one")]))
     assert watch.look()
@@ -55,7 +55,7 @@ def test_what_is_appended_is_seen_at_the_next_look(path):
     assert log(watch) == ["one", "two"]
 
 
-def test_a_torn_last_line_is_not_yet_there(path):
+def test_an_incomplete_last_line_is_not_read_yet(path):
     watch = Watch(path)
     append(path, entries([Note(text="whole")]))
     line = msgspec.json.encode(entries([Note(text="torn")])[0]) + b"\n"
@@ -69,7 +69,7 @@ def test_a_torn_last_line_is_not_yet_there(path):
     assert log(watch) == ["whole", "torn"]
 
 
-def test_lines_of_the_screens_own_go_into_the_log(path):
+def test_messages_of_the_screen_go_into_the_log(path):
     watch = Watch(path)
     assert watch.look([("no engine:\n  it failed", "warning")])
     assert (watch.picture.log[-1].text, watch.picture.log[-1].level) == ("no engine: it failed", "warning")
@@ -85,7 +85,7 @@ def test_a_saved_file_is_read_again_and_the_past_stays(path):
     assert watch.picture.tasks[1].drift == 0
 
 
-def test_another_file_in_its_place_has_a_past_of_its_own(path):
+def test_a_file_that_replaces_another_has_its_own_history(path):
     watch = Watch(path)
     append(path, entries([evaluated("cubs", 99.0), Note(text="of the former file")]))
     watch.look()
@@ -171,7 +171,7 @@ def test_a_checkpoint_of_another_state_of_the_file_counts_for_nothing(path):
     assert watch.picture.interrupted is None
 
 
-def test_a_finished_job_reads_the_same_however_late_one_looks(tmp_path):
+def test_a_finished_job_reads_the_same_at_any_later_time(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     watch = Watch(path)
     watch.look()

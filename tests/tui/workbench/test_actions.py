@@ -125,7 +125,7 @@ def test_a_command_that_is_not_allowed_now_says_what_to_do(method, shown, says):
         ("drop", picture(*SEALED)),
     ],
 )
-def test_what_makes_sense_is_not_in_the_way(method, shown):
+def test_possible_actions_are_not_blocked(method, shown):
     assert blocked(action(method), shown) is None
 
 

@@ -76,12 +76,12 @@ def test_the_newest_error_by_each_baseline_is_beside_the_tasks():
     ],
     ids=["dropped", "added anew"],
 )
-def test_a_namesakes_comparisons_are_forgotten(later):
+def test_comparisons_of_a_dropped_task_of_the_same_name_are_forgotten(later):
     assert folded(*BOTH).tasks[-1].compared
     assert not folded(*BOTH, *later).tasks[-1].compared
 
 
-def test_a_comparison_that_runs_is_one_and_leaves_curves_and_stars_alone():
+def test_a_running_comparison_leaves_curves_and_sweep_unchanged():
     before = [started(Preview()), Previewed(task="cars", ratio=0.5, error=20.0, images=100), DONE]
     picture = folded(*before, *RUNS)
     job = picture.job
@@ -97,13 +97,13 @@ def test_training_continues_its_own_curve_after_a_comparison():
     assert folded(*first, *RUNS, DONE).curve == folded(*first).curve
 
 
-def test_the_log_has_a_line_of_it():
+def test_the_log_has_a_line_for_a_comparison():
     texts = [line.text for line in folded(*RUNS, compared("cars", "individual", 14.3), DONE).log]
     assert texts[1] == "individual cars  error 14.30 %"
     assert folded(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
 
 
-def test_it_is_one_of_the_tasks_runs_with_the_error_it_found_and_no_curve():
+def test_a_comparison_is_a_run_with_its_error_and_without_a_curve():
     picture = folded(*RUNS, compared("cars", "individual", 14.3), DONE)
     (run,) = picture.runs
     assert (run.tasks, run.errors["cars"].top1, picture.run_curves) == (("cars",), 14.3, {})
@@ -135,7 +135,7 @@ async def test_b_asks_which_baseline_and_submits_it(tmp_path, keys, baseline):
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=str)
-async def test_it_says_what_each_is_in_a_line_and_how_long_adding_the_task_took(tmp_path, size):
+async def test_the_dialog_explains_each_baseline_and_how_long_adding_the_task_took(tmp_path, size):
     async with opened(at_rest(tmp_path / "model.safetensors"), size) as desk:
         await desk.press("b")
         await desk.sees(BaselineChoice)
@@ -156,7 +156,7 @@ async def test_the_first_task_is_what_the_others_begin_with(tmp_path):
         assert desk.asked == []
 
 
-async def test_it_is_typed_as_in_the_shell(tmp_path):
+async def test_a_baseline_is_typed_as_in_the_shell(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("colon")
         await desk.write("baseline classifier cubs cars")
@@ -165,7 +165,7 @@ async def test_it_is_typed_as_in_the_shell(tmp_path):
         assert desk.asked == [Compare(baseline="classifier", tasks=("cubs", "cars"))]
 
 
-async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path):
+async def test_a_running_comparison_is_shown_and_stopping_it_promises_no_resume(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     append(path, entries(RUNS, job=5, at=NOON + 700))
     with Paths(path).locked():
@@ -189,7 +189,7 @@ async def test_one_that_runs_is_shown_and_stopping_it_promises_nothing(tmp_path)
     ],
     ids=str,
 )
-async def test_it_is_below_the_tasks_or_in_its_own_columns(tmp_path, size, lines):
+async def test_comparisons_are_below_the_tasks_or_in_their_own_columns(tmp_path, size, lines):
     async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
         pane = desk.bench.query_one(TasksPane)
         await desk.until(lambda: all(line in desk.text(pane) for line in lines), lines)
@@ -210,7 +210,7 @@ async def test_tasks_come_before_what_they_are_compared_with(tmp_path):
         assert "closes" not in text
 
 
-async def test_columns_come_where_the_pane_is_zoomed(tmp_path):
+async def test_a_zoomed_pane_has_columns(tmp_path):
     async with opened(measured(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "z")
         await desk.until(lambda: "classifier individual closes" in desk.text())
@@ -218,7 +218,7 @@ async def test_columns_come_where_the_pane_is_zoomed(tmp_path):
         assert row.split()[-4:-1] == ["34.40", "14.30", "80"]
 
 
-async def test_what_was_never_compared_looks_as_ever(tmp_path):
+async def test_a_task_without_comparisons_has_no_columns_for_them(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors"), (190, 40)) as desk:
         assert "closes" not in desk.text()
         append(desk.app.path, entries([started(Evaluate()), evaluated("cars", 18.36), DONE], job=5, at=NOON + 700))

@@ -72,7 +72,7 @@ def test_a_round_number_is_its_own_top(value):
 
 
 @given(st.lists(positive, min_size=2, max_size=2, unique=True).map(sorted), st.integers(2, 30), st.booleans())
-def test_what_is_higher_is_drawn_no_lower(values, rows, log):
+def test_larger_values_are_drawn_no_lower(values, rows, log):
     scale = Scale(1e-7, 1e7, log)
     low, high = (scale.dot(value, rows) for value in values)
     assert 0 <= low <= high < DOWN * rows
@@ -85,7 +85,7 @@ def test_on_a_log_scale_decades_are_equally_high():
     assert [tick for tick, _ in sorted(chart.y_ticks)] == pytest.approx([0, 12, 24, 36])
 
 
-def test_a_loss_of_nothing_has_no_logarithm_and_is_drawn_all_the_same():
+def test_a_loss_of_zero_is_drawn_on_a_log_scale_too():
     chart = loss_chart(Curve(task="cars", loss=(Sample(0, 0, 0), Sample(1, 0, 0))), 40, 9, "", log=True)
     assert {y for _, y in chart.lines[0][0]} == {0}
 
@@ -156,7 +156,7 @@ async def test_a_task_that_was_not_trained_here_says_so(tmp_path):
         assert len(plots(desk)) == 2
 
 
-async def test_the_task_in_training_is_followed_until_one_says_otherwise(tmp_path):
+async def test_the_task_in_training_is_followed_until_f_is_pressed(tmp_path):
     path = two_trained(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path) as desk:
@@ -171,7 +171,7 @@ async def test_the_task_in_training_is_followed_until_one_says_otherwise(tmp_pat
             assert title(desk) == "3 Curves  cars"
 
 
-async def test_while_something_else_is_done_the_selected_task_stays(tmp_path):
+async def test_without_a_training_job_the_selected_tasks_curve_stays(tmp_path):
     path = two_trained(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path) as desk:
@@ -201,7 +201,7 @@ async def test_l_and_s_change_how_the_loss_looks_and_say_so_in_the_title(tmp_pat
 
 
 @pytest.mark.parametrize("keys", [["l", "s", "f"], ["2", "s", "f"]], ids=str)
-async def test_elsewhere_these_keys_are_not_the_curves(tmp_path, keys):
+async def test_in_other_panes_these_keys_do_not_change_the_curves(tmp_path, keys):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press(*keys)
         assert title(desk) == "3 Curves  cars"
@@ -243,7 +243,7 @@ async def test_as_many_charts_as_there_is_room_for(tmp_path, size, charts):
                 assert "15 epochs" in pane(desk)
 
 
-async def test_a_resize_draws_it_anew(tmp_path):
+async def test_a_resize_redraws_the_charts(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         wide = pane(desk)
         for size, charts in ((SMALL, 1), ((150, 50), 2), (WIDE, 2)):
@@ -255,13 +255,13 @@ async def test_a_resize_draws_it_anew(tmp_path):
         await desk.until(lambda: pane(desk) == wide, "the picture of before")
 
 
-async def test_nothing_is_imported_where_nothing_is_drawn(tmp_path):
+async def test_the_plot_library_is_not_imported_before_a_curve_is_drawn(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document(()))) as desk:
         assert "nothing was trained yet" in pane(desk)
         assert desk.bench.query_one(CurveView).plots == []
 
 
-async def test_what_came_too_soon_after_a_picture_is_drawn_a_moment_later(tmp_path):
+async def test_a_change_too_soon_after_a_drawing_is_drawn_a_moment_later(tmp_path):
     path = running(tmp_path / "model.safetensors")
     last = list(training("cars", 5, 5, 61.0, 17.8, retrain=True, before=17.5))
     with Paths(path).locked():

@@ -47,7 +47,7 @@ async def at_data(desk: Desk) -> AddForm:
 
 
 @pytest.mark.parametrize("key", ["right", "end", "ctrl+e"])
-async def test_what_is_proposed_is_taken_by_a_key(path, tmp_path, key):
+async def test_a_key_takes_the_proposed_completion(path, tmp_path, key):
     folder(tmp_path / "birds")
     async with opened(path) as desk:
         form = await at_data(desk)
@@ -85,7 +85,7 @@ async def test_named_data_is_seen_without_being_downloaded(path):
         assert form.entry("flip").placeholder == "by the data"
 
 
-async def test_enter_makes_an_alarm_of_what_is_missing(path):
+async def test_enter_reports_missing_data_as_an_error(path):
     async with opened(path) as desk:
         form = await at_data(desk)
         await desk.write("nowhere.npz")
@@ -96,7 +96,7 @@ async def test_enter_makes_an_alarm_of_what_is_missing(path):
         assert (form.values()["task"], form.values()["data"], desk.asked) == ("birds", "nowhere.npz", [])
 
 
-async def test_channels_that_do_not_fit_are_said_and_refused(path, tmp_path):
+async def test_channels_that_do_not_fit_are_reported_and_refused(path, tmp_path):
     images(tmp_path / "four.npz", channels=4)
     async with opened(path) as desk:
         await at_data(desk)
@@ -193,7 +193,7 @@ def test_nothing_that_is_typed_takes_the_screen_down(strange):
     assert problem or words
 
 
-def test_a_strange_file_is_a_problem_and_no_more(tmp_path):
+def test_a_strange_file_is_a_problem_and_no_exception(tmp_path):
     np.savez(tmp_path / "a.npz", train_images=np.array([object()], dtype=object))
     assert "has no train_labels" in preview_in_words(preview_data(f"{tmp_path}/a.npz"), 3)[0]
 

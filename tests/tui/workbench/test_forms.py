@@ -74,7 +74,7 @@ async def test_a_recipe_by_name_fills_the_fields_by_the_data_and_what_is_typed_t
         assert form.result(form.values()).recipe == recipes.named("paper", "imagenet:")
 
 
-def test_what_a_recipe_says_beyond_the_fields_reaches_the_command(monkeypatch):
+def test_a_recipes_settings_without_a_field_reach_the_command(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "ours", {"": {"own": ("norms",), "steps": 3, "schedule": "cosine"}})
     values = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
         "task": "x",
@@ -136,7 +136,7 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"task": "cubs"}, "name: there is a task 'cubs' already"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_the_field_named(path, fields, says):
+def test_a_wrong_field_is_refused_and_named(path, fields, says):
     right = {field.name: field.value for field in recipe_fields.form_fields(first=False)} | {
         "task": "cars",
         "data": "cars.npz",
@@ -221,7 +221,7 @@ async def test_the_outcome_is_shown_while_the_user_types(path):
         assert desk.error() == ""
 
 
-async def test_escape_asks_for_nothing(path):
+async def test_escape_submits_nothing(path):
     async with opened(path) as desk:
         for key in ("a", "escape", "a", "ctrl+c"):
             await desk.press(key)

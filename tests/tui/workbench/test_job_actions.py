@@ -45,7 +45,7 @@ async def test_evaluate_all_of_them(tmp_path):
         assert desk.asked == [Evaluate()]
 
 
-async def test_commands_given_at_the_start_are_asked_for_first(tmp_path):
+async def test_commands_given_at_the_start_are_submitted_first(tmp_path):
     first = [Add(task="cars", data="sklearn:digits"), Evaluate()]
     async with opened(sealed(tmp_path / "model.safetensors"), submit=first) as desk:
         await desk.until(lambda: desk.app.engine.started)
@@ -82,7 +82,7 @@ SEALED_CUBS = (
         (dense, "a", "task 'cars' still owns every weight that is not sealed; p prunes it"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_with_a_word(tmp_path, state, key, says):
+async def test_actions_that_are_not_possible_are_refused_with_a_reason(tmp_path, state, key, says):
     async with opened(state(tmp_path / "model.safetensors")) as desk:
         await desk.press(key)
         await desk.until(lambda: desk.app.said)
@@ -112,7 +112,7 @@ async def test_the_next_task_can_be_put_in_the_queue_while_a_job_runs(tmp_path):
             assert desk.asked == [Add(task="birds", data="torchvision:MNIST", prune=0.75)]
 
 
-async def test_what_the_engine_answers_is_shown_and_kept_in_the_log(tmp_path):
+async def test_messages_of_the_engine_are_shown_and_kept_in_the_log(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         desk.app._hear("the engine would not start: no space left")
         await desk.until(lambda: desk.app.said)
@@ -122,7 +122,7 @@ async def test_what_the_engine_answers_is_shown_and_kept_in_the_log(tmp_path):
         assert [line.text for line in desk.app.picture.log if line.level == "warning"] == desk.app.said
 
 
-async def test_training_on_needs_an_open_task_alone(tmp_path):
+async def test_further_training_needs_only_an_open_task(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await desk.press("t", "enter")
         await desk.sees(MainScreen)

@@ -53,7 +53,7 @@ async def test_a_clash_is_reported_and_the_usual_key_kept(tmp_path, given):
         await desk.sees(AddForm)
 
 
-def test_two_actions_may_change_places():
+def test_two_actions_may_swap_their_keys():
     actions, wrong = keys.remapped({"add": "p", "prune": "a"})
     assert wrong == []
     assert (by_id(actions, "add").keys, by_id(actions, "prune").keys) == (("p",), ("a",))

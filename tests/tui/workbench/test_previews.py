@@ -24,7 +24,7 @@ async def test_opening_the_screen_starts_the_preview(tmp_path):
         assert desk.app.engine.asked == [Preview()]
 
 
-async def test_what_was_measured_is_not_measured_again(tmp_path):
+async def test_measured_ratios_are_not_measured_again(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path) as desk:
@@ -64,7 +64,7 @@ async def test_in_a_small_terminal_a_ratio_and_its_error_stay_on_one_line(tmp_pa
             assert sum(len(re.findall(r"\d ★\d", line)) for line in lines) == len(MEASURED) + len(more)
 
 
-async def test_where_there_is_room_they_are_stars_in_a_chart(tmp_path):
+async def test_if_there_is_room_errors_are_stars_in_a_chart(tmp_path):
     path = previewing(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path, WIDE) as desk:
@@ -110,7 +110,7 @@ async def test_leaving_the_screen_ends_the_preview(tmp_path, key, asked):
             assert desk.asked == asked
 
 
-def test_within_knows_nothing_until_no_pruning_was_measured():
+def test_within_needs_the_error_at_ratio_zero():
     assert within((), 1.0) is None
     assert within(((0.5, 10.0),), 1.0) is None
     assert within(((0.0, 10.0), (0.5, 11.0), (0.6, 14.0), (0.7, 10.5)), 1.0) == 0.7

@@ -76,7 +76,7 @@ async def test_tasks_and_the_log_are_filtered_too(tmp_path):
         ("eval", Evaluate()),
     ],
 )
-async def test_a_command_is_what_it_is_in_the_shell(tmp_path, line, command):
+async def test_a_typed_command_equals_that_of_the_shell(tmp_path, line, command):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await typed(desk, line)
         await desk.until(lambda: desk.asked)
@@ -115,7 +115,7 @@ async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
         ("add 'birds", "No closing quotation"),
     ],
 )
-async def test_a_command_that_makes_no_sense_says_why(tmp_path, line, said):
+async def test_a_wrong_command_says_why(tmp_path, line, said):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         if line != "prune":  # alone it is the key's action
             await typed(desk, line)

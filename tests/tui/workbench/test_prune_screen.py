@@ -79,7 +79,7 @@ async def test_the_consequences_are_shown(path):
         assert "retraining: 5 epochs, learning rate 0.0001" in text
 
 
-async def test_layers_scroll_where_they_do_not_fit_and_the_total_stays(path):
+async def test_layers_that_do_not_fit_scroll_and_the_total_stays(path):
     async with opened(path, SMALL) as desk:
         await asked_for(desk)
         assert "classifier.3" not in desk.text()
@@ -118,7 +118,7 @@ async def test_pruning_a_second_time_is_asked_about(tmp_path):
 
 
 @given(st.text("0123456789.", max_size=10))
-def test_what_is_typed_is_a_share_or_nothing(text):
+def test_typed_digits_are_a_share_or_nothing(text):
     ratio = typed_ratio(text)
     assert ratio is None or 0 <= ratio <= 1
     if text.isdigit() and len(text) <= 8:

@@ -32,7 +32,7 @@ def test_the_first_task_has_everything():
     assert text == "1 epoch at 0.001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then 1 epoch at 0.0001"
 
 
-def test_where_nothing_is_free_yet_no_shares_are_made_up():
+def test_if_nothing_is_free_yet_no_shares_are_shown():
     assert ": owns" not in recipe_words.adding(Recipe(), 0.5, [Layer(name="a", shape=(4,), owned=(4,))])
 
 

@@ -134,7 +134,7 @@ async def test_the_selected_run_is_shown_in_full_with_its_curve(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["escape", "q", "h"])
-async def test_it_goes_back_to_where_one_was(tmp_path, key):
+async def test_leaving_goes_back_to_the_selected_task(tmp_path, key):
     async with opened(twice(tmp_path / "model.safetensors")) as desk:
         await at_runs(desk)
         await desk.press(key)
@@ -155,7 +155,7 @@ async def test_a_task_without_runs_says_so(tmp_path):
         assert "no runs in the journal" in desk.text()
 
 
-async def test_l_and_s_work_here_too(tmp_path):
+async def test_l_and_s_work_on_the_screen_of_runs_too(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         screen = await at_runs(desk)
         await desk.press("j")

@@ -30,7 +30,7 @@ async def test_train_as_it_was_changes_nothing(tmp_path):
         ({"batch_size": "64", "weight_decay": "5e-4"}, {"batch_size": 64, "weight_decay": 0.0005}),
     ],
 )
-async def test_train_says_only_what_is_other_than_before(tmp_path, fields, changes):
+async def test_train_submits_only_the_fields_that_changed(tmp_path, fields, changes):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
         await desk.press("t")
         await desk.sees(TrainForm)

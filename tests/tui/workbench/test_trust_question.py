@@ -1,4 +1,4 @@
-"""A file that names code of its own: the screen asks before that may run."""
+"""A file that names code for its network: the screen asks before that may run."""
 
 import pytest
 
@@ -39,14 +39,14 @@ async def test_the_screen_asks_before_the_engine_starts(path, key, trusted):
     assert trust.is_trusted(path, "tiny:net") == trusted
 
 
-async def test_who_only_looks_is_not_asked(path):
+async def test_a_readonly_screen_does_not_ask(path):
     app = Still(path, readonly=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause(0.5)
         assert isinstance(app.screen, MainScreen)
 
 
-async def test_what_is_trusted_is_not_asked_for(path):
+async def test_trusted_code_is_not_asked_about(path):
     trust.trust(path, "tiny:net")
     app = Still(path)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -62,7 +62,7 @@ def test_it_needs_no_torch(file):
         (["--order", "birds=x", "--features", "numbers"], "no task 'numbers' in this file"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(file, here, arguments, says):
+def test_wrong_arguments_are_one_line(file, here, arguments, says):
     assert says in one_line(here("forecast", file, *arguments, status=2)[1])
 
 

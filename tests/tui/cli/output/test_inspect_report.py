@@ -90,7 +90,7 @@ def test_last_evaluation_comes_from_the_journal(file, capsysbinary):
     assert abs((datetime.now(when.tzinfo) - when).total_seconds()) < 3600
 
 
-def test_evaluations_of_a_dropped_namesake_or_a_former_file_are_not_this_tasks(tmp_path, capsysbinary):
+def test_evaluations_of_a_dropped_task_or_a_former_file_do_not_count(tmp_path, capsysbinary):
     far = 4e9  # later than all that the journal says
     history = [
         {"at": 1000.0, "task": None, "what": "new tiny:net"},
@@ -104,13 +104,13 @@ def test_evaluations_of_a_dropped_namesake_or_a_former_file_are_not_this_tasks(t
 
 
 @pytest.mark.parametrize("where", [{"data": "/other"}, {"sources": {"digits": "/other"}}, {"mixed": "/mixed.npz"}])
-def test_an_evaluation_on_other_data_says_nothing_of_how_a_task_is_now(file, capsysbinary, where):
+def test_an_evaluation_on_other_data_is_not_the_tasks_error_now(file, capsysbinary, where):
     own, other = (JobStarted(command=Evaluate(**w), pid=1, device="cpu") for w in ({}, where))
     handmade.journal(file, own, evaluated("digits", 13.0), other, evaluated("digits", 60.0)).close()
     assert facts(file, capsysbinary)["tasks"][0]["last_evaluation"]["top1"] == 13.0
 
 
-def test_what_a_task_was_compared_with_comes_from_the_journal_too(file, capsysbinary):
+def test_comparisons_come_from_the_journal_too(file, capsysbinary):
     old = [compared("letters", "individual", 25.0), compared("gone", "individual", 1.0)]
     new = [compared("letters", "individual", 20.0), compared("letters", "classifier", 60.0), Note(text='"compared"')]
     handmade.journal(file, *old, *new).close()
@@ -126,7 +126,7 @@ def test_what_a_task_was_compared_with_comes_from_the_journal_too(file, capsysbi
     ]
 
 
-def test_comparisons_of_a_dropped_namesake_are_not_this_tasks(tmp_path, capsysbinary):
+def test_comparisons_of_a_dropped_task_of_the_same_name_do_not_count(tmp_path, capsysbinary):
     history = [
         {"at": 1000.0, "task": None, "what": "new tiny:net"},
         {"at": 4e9, "task": "letters", "what": "drop letters"},

@@ -33,6 +33,6 @@ def test_a_log_shows_life_every_so_many_seconds(clock, capsys):
     assert shown(lines, clock, capsys, 1, Progress(task="one", done=1000, images=2000)) == "one: 1,000 of 2,000\n"
 
 
-def test_every_step_where_that_is_asked_for(clock, capsys):
+def test_every_step_has_a_line_if_the_interval_is_zero(clock, capsys):
     lines = Lines(0)
     assert all(shown(lines, clock, capsys, 0, STEP) for _ in range(3))

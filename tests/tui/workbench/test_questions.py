@@ -1,4 +1,4 @@
-"""Questions before what can't be undone; their default is no."""
+"""Questions before actions that can't be undone; the default answer is no."""
 
 import pytest
 from msgspec.structs import replace
@@ -161,7 +161,7 @@ async def test_evaluating_leaves_a_stopped_job_alone_and_asks_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("key", "given_up"), [("enter", False), ("y", True)])
-async def test_training_otherwise_asks_where_a_job_was_stopped_meanwhile(tmp_path, key, given_up):
+async def test_training_asks_if_a_job_was_stopped_while_the_form_was_open(tmp_path, key, given_up):
     path = dense(tmp_path / "model.safetensors")
     async with opened(path) as desk:
         await desk.press("t")

@@ -66,7 +66,7 @@ async def test_a_key_leads_to_a_pane(path, keys, lands):
         (["pagedown"], "features.26"),
     ],
 )
-async def test_moving_chooses_a_layer_and_pane_4_tells_of_it(path, keys, layer):
+async def test_moving_selects_a_layer_and_pane_4_shows_it(path, keys, layer):
     async with opened(path) as desk:
         await desk.press(*keys)
         assert f"> {layer} " in desk.text()
@@ -81,7 +81,7 @@ async def test_the_newest_task_is_the_chosen_one_and_up_goes_to_older_ones(path)
         assert ">  1 imagenet" in desk.text()
 
 
-async def test_the_log_follows_until_one_scrolls_up(path):
+async def test_the_log_follows_until_it_is_scrolled_up(path):
     async with opened(path) as desk:
         assert "eval: done" in desk.text()
         await desk.press("5", "g")
@@ -106,7 +106,7 @@ async def test_zoom_lets_one_pane_fill_the_screen(path, pane):
         assert alone(desk) == [1, 2, 3, 4, 5]
 
 
-async def test_where_there_is_no_room_the_others_come_by_their_key(path):
+async def test_in_a_small_terminal_other_panes_are_shown_by_their_key(path):
     async with opened(path, SMALL) as desk:
         assert alone(desk) == [1, 2, 3]
         await desk.press("4")
@@ -177,7 +177,7 @@ async def test_help_comes_and_goes(path, key, leave):
         await desk.sees(MainScreen)
 
 
-async def test_help_scrolls_where_it_is_longer_than_the_screen(path):
+async def test_help_that_is_longer_than_the_screen_scrolls(path):
     async with opened(path, SMALL) as desk:
         await desk.press("question_mark")
         await desk.sees(HelpScreen)
@@ -219,7 +219,7 @@ async def test_choosing_colours_is_in_the_palette(path):
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
-async def test_leaving_asks_the_engine_for_nothing(path, key):
+async def test_leaving_submits_nothing(path, key):
     async with opened(path) as desk:
         await desk.press(key)
         await desk.until(lambda: not desk.app.is_running)
