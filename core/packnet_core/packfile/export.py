@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from packnet_core.errors import RequestError
+from packnet_core.errors import RequestError, disk_errors
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import owners
 from packnet_core.packfile.stored import read
 
 
+@disk_errors()
 def export(path: str | Path, task: str, out: str | Path) -> int:
     """Write a task's network, with its head, as a safetensors file under the architecture's own names.
 
@@ -25,4 +26,4 @@ def export(path: str | Path, task: str, out: str | Path) -> int:
     tensors = {name: owners.masked(weight, stored.owners[name], index) for name, weight in stored.weights.items()}
     tensors |= stored.rest_of(index)
     tensors |= {f"{head}.{part}": tensor for part, tensor in stored.heads[index - 1].items()}
-    return write_safetensors(out, tensors, {"format": "pt"})
+    return write_safetensors(out, tensors, {"format": "pt"}).bytes
