@@ -217,12 +217,14 @@ class Boundary:
         self.met = self.met or here
         if isinstance(fault, Dies) and here:
             if fault.when == "after":
-                real(*args, **rest)
+                with suppress(OSError):
+                    real(*args, **rest)
             elif fault.when == "amid":
                 _half(real, *args)
             os._exit(KILLED)
         if isinstance(fault, Interrupts) and here:
-            real(*args, **rest)
+            with suppress(OSError):
+                real(*args, **rest)
             raise KeyboardInterrupt
         if isinstance(fault, Shortens):
             if here:

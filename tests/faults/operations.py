@@ -69,7 +69,6 @@ class World:
         found = [p for disk in self.disks for p in disk.rglob("*") if p.is_socket() or p.match(".*.????????")]
         return [str(p.relative_to(self.root)) for p in found]
 
-
     def build(self) -> None:
         """Build the stages that operations begin with."""
         self.keep("empty")

@@ -173,7 +173,6 @@ def phases_left(state: Checkpoint, recipe: Recipe) -> list[Phase]:
         ratio = ratio_to_try(prune, state.before, state.trials)
         if ratio is None:  # all trials were done, and the best one was taken
             return every[-1:]
-        ratio = state.document.tasks[-1].prune_ratio or ratio  # a trial may be done again
         prune, every = replace(prune, ratio=ratio), [*trial(prune, ratio, recipe), every[-1]]
     return every[every.index(PruneStep(prune, state.step)) + 1 :]
 

@@ -8,7 +8,7 @@ from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Drop, Prune, Train, as_typed, summary
 from packnet_core.schema.document import Document
-from packnet_core.schema.events import JobFinished, JobStarted
+from packnet_core.schema.events import Entry, JobFinished, JobStarted
 
 
 class Unfinished(NamedTuple):
@@ -35,23 +35,35 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     if found := checkpoint_header.find(paths.checkpoint, document, to_work=True):
         return Unfinished(checkpoint=found)
     begun = document.history[0].at if document.history else 0.0
-    last: tuple[int, Command] | None = None
+    last: tuple[Entry, Command] | None = None
+    begun_as: dict[str, Command] = {}  # the commands by what the file's history says of them
     for entry in journal.read(paths.journal, steps=False):
         match entry.event:
             case JobStarted(command=Add() | Prune() | Train() | Drop() as command) if (
                 entry.at >= begun and entry.job != but
             ):
-                last = entry.job, command
-            case JobFinished() if last and entry.job == last[0]:
+                last = entry, command
+                begun_as[summary(command)] = command
+            case JobFinished() if last and entry.job == last[0].job:
                 last = None
-    return Unfinished(lost=_left(last[1], document) if last else None)
+    if last is None:
+        return Unfinished()
+    entry, lost = last
+    newest = document.history[-1] if document.history else None
+    saved = newest is not None and newest.at >= entry.at
+    if newest and saved:
+        lost = begun_as.get(newest.what, lost)  # a resumed job saves in the name of the one that it resumes
+    if isinstance(lost, Add):
+        return Unfinished(lost=_left(lost, document))
+    return Unfinished(lost=None if saved else lost)
 
 
-def _left(lost: Command, document: Document) -> Command | None:
-    """What is left to do of a lost job: an addition may have saved its task and not have pruned it yet."""
-    if not isinstance(lost, Add) or all(task.name != lost.task for task in document.tasks):
+def _left(lost: Add, document: Document) -> Command | None:
+    """What is left to do of an addition: it may have saved its task, and have pruned it or not."""
+    task = next((task for task in document.tasks if task.name == lost.task), None)
+    if task is None:
         return lost
-    return None if lost.prune is None else Prune(ratio=lost.prune, steps=lost.steps)
+    return Prune(ratio=lost.prune, steps=lost.steps) if lost.prune is not None and task.phase == "trained" else None
 
 
 def describe(lost: Command) -> str:
