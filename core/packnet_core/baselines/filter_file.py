@@ -45,7 +45,7 @@ def save(path: str | Path, experiment: FilterExperiment) -> int:
     )
     tensors = network.model.state_dict()
     tensors |= {FREED + layer.name: freed for layer, freed in zip(network.layers, network.freed, strict=True)}
-    return write_safetensors(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()})
+    return write_safetensors(Path(path), tensors, {"format": "pt", KEY: msgspec.json.encode(document).decode()}).bytes
 
 
 def load(path: str | Path) -> FilterExperiment:

@@ -21,7 +21,7 @@ from packnet_core.engine.protocol import (
     reply_decoder,
     same_user,
 )
-from packnet_core.errors import PacknetError, RequestError, WorkError
+from packnet_core.errors import PacknetError, RequestError, WorkError, disk_errors
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command
 from packnet_core.schema.text import UNREADABLE
@@ -128,6 +128,7 @@ def _connection(address: str) -> socket.socket:
             raise
 
 
+@disk_errors()
 def start(path: str | Path) -> Engine:
     """Connect to the engine of a file, and start it first if none runs.
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from packnet_core.engine.protocol import (
@@ -30,7 +30,7 @@ from packnet_core.engine.protocol import (
     message_decoder,
     same_user,
 )
-from packnet_core.errors import PacknetError, RequestError
+from packnet_core.errors import PacknetError, RequestError, disk_errors, what_was_refused
 from packnet_core.files.atomic import replace_file
 from packnet_core.jobs import journal, rules
 from packnet_core.jobs.journal import Journal
@@ -180,8 +180,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 case Status():
                     job = self.queue.running
             return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid()), met
-        except (*UNREADABLE, PacknetError) as error:
-            return Reply(error=str(error), pid=os.getpid()), met
+        except (*UNREADABLE, PacknetError, OSError) as error:
+            words = what_was_refused(error) if isinstance(error, OSError) else str(error)
+            return Reply(error=words, pid=os.getpid()), met
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -232,15 +233,16 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         from packnet_core.jobs.run_job import perform
         from packnet_core.jobs.session import Session
 
-        session = None
+        opened = disk_errors()(Session)
+        session: Session | None = None
         try:
-            session = Session(self._paths.file)
+            session = opened(self._paths.file)
         except PacknetError as error:
             self._writer.write(Note(text=str(error), level="warning"))
         while taken := self.queue.take():
             job, command = taken
             try:
-                session = session or Session(self._paths.file)
+                session = session or opened(self._paths.file)
             except PacknetError as error:
                 failed = JobFinished(outcome="failed", message=str(error), seconds=0, status=error.status)
                 self._writer.write(failed, job)
@@ -298,29 +300,33 @@ def _shorten(log: Path) -> None:
             file.truncate()
 
 
+@disk_errors()
 def serve(path: str, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Run the engine of a file until it ends. Raises RequestError if another process has the file's lock."""
+    """Run the engine of a file until it ends.
+
+    Raises RequestError if another process has the file's lock, DiskError where the disk lets it not begin.
+    """
     paths = Paths(path)
-    with paths.locked():
+    with paths.locked(), closing(Journal(paths.journal, paths.restore)) as writer:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _remove_dead_socket(paths)
         _shorten(paths.log)
-        writer = Journal(paths.journal, paths.restore)
         server = Server(paths, writer, idle_seconds)
 
         def leave(*_: object) -> None:
             server.reason = "SIGTERM"
 
-        signal.signal(signal.SIGTERM, leave)
-        server.announce()
-        writer.write(EngineStarted(pid=os.getpid()))  # after the address: a reader of this event can connect
         try:
+            signal.signal(signal.SIGTERM, leave)
+            server.announce()
+            writer.write(EngineStarted(pid=os.getpid()))  # after the address: a reader of this event can connect
             server.serve_forever()
         finally:
             server.queue.close()
             server.worker.join()
-            paths.address.unlink(missing_ok=True)
+            for gone in (paths.address, server.socket_path):
+                with suppress(OSError):
+                    gone.unlink(missing_ok=True)
             server.server_close()
-            server.socket_path.unlink(missing_ok=True)
             writer.write(EngineLeft(pid=os.getpid(), reason=server.reason))

@@ -8,9 +8,16 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from packnet_core.errors import DiskError, RequestError
+
+
+class Written(NamedTuple):
+    """A file that was written: its size in bytes, and why the disk may still lose it; empty where it confirmed it."""
+
+    bytes: int
+    doubt: str
 
 
 def replace_file(
@@ -19,53 +26,68 @@ def replace_file(
     check: Callable[[Path], object] = lambda _: None,
     *,
     new: bool = False,
-) -> int:
-    """Replace `path` by what `write` writes to an open binary file. Returns the new size in bytes.
+) -> Written:
+    """Replace `path` by what `write` writes to an open binary file. Returns its size, and a doubt if there is one.
 
     Steps: a new file in the same folder, fsync, `check` (of the new file's path), rename, fsync of the folder. The
     permissions stay. If `new`, a file that is there already is never replaced. New files that a killed process left
-    are removed first.
+    are removed first. Nothing is raised after the rename: a folder that can't be synced is the doubt.
 
     Raises DiskError if the disk refuses, RequestError if `new` and the file exists, and whatever `check` raises;
     the old file then stays in place.
     """
     remove_leftovers(path)
+    temporary = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
+        temporary, file = Path(name), open(handle, "wb")  # noqa: SIM115
         try:
-            with open(handle, "wb") as file:
-                with suppress(OSError):  # a file system without locks: leftovers stay there
-                    fcntl.flock(handle, fcntl.LOCK_EX)  # its writer lives; released when the file is closed
-                write(file)
-                os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-                file.flush()
-                os.fsync(handle)
-                size = file.tell()
-                check(temporary)
-                if new:
-                    _name(temporary, path)
-                else:
-                    os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            with suppress(OSError):  # a file system without locks: leftovers stay there
+                fcntl.flock(handle, fcntl.LOCK_EX)  # its writer lives; released when the file is closed
+            write(file)
+            os.fchmod(handle, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            file.flush()
+            os.fsync(handle)
+            size = file.tell()
+            check(temporary)
+            if new:
+                _name(temporary, path)
+            else:
+                os.replace(temporary, path)
+        finally:
+            with suppress(OSError):  # what counts is synced already
+                file.close()
+    except BaseException as error:
+        with suppress(OSError):
+            if temporary:
+                temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DiskError(f"{path} could not be written and is as it was: {error.strerror or error}") from None
+        raise
+    return Written(size, _confirm(path))
+
+
+def _confirm(path: Path) -> str:
+    """Sync the folder of a file that was renamed. Returns the doubt where the disk refuses."""
+    try:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as error:
-        raise DiskError(f"{path} could not be written and is as it was: {error.strerror or error}") from None
-    return size
+        reason = error.strerror or error
+        return f"{path} is written, but the disk did not confirm it ({reason}): a power cut may bring the old one back"
+    return ""
 
 
 def remove_leftovers(path: Path) -> None:
     """Remove the new files that killed processes left beside `path`, never one whose writer lives."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"):
-        with suppress(OSError), open(leftover, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its writer lives
-            leftover.unlink()
+    with suppress(OSError):
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"):
+            with suppress(OSError), open(leftover, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its writer lives
+                leftover.unlink()
 
 
 def check_room(folder: Path, need: int, what: str) -> None:
@@ -93,7 +115,8 @@ def _name(temporary: Path, path: Path) -> None:
             raise exists(path) from None
         os.replace(temporary, path)
     else:
-        temporary.unlink()
+        with suppress(OSError):  # the next writer removes it
+            temporary.unlink()
 
 
 def exists(path: Path) -> RequestError:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, BinaryIO, NamedTuple, NoReturn
 import msgspec
 from msgspec import Meta, Struct
 
-from packnet_core.errors import FileError
+from packnet_core.errors import FileError, ReadError
 from packnet_core.schema.limits import Count
 from packnet_core.schema.text import UNREADABLE, printable
 
@@ -66,7 +66,7 @@ def open_to_read(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise FileError(f"there is no file {path}; make one with: packnet new {path} --arch NAME") from None
     except OSError as error:
-        raise FileError(f"{path} can't be read: {error.strerror or error}") from None
+        raise ReadError(f"{path} can't be read: {error.strerror or error}") from None
 
 
 def parse_header(file: BinaryIO, path: Path) -> SafetensorsHeader:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from packnet_core.files.atomic import check_room, replace_file
+from packnet_core.files.atomic import Written, check_room, replace_file
 from packnet_core.files.safetensors_header import TensorInfo
 
 ALIGNED = 64  # bytes: torch's allocator aligns tensors to this, and its libraries expect it
@@ -49,8 +49,8 @@ def write_safetensors(
     check: Callable[[Path], object] = lambda _: None,
     *,
     new: bool = False,
-) -> int:
-    """Replace `path` by a safetensors file, atomically (see `replace_file`). Returns its size in bytes.
+) -> Written:
+    """Replace `path` by a safetensors file, atomically. Returns what `replace_file` returns.
 
     The same content gives the same bytes, unlike with the library's writer. `check` and `new` are those of
     `replace_file`. Raises DiskError if the disk refuses, RequestError if a new file exists already, and what

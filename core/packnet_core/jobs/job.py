@@ -8,14 +8,15 @@
 A stopped job starts again at the phase that its checkpoint names.
 """
 
+import errno
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from msgspec.structs import replace
 
-from packnet_core.errors import DiskError, Diverged, FileError, RequestError, Stopped
+from packnet_core.errors import DiskError, Diverged, FileError, NotSaved, RequestError, Stopped, what_was_refused
 from packnet_core.files.atomic import check_room
 from packnet_core.jobs import read_only, rules
 from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
@@ -60,7 +61,7 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
         case _:
             if interrupted:
                 yield Note(text=f"the interrupted job, {summary(interrupted.command)}, is given up")
-                session.paths.give_up()
+            session.paths.give_up()
             yield from session.check_digests()
             if isinstance(command, Drop):
                 yield from drop_newest(session, command)
@@ -129,12 +130,20 @@ def _work_off(job: Job) -> Iterator[Event]:
             with closing(job.todo.popleft().events(job)) as work:  # type: ignore[type-var]
                 yield from work
     except (GeneratorExit, Stopped, RequestError):  # a RequestError: data that turned out to be unusable
-        job.keep(elsewhere=True)
+        try:
+            job.keep(elsewhere=True)
+        except DiskError as error:
+            job.session.lost = str(error)
         raise
-    except DiskError as error:
+    except (DiskError, NotSaved) as error:
         raise DiskError(f"{error}. {_kept(job)}") from None
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        raise DiskError(f"{what_was_refused(error)}. {_kept(job)}") from None
     except Diverged as error:
-        job.session.paths.give_up()
+        with suppress(OSError):
+            job.session.paths.give_up()
         raise Diverged(f"{error}. Nothing of this was kept: the file is as it was when it was last saved") from None
 
 
@@ -142,11 +151,11 @@ def _kept(job: Job) -> str:
     """Keep the result of a job that the disk refuses. Returns what to say of it."""
     try:
         path = job.keep(elsewhere=True)
-    except (DiskError, OSError) as error:
-        return f"The job's result could not be kept elsewhere either, and is lost: {error}"
+    except DiskError as error:
+        return f"What the job did could not be kept elsewhere either, and is lost: {error}"
     if path is None:
         return "Nothing is lost"
-    return f"The job's result is kept in {path}: make room, then packnet train {job.session.path} saves it"
+    return f"What the job did is kept in {path}; once that is mended, packnet train {job.session.path} resumes it"
 
 
 # -- lists of phases ------------------------------------------------------------------------------------------------

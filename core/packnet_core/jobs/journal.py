@@ -4,7 +4,6 @@ It is the only source of what a screen shows of past and running work. An incomp
 poll; a line that can't be decoded (torn by a crash, or from a newer version) is skipped.
 """
 
-import errno
 import os
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import BinaryIO
 
 from packnet_core.errors import DiskError, PacknetError
 from packnet_core.files.atomic import replace_file
+from packnet_core.files.lines import append, ends_whole
 from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
 from packnet_core.schema.text import UNREADABLE, Decoder, to_json
 
@@ -45,14 +45,13 @@ class Journal:
         self._lock = threading.Lock()
         self.refused: Entry | None = None
         self.restored: Entry | None = None
+        self._file, self._whole = -1, False
         try:
-            path.parent.mkdir(exist_ok=True)
-            self._file = self._open()
-            whole = _ends_whole(path)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._open(os.O_CREAT)
         except OSError as error:
+            self.close()
             raise DiskError(f"{path} can't be opened: {error.strerror or error}") from None
-        if not whole:
-            self._waiting.append(b"\n")  # a line torn by a crash must not swallow the next
 
     def write(self, event: Event, job: int = 0) -> Entry:
         """Append one event, stamped with the time, in one write. Returns the line as an Entry. Raises nothing."""
@@ -79,8 +78,7 @@ class Journal:
                 return
             self._restore()
             replace_file(self.path, self._copy)
-            os.close(self._file)
-            self._file = self._open()
+            self._open()
             text = f"{self.path.parent} was deleted while this job ran or waited; what is needed was written again"
             self.restored = Entry(at=time.time(), job=job, event=Note(text=text, level="warning"))
             self._waiting.append(to_json(self.restored) + b"\n")
@@ -98,26 +96,40 @@ class Journal:
         """
         with self._lock:
             self._write_waiting()
+            self._whole = False  # if the new one can't be opened now, the next line tries it
             replace(self.path)
-            os.close(self._file)
-            self._file = self._open()
+            self._open()
 
     def close(self) -> None:
         """Write the lines that wait, if the disk takes them, and close the file."""
-        with self._lock, suppress(OSError):
-            self._write_waiting()
-        os.close(self._file)
+        with self._lock:
+            with suppress(OSError):
+                self._write_waiting()
+            self._close()
 
-    def _open(self) -> int:
-        return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    def _close(self) -> None:
+        if self._file >= 0:
+            with suppress(OSError):
+                os.close(self._file)
+        self._file = -1
+
+    def _open(self, create: int = 0) -> None:
+        """Open the file that has this name now. A torn line at its end must not swallow the next."""
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | create, 0o600)
+        self._close()  # not before: what is deleted can still be read there (`check`)
+        self._file = file
+        if not ends_whole(self.path):
+            append(self._file, b"\n")
+        self._whole = True
 
     def _write_waiting(self) -> None:
         """Write the lines that wait, each whole or not at all. Raises OSError if the disk refuses one."""
+        if self._waiting and not (self._whole and os.fstat(self._file).st_nlink):
+            self._open()  # what was refused may be torn, or the file stale, or removed
         while self._waiting:
-            size = os.fstat(self._file).st_size
-            if os.write(self._file, self._waiting[0]) < len(self._waiting[0]):
-                os.ftruncate(self._file, size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._whole = False
+            append(self._file, self._waiting[0])
+            self._whole = True
             self._waiting.popleft()
 
 
@@ -188,14 +200,6 @@ def read(path: Path, steps: bool = True) -> list[Entry]:
 def next_job(path: Path) -> int:
     """The number of the next job in a journal: one more than the highest so far."""
     return max((entry.job for entry in Reader(path).entries(steps=False) if entry.job < MOST_JOBS), default=0) + 1
-
-
-def _ends_whole(path: Path) -> bool:
-    """Whether a journal is empty or ends with a whole line."""
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 1, 0))
-        return file.read(1) in (b"", b"\n")
 
 
 def decode(line: bytes) -> Entry | None:

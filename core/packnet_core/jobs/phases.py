@@ -7,6 +7,7 @@ and `job` has the list of phases of each command. Only EndPhase changes the file
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from packnet_core.data.loading import TaskData
-from packnet_core.errors import DiskError
+from packnet_core.errors import DiskError, disk_errors
 from packnet_core.jobs.read_only import skipped
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import checkpoint, checkpoint_header
@@ -52,6 +53,7 @@ class Job:
     todo: deque[Phase] = field(default_factory=deque)
     before: float | None = None  # validation error before pruning, in percent
     trials: tuple[Trial, ...] = ()  # of a search for a ratio
+    tried: Trial | None = None  # the trial that the network is in the state of
     position: tuple[Kind, int] | None = None  # the phase to resume at, and its step; None: a stop loses nothing
     run: TrainingRun | None = None  # the training under way, or the one that ended last
     interrupted: tuple[dict[str, Any], dict[str, Tensor]] | None = None  # the state of a run to resume
@@ -82,17 +84,20 @@ class Job:
         if self.position is None:
             return None
         paths = self.session.paths
+        path, older = paths.beside, paths.spare
         try:
-            self._write(paths.beside)
-            paths.spare.unlink(missing_ok=True)
+            self._write(path)
         except DiskError:
             if not elsewhere:
                 raise
-            paths.elsewhere.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._write(paths.spare)
-            paths.beside.unlink(missing_ok=True)  # an older one
-        paths.forget_epochs(but=self.run.best.path if self.run else None)
-        return paths.checkpoint
+            path, older = older, path
+            with disk_errors():
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._write(path)
+        with suppress(OSError):  # it is kept: what is older gives way to it, removed or not
+            older.unlink(missing_ok=True)
+            paths.forget_epochs(but=self.run.best.path if self.run else None)
+        return path
 
     def _write(self, path: Path) -> None:
         numbers, tensors = self.run.state() if self.run else ({}, {})
@@ -158,7 +163,7 @@ def drop_newest(session: Session, command: Drop) -> Iterator[Event]:
     session.network.drop_newest()
     session.document = replace(session.document, tasks=session.document.tasks[:-1])
     occupancy = session.count()
-    yield session.save(summary(command), command.task, drop=True)
+    yield from session.save(summary(command), command.task, drop=True)
     yield occupancy
 
 
@@ -234,7 +239,7 @@ class EndPhase:
         if job.todo:  # a pruning follows in the same job
             job.at("retrain", 0)
             yield from job.try_to_keep()
-        yield saved
+        yield from saved
 
 
 def changed_recipe(task: Task, command: Prune | Train) -> Recipe:

@@ -1,6 +1,7 @@
 """Search by bisection for the largest pruning ratio that costs at most some points of validation error.
 
 Each trial starts from the file as it is, prunes, retrains and measures. The best trial so far is saved beside the file.
+Where the disk refuses that, the search continues, and the best trial is done again at its end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from packnet_core.errors import FileError, WorkError
+from packnet_core.errors import DiskError, WorkError
 from packnet_core.jobs.phases import Job, Phase, Trial
-from packnet_core.jobs.prune import steps
-from packnet_core.packfile import checkpoint
+from packnet_core.jobs.prune import in_all, steps
+from packnet_core.jobs.session import Session
+from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.schema.commands import Prune
 from packnet_core.schema.events import Event, Note
 from packnet_core.schema.recipes import Recipe
@@ -67,7 +69,7 @@ class EndTrial:
     ratio: float
 
     def events(self, job: Job) -> Iterator[Event]:
-        """Measure on the validation images. Yields a Note. Raises WorkError if the disk refuses."""
+        """Measure on the validation images. Yields a Note, and a warning where the disk refuses the trial."""
         session, allowed = job.session, _allowed(self.prune, job.before)
         error = validate(session.network, job.data.validation)[1]
         assert error is not None
@@ -75,11 +77,15 @@ class EndTrial:
         assert self.prune.max_drop is not None
         trials = (*job.trials, (self.ratio, error))
         if best(trials, allowed) == (self.ratio, error):
-            checkpoint.write(session.paths.best, job.state(), session.network, {})
+            try:
+                checkpoint.write(session.paths.best, job.state(), session.network, {})
+            except DiskError as refused:
+                text = f"the best trial so far can't be kept, and may be done again: {refused}"
+                yield Note(text=text, level="warning")
         cost = error - job.before
         fits = "fits" if cost <= self.prune.max_drop else "costs too much"
         yield Note(text=f"pruned at {self.ratio:g}: {error:.2f} % after retraining, {cost:+.2f} points: {fits}")
-        job.trials = trials  # a stop before this resumes the trial
+        job.trials, job.tried = trials, trials[-1]  # a stop before this resumes the trial
         job.at("retrain", 0)
 
 
@@ -90,7 +96,7 @@ class TakeBest:
     prune: Prune
 
     def events(self, job: Job) -> Iterator[Event]:
-        """Restore it. Yields a Note. Raises WorkError if no ratio fits."""
+        """Restore it, or do it again if it was not kept. Yields a Note. Raises WorkError if no ratio fits."""
         assert self.prune.max_drop is not None
         session = job.session
         found = best(job.trials, _allowed(self.prune, job.before))
@@ -99,16 +105,24 @@ class TakeBest:
                 f"no ratio that was tried costs {self.prune.max_drop:g} points or less; the file is as it was. Allow "
                 "more points, more --trials, or more retraining"
             )
-        try:
+        if found != job.tried:
+            if not _is_kept(session, found):
+                yield Note(text=f"pruning at {found[0]:g} is done again, as it could not be kept")
+                job.trials = tuple(each for each in job.trials if each != found)
+                session.load()
+                job.todo.extendleft(reversed(trial(self.prune, found[0], job.recipe)))
+                return
             session.restore(session.paths.best)
-        except FileError:  # deleted meanwhile: search again from that trial on
-            yield Note(text=f"the trial at {found[0]:g} was deleted, and is done again", level="warning")
-            job.trials = job.trials[: job.trials.index(found)]
-            job.todo.appendleft(NextTrial(self.prune))
-            return
         job.at("retrain", self.prune.steps)
         yield from job.try_to_keep()  # the search need not be done again
         yield Note(text=f"{found[0]:g} is taken: {found[1]:.2f} % after retraining, {job.before:.2f} % before pruning")
+
+
+def _is_kept(session: Session, found: Trial) -> bool:
+    """Whether the file of the best trial is of this one: the disk may have refused it."""
+    kept = checkpoint_header.find(session.paths.best, session.saved, to_work=True)
+    ratio = in_all(session.saved.tasks[-1].prune_ratio, found[0])
+    return kept is not None and kept.document.tasks[-1].prune_ratio == ratio
 
 
 def ratio_to_try(prune: Prune, before: float | None, trials: Sequence[Trial]) -> float | None:

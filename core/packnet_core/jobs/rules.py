@@ -47,7 +47,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
         raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
-    if isinstance(command, Train) and command.resumes and (loss := before.loss()):
+    repeats = isinstance(before.lost, Train) and not before.damaged
+    if isinstance(command, Train) and command.resumes and not repeats and (loss := before.loss()):
         raise NotAllowed(loss)
     if before.checkpoint and not resumes and not (isinstance(command, ReadOnly) or command.yes):
         raise NotAllowed("an interrupted job waits", "resume")

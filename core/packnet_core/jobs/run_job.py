@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 
-from packnet_core.errors import PacknetError, Stopped
+from packnet_core.errors import PacknetError, Stopped, disk_errors, what_was_refused
 from packnet_core.jobs import job, journal, rotation
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
@@ -32,7 +32,7 @@ def run(path: str | Path, command: Command, stop: threading.Event | None = None)
     FileError if the file can't be used. Later errors are reported in JobFinished.
     """
     paths = Paths(path)
-    with paths.locked():
+    with disk_errors(), paths.locked():
         session = Session(paths.file)
         with closing(Journal(paths.journal, paths.restore)) as writer:
             number = journal.next_job(paths.journal)
@@ -68,7 +68,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         torch.cuda.empty_cache()
         yield finish("failed", "the device is out of memory; try a smaller --batch-size, or --device cpu")
     except Exception as error:
-        if words := memory_words(error):
+        if words := memory_words(error) or (isinstance(error, OSError) and what_was_refused(error)):
             yield finish("failed", words)
             return
         # a defect: the traceback goes to stderr (the engine's log), one line to the journal
@@ -117,6 +117,8 @@ def _written(
 
 def _stopped(session: Session, command: Command) -> str:
     """The message of a stopped job."""
-    resumable = isinstance(command, Add | Prune | Train) and session.paths.checkpoint.exists()
+    resumable = isinstance(command, Add | Prune | Train) and os.path.exists(session.paths.checkpoint)
     what = f"packnet train {session.path} resumes it" if resumable else "nothing changed"
+    if session.lost:
+        what += f"; what it did since could not be kept: {session.lost}"
     return f"{summary(command)}: stopped; {what}"

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +16,11 @@ from packnet_core.data.reading import Reading
 from packnet_core.errors import FileError, RequestError, Stopped, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
-from packnet_core.packfile import checkpoint, storage
+from packnet_core.packfile import checkpoint, storage, trust
 from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, BadImage, Evaluate
 from packnet_core.schema.document import Data, Document, Step, Task, shortened
-from packnet_core.schema.events import Checked, Occupancy, Saved
+from packnet_core.schema.events import Checked, Event, Note, Occupancy, Saved
 
 Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
@@ -29,8 +30,8 @@ class Session:
     """A pack file opened for work, under the file's lock.
 
     `network` and `document` belong together; between jobs they equal the file. `saved` is the document in the file,
-    while a job changes `document`. `device` is a torch device's name (None: a GPU if there is one).
-    `checkpoint_seconds` is the time between two checkpoints of a running phase.
+    while a job changes `document`. `lost` says why what a stopped job did could not be kept. `device` is a torch
+    device's name (None: a GPU if there is one). `checkpoint_seconds` is the time between two checkpoints of a phase.
     """
 
     network: PackedNetwork
@@ -52,7 +53,7 @@ class Session:
         """Read network and document from the file. Raises FileError if the file is damaged."""
         self._signature: tuple[int, int, int] | None = signature(self.path)  # of the file as it was read or written
         self.network, self.document = storage.load(self.path, self.device)
-        self.saved, self.changed = self.document, False
+        self.saved, self.changed, self.lost = self.document, False, ""
 
     def refresh(self) -> None:
         """Read the file again if memory differs from it: something replaced the file, or a job was cut short."""
@@ -74,24 +75,35 @@ class Session:
         self.document, self.changed = kept.document, True
         return tensors
 
-    def save(self, what: str, task: str, drop: bool = False) -> Saved:
+    def save(self, what: str, task: str, drop: bool = False) -> list[Event]:
         """Write network and document to the file, with a new line of history, and remove the checkpoint.
 
-        With `drop`, the newest task was taken out. Raises DiskError if the disk refuses, WorkError if a sealed
-        task would change, or if something else changed the file since it was read: it then stays as it is.
+        With `drop`, the newest task was taken out. Returns Saved, after a warning if the disk did not confirm it.
+        Raises DiskError if the disk refuses, NotSaved if a sealed task would change, and WorkError if something else
+        changed the file since it was read: it stays as it is, and the result gets a file of its own.
         """
-        if self.path.exists() and signature(self.path) != self._signature:
-            raise WorkError(
-                f"{self.path} was changed by something else while this job ran. It was left as it is now, and the "
-                "job's result is lost. Do the job again, or copy the file and work on the copy"
-            )
         step = Step(at=time.time(), task=task, what=what)
         document = replace(self.document, history=shortened((*self.document.history, step)))
-        size = storage.save(self.path, self.network, document, drop=drop)
+        if self.path.exists() and signature(self.path) != self._signature:
+            own = self._save_beside(document)
+            raise WorkError(
+                f"{self.path} was changed by something else while this job ran, and was left as it is now. The job's "
+                f"result is in a new file, {own}"
+            )
+        written = storage.save(self.path, self.network, document, drop=drop)
         self.document = self.saved = document
-        self.changed, self._signature = False, signature(self.path)
-        self.paths.give_up()
-        return Saved(bytes=size)
+        self.changed, self._signature = False, None
+        with suppress(OSError):  # it is saved: what is left beside it no longer fits the file, and is removed later
+            self._signature = signature(self.path)
+            self.paths.give_up()
+        return [*([Note(text=written.doubt, level="warning")] if written.doubt else []), Saved(bytes=written.bytes)]
+
+    def _save_beside(self, document: Document) -> Path:
+        """Save network and document as a new pack file in the same folder. Returns its path."""
+        path = self.path.with_name(f"{self.path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{self.path.suffix}")
+        trust.allow(path, document.architecture.name)  # as for this file
+        storage.save(path, self.network, document, new=True)
+        return path
 
     # -- the document -------------------------------------------------------------------------------------------
 

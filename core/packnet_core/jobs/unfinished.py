@@ -37,9 +37,10 @@ class Unfinished(NamedTuple):
 def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     """What the last job that changes the file (`but` for the one of this number) left, if it died or was stopped.
 
-    Only for the holder of the file's lock, or if nobody holds it: otherwise the job may still run.
+    Only for the holder of the file's lock, or if nobody holds it: otherwise the job may still run. Raises ReadError if
+    the disk refuses to read the checkpoint, OSError if it refuses to read the journal.
     """
-    if found := checkpoint_header.find(paths.checkpoint, document):
+    if found := checkpoint_header.find(paths.checkpoint, document, to_work=True):
         return Unfinished(checkpoint=found)
     begun = document.history[0].at if document.history else 0.0
     damaged = checkpoint_header.is_damaged(paths.checkpoint)

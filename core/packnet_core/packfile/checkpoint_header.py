@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from packnet_core.errors import FileError
+from packnet_core.errors import FileError, ReadError
 from packnet_core.files.safetensors_header import read_safetensors_header
 from packnet_core.packfile.header import encode_document
 from packnet_core.schema.commands import Add, Prune, Train
@@ -51,10 +51,17 @@ def is_damaged(path: Path) -> bool:
     return False
 
 
-def find(path: Path, document: Document) -> Checkpoint | None:
-    """The checkpoint that belongs to the file's present state; None if there is no such one, or it can't be read."""
+def find(path: Path, document: Document, to_work: bool = False) -> Checkpoint | None:
+    """The checkpoint that belongs to the file's present state; None if there is no such one, or it can't be read.
+
+    With `to_work`, raises ReadError where the disk refuses to read one that is there: a job must not begin without it.
+    """
     try:
         checkpoint = read(path)
+    except ReadError:
+        if to_work:
+            raise
+        return None
     except (FileError, *UNREADABLE):
         return None
     return checkpoint if checkpoint.base == base(document) else None

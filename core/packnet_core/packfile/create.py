@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from packnet_core.data.loading import TaskData, load
-from packnet_core.errors import RequestError
+from packnet_core.errors import RequestError, disk_errors
 from packnet_core.files.atomic import exists
 from packnet_core.network import architectures
 from packnet_core.network.device import pick_device
@@ -24,7 +24,7 @@ from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.arguments import checked
 from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
-from packnet_core.schema.events import Evaluated, Event, PhaseStarted, Saved
+from packnet_core.schema.events import Evaluated, Event, Note, PhaseStarted, Saved
 from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
@@ -65,10 +65,11 @@ def new(
     in their number of classes.
     """
     paths = Paths(path)
-    if paths.file.exists():
-        raise exists(paths.file)
-    if not paths.file.parent.is_dir():
-        raise RequestError(f"there is no folder {paths.file.parent}")
+    with disk_errors():
+        if paths.file.exists():
+            raise exists(paths.file)
+        if not paths.file.parent.is_dir():
+            raise RequestError(f"there is no folder {paths.file.parent}")
     has_weights = not isinstance(weights, str) or weights.lower() != "none"
     if task is not None and not (data_source and has_weights):
         raise RequestError("--task keeps a trained network's head as that task's: it needs --weights and --data")
@@ -112,11 +113,14 @@ def new(
     else:
         for tensor in network.weights.values():
             tensor.data.add_(0.0)  # -0.0 is written as 0.0
-    with paths.locked():
+    with disk_errors(), paths.locked():
         if paths.file.exists():  # made by another process meanwhile
             raise exists(paths.file)
         paths.retire_journal()
-        yield Saved(bytes=storage.save(paths.file, network, document, new=True))
+        written = storage.save(paths.file, network, document, new=True)
+        if written.doubt:
+            yield Note(text=written.doubt, level="warning")
+        yield Saved(bytes=written.bytes)
 
 
 def _given_task(

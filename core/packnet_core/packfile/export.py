@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from packnet_core.errors import RequestError
+from packnet_core.errors import RequestError, disk_errors
 from packnet_core.files.atomic import check_room, exists, replace_file
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures, owners
@@ -17,6 +17,7 @@ PICKLED = (".pth", ".pt")
 SUFFIXES = (".safetensors", *PICKLED)
 
 
+@disk_errors()
 def export(path: str | Path, task: str, out: str | Path) -> int:
     """Write a task's network, with its head, under the architecture's own names: .safetensors, or torch's .pth or .pt.
 
@@ -34,8 +35,8 @@ def export(path: str | Path, task: str, out: str | Path) -> int:
     if out.suffix in PICKLED:
         check_room(out.resolve().parent, sum(tensor.nbytes for tensor in tensors.values()), out.name)
         plain = {name: tensor.clone() for name, tensor in tensors.items()}  # no view: its whole memory is written
-        return replace_file(out, lambda file: torch.save(plain, file), new=True)
-    return write_safetensors(out, tensors, {"format": "pt"}, new=True)
+        return replace_file(out, lambda file: torch.save(plain, file), new=True).bytes
+    return write_safetensors(out, tensors, {"format": "pt"}, new=True).bytes
 
 
 def check_suffix(out: Path) -> None:

@@ -11,9 +11,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packnet_core.errors import RequestError
+from packnet_core.errors import RequestError, disk_errors
 from packnet_core.files.atomic import remove_leftovers
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 to 108
 
@@ -26,9 +30,13 @@ class Paths:
     """
 
     def __init__(self, path: str | Path):
-        self.file = Path(path).expanduser().resolve()
+        with disk_errors():
+            self._set(Path(path).expanduser().resolve())
         if not self.file.name:
             raise RequestError(f"{self.file} is a folder, and no file")
+
+    def _set(self, file: Path) -> None:
+        self.file = file
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
         beside = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")
         if beside.is_dir():
@@ -62,21 +70,25 @@ class Paths:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint of an interrupted job, to resume from; there may be none."""
-        return self.spare if not self.beside.exists() and self.spare.exists() else self.beside
+        """The newest checkpoint of an interrupted job, to resume from; there may be none."""
+        return self.spare if _modified(self.spare) > _modified(self.beside) else self.beside
 
     def epoch(self, phase: str, trial: int, step: int) -> Path:
         """The file of a phase's best epoch so far. Each phase of a job has its own: a checkpoint may still need it."""
         return self.folder / f"epoch-{phase}-{trial}-{step}.safetensors"
 
     def give_up(self) -> None:
-        """Remove the checkpoint of an interrupted job, and what belongs to it."""
-        self.beside.unlink(missing_ok=True)
-        self.spare.unlink(missing_ok=True)
-        self.best.unlink(missing_ok=True)
-        self.forget_epochs()
+        """Remove the checkpoint of an interrupted job, and what belongs to it. Raises OSError if one of them stays."""
+        refused = None
+        for path in (self.beside, self.spare, self.best, *self.folder.glob("epoch-*.safetensors")):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                refused = error
+        if refused:
+            raise refused
 
-    def forget_epochs(self, but: Path | None = None) -> None:
+    def forget_epochs(self, but: Path | None) -> None:
         """Remove the files of best epochs, except `but`, which is still needed."""
         for path in self.folder.glob("epoch-*.safetensors"):
             if path != but:
@@ -150,7 +162,8 @@ class Paths:
             with suppress(OSError):  # without a state folder the lock beside the file is the only one
                 self.second_lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._lock(self.second_lock)
-            self.make_folder()
+            with disk_errors():
+                self.make_folder()
             try:
                 self._lock(self.lock)
             except OSError as error:
@@ -173,12 +186,13 @@ class Paths:
 
         lock = FileLock(path, mode=0o600, thread_local=False)  # who can read a file can lock it
         try:
-            self._held.enter_context(lock.acquire(timeout=0.2, poll_interval=0.01))  # longer than `is_locked` holds it
+            lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than `is_locked` holds it
         except Timeout:
             raise RequestError(
                 f"another packnet process is working on {self.file.name}; "
                 f"see what it does with: packnet watch {self.file}"
             ) from None
+        self._held.callback(_release, lock)
 
     def _remove_leftovers(self) -> None:
         """Remove what a killed process left: files that were never finished, and its socket."""
@@ -193,6 +207,11 @@ class Paths:
         return (self.is_private() and _is_locked(self.lock)) or _is_locked(self.second_lock)
 
 
+def _release(lock: "FileLock") -> None:
+    with suppress(OSError):
+        lock.release()
+
+
 def _is_locked(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
@@ -202,6 +221,14 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         pass  # there is no lock file yet
     return False
+
+
+def _modified(path: Path) -> int:
+    """When a file was written, in nanoseconds since 1970; -1 where it is missing or can't be looked at."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def signature(path: Path) -> tuple[int, int, int]:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from packnet_core.errors import FileError, WorkError
+from packnet_core.errors import FileError, NotSaved, disk_errors
+from packnet_core.files.atomic import Written
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.files.safetensors_writer import ALIGNED, Encoded, write_safetensors
 from packnet_core.network import architectures, layers, owners
@@ -116,13 +117,16 @@ def skeleton(stored: Stored, file: Path) -> nn.Module:
     return model
 
 
-def save(path: str | Path, network: PackedNetwork, document: Document, *, new: bool = False, drop: bool = False) -> int:
-    """Write a network and its document to a pack file, atomically. Returns the file's size in bytes.
+@disk_errors()
+def save(
+    path: str | Path, network: PackedNetwork, document: Document, *, new: bool = False, drop: bool = False
+) -> Written:
+    """Write a network and its document to a pack file, atomically. Returns what `replace_file` returns.
 
     Before the rename, the new header is read again and compared, and all that sealed tasks use is compared with the
     present file, bit by bit (law 1). With `drop` the newest task may be missing. With `new` no file is replaced.
 
-    Raises WorkError, and leaves the file as it was, if a sealed task would change or the file could not be read
+    Raises NotSaved, and leaves the file as it was, if a sealed task would change or the file could not be read
     again, DiskError if the disk refuses, RequestError if `new` and there is a file.
     """
     path = Path(path)
@@ -132,9 +136,9 @@ def save(path: str | Path, network: PackedNetwork, document: Document, *, new: b
         try:
             written = read_header(temporary).document
         except FileError as error:
-            raise WorkError(f"{path.name} was left as it was: its new state can't be read again ({error})") from None
+            raise NotSaved(f"{path.name} was left as it was: its new state can't be read again ({error})") from None
         if written != document:
-            raise WorkError(f"{path.name} was left as it was: its new header reads otherwise. Please report this")
+            raise NotSaved(f"{path.name} was left as it was: its new header reads otherwise. Please report this")
 
     if new or not path.exists():
         return write_safetensors(path, tensors, metadata, check_written, new=new)
@@ -165,11 +169,11 @@ def check_sealed(path: Path, network: PackedNetwork, document: Document, drop: b
     """Compare all that sealed tasks use with the present file, bit by bit (law 1).
 
     These are the tasks that are sealed in the present file (with `drop`, without the newest one), and those that are
-    sealed in `document`. Raises WorkError if one is missing or differs.
+    sealed in `document`. Raises NotSaved if one is missing or differs.
     """
 
     def refuse(what: str) -> NoReturn:
-        raise WorkError(f"{what} of a sealed task would change; {path.name} was left as it was. Please report this")
+        raise NotSaved(f"{what} of a sealed task would change; {path.name} was left as it was. Please report this")
 
     file = SafetensorsFile(path)
     before = check_header(path, file.header).document

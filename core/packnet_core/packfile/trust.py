@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from packnet_core.errors import RequestError, WorkError
+from packnet_core.files.lines import append, ends_whole
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.text import UNREADABLE, printable
@@ -76,7 +77,7 @@ def allow(path: str | Path, architecture: str) -> None:
         where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(where, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line)  # one write, so two processes' lines do not mix
+            append(handle, line if ends_whole(where) else b"\n" + line)
         finally:
             os.close(handle)
     except OSError as error:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from packnet_core.errors import FileError, PacknetError, RequestError
+from packnet_core.errors import FileError, PacknetError, RequestError, disk_errors
 from packnet_core.files.atomic import replace_file
 from packnet_core.paper.plan import Cell, Plan, key, parent, with_parents
 from packnet_core.schema.text import UNREADABLE, from_json
@@ -37,6 +37,7 @@ class CellDone:
     seconds_left: float
 
 
+@disk_errors()
 def prepare(plan: Plan, out: Path) -> None:
     """Create the folder with its plan. Raises RequestError, naming the settings, if its plan differs."""
     (out / "cells").mkdir(parents=True, exist_ok=True)
@@ -52,6 +53,7 @@ def prepare(plan: Plan, out: Path) -> None:
         )
 
 
+@disk_errors()
 def read_results(out: Path) -> Results:
     """All results in a folder, by the names of their cells."""
     return {path.stem: _read(path) for path in sorted((out / "cells").glob("*.json"))}
@@ -119,6 +121,7 @@ def _start_worker(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+@disk_errors()
 def _compute(plan: Plan, cell: Cell, out: Path, device: str | None) -> float:
     """Compute one cell and write its result. Returns the seconds it took."""
     import torch
