@@ -10,6 +10,7 @@ import numpy as np
 from packnet_core.data.pixels import EXTENSIONS, FilePixels
 from packnet_core.data.types import Source, Split, flips_by_default, listed
 from packnet_core.errors import RequestError
+from packnet_core.schema.text import printable
 
 Identity = tuple[int, int]  # of a folder: device and inode
 MOST_KINDS = 5  # of files that are no images, named in a line
@@ -92,7 +93,7 @@ def _images_below(folder: Path, seen: set[Identity], others: Counter[str]) -> It
                 elif extension in EXTENSIONS:
                     yield entry.path
                 else:
-                    others[extension[:12] or "without extension"] += 1
+                    others[printable(extension[:12]) or "without extension"] += 1
 
 
 def _identity(folder: str | Path) -> Identity:

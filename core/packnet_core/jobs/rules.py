@@ -15,8 +15,7 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train, summary
-from packnet_core.schema.document import MOST_TASKS, Document, Task, chosen_layers
-from packnet_core.schema.text import printable
+from packnet_core.schema.document import MOST_TASKS, Document, Task, check_task_name, chosen_layers
 
 Remedy = Literal["add", "prune", "free", "resume", "new"]
 COMMANDS: dict[Remedy, str] = {
@@ -193,8 +192,7 @@ def _check_ratio(ratio: float) -> None:
 
 
 def _check_name(document: Document, name: str) -> None:
-    if not name.strip() or printable(name) != name:
-        raise RequestError(f"{name!r} can't be a task's name: it needs a visible character and no control characters")
+    check_task_name(name)
     if any(task.name == name for task in document.tasks):
         raise RequestError(
             f"there is a task {name!r} already; choose another name, or train that task further: packnet train FILE"

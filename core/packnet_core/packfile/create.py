@@ -23,7 +23,16 @@ from packnet_core.network.pruning import is_finite
 from packnet_core.packfile import storage, trust
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.arguments import checked
-from packnet_core.schema.document import FORMAT_VERSION, Architecture, Document, Input, Layer, Step, Task
+from packnet_core.schema.document import (
+    FORMAT_VERSION,
+    Architecture,
+    Document,
+    Input,
+    Layer,
+    Step,
+    Task,
+    check_task_name,
+)
 from packnet_core.schema.events import Evaluated, Event, Note, PhaseStarted, Saved
 from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
@@ -73,6 +82,8 @@ def new(
     has_weights = not isinstance(weights, str) or weights.lower() != "none"
     if task is not None and not (data_source and has_weights):
         raise RequestError("--task keeps a trained network's head as that task's: it needs --weights and --data")
+    if task is not None:
+        check_task_name(task)
     if task is None and data_source is not None:
         raise RequestError("--data needs --task, the name of the task that the weights' head was trained for")
     named = weights if isinstance(weights, str) else "given"

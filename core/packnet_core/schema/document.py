@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from packnet_core.errors import RequestError
 from packnet_core.schema.limits import MOST_LAYERS, MOST_PATTERNS, Channels, Count, Positive, Share, Side
 from packnet_core.schema.recipes import Recipe
+from packnet_core.schema.text import printable
 
 FORMAT_VERSION = 1
 MOST_STEPS = 1000  # of the history, besides the first
@@ -142,6 +143,12 @@ class Document(Struct, frozen=True, kw_only=True):
                 return index
         known = ", ".join(task.name for task in self.tasks) or "none yet"
         raise RequestError(f"no task {name!r} in this file; its tasks: {known}")
+
+
+def check_task_name(name: str) -> None:
+    """Raise RequestError for a name that no task can have: without a visible character, or with control characters."""
+    if not name.strip() or printable(name) != name:
+        raise RequestError(f"{name!r} can't be a task's name: it needs a visible character and no control characters")
 
 
 def shortened(history: tuple[Step, ...]) -> tuple[Step, ...]:

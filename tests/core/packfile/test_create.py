@@ -69,6 +69,7 @@ def test_a_given_head_with_other_classes_is_refused(tmp_path, weights):
         ({"arch": "resnet19"}, "resnet18"),
         ({"task": "x"}, "needs --weights and --data"),
         ({"data_source": "x"}, "needs --task"),
+        ({"task": "a\nb", "data_source": "x", "weights": "y"}, "no control characters"),
         ({"weights": "nowhere.safetensors"}, "nowhere"),
         ({"mean": (0.5, 0.5)}, "--mean"),
         ({"std": (0.0,)}, "--std"),
