@@ -110,11 +110,10 @@ class Queue:
         message = f"{summary(entry[1])}: removed from the queue"
         self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), entry[0])
 
-    @property
-    def waiting(self) -> tuple[int, ...]:
-        """The numbers of the waiting jobs, in order."""
+    def jobs(self) -> tuple[int | None, tuple[int, ...]]:
+        """The number of the job that runs, and those of the waiting ones, in order."""
         with self._changed:
-            return tuple(job for job, _ in self._waiting)
+            return self.running, tuple(job for job, _ in self._waiting)
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -160,7 +159,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """The reply to one message, and whether the client has sent the Hello for this file by now."""
         try:
             message: Message = message_decoder.decode(line)
-            job = None
+            submitted = None
             match message:
                 case Hello(file=file):
                     met = file == self._identity
@@ -169,15 +168,19 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 case _ if not met:
                     raise RequestError("the first message must be hello")
                 case Submit(command=command):
-                    job = self.queue.submit(command)
+                    submitted = self.queue.submit(command)
                 case Stop(job=number):
                     self.queue.stop(number)
                 case Leave():
                     self.reason = self.reason or "a client asked for it"
                     self.queue.close()
                 case Status():
-                    job = self.queue.running
-            return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid()), met
+                    pass
+            running, waiting = self.queue.jobs()
+            refused = self._writer.refused
+            warning = refused.event.text if refused and isinstance(refused.event, Note) else ""
+            job = running if isinstance(message, Status) else submitted
+            return Reply(job=job, waiting=waiting, pid=os.getpid(), warning=warning), met
         except (*UNREADABLE, PacknetError, OSError) as error:
             words = what_was_refused(error) if isinstance(error, OSError) else str(error)
             return Reply(error=words, pid=os.getpid()), met
@@ -195,7 +198,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def service_actions(self) -> None:
         """Decide whether to end; `serve_forever` calls this twice per second."""
-        if self.queue.running is not None or self.queue.waiting or self._connections:
+        if self.queue.jobs() != (None, ()) or self._connections:
             self._busy_at = time.monotonic()
         if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
             self.reason = "idle, and no client is connected"
