@@ -26,14 +26,39 @@ def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -
     reader = Reader(paths.journal)
     history = fold(reader.entries(steps=False))
     job = engine.submit(command)
+    in_engine = _InEngine(engine, job)
     try:
-        return show(follow(reader, history, job, lambda: _answers(engine), paths), Display(json, every=every))
+        return show(follow(reader, history, job, in_engine.goes_on, paths), Display(json, every=every))
+    except WorkError:
+        if in_engine.warning:
+            text = f"job {job} is over, and the journal does not say how it ended: {in_engine.warning}"
+            raise WorkError(text) from None
+        raise
     except KeyboardInterrupt:
         file = quoted(paths.file)
         raise Interrupted(
             f"job {job} continues without this terminal; watch it with: packnet watch {file}; stop it with: "
             f"packnet stop {file}"
         ) from None
+
+
+class _InEngine:
+    """A job in an engine's queue. `warning` says why the journal can't be written; it is printed when it comes up."""
+
+    def __init__(self, engine: Engine, job: int):
+        self._engine, self._job = engine, job
+        self.warning = ""
+
+    def goes_on(self) -> bool:
+        """Whether the job runs or waits."""
+        try:
+            status = self._engine.status()
+        except WorkError:
+            return False
+        if status.warning and not self.warning:
+            complain(status.warning)
+        self.warning = status.warning
+        return self._job == status.job or self._job in status.waiting
 
 
 def watch_job(file: Path, json: bool = False, every: float = EVERY) -> int:

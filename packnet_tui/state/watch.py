@@ -67,6 +67,8 @@ class Watch:
     def _news(self) -> Entry | None:
         """Take in new entries of the journal, or all of them if it was replaced or cut. Returns the newest."""
         newest, why = None, ""
+        if self._reader.path != self.paths.journal:  # on read-only media, the first job continues it elsewhere
+            self._reader, self._starts = Reader(self.paths.journal), 0
         try:
             for newest in self._reader.entries(thin=True):
                 self._begin_anew()

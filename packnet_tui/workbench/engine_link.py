@@ -12,6 +12,8 @@ from packnet_core.engine import client
 from packnet_core.errors import PacknetError, WorkError
 from packnet_core.schema.commands import Command
 
+POLL = 2.0  # seconds between two questions whether the engine can write its journal
+
 
 class EngineLink:
     """Sends requests to the engine; every method returns at once. Its thread calls `say` with error messages."""
@@ -37,8 +39,18 @@ class EngineLink:
         self._requests.put(None)
 
     def _serve(self) -> None:
-        engine = self._connected(None)
-        while (request := self._requests.get()) is not None:
+        engine, warned = self._connected(None), ""
+        while True:
+            try:
+                request = self._requests.get(timeout=POLL)
+            except queue.Empty:
+                warning = _warning(engine) if engine else ""
+                if warning and not warned:  # the journal, which all else comes from, can't say it
+                    self._say(warning)
+                warned = warning
+                continue
+            if request is None:
+                break
             engine = self._ask(engine, request)
         if engine:
             engine.close()
@@ -68,3 +80,11 @@ class EngineLink:
         except (PacknetError, OSError) as error:
             self._say(str(error))
             return None
+
+
+def _warning(engine: client.Engine) -> str:
+    """Why the engine can't write its journal; empty where it can, or does not answer, which the next request says."""
+    try:
+        return engine.status().warning
+    except PacknetError:
+        return ""

@@ -97,9 +97,10 @@ def _use(world: World, child: int) -> str:
     try:
         with engine:
             job = engine.submit(Evaluate())
-            while not (end := _finished(world, job)) and _alive(child) and time.monotonic() < deadline:
+            while job == (status := engine.status()).job or job in status.waiting:
                 time.sleep(0.01)
-            return "" if end is None else (end.message if end.outcome != "done" else "")
+            end = _finished(world, job)
+            return status.warning if end is None else (end.message if end.outcome != "done" else "")
     except PacknetError as error:
         return str(error)
 

@@ -5,8 +5,9 @@ them, and prints a table.
 """
 
 import os
+import time
 from collections.abc import Iterator
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from zlib import crc32
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 
 from packnet_core.jobs import rotation
 from packnet_core.jobs.session import Session
+from packnet_tui.state.watch import Watch
 from tests.faults import engines
 from tests.faults.inject import Boundary, Call, Dies, Fault, deaths, faults
 from tests.faults.operations import LONG_JOURNAL, OPERATIONS, World, fingerprint
@@ -103,6 +105,20 @@ def test_no_call_that_fails_or_kills_loses_anything(world, name, table):
     once |= {(call, fault): None for call in first_of_each(calls) for fault in faults(call)}
     failures, kills = sweep(world, name, list(once)), sweep(world, name, all_kills(calls))
     table.append(f"| {name} | {len(calls)} | {failures:,} | {kills:,} | 0 |")
+
+
+@pytest.mark.parametrize("name", ["add --prune", "eval"])
+@pytest.mark.parametrize("jump", [-1e9, 1e9, 1e13])
+def test_a_clock_that_jumps_while_a_job_runs_changes_no_result(world, name, jump, monkeypatch):
+    operation, now, asked = OPERATIONS[name], time.time, count()
+    operation.undisturbed(world)
+    world.begin(operation.stage)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now() + (jump if next(asked) > 5 else 0))
+        outcome = operation.do(world)
+        assert not outcome.error
+        Watch(world.path).look()
+    assert operation.check(world, outcome) == ""
 
 
 # -- the engine ---------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from packnet_core.packfile import storage
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Train
-from packnet_core.schema.events import Epoch, JobFinished, Note, TrainStep
+from packnet_core.schema.commands import Prune, Train
+from packnet_core.schema.events import Epoch, JobFinished, Note, PhaseStarted, TrainStep
 from tests.worlds import QUICK, add, images, pack_file, work
 
 
@@ -167,6 +167,24 @@ def test_a_stopped_job_is_kept_elsewhere_and_resumed_from_there(tmp_path, data, 
     assert digest(path) == digest(paths["whole"])
     assert not Paths(path).checkpoint.exists()
     assert not list(state.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("refused", [["best"], ["best", "checkpoint"]])
+def test_a_best_trial_that_can_not_be_kept_is_done_again(tmp_path, monkeypatch, refused):
+    """The second of four ratios is the best one, so it is not in memory at the end."""
+    data, found, trained = images(tmp_path / "data.npz", train=300), {}, {}
+    for name in ("whole", "refused"):
+        path = pack_file(tmp_path / f"{name}.safetensors")
+        work(path, add("one", data, prune=None))
+        with monkeypatch.context() as disk:
+            refuse(disk, *(refused if name == "refused" else ["nothing"]))
+            entries = work(path, Prune(ratio=0.99, max_drop=2.0, trials=4, recipe={"retrain_lr": 1e-4}))
+        found[name] = read_header(path).document.tasks[0]
+        trained[name] = sum(isinstance(entry.event, PhaseStarted) for entry in entries)
+        assert any("best trial" in text for text in notes(entries)) == (name == "refused")
+    assert trained["refused"] == trained["whole"] + 1
+    assert found["refused"].prune_ratio == 0.495
+    assert found["refused"].digest == found["whole"].digest
 
 
 # -- saving -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from packnet_core.jobs import run_job
 from packnet_core.jobs.history import read_history
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Evaluate, Preview, Prune
+from packnet_core.schema.commands import Add, Evaluate, Preview, Prune
 from packnet_tui.state.watch import Watch
 from tests.worlds import add, images, pack_file, work
 
@@ -35,23 +35,37 @@ def path(tmp_path, state, request):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_looking_works_and_its_journal_is_in_the_state_folder(path, state):
+def test_looking_works_and_its_journal_is_in_the_state_folder(path, state, request):
     work(path, Evaluate())
     work(path, Preview(ratios=(0.5,)))
     paths = Paths(path)
     assert paths.folder.is_relative_to(state)
     assert paths.folder.name.endswith("-net")
-    assert [run.outcome for run in read_history(paths.journal).runs] == ["done", "done"]
+    came_with_it = 0 if "alone" in request.node.name else 1
+    assert [run.outcome for run in read_history(paths.journal).runs] == ["done"] * (came_with_it + 2)
     watch = Watch(path)
     watch.look()
     assert watch.picture.tasks[0].now is not None
 
 
-def test_an_engine_works_there(path):
+@pytest.mark.parametrize("path", [False], indirect=True)
+def test_the_history_that_came_with_the_file_is_read_and_continued(path):
+    watch = Watch(path)
+    watch.look()
+    assert [run.command.task for run in read_history(Paths(path).journal).runs] == ["one"]
+    before = watch.picture.log[-1]
+    work(path, Evaluate())
+    assert [type(run.command) for run in read_history(Paths(path).journal).runs] == [Add, Evaluate]
+    watch.look()
+    assert before in watch.picture.log
+    assert watch.picture.tasks[0].now is not None
+
+
+def test_an_engine_works_there(path, request):
     from packnet_core.engine import client
 
     with client.start(path) as engine:
-        assert engine.submit(Evaluate()) == 1
+        assert engine.submit(Evaluate()) == (1 if "alone" in request.node.name else 2)  # after the job that added
         engine.leave()
 
 

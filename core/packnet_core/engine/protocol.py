@@ -47,6 +47,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     error: str | None = None
     job: int | None = None  # the job asked about, or the one that runs
     waiting: tuple[int, ...] = ()  # jobs in the queue
+    warning: str = ""  # why the journal can't be written, which then does not say what happens
     pid: int = 0
 
 

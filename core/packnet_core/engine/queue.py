@@ -78,8 +78,7 @@ class Queue:
         message = f"{summary(entry[1])}: removed from the queue"
         self._writer.write(JobFinished(outcome="cancelled", message=message, seconds=0, status=1), entry[0])
 
-    @property
-    def waiting(self) -> tuple[int, ...]:
-        """The numbers of the waiting jobs, in order."""
+    def jobs(self) -> tuple[int | None, tuple[int, ...]]:
+        """The number of the job that runs, and those of the waiting ones, in order."""
         with self._changed:
-            return tuple(job for job, _ in self._waiting)
+            return self.running, tuple(job for job, _ in self._waiting)

@@ -86,7 +86,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """The reply to one message, and whether the client has sent the Hello for this file by now."""
         try:
             message: Message = message_decoder.decode(line)
-            job = None
+            submitted = None
             match message:
                 case Hello(file=file):
                     met = file == self._identity
@@ -95,15 +95,19 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 case _ if not met:
                     raise RequestError("the first message must be hello")
                 case Submit(command=command):
-                    job = self.queue.submit(command)
+                    submitted = self.queue.submit(command)
                 case Stop(job=number):
                     self.queue.stop(number)
                 case Leave():
                     self.reason = self.reason or "a client asked for it"
                     self.queue.close()
                 case Status():
-                    job = self.queue.running
-            return Reply(job=job, waiting=self.queue.waiting, pid=os.getpid()), met
+                    pass
+            running, waiting = self.queue.jobs()
+            refused = self._writer.refused
+            warning = refused.event.text if refused and isinstance(refused.event, Note) else ""
+            job = running if isinstance(message, Status) else submitted
+            return Reply(job=job, waiting=waiting, pid=os.getpid(), warning=warning), met
         except (*UNREADABLE, PacknetError, OSError) as error:
             words = what_was_refused(error) if isinstance(error, OSError) else str(error)
             return Reply(error=words, pid=os.getpid()), met
@@ -143,7 +147,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def service_actions(self) -> None:
         """Decide whether to end; `serve_forever` calls this twice per second."""
         self._restore()
-        if self.queue.running is not None or self.queue.waiting or self._connections:
+        if self.queue.jobs() != (None, ()) or self._connections:
             self._busy_at = time.monotonic()
         if not self.reason and time.monotonic() - self._busy_at > self._idle_seconds:
             self.reason = "idle, and no client is connected"

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packnet_core.errors import RequestError, disk_errors
-from packnet_core.files.atomic import remove_leftovers
+from packnet_core.files.atomic import remove_leftovers, replace_file
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -44,7 +45,7 @@ class Paths:
         else:
             usable = os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
         self.folder = beside if usable else self.elsewhere
-        self.journal = self.folder / "journal.jsonl"
+        self._own, self._former = (folder / "journal.jsonl" for folder in (self.folder, beside))
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on
         self.log = self.folder / "engine.log"  # what the engine process printed
@@ -62,6 +63,11 @@ class Paths:
     def second_lock(self) -> Path:
         """A lock outside of the folder: while it is held, deleting the folder lets no other process in."""
         return self.elsewhere.with_name(f"{self.elsewhere.name[:16]}.lock")
+
+    @property
+    def journal(self) -> Path:
+        """The journal. On read-only media, until something is done there, the one that came with the file."""
+        return self._former if not os.path.exists(self._own) and os.path.exists(self._former) else self._own
 
     @property
     def spare(self) -> Path:
@@ -108,6 +114,9 @@ class Paths:
             raise RequestError(f"{self.folder} {problem}; packnet works only in a folder of its own user: remove it")
         if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
             self.folder.chmod(0o700)
+        if self.journal != self._own:  # what is done here continues the history that came with the file
+            with open(self.journal, "rb") as former:
+                replace_file(self._own, lambda file: shutil.copyfileobj(former, file))
 
     def is_private(self) -> bool:
         """Whether the folder is there and this user's, so that what is in it can be trusted."""

@@ -1,6 +1,7 @@
 """Commands on a file, in this process: what they change, what they leave, and how they fail."""
 
 import os
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -92,13 +93,16 @@ def test_a_diverged_retraining_leaves_the_trained_task(path, data):
 
 
 def test_a_file_that_another_program_changed_is_left_unchanged(path, data):
-    """Even if it changed: the job's result belongs to the file that it began with."""
+    """Even if it changed: the job's result belongs to the file that it began with, and gets one of its own."""
     events = job.events(Session(path), add("two", data))
     next(events)
     os.utime(path, ns=(0, 0))  # as if another program had written it
-    with pytest.raises(WorkError, match="was changed by something else while this job ran"):
+    with pytest.raises(WorkError, match="was changed by something else while this job ran") as told:
         list(events)
     assert [task.name for task in read_header(path).document.tasks] == ["one"]
+    own = Path(str(told.value).split()[-1])
+    assert [task.name for task in read_header(own).document.tasks] == ["one", "two"]
+    assert all(checked.ok for checked in verify(own))
     assert all(checked.ok for checked in verify(path))
 
 
