@@ -62,7 +62,7 @@ def _with_recipe_fields(defaults: bool = False) -> Callable[[Method], Method]:
 @checked
 def new(
     path: str | Path,
-    arch: str,
+    arch: "str",  # not converted: what is no name is refused with a hint
     *,
     weights: "str | Path | Mapping[str, Tensor]" = "none",
     input_size: int | None = None,

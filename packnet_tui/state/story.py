@@ -91,6 +91,8 @@ class Story:
         layers = document.layers
         if live:
             layers = tuple(structs.replace(layer, owned=tuple(live.layers[layer.name])) for layer in layers)
+        there = {self.shown, *(task.name for task in document.tasks)}
+        self.builders = {name: builder for name, builder in self.builders.items() if name in there}  # the rest is gone
         curves = {name: builder.curve() for name, builder in self.builders.items()}
         running = self.history.running
         return Picture(

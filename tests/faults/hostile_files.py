@@ -18,7 +18,7 @@ import numpy as np
 
 from packnet_core.engine import client, server
 from packnet_core.engine.protocol import Hello, Status, Stop, Submit, address_decoder, encode, reply_decoder
-from packnet_core.errors import PacknetError
+from packnet_core.errors import PacknetError, RequestError
 from packnet_core.jobs import run_job
 from packnet_core.packfile import checkpoint, checkpoint_header, storage, trust
 from packnet_core.packfile.header import read_header
@@ -50,7 +50,6 @@ class World:
         self.paths = Paths(self.path)
         self.good, self.kept = self.path.read_bytes(), self.paths.checkpoint.read_bytes()
         self.journal = self.paths.journal.read_bytes()
-        self.log = ""  # of engines that ended
         self._engine: client.Engine | None = None
         self._served = folder / "served.safetensors"
 
@@ -90,11 +89,11 @@ class World:
         self._engine = None
         until(lambda: not Paths(self._served).is_locked(), "the engine to leave")
 
-    def problems(self) -> list[str]:
-        """What the engine's log says that it should not say."""
+    def problems(self) -> str:
+        """The engine's log, where it has a traceback."""
         log = Paths(self._served).log
         text = log.read_text() if log.exists() else ""
-        return [text[-3000:]] if "Traceback" in text else []
+        return text[-3000:] if "Traceback" in text else ""
 
 
 class Kind(NamedTuple):
@@ -168,9 +167,8 @@ def try_checkpoint(world: World, raw: bytes) -> None:
     head = raw
     try:
         found = json.loads(raw[8:])
-        found["__metadata__"]["digest"] = checkpoint._digest(
-            found["__metadata__"]["checkpoint"], hashlib.sha256(data).hexdigest()
-        )
+        metadata = found["__metadata__"]
+        metadata["digest"] = checkpoint._digest(metadata["checkpoint"], hashlib.sha256(data).hexdigest())
         head = with_length(json.dumps(found).encode())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # as it is
@@ -258,15 +256,8 @@ def try_socket(world: World, raw: bytes) -> None:
         status = world.engine.status()
         for job in (*status.waiting, status.job):
             if job is not None:
-                _stopped(world.engine, job)
-
-
-def _stopped(engine: client.Engine, job: int) -> None:
-    try:
-        engine.stop(job)
-    except PacknetError as error:
-        if "neither runs nor waits" not in str(error):  # it has just ended
-            raise
+                with suppress(RequestError):  # it has just ended
+                    world.engine.stop(job)
 
 
 def _messages(world: World) -> list[bytes]:

@@ -118,9 +118,9 @@ def run(counts: dict[str, int], seed: int, keep: Path | None) -> dict[str, int]:
                         keep.mkdir(exist_ok=True)
                         (keep / f"{kind}-found-{hashlib.sha256(raw).hexdigest()[:8]}").write_bytes(raw)
             print(f"{kind}: {count} mutants, {failed[kind]} failed, {time.monotonic() - begun:.0f} s", flush=True)
-        for problem in world.problems():
-            failed["world"] += 1
-            print(problem)
+        if problems := world.problems():
+            failed["engine"] += 1
+            print(problems)
     return failed
 
 

@@ -10,7 +10,6 @@ be another one.
 """
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -20,11 +19,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from packnet_core.engine import client
@@ -36,13 +34,13 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.schema.events import EngineLeft, JobFinished, TrainStep
+from tests.faults.soak_curves import PLOTS, measured, report, write
 from tests.tui.cli.terminal import Terminal
 from tests.worlds import QUICK, add, images, pack_file, work
 
 EVERY = 5.0  # seconds between two samples
 PATIENCE = 120.0  # seconds that a job may take
 MOST_TASKS = 5  # then tasks are dropped
-WARM = 0.25  # the share of the time that is left out of the slopes
 KEYS = "12345gGjkz"  # for the workbench: they look, and start nothing
 LONG = QUICK.changed({"epochs": 300})  # seconds
 FOLLOW = """
@@ -54,13 +52,6 @@ while True:
     watch.look()
     time.sleep(0.1)
 """
-PLOTS = {  # title: its curves
-    "memory, MB": ("engine", "workbench", "reader"),
-    "engine": ("descriptors", "threads"),
-    "on the disk, MB": ("journal", "folder"),
-    "pack file, MB": ("file",),
-    "jobs done": ("jobs",),
-}
 
 
 class Soak:
@@ -109,7 +100,7 @@ class Soak:
                 self.engine.close()
                 self.connect()
             if len(self.samples["jobs"]) % 12 == 0:
-                self.write(out)
+                write(out, self.samples, counts=dict(self.counts), faults=self.faults)
         with self.engine:
             self.engine.leave()
         if "Traceback" in self.paths.log.read_text():
@@ -119,7 +110,7 @@ class Soak:
                 self.faults.append(f"the {who} ended")
         self.watcher.kill()
         self.terminal.type("q")
-        self.write(out)
+        write(out, self.samples, counts=dict(self.counts), faults=self.faults)
 
     def job(self) -> None:
         """One command to its end; a refused one changes nothing."""
@@ -194,10 +185,8 @@ class Soak:
                         self.counts["refused"] += 1
 
         both = [threading.Thread(target=submit) for _ in range(2)]
-        for each in both:
-            each.start()
-        for each in both:
-            each.join()
+        deque(map(threading.Thread.start, both), 0)
+        deque(map(threading.Thread.join, both), 0)
         for job in sorted(jobs):
             self.ended(job, "done", "failed")
 
@@ -283,74 +272,16 @@ class Soak:
         if not true:
             raise AssertionError(otherwise)
 
-    # -- what is measured ----------------------------------------------------------------------------------------
-
     def sample(self) -> None:
         """One sample of everything."""
         self.sampled = time.monotonic()
-        folder = sum(file.stat().st_size for file in list(self.paths.folder.iterdir()) if file.exists())
-        values = {
+        now = measured(self.paths, self.process, self.terminal.pid, self.watcher.pid)
+        for name, value in {
+            **now,
             "minutes": (self.sampled - self.begun) / 60,
-            "engine": self.process.memory_info().rss / 1e6,
-            "workbench": psutil.Process(self.terminal.pid).memory_info().rss / 1e6,
-            "reader": psutil.Process(self.watcher.pid).memory_info().rss / 1e6,
-            "descriptors": self.process.num_fds(),
-            "threads": self.process.num_threads(),
-            "journal": self.paths.journal.stat().st_size / 1e6,
-            "folder": folder / 1e6,
-            "file": self.path.stat().st_size / 1e6,
             "jobs": self.counts["verified"],
-        }
-        for name, value in values.items():
+        }.items():
             self.samples[name].append(round(value, 3))
-
-    def write(self, out: Path) -> None:
-        """Write what was found so far, and draw it."""
-        found = {"counts": dict(self.counts), "faults": self.faults, "growth": slopes(self.samples)}
-        lines = [f'  "{name}": {json.dumps(value)}' for name, value in {**found, **self.samples}.items()]
-        out.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def slopes(samples: dict[str, list[float]]) -> dict[str, list[float]]:
-    """By curve: its mean after the first quarter, and how much it grows in an hour, by least squares."""
-    warm = int(len(samples["minutes"]) * WARM)
-    hours = np.array(samples["minutes"][warm:]) / 60
-    if len(hours) < 3:
-        return {}
-    values = {name: np.array(samples[name][warm:]) for names in PLOTS.values() for name in names}
-    return {
-        name: [round(float(each.mean()), 3), round(float(np.polyfit(hours, each, 1)[0]), 3)]
-        for name, each in values.items()
-    }
-
-
-def draw(found: dict, path: Path) -> None:
-    """The curves, one plot each kind."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, len(PLOTS), figsize=(14, 2.8), layout="constrained")
-    for axis, (title, names) in zip(axes, PLOTS.items(), strict=True):
-        for name in names:
-            axis.plot(found["minutes"], found[name], label=name)
-        axis.set(title=title, xlabel="minutes", ylim=(0, None))
-        axis.grid(alpha=0.3)
-        if len(names) > 1:
-            axis.legend(frameon=False)
-    figure.savefig(path)
-
-
-def report(out: Path) -> int:
-    """Draw a soak's curves beside its JSON, and print what grew and what went wrong."""
-    found = json.loads(out.read_text())
-    draw(found, out.with_suffix(".svg"))
-    print(f"{found['minutes'][-1]:.0f} minutes: {found['counts']}")
-    for name, (mean, growth) in found["growth"].items():
-        print(f"{name:12} mean {mean:10.3f}   in an hour {growth:+10.3f}   {growth / mean if mean else 0:+.1%}")
-    print(*(found["faults"] or ["no fault"]), sep="\n")
-    return bool(found["faults"])
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import struct
 import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +14,12 @@ from hypothesis import strategies as st
 
 from packnet_core.errors import PacknetError
 from packnet_core.jobs import run_job
-from packnet_core.packfile import checkpoint, checkpoint_header, storage
+from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
-from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Train
 from packnet_tui.cli.main import packnet
-from packnet_tui.state.watch import Watch
+from tests.faults.hostile_files import Stopping, look, one_line
 from tests.worlds import add, images, pack_file, work
 
 FEW, MANY = 60, 2000  # changed files of each kind
@@ -112,32 +110,6 @@ def world(tmp_path_factory):
             stop.set()
     assert Paths(path).checkpoint.exists()
     return path, path.read_bytes(), Paths(path).checkpoint.read_bytes()
-
-
-def look(path: Path) -> None:
-    """All that reads a file without changing it. Raises anything but a PacknetError of one line."""
-    for read in (read_header, storage.load, lambda path: list(verify(path)), Watch):
-        try:
-            read(path)
-        except PacknetError as error:
-            one_line(error)
-
-
-def one_line(error: PacknetError) -> None:
-    text = str(error)
-    assert len(text.splitlines()) == 1, text
-
-
-class Stopping(threading.Event):
-    """Stops a job at its third training step."""
-
-    def __init__(self):
-        super().__init__()
-        self.asked = 0
-
-    def is_set(self) -> bool:
-        self.asked += 1
-        return self.asked > 3
 
 
 def try_file(world, raw: bytes) -> None:

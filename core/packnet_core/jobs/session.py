@@ -1,5 +1,6 @@
 """Session: one pack file opened for work, with its network and document in memory, its data, and saving."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -192,7 +193,7 @@ class Session:
     def read(self, reader: Callable[..., Loaded], source: str, reading: Reading, **rest: Any) -> Loaded:
         """Return `reader(source, …)`, kept in memory while that file stays the same. Folders are read each time."""
         path = Path(source)
-        if not path.is_file():
+        if not os.path.isfile(path):  # also where it is too long for a path
             return reader(source, reading=reading, **rest)
         key = (source, signature(path), tuple(rest.items()))
         if self._loaded.get(reader, (None,))[0] != key:

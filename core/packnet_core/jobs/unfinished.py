@@ -46,7 +46,7 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     damaged = checkpoint_header.is_damaged(paths.checkpoint)
     running = lost = None  # the starts of the job that did not end so far, and of the last one that was cut off
     added: dict[str, Add] = {}  # by task, how it was added last
-    for entry in journal.read(paths.journal, steps=False):
+    for entry in journal.Reader(paths.journal).entries(steps=False):  # one by one: it may be long
         match entry.event:
             case JobStarted(command=Add() | Prune() | Train() | Drop() as command) if (
                 entry.at >= begun and entry.job != but

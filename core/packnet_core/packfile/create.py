@@ -47,7 +47,7 @@ GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # the averages of those
 @checked
 def new(
     path: str | Path,
-    arch: str,
+    arch: "str",  # not converted: what is no name is refused with a hint
     *,
     weights: str | Mapping[str, torch.Tensor] = "none",
     input_size: int | None = None,

@@ -79,7 +79,8 @@ def _plain_type(annotation: Any) -> tuple[Any, bool]:
     if annotation is Path:
         return str, True
     if origin is Mapping:
-        return dict[_plain_type(inner[0])[0], _plain_type(inner[1])[0]], False  # type: ignore[misc]
+        key, value = (_plain_type(each)[0] for each in inner)
+        return (Any if value is Any else dict[key, value]), False  # type: ignore[valid-type]
     if origin is Annotated:
         return annotation, False
     if origin in (Iterable, Sequence):

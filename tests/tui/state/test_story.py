@@ -237,3 +237,12 @@ def test_a_name_out_of_a_file_never_steers_the_terminal():
     hostile = document([task("a\x1b[2J", 0.5, 1.0)], TINY)
     picture = folded(shown=from_json(encode_document(hostile), Document))
     assert picture.tasks[0].name == r"a\x1b[2J"
+
+
+def test_curves_of_tasks_that_never_came_into_the_file_are_not_kept():
+    events = [e for n in range(50) for e in (started(Add(task=f"t{n}", data="/d")), *training(f"t{n}", 1, 1, 9.0, 9.0),
+                                             finished("failed"))]  # fmt: skip
+    story = Story(BEFORE)
+    story.read(entries(events))
+    assert story.picture(BEFORE).curve.task == "t49"
+    assert list(story.builders) == ["t49"]
