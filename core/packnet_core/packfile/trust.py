@@ -1,13 +1,15 @@
 """Which functions may run because a pack file names them (law 6). Needs no torch.
 
 A file's architecture may be `module:function`, so a stranger's file could name any code. Such a function runs only if
-this user named it for that file: to make it (`packnet new --arch`), or with `--trust`. The user's state folder has the
-record: one line per file.
+this user named it: to make a file (`packnet new --arch`), or with `--trust`. It is called without arguments, so that no
+file has a say in what it does; hence it is trusted for copies and other files too, while Python finds its module in the
+same place. The user's state folder has the record: one line per function.
 """
 
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -24,10 +26,11 @@ TRY = "import sys; from packnet_core.network.architectures import build; build(s
 
 
 class Trusted(Struct, frozen=True):
-    """A line of the record: the function that this user named for a pack file."""
+    """A line of the record: the function that this user named for a pack file, and the file of its module."""
 
     file: str
     function: str
+    module: str = ""  # of the outermost package; empty where it is no file
 
 
 def names_code(architecture: str) -> bool:
@@ -36,8 +39,14 @@ def names_code(architecture: str) -> bool:
 
 
 def is_trusted(path: str | Path, architecture: str) -> bool:
-    """Whether the network of a pack file may be built: it names no code, or code that this user named for it."""
-    return not names_code(architecture) or Trusted(str(Paths(path).file), architecture) in _record()
+    """Whether the network of a pack file may be built: it names no code, or code that this user named."""
+    if not names_code(architecture):
+        return True
+    file, module = str(Paths(path).file), _module(architecture)
+    return any(
+        known.function == architecture and known.module == module and (module or known.file == file)
+        for known in _record()
+    )
 
 
 def require(path: str | Path, architecture: str) -> None:
@@ -50,7 +59,7 @@ def require(path: str | Path, architecture: str) -> None:
 
 
 def trust(path: str | Path, function: str) -> None:
-    """Allow a pack file the function that it names, from now on; the function is tried first (see `allow`).
+    """Allow the function that a pack file names, from now on; the function is tried first (see `allow`).
 
     Raises RequestError if the file names something else, or the function does not build a network.
     """
@@ -61,17 +70,16 @@ def trust(path: str | Path, function: str) -> None:
 
 
 def allow(path: str | Path, architecture: str) -> None:
-    """Record that a pack file, which may not exist yet, may name this function. Other architectures need no record.
+    """Record that this user named a function, for a pack file that may not exist yet. Others need no record.
 
-    A function that no file was allowed before is first called in a process of its own, so that one that ends its
+    A function that was not allowed before is first called in a process of its own, so that one that ends its
     process or never returns is one line. Raises RequestError if it does not build a network, WorkError if the
     record can't be written.
     """
     if is_trusted(path, architecture):
         return
-    if not any(known.function == architecture for known in _record()):
-        _try(architecture)
-    line = msgspec.json.encode(Trusted(str(Paths(path).file), architecture)) + b"\n"
+    _try(architecture)
+    line = msgspec.json.encode(Trusted(str(Paths(path).file), architecture, _module(architecture))) + b"\n"
     where = _path()
     try:
         where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,6 +90,16 @@ def allow(path: str | Path, architecture: str) -> None:
             os.close(handle)
     except OSError as error:
         raise WorkError(f"{where}, which records the code you trust, can't be written: {error.strerror}") from None
+
+
+def _module(function: str) -> str:
+    """The file of a function's outermost module or package, found without running it; empty where there is none."""
+    name = function.partition(":")[0].partition(".")[0]
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return ""
+    return os.path.realpath(spec.origin) if spec and spec.has_location and spec.origin else ""
 
 
 def _path() -> Path:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from multiprocessing import connection
@@ -18,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from packnet_core.errors import FileError, PacknetError, RequestError, disk_errors
+from packnet_core.errors import FileError, PacknetError, RequestError, WorkError, disk_errors
 from packnet_core.files.atomic import replace_file
 from packnet_core.paper.plan import Cell, Plan, key, parent, with_parents
 from packnet_core.schema.text import UNREADABLE, from_json
@@ -83,7 +84,7 @@ def run_cells(
     waiting = [cell for cell in wanted if key(cell) not in done]
     total, took, begun = len(wanted), [], time.monotonic()
     threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // jobs, 1))
-    os.environ.setdefault("PYTHONSAFEPATH", "1")  # the new processes take no code from this folder
+    os.environ["PYTHONSAFEPATH"] = "1"  # the new processes take no code from this folder
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
         running: dict[Future[float], Cell] = {}
@@ -101,6 +102,11 @@ def run_cells(
                 except PacknetError:
                     pool.shutdown(cancel_futures=True)
                     raise
+                except BrokenProcessPool:
+                    raise WorkError(
+                        f"a process that computed {key(cell)} was killed, perhaps for lack of memory; the same command "
+                        "computes what is missing, with --jobs 1 in less memory"
+                    ) from None
                 done.add(key(cell))
                 left = (time.monotonic() - begun) / len(took) * (len(waiting) + len(running))
                 yield CellDone(key(cell), took[-1], len(done), total, left)

@@ -72,14 +72,42 @@ def test_work_on_a_stranger_s_file_says_what_to_say_and_runs_nothing(stranger, r
     assert not ran()
 
 
-def test_trust_is_for_this_file_and_remembered(stranger, capsys):
+def test_trust_is_remembered_and_goes_with_copies(stranger, capsys):
     assert packnet(["eval", str(stranger), "--trust", "theirs:net"]) == 0
     assert packnet(["eval", str(stranger)]) == 0
-    other = stranger.with_name("other.safetensors")
-    other.write_bytes(stranger.read_bytes())
-    capsys.readouterr()
-    assert packnet(["eval", str(other)]) == 2
+    copied, renamed = stranger.with_name("copied.safetensors"), stranger.with_name("renamed.safetensors")
+    copied.write_bytes(stranger.read_bytes())
+    stranger.rename(renamed)
+    for path in (copied, renamed):
+        assert packnet(["eval", str(path)]) == 0
+
+
+def test_trust_is_for_the_module_in_its_place(stranger, tmp_path, ran, monkeypatch, capsys):
+    """A stranger's module of the same name, found first, has not been trusted."""
+    trust.allow(stranger, "theirs:net")
+    assert trust.is_trusted(stranger, "theirs:net")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "theirs.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path / "here")
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    assert not trust.is_trusted(stranger, "theirs:net")
+    assert packnet(["eval", str(stranger)]) == 2
     assert "--trust theirs:net" in one_line(capsys.readouterr().err)
+
+
+def test_another_function_of_a_trusted_module_is_not_trusted(stranger):
+    trust.allow(stranger, "theirs:net")
+    assert not trust.is_trusted(stranger, "theirs:Path")
+    assert not trust.is_trusted(stranger, "theirs.sub:net")
+
+
+def test_whether_a_package_is_trusted_is_found_without_running_it(stranger, tmp_path, monkeypatch):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("raise SystemExit\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not trust.is_trusted(stranger, "pack.inner:net")
+    assert not trust.is_trusted(stranger, ":net")
+    assert not trust.is_trusted(stranger, "..:net")
 
 
 def test_trust_names_what_the_file_names(stranger, capsys):
