@@ -239,7 +239,7 @@ class TrainingRun:
 
         Returns the validation loss and error, and a warning if the disk does not let it be kept.
         """
-        loss, error = self.validate()
+        loss, error = validate(self.network, self.validation)  # None if there are no validation images
         if self.recipe.pick == "best" and loss is not None and error is not None:
             try:
                 self.best.offer(ValidatedEpoch(epoch=epoch, error=error, loss=loss), last=epoch == self.epochs)
@@ -248,10 +248,6 @@ class TrainingRun:
                 text = f"epoch {epoch} is the best so far, and can't be kept: {reason}. {best} may be taken"
                 return loss, error, Note(text=text, level="warning")
         return loss, error, None
-
-    def validate(self) -> tuple[float | None, float | None]:
-        """The mean loss and the error in percent on the validation split; None if it is empty."""
-        return validate(self.network, self.validation)
 
     def _trained_tensors(self, chosen: Sequence[str]) -> dict[str, Tensor]:
         """All tensors that this run changes, by name."""
