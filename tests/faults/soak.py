@@ -1,7 +1,6 @@
 """A soak: an engine with screens that works for an hour, watched for growth and for the smallest loss.
 
-    python -m tests.faults.soak --minutes 60 --out soak.json     (writes soak.svg too, and prints how much grew)
-    python -m tests.faults.soak --draw soak.json                 (also while it runs)
+    python -m tests.faults.soak --minutes 60 --out soak.json     (and soak.svg; --draw soak.json draws it while it runs)
 
 One engine does job after job on a small network, some stopped and resumed. Clients come and go, two at once; another
 file takes the file's place, also in the middle of a job. A workbench on a terminal and a plain reader follow. After

@@ -14,7 +14,7 @@ from packnet_core.schema.arguments import checked
 @checked
 def taken(
     path: str | Path = "", *names: str, ratio: float | None = None, layers: Mapping[str, float] | None = None,
-    own: Iterable[str] = (), count: int = 0, anything: Any = None, unknown: "Unknown" = None, **rest: Any,  # noqa: F821
+    own: Iterable[str] = (), count: int = 0, anything: Any = None, unknown: "Unseen" = None, **rest: Any,  # noqa: F821
 ) -> tuple[Any, ...]:  # fmt: skip
     return path, names, ratio, layers, own, count, anything, unknown, rest
 
