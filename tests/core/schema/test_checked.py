@@ -21,8 +21,8 @@ def taken(
 
 def test_what_a_caller_means_is_converted():
     found = taken(
-        Path("/a"), "b", ratio=np.float32(0.5), layers={"conv": 1}, own=(name for name in ("c", "d")), count=np.int64(3),
-        anything=object, unknown=taken, other=object,
+        Path("/a"), "b", ratio=np.float32(0.5), layers={"conv": 1}, own=(name for name in ("c", "d")),
+        count=np.int64(3), anything=object, unknown=taken, other=object,
     )  # fmt: skip
     assert found == ("/a", ("b",), 0.5, {"conv": 1.0}, ["c", "d"], 3, object, taken, {"other": object})
     assert taken(own="norms") == ("", (), None, None, "norms", 0, None, None, {})
