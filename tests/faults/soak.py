@@ -1,12 +1,10 @@
 """A soak: an engine with screens that works for an hour, watched for growth and for the smallest loss.
 
-    python -m tests.faults.soak --minutes 60 --out soak.json     (writes soak.svg too, and prints how much grew)
-    python -m tests.faults.soak --draw soak.json                 (draws and prints again, also while it runs)
+    python -m tests.faults.soak --minutes 60 --out soak.json     (and soak.svg; --draw soak.json draws it while it runs)
 
-One engine does job after job on a small network: add, prune, train, eval, preview, compare, drop, stop in the middle,
-resume. Clients come and go, two at once; another file takes the file's place, also in the middle of a job. A workbench
-on a terminal and a plain reader follow. After each job every count and digest is recomputed, and no sealed digest may
-be another one.
+One engine does job after job on a small network, some stopped and resumed. Clients come and go, two at once; another
+file takes the file's place, also in the middle of a job. A workbench on a terminal and a plain reader follow. After
+each job every count and digest is recomputed, and no sealed digest may be another one.
 """
 
 import argparse
@@ -103,8 +101,7 @@ class Soak:
                 write(out, self.samples, counts=dict(self.counts), faults=self.faults)
         with self.engine:
             self.engine.leave()
-        if "Traceback" in self.paths.log.read_text():
-            self.faults.append("a traceback in the engine's log")
+        self.faults += ["a traceback in the engine's log"] * ("Traceback" in self.paths.log.read_text())
         for who, pid in (("workbench", self.terminal.pid), ("reader", self.watcher.pid)):
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
                 self.faults.append(f"the {who} ended")
@@ -269,8 +266,7 @@ class Soak:
         return self.path.read_bytes()
 
     def expect(self, true: bool, otherwise: str) -> None:
-        if not true:
-            raise AssertionError(otherwise)
+        assert true, otherwise
 
     def sample(self) -> None:
         """One sample of everything."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -259,7 +259,14 @@ def lives(tmp_path_factory):
 
 
 def live(lives, count: int, steps: int) -> None:
-    run_state_machine_as_test(lives, settings=settings(max_examples=count, stateful_step_count=steps, database=None))
+    chosen = settings(
+        max_examples=count,
+        stateful_step_count=steps,
+        database=None,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+    )
+    run_state_machine_as_test(lives, settings=chosen)
 
 
 def test_some_lives(lives):

@@ -3,9 +3,10 @@
 import os
 import socket
 import struct
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from packnet_core.schema.commands import Command
 from packnet_core.schema.text import Decoder, to_json
@@ -54,7 +55,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Address(Struct, frozen=True):
     """The content of `engine.json`: the path of the engine's socket, and its process id."""
 
-    socket: str
+    socket: Annotated[str, Meta(pattern=r"\A[^\x00]+\Z")]  # a path has no null character
     pid: int
 
 

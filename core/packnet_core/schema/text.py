@@ -65,7 +65,7 @@ def _printable(value: Any) -> Any:
     match value:
         case str():
             return printable(value)
-        case list():
+        case list() | tuple():
             return [_printable(item) for item in value]
         case dict():
             return {printable(key): _printable(item) for key, item in value.items()}
