@@ -38,9 +38,14 @@ def prepare(images: Any, input: Input, crop: bool, device: torch.device | str = 
 def _each(images: Any, channels: int) -> Iterable[Any]:
     """The images one by one; one image alone is a list of one."""
     if isinstance(images, Tensor):
-        images = images.detach().cpu().numpy()
-    if isinstance(images, np.ndarray):
-        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, channels) and images.shape[1] > 4)
+        if images.ndim == 3 and images.shape[0] in (3, 4) and images.shape[2] > 4:  # as torchvision has one image
+            raise RequestError(
+                f"{'×'.join(map(str, images.shape))} is one image with its channels first, or several grey ones; give "
+                "one as H×W×C (tensor.permute(1, 2, 0)), and grey ones as N×H×W×1"
+            )
+        images = _array(images)
+    if isinstance(images, np.ndarray) and images.ndim:
+        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4, channels) and images.shape[1] > 4)
         return [images] if one else images
     if isinstance(images, str | os.PathLike | Image.Image):
         return [images]
@@ -58,9 +63,17 @@ def _decoded(image: Any, channels: int, side: int) -> Bytes:
         upright = ImageOps.exif_transpose(image)
         image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
     if isinstance(image, Tensor):
-        image = image.detach().cpu().numpy()
+        image = _array(image)
     pixels = ArrayPixels(_bytes(image)[None], "an image")
     return pixels.decode(0, side, pixels.channels([0], channels))
+
+
+def _array(tensor: Tensor) -> Any:
+    """A tensor as an array. Raises RequestError where it has no plain values."""
+    try:
+        return (tensor.detach().cpu().float() if tensor.is_floating_point() else tensor.cpu()).numpy()
+    except (TypeError, RuntimeError) as error:
+        raise RequestError(f"images are {FORMS}, and this tensor is none: {str(error).splitlines()[0]}") from None
 
 
 def _bytes(image: Any) -> Bytes:
