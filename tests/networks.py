@@ -128,6 +128,18 @@ def tied() -> nn.Module:
     return network
 
 
+def greedy() -> nn.Module:
+    """A network that runs out of the device's memory with more than 8 images of 3 × 8 × 8 at once."""
+    return nn.Sequential(_Greedy(), nn.Flatten(), nn.Linear(192, 16), nn.ReLU(), nn.Linear(16, 5))
+
+
+class _Greedy(nn.Module):
+    def forward(self, images):
+        if len(images) > 8 and self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return images
+
+
 class _WithBiases(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -64,7 +64,7 @@ class _InEngine:
 def watch_job(file: Path, json: bool = False, every: float = EVERY) -> int:
     """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
     paths = Paths(file)
-    if not paths.file.exists():
+    if not paths.file.is_file():
         read_header(file)  # says what to do
     history = read_history(paths.journal)
     if not history.jobs or not paths.is_locked():

@@ -27,6 +27,7 @@ def complain(message: str) -> None:
 
 def report_errors(work: Callable[[], int]) -> int:
     """Call `work`. Returns its exit status; an error is one line on stderr, never a traceback."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # for a terminal without × or …
@@ -47,6 +48,17 @@ def report_errors(work: Callable[[], int]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{error.strerror or error}")
         return 1
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller closed (`>&-`) to nowhere: else the next file would take their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
 def confirm(question: str, without_terminal: str) -> bool:

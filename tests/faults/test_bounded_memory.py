@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
+from tests.core.packfile.test_storage import rewrite
 from tests.tui.cli import handmade
+from tests.worlds import add, images, pack_file, work
 
 BOUND = 400  # MB at the peak, beside what torch itself takes
 READ = """
@@ -116,3 +118,62 @@ def test_a_hostile_file_is_refused_in_bounded_memory(refused, name):
     if name in NAMES:
         assert all(name.removeprefix("cifar_resnet") in line for line in said)
     assert megabytes < BOUND
+
+
+# -- the file of the issue ----------------------------------------------------------------------------------------
+
+# Loading and verifying, in no more memory than this beside what the imports took.
+LIMITED = """
+import resource, sys
+import torch, torchvision
+from packnet_core.errors import PacknetError
+from packnet_core.packfile import storage
+from packnet_core.packfile.verify import verify
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000,) * 2)
+for work in (storage.load, lambda path: list(verify(path))):
+    try:
+        work(sys.argv[1])
+    except PacknetError as error:
+        print(error)
+"""
+
+
+def _is(document, **changes):
+    document["architecture"].update(changes)
+
+
+STRANGERS = {
+    "vit_h_14": lambda d: _is(d, name="vit_h_14"),
+    "vit_h_14 with its head": lambda d: _is(d, name="vit_h_14", head="heads.head", features=1280),
+    "cifar_resnet9998": lambda d: _is(d, name="cifar_resnet9998"),
+    "cifar_resnet1202": lambda d: _is(d, name="cifar_resnet1202", head="fc"),
+    "regnet_y_128gf": lambda d: _is(d, name="regnet_y_128gf", head="fc"),
+    "input.size": lambda d: d["input"].update(size=10**6),
+    "input.channels": lambda d: d["input"].update(channels=10**9),
+    "features": lambda d: _is(d, features=10**12),
+    "classes": lambda d: d["tasks"][0].update(classes=[str(n) for n in range(900_000)]),
+    "epochs": lambda d: d["tasks"][0]["recipe"].update(epochs=10**18),
+}
+
+
+@pytest.fixture(scope="module")
+def genuine(tmp_path_factory):
+    """A real file of one task, 343 kB as that of the issue."""
+    folder = tmp_path_factory.mktemp("genuine")
+    path = pack_file(folder / "net.safetensors")
+    work(path, add("one", images(folder / "data.npz")))
+    assert 300_000 < path.stat().st_size < 400_000
+    return path
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_a_small_file_that_says_it_is_huge_is_refused_within_400_mb(genuine, tmp_path, kind):
+    path = tmp_path / "stranger.safetensors"
+    path.write_bytes(genuine.read_bytes())
+    rewrite(path, STRANGERS[kind])
+    done = subprocess.run([sys.executable, "-c", LIMITED, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout.splitlines()
+    assert len(said) == 2
+    assert all(0 < len(line) < 1000 for line in said)

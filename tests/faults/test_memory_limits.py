@@ -11,7 +11,7 @@ from packnet_core.errors import Diverged
 from packnet_core.jobs import run_job
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
-from tests.worlds import QUICK, add, images, pack_file
+from tests.worlds import QUICK, add, images, pack_file, work
 
 LIMITED = """
 import resource, sys
@@ -92,3 +92,18 @@ def test_a_training_that_diverges_says_so_and_keeps_the_file(path, data):
     assert "--lr" in end.message
     assert path.read_bytes() == before
     assert read_header(path).document.tasks == ()
+
+
+def test_a_device_out_of_memory_says_what_to_do_and_the_job_can_be_done_so(tmp_path, capsys):
+    """The first task is safe: it fails as the job begins, and a smaller batch is what helps."""
+    path = pack_file(tmp_path / "net.safetensors", "tests.networks:greedy", 8, 3)
+    data = images(tmp_path / "data.npz", channels=3)
+    work(path, add("one", data, recipe=replace(QUICK, batch_size=8)))
+    before = path.read_bytes()
+    end = list(run_job.run(path, add("two", data)))[-1].event
+    assert end.outcome == "failed"
+    assert "out of memory; try a smaller --batch-size" in end.message
+    assert "Traceback" not in capsys.readouterr().err
+    assert path.read_bytes() == before
+    work(path, add("two", data, recipe=replace(QUICK, batch_size=8), yes=True))
+    assert [task.name for task in read_header(path).document.tasks] == ["one", "two"]

@@ -37,9 +37,15 @@ def prepare(images: Any, input: Input, crop: bool, device: torch.device | str = 
 
 def _each(images: Any, channels: int) -> Iterable[Any]:
     """The images one by one; one image alone is a list of one."""
-    images = _array(images) if isinstance(images, Tensor) else images
+    if isinstance(images, Tensor):
+        if images.ndim == 3 and images.shape[0] in (3, 4) and images.shape[2] > 4:  # as torchvision has one image
+            raise RequestError(
+                f"{'×'.join(map(str, images.shape))} is one image with its channels first, or several grey ones; give "
+                "one as H×W×C (tensor.permute(1, 2, 0)), and grey ones as N×H×W×1"
+            )
+        images = _array(images)
     if isinstance(images, np.ndarray) and images.ndim:
-        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, channels) and images.shape[1] > 4)
+        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4, channels) and images.shape[1] > 4)
         return [images] if one else images
     if isinstance(images, str | os.PathLike | Image.Image):
         return [images]
@@ -60,6 +66,14 @@ def _decoded(image: Any, channels: int, side: int) -> Bytes:
     return pixels.decode(0, side, pixels.channels([0], channels))
 
 
+def _array(tensor: Tensor) -> Any:
+    """A tensor as an array. Raises RequestError if it has no plain values."""
+    try:
+        return (tensor.detach().cpu().float() if tensor.is_floating_point() else tensor.cpu()).numpy()
+    except (TypeError, RuntimeError) as error:
+        raise RequestError(f"images are {FORMS}, and this tensor is none: {str(error).splitlines()[0]}") from None
+
+
 def _bytes(image: Any) -> Bytes:
     """An array of one image as uint8 H×W or H×W×C."""
     try:
@@ -76,11 +90,3 @@ def _bytes(image: Any) -> Bytes:
         scaled: Bytes = np.rint(array * 255).astype(np.uint8)
         return scaled
     raise RequestError(f"images are {FORMS}, and one is {array.dtype} from {array.min()} to {array.max()}")
-
-
-def _array(tensor: Tensor) -> "np.ndarray[Any, Any]":
-    """A tensor as an array. Raises RequestError for one without values of its own."""
-    if tensor.is_meta or tensor.layout is not torch.strided:
-        raise RequestError(f"images are {FORMS}, and this is a {tensor.layout} tensor on {tensor.device}")
-    array: np.ndarray[Any, Any] = tensor.detach().cpu().numpy()
-    return array

@@ -57,7 +57,8 @@ class Paths:
         """This file's folder in the user's state folder, whether it is there or not."""
         from platformdirs import user_state_path
 
-        return user_state_path("packnet") / f"{sha256(os.fsencode(self.file)).hexdigest()[:16]}-{self.file.stem}"
+        named = self.file.stem[:50]  # 255 bytes are the most that a name may have
+        return user_state_path("packnet") / f"{sha256(os.fsencode(self.file)).hexdigest()[:16]}-{named}"
 
     @cached_property
     def second_lock(self) -> Path:

@@ -69,3 +69,28 @@ def test_what_is_no_image_is_refused_in_one_line(wrong):
         prepare(wrong, INPUT, crop=False)
     assert isinstance(error.value, PacknetError)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.rand(3, 32, 32), torch.rand(4, 3, 32, 32), torch.rand(4, 32, 32), np.zeros((9, 9, 4), np.uint8),
+        np.array("a"), np.ones((9, 9), bool), torch.rand(9, 9).to_sparse(), torch.empty(9, 9, device="meta"),
+        np.ones((9, 9), complex), torch.ones(9, 9, dtype=torch.complex64), "\udcff.png", "a\0b", [b"a"], {},
+    ],
+    ids=lambda wrong: f"{type(wrong).__name__} {getattr(wrong, 'shape', '')}",
+)  # fmt: skip
+def test_what_could_be_taken_for_other_images_is_refused_in_one_line(wrong):
+    with pytest.raises(RequestError) as error:
+        prepare(wrong, INPUT, crop=False)
+    assert "\n" not in str(error.value)
+
+
+def test_an_image_of_torch_is_taken_with_its_channels_last_in_any_precision():
+    image = torch.from_numpy(COLOUR[0])
+    wanted = prepare(COLOUR[0], INPUT, crop=False)
+    assert torch.equal(prepare(image, INPUT, crop=False), wanted)
+    assert torch.equal(prepare(image.permute(2, 0, 1).permute(1, 2, 0).double() / 255, INPUT, crop=False), wanted)
+    assert prepare((image.double() / 255).bfloat16(), INPUT, crop=False).shape == (1, 3, 8, 8)
+    assert prepare(torch.rand(3, 9, 9, 1), INPUT, crop=False).shape == (3, 3, 8, 8)
+    assert prepare(torch.rand(1, 9, 9), INPUT, crop=False).shape == (1, 3, 8, 8)
