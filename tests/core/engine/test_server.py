@@ -10,7 +10,8 @@ import pytest
 
 from packnet_core.engine import client
 from packnet_core.engine.protocol import LONGEST, Reply, Status, Submit, address_decoder, encode
-from packnet_core.engine.server import Queue, Server
+from packnet_core.engine.queue import Queue
+from packnet_core.engine.server import Server
 from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.jobs.journal import Journal
