@@ -69,7 +69,6 @@ def test_an_engine_at_work_stays_the_only_one_and_can_be_stopped(path, data, cap
         assert end.outcome == "stopped"
         assert "resumes it" in end.message
         assert Paths(path).checkpoint.exists()
-        engine.leave()
 
 
 def test_no_second_process_may_work_even_at_once(path, data, monkeypatch):
@@ -184,7 +183,6 @@ def test_a_follower_sees_each_entry_once(path, data, capsys):
         assert len(lines) == len(set(lines))
         assert sum('"epoch":3,' in line and '"type":"epoch"' in line for line in lines) <= 1
         assert "was deleted" in out
-        engine.leave()
 
 
 def test_the_lock_holds_while_any_of_its_files_is_deleted(path, capsys):

@@ -119,8 +119,7 @@ class PackedNetwork:
             with torch.no_grad():
                 for parameter in head.parameters():
                     parameter.uniform_(-(self.features**-0.5), self.features**-0.5, generator=generator)
-                if not self.head_bias:
-                    head.bias.zero_()
+                head.bias.mul_(self.head_bias)
         self.heads.append(head.to(self.device))
         self.own.append({name: self.rest[name].clone() for name in layers.own_names(self.model, self.rest, own)})
         self.open = self.tasks
@@ -246,8 +245,7 @@ class PackedNetwork:
         self.model.train()
         self.model.requires_grad_(False)
         rest = self.trained_rest(only)
-        head = self.heads[self.open - 1]
-        trained = [p for p in head.parameters() if self.head_bias or p is not head.bias]
+        trained = list(self.heads[self.open - 1].parameters())[: 1 + self.head_bias]  # the weight, then the bias
         trained += [t for name, t in self._model_rest.items() if name in rest and isinstance(t, nn.Parameter)]
         layers.freeze_statistics(self.model, rest)
         self._frozen = FrozenBuffers(self.model, but=rest)

@@ -81,6 +81,14 @@ class BestEpoch:
             tensor.data.copy_(file.tensor(name))
         return self.found.epoch
 
+    def load_or_lose(self, epoch: int) -> int:
+        """As `load`; where the file is missing or damaged, `epoch` is returned, and the best one is `lost`."""
+        try:
+            return self.load(epoch)
+        except FileError:
+            self.lost = self.found
+            return epoch
+
     def restore(self, found: ValidatedEpoch | None, epochs: int) -> None:
         """Resume with the best epoch from a checkpoint (`found`), or a better one from the file.
 

@@ -134,15 +134,11 @@ class TrainingRun:
             yield ended
             if refused:
                 yield refused
-        try:
-            self.picked = self.best.load(self.epochs)
-        except FileError:
-            self.best.lost, self.picked = self.best.found, self.epochs
-        if self.best.lost:
-            text = f"epoch {self.best.lost.epoch}, the best, was deleted; epoch {self.picked} is taken in its place"
+        self.picked = self.best.load_or_lose(self.epochs)
+        if lost := self.best.lost:
+            text = f"epoch {lost.epoch}, the best, was deleted; epoch {self.picked} is taken in its place"
             yield Note(text=text, level="warning")
-            return
-        if self.picked != self.epochs and self.best.found:
+        elif self.picked != self.epochs and self.best.found:
             wrong = f"{self.best.found.error:.2f} % of the validation images wrong"
             text = f"epoch {self.picked} of {self.epochs} is taken: {wrong}"
             if self.picked == 0:

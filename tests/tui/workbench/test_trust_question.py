@@ -30,7 +30,7 @@ async def until(pilot, condition):
 async def test_the_screen_asks_before_the_engine_starts(path, key, trusted):
     app = Still(path)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and len(app.screen.query("Static")) > 1)
         assert not app.engine.started
         assert "tiny:net builds its network" in str(app.screen.query("Static")[1].render())
         await pilot.press(key)
