@@ -155,7 +155,7 @@ def empties(document: Document, command: Add | Prune) -> bool:
 
 
 def _check_leaves_some(document: Document, command: Add | Prune, task: str) -> None:
-    if not command.yes and empties(document, command):
+    if empties(document, command) and not command.yes:  # in this order: the ratios are checked in any case
         raise RequestError(
             f"pruning at {command.prune if isinstance(command, Add) else command.ratio:g} frees every weight of "
             f"{task!r}; it would be no better than chance. Give a smaller ratio, or say --yes"

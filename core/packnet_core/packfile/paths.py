@@ -33,10 +33,10 @@ class Paths:
     def __init__(self, path: str | Path):
         with disk_errors():
             self._set(Path(path).expanduser().resolve())
-        if not self.file.name:
-            raise RequestError(f"{self.file} is a folder, and no file")
 
     def _set(self, file: Path) -> None:
+        if not file.name:
+            raise RequestError(f"{file} is a folder, and no file")
         self.file = file
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
         beside = self.file.with_name(f"{self.file.stem}.packnet" if packed else f"{self.file.name}.packnet-files")

@@ -48,10 +48,10 @@ def preview_data(text: str) -> DataPreview:
     if not data:
         return DataPreview(text, near=near)
     try:
+        path = resolve(data)
         summary = summarise(data)
     except Exception as error:
-        summary = Summary(source=data, problem=f"it can't be read: {error}")
-    path = resolve(data)
+        return DataPreview(text, Summary(source=data, problem=f"it can't be read: {error}"), near)
     missing = ""
     if os.path.isdir(path):
         missing = "" if os.path.isdir(os.path.join(path, "train")) else "a folder that has no folder train"

@@ -27,6 +27,8 @@ INTERRUPTED = Unfinished(
         (document(task(phase="trained"), owned=20), ADD, "prune it first"),
         (document(task(), owned=20), ADD, "no weight is free"),
         (document(task(top1=50.0)), ADD, "chance"),
+        (document(task()), Prune(ratio=1.5, yes=True), "a share from 0 to 1"),
+        (document(task()), Prune(ratio=0.5, layers={"fc": 2.0}, yes=True), "a share from 0 to 1"),
         (document(task()), Prune(ratio=0.5, task="birds"), "was meant for task 'birds', and now the newest is 'cars'"),
         (document(task()), Train(recipe={"epochs": 2}, task="birds"), "was meant for"),
         (document(*(task(f"t{i}", "sealed") for i in range(254)), owned=0), ADD, "254"),
