@@ -26,7 +26,7 @@ class Paths:
     """
 
     def __init__(self, path: str | Path):
-        self.file = Path(path).expanduser().resolve()
+        self.file = Path(os.path.expanduser(path)).resolve()
         if not self.file.name:
             raise RequestError(f"{self.file} is a folder, and no file")
         packed = self.file.suffix == ".safetensors"  # the folder of any other name ends otherwise: no two share one
