@@ -273,7 +273,7 @@ def _downloaded(name: str) -> Any:
 
 
 def _read(path: Path) -> Any:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise RequestError(f"there is no file {path}; weights are a .safetensors, .pth or .pt file, DEFAULT or none")
     try:
         if path.suffix == ".safetensors":
