@@ -11,6 +11,7 @@ for a file that is damaged or not a pack file, WorkError for work that failed. T
 """
 
 import inspect
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -124,7 +125,7 @@ class PackFile:
     def __init__(
         self, path: str | Path, *, device: str | None = None, listen: Listener | None = None, ready_bytes: int = 0
     ):
-        self.path = Path(path).expanduser()
+        self.path = Path(os.path.expanduser(path))
         self.ready_bytes = ready_bytes
         self.device = device
         self.listen = listen
@@ -212,7 +213,7 @@ class PackFile:
         source = _source(data)
         named: dict[str, Any] = {}
         if not isinstance(recipe, str | Recipe):
-            raise RequestError(f"recipe: a Recipe or the name of one, and {recipe!r} is neither")
+            raise RequestError(f"recipe: a Recipe or the name of one, not a {type(recipe).__name__}")
         if isinstance(recipe, str):
             named = recipes.additions(recipe, source, first=not self.tasks)
             recipe = recipes.named(recipe, source)

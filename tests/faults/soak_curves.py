@@ -8,6 +8,7 @@ import psutil
 
 from packnet_core.packfile.paths import Paths
 
+POINTS = 240  # of a curve
 WARM = 0.25  # the share of the time that is left out of the slopes
 PLOTS = {  # title: its curves
     "memory, MB": ("engine", "workbench", "reader"),
@@ -58,10 +59,11 @@ def draw(found: dict, path: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
+    step = -(-len(found["minutes"]) // POINTS)
     figure, axes = pyplot.subplots(1, len(PLOTS), figsize=(14, 2.8), layout="constrained")
     for axis, (title, names) in zip(axes, PLOTS.items(), strict=True):
         for name in names:
-            axis.plot(found["minutes"], found[name], label=name)
+            axis.plot(found["minutes"][::step], found[name][::step], label=name)
         axis.set(title=title, xlabel="minutes", ylim=(0, None))
         axis.grid(alpha=0.3)
         if len(names) > 1:

@@ -179,7 +179,9 @@ class Lives(RuleBasedStateMachine):
             assert left.checkpoint is None
             assert left.lost is None
         if left.checkpoint:
-            self.model.left = self.model.left if isinstance(command, Evaluate | Preview) else states[saves:]
+            if states is not self.model.left and left.checkpoint.command == command:  # else it is an older job's
+                self.model.left = states
+            self.model.left = self.model.left[saves:]
             assert self.model.left
         elif states:
             self.model.left = []

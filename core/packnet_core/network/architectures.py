@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import pickle
 import re
 import warnings
@@ -134,7 +135,7 @@ def load_weights(source: str | Mapping[str, Any], name: str) -> dict[str, Tensor
     elif source.upper() == "DEFAULT":
         state = _downloaded(name)
     else:
-        state = _read(Path(source).expanduser())
+        state = _read(Path(os.path.expanduser(source)))
     for wrapper in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
@@ -272,7 +273,7 @@ def _downloaded(name: str) -> Any:
 
 
 def _read(path: Path) -> Any:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise RequestError(f"there is no file {path}; weights are a .safetensors, .pth or .pt file, DEFAULT or none")
     try:
         if path.suffix == ".safetensors":

@@ -32,7 +32,7 @@ class Paths:
 
     def __init__(self, path: str | Path):
         with disk_errors():
-            self._set(Path(path).expanduser().resolve())
+            self._set(Path(os.path.expanduser(path)).resolve())
 
     def _set(self, file: Path) -> None:
         if not file.name:

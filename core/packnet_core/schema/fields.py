@@ -14,6 +14,8 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from packnet_core.schema.limits import MOST
+
 BOUNDS = ("gt", "ge", "lt", "le")  # as `Meta` and `operator` call them
 
 
@@ -54,7 +56,7 @@ class Field(Struct, frozen=True, kw_only=True):
                 return f"above {low}"
             case {"ge": low, "lt": high}:
                 return f"from {low} to below {high}"
-            case {"ge": low, "le": high}:
+            case {"ge": low, "le": high} if high < MOST:
                 return f"from {low} to {high:,}"
             case {"ge": low}:
                 return f"at least {low}"
@@ -67,7 +69,8 @@ class Field(Struct, frozen=True, kw_only=True):
             return "" if value in self.choices else f"{value!r} is not {self.limits}"
         if isfinite(value) and all(getattr(operator, key)(value, bound) for key, bound in self.bounds.items()):
             return ""
-        return f"{value:{',' if isinstance(value, int) else 'g'}} is not {self.limits}"
+        wrong = "too large" if value > MOST == self.bounds.get("le") else f"not {self.limits}"
+        return f"{value:{',' if isinstance(value, int) else 'g'}} is {wrong}"
 
 
 def shown(value: Any) -> str:
