@@ -25,7 +25,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.paper import runner
 from packnet_core.paper.plan import Plan, PlanTask
-from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Command, Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import Entry, Epoch, Evaluated, JobFinished, Note, Saved, TrainStep
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli.output.inspect_report import print_inspection
@@ -227,8 +227,8 @@ def job(name: str, stage: str, command: Callable[[World], Command]) -> Operation
             asked = left.lost
         elif fingerprint(world.path) == found.states[-1]:
             asked = Evaluate()  # the next job, whatever it is
-        elif isinstance(asked, Add) and asked.prune and asked.task in [task.name for task in document.tasks]:
-            asked = Prune(ratio=asked.prune)
+        elif fingerprint(world.path) != found.states[0]:  # the task is added, and to be pruned
+            asked = Prune(ratio=0.5)
         return _once(lambda _: run_job.run(world.path, asked)).do(world)
 
     found = Operation(name, stage, run, finish)

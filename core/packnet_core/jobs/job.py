@@ -16,7 +16,16 @@ from contextlib import closing, suppress
 
 from msgspec.structs import replace
 
-from packnet_core.errors import DiskError, Diverged, FileError, NotSaved, RequestError, Stopped, what_was_refused
+from packnet_core.errors import (
+    DiskError,
+    Diverged,
+    FileError,
+    NotSaved,
+    ReadError,
+    RequestError,
+    Stopped,
+    what_was_refused,
+)
 from packnet_core.files.atomic import check_room
 from packnet_core.jobs import read_only, rules
 from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
@@ -134,14 +143,14 @@ def _work_off(job: Job) -> Iterator[Event]:
         while job.todo:
             with closing(job.todo.popleft().events(job)) as work:  # type: ignore[type-var]
                 yield from work
+    except (DiskError, NotSaved, ReadError) as error:
+        raise DiskError(f"{error}. {_kept(job)}") from None
     except (GeneratorExit, Stopped, RequestError):  # a RequestError: data that turned out to be unusable
         try:
             job.keep(elsewhere=True)
         except DiskError as error:
             job.session.lost = str(error)
         raise
-    except (DiskError, NotSaved) as error:
-        raise DiskError(f"{error}. {_kept(job)}") from None
     except OSError as error:
         if error.errno == errno.ENOMEM:
             raise

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,8 @@ from packnet_core.errors import PacknetError, Stopped, disk_errors, what_was_ref
 from packnet_core.jobs import job, journal, rotation
 from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.session import Session
+from packnet_core.jobs.unfinished import unfinished
+from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Prune, Train, summary
 from packnet_core.schema.events import Checked, Entry, Event, JobFinished, JobStarted, Progress, TrainStep
@@ -45,7 +47,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
     The last event is JobFinished. The journal gets it in every case: at the end, after a stop (`stop` is set, or the
     caller closes this generator), after an error, KeyboardInterrupt or SystemExit.
     """
-    begun, ended = time.monotonic(), False
+    begun, at, ended = time.monotonic(), time.time(), False
     session.stop = stop
     rotation.shorten(writer)
 
@@ -59,9 +61,13 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), number)
         with memory.kept(), closing(job.events(session, command, number)) as work:  # type: ignore[type-var]
             whole = yield from _written(work, writer, number, stop)
-        yield finish("done", f"{summary(command)}: done", 0) if whole else finish("stopped", _stopped(session, command))
+        yield (
+            finish("done", f"{summary(command)}: done", 0)
+            if whole
+            else finish("stopped", _stopped(session, command, at))
+        )
     except Stopped:
-        yield finish("stopped", _stopped(session, command))
+        yield finish("stopped", _stopped(session, command, at))
     except PacknetError as error:
         yield finish("failed", str(error), error.status)
     except torch.OutOfMemoryError:
@@ -76,7 +82,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         yield finish("failed", f"unexpected {type(error).__name__}: {error}; this is a defect, please report it")
     except BaseException:  # the caller closed this generator, or interrupted the process
         if not ended:
-            finish("stopped", _stopped(session, command))
+            finish("stopped", _stopped(session, command, at))
         raise
 
 
@@ -115,10 +121,17 @@ def _written(
     return True
 
 
-def _stopped(session: Session, command: Command) -> str:
-    """The message of a stopped job."""
-    resumable = isinstance(command, Add | Prune | Train) and os.path.exists(session.paths.checkpoint)
-    what = f"packnet train {session.path} resumes it" if resumable else "nothing changed"
+def _stopped(session: Session, command: Command, begun: float) -> str:
+    """The message of a stopped job that began at that time. It is not in the journal yet, so it counts as unfinished."""
+    what = "nothing changed"
+    if isinstance(command, Add | Prune | Train):
+        with suppress(PacknetError, OSError):
+            document = read_header(session.path).document
+            left = unfinished(session.paths, document)
+            if left.checkpoint:
+                what = f"packnet train {session.path} resumes it"
+            elif document.history[-1].at >= begun:
+                what = f"its result is saved; {left.advice(session.paths)}".rstrip("; ")
     if session.lost:
         what += f"; what it did since could not be kept: {session.lost}"
     return f"{summary(command)}: stopped; {what}"

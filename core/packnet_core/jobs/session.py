@@ -85,7 +85,7 @@ class Session:
         """
         step = Step(at=time.time(), task=task, what=what)
         document = replace(self.document, history=shortened((*self.document.history, step)))
-        if self.path.exists() and signature(self.path) != self._signature:
+        if self._signature and self.path.exists() and signature(self.path) != self._signature:
             own = self._save_beside(document)
             raise WorkError(
                 f"{self.path} was changed by something else while this job ran, and was left as it is now. The job's "

@@ -55,7 +55,7 @@ def test_a_queue_that_closes_cancels_what_waits_and_takes_no_more(path):
         for thread in threads:
             thread.join()
         assert queue.take() is None
-        assert queue.waiting == ()
+        assert queue.jobs() == (None, ())
     events = journal.read(paths.journal)
     queued = {entry.job for entry in events if isinstance(entry.event, JobQueued)}
     cancelled = {entry.job for entry in events if isinstance(entry.event, JobFinished)}
