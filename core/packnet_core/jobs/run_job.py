@@ -57,17 +57,16 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         seconds = time.monotonic() - begun
         return writer.write(JobFinished(outcome=outcome, message=message, seconds=seconds, status=status), number)
 
+    def stopped() -> Entry:
+        return finish("stopped", _stopped(session, command, at))
+
     try:
         yield writer.write(JobStarted(command=command, pid=os.getpid(), device=str(session.device)), number)
         with memory.kept(), closing(job.events(session, command, number)) as work:  # type: ignore[type-var]
             whole = yield from _written(work, writer, number, stop)
-        yield (
-            finish("done", f"{summary(command)}: done", 0)
-            if whole
-            else finish("stopped", _stopped(session, command, at))
-        )
+        yield finish("done", f"{summary(command)}: done", 0) if whole else stopped()
     except Stopped:
-        yield finish("stopped", _stopped(session, command, at))
+        yield stopped()
     except PacknetError as error:
         yield finish("failed", str(error), error.status)
     except torch.OutOfMemoryError:
@@ -82,7 +81,7 @@ def perform(session: Session, writer: Journal, number: int, command: Command, st
         yield finish("failed", f"unexpected {type(error).__name__}: {error}; this is a defect, please report it")
     except BaseException:  # the caller closed this generator, or interrupted the process
         if not ended:
-            finish("stopped", _stopped(session, command, at))
+            stopped()
         raise
 
 
@@ -122,7 +121,7 @@ def _written(
 
 
 def _stopped(session: Session, command: Command, begun: float) -> str:
-    """The message of a stopped job that began at that time. It is not in the journal yet, so it counts as unfinished."""
+    """The message of a stopped job that began at that time. Its end is not in the journal yet: it is unfinished."""
     what = "nothing changed"
     if isinstance(command, Add | Prune | Train):
         with suppress(PacknetError, OSError):
