@@ -35,7 +35,7 @@ def test_what_a_caller_means_is_converted():
         {"ratio": True}, {"ratio": "0.5"}, {"ratio": [0.5]}, {"layers": {1: 2}}, {"layers": [1]}, {"own": [1]},
         {"own": object()}, {"count": 1.5}, {"count": True}, {"count": float("nan")},
     ],
-    ids=str,
+    ids=lambda wrong: str(wrong).split(" object at")[0][:40],
 )  # fmt: skip
 def test_what_means_nothing_is_refused_in_one_line(wrong):
     with pytest.raises(RequestError) as refused:
