@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,17 +20,18 @@ from msgspec import Struct
 
 from packnet_core.errors import PacknetError
 from packnet_core.schema.commands import Command
+from packnet_core.schema.events import Event
 
 How = Literal["event", "call", "time", "term"]  # SIGKILL at an event, a call or a time, SIGTERM at a time
 
 
 class Ask(Struct):
-    """What a child does. `at` is the number of an event or of a call of a function, or seconds; None: to the end."""
+    """What a child does. `at` is a `place` of an event, the number of a call of a function, or seconds; None: never."""
 
     path: str
     command: Command
     how: How = "event"
-    at: float | None = None
+    at: float | str | None = None
 
 
 class Ended(Struct):
@@ -54,7 +56,7 @@ class Warm:
             env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         )
 
-    def do(self, path: Path, command: Command, how: How = "event", at: float | None = None) -> Ended:
+    def do(self, path: Path, command: Command, how: How = "event", at: float | str | None = None) -> Ended:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(msgspec.json.encode(Ask(str(path), command, how, at)) + b"\n")
@@ -68,6 +70,19 @@ class Warm:
         return self._errors.read().decode()
 
 
+class Places:
+    """Counts the events of a job."""
+
+    def __init__(self) -> None:
+        self._counted: Counter[str] = Counter()
+
+    def of(self, event: Event) -> tuple[int, str]:
+        """The places of the next event: its number among all, and its kind with its number among these: "saved 2"."""
+        kind = str(event.__struct_config__.tag)
+        self._counted[kind] += 1
+        return self._counted.total(), f"{kind} {self._counted[kind]}"
+
+
 def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -76,11 +91,11 @@ def work(ask: Ask) -> dict[str, float]:
     """Do a command as the API does, in this process, up to the moment of the kill."""
     import packnet_core
 
-    counted = {"events": 0, "calls": 0}
+    counted, places = {"events": 0, "calls": 0}, Places()
 
-    def listen(_: Any) -> None:
+    def listen(event: Event) -> None:
         counted["events"] += 1
-        if ask.how == "event" and counted["events"] == ask.at:
+        if ask.how == "event" and ask.at in places.of(event):
             kill()
 
     def called(*_: Any) -> None:
@@ -118,7 +133,7 @@ def answer(ask: Ask) -> Ended:
             sys.excepthook(*sys.exc_info())
         os._exit(99)
     os.close(writing)
-    if ask.at is not None and ask.how in ("time", "term"):
+    if isinstance(ask.at, float) and ask.how in ("time", "term"):
         time.sleep(ask.at)
         os.kill(pid, signal.SIGKILL if ask.how == "time" else signal.SIGTERM)
     with open(reading, "rb") as file:

@@ -27,7 +27,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Command, Drop, Evaluate, Preview, Prune, Train
 from packnet_core.schema.events import JobFinished, PhaseStarted, Saved
-from tests.faults.forked import Warm
+from tests.faults.forked import Places, Warm
 from tests.faults.model import Known, Model
 from tests.worlds import QUICK, add, images, pack_file, work
 
@@ -35,8 +35,10 @@ RECIPE = QUICK.changed({"epochs": 2})
 IMAGES = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 NAMES = st.sampled_from(["ant", "bee", "cat", "dog"])
 RATIOS = st.sampled_from([0.0, 0.1, 0.5, 0.734, 0.95])
-HOWS = st.sampled_from(["end", "end", "stop", "close", "kill"])
-EVENTS = st.integers(1, 25)
+HOWS = st.sampled_from(["end", "end", "stop", "close", "kill", "kill"])
+PLACES = ["saved 1", "saved 1", "saved 2", "phase-started 1", "phase-started 2", "pruned 1"]
+EVENTS = st.integers(1, 25) | st.sampled_from(PLACES) | st.sampled_from(PLACES)
+YES = st.sampled_from([True, True, True, False])
 
 
 class Lives(RuleBasedStateMachine):
@@ -72,18 +74,18 @@ class Lives(RuleBasedStateMachine):
         ratio=st.none() | RATIOS,
         own=st.sampled_from([(), (), ("norms",), ("biases",), ("norms", "biases")]),
         layers=st.sampled_from([(), (), (), ("conv",), ("fc",)]),
-        yes=st.booleans(),
+        yes=YES,
         how=HOWS,
         at=EVENTS,
     )
     def add(self, name, data, ratio, own, layers, yes, how, at):
         self.do(add(name, self.data[data], recipe=RECIPE, prune=ratio, own=own, layers=layers, yes=yes), how, at)
 
-    @rule(ratio=RATIOS, steps=st.sampled_from([1, 1, 2]), yes=st.booleans(), how=HOWS, at=EVENTS)
+    @rule(ratio=RATIOS, steps=st.sampled_from([1, 1, 2]), yes=YES, how=HOWS, at=EVENTS)
     def prune(self, ratio, steps, yes, how, at):
         self.do(Prune(ratio=ratio, steps=steps, yes=yes), how, at)
 
-    @rule(yes=st.booleans(), how=HOWS, at=EVENTS)
+    @rule(yes=YES, how=HOWS, at=EVENTS)
     def train(self, yes, how, at):
         self.do(Train(recipe={"epochs": 2}, yes=yes), how, at)
 
@@ -92,8 +94,9 @@ class Lives(RuleBasedStateMachine):
         if self.model.left or not self.model.foreign:
             self.do(Train(), how, at)
 
-    @rule(name=NAMES, yes=st.booleans(), how=HOWS, at=EVENTS)
-    def drop(self, name, yes, how, at):
+    @rule(name=NAMES, newest=YES, yes=YES, how=HOWS, at=EVENTS)
+    def drop(self, name, newest, yes, how, at):
+        name = self.model.tasks[-1].name if newest and self.model.tasks else name
         self.do(Drop(task=name, yes=yes), how, at)
 
     @rule(command=st.sampled_from([Evaluate(), Preview(ratios=(0.3, 0.9))]), how=HOWS, at=EVENTS)
@@ -132,7 +135,7 @@ class Lives(RuleBasedStateMachine):
             out.unlink()
         assert self.path.read_bytes() == before
 
-    def do(self, command: Command, how: str, at: int) -> None:
+    def do(self, command: Command, how: str, at: int | str) -> None:
         """Do a command, to its end or to an event. The file is then in one of the states that the model expects."""
         before, document = self.path.read_bytes(), read_header(self.path).document
         task = document.open_task
@@ -186,7 +189,7 @@ class Lives(RuleBasedStateMachine):
         elif states:
             self.model.left = []
 
-    def events(self, command: Command, how: str, at: int) -> list:
+    def events(self, command: Command, how: str, at: int | str) -> list:
         """The events of a job that is cut off after one of them, or not; of a killed one, those in the journal."""
         journal = Paths(self.path).journal
         size = journal.stat().st_size if journal.exists() else 0
@@ -194,14 +197,12 @@ class Lives(RuleBasedStateMachine):
             self.warm.do(self.path, command, "event", at)
             lines = journal.read_bytes()[size:].splitlines()
             return [entry.event for line in lines if (entry := decode(line))]
-        stop, events = threading.Event(), []
+        stop, events, places = threading.Event(), [], Places()
         entries = run_job.run(self.path, command, stop)
         for entry in entries:
             events.append(entry.event)
-            if len(events) == at and how == "stop":
-                stop.set()
-            if len(events) == at and how == "close":
-                entries.close()
+            if at in places.of(entry.event):
+                stop.set() if how == "stop" else entries.close() if how == "close" else None
         return events
 
     # -- what must hold -----------------------------------------------------------------------------------------
