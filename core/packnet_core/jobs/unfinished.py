@@ -29,7 +29,7 @@ class Unfinished(NamedTuple):
     def loss(self, file: str | PurePath = "FILE") -> str:
         """Why nothing can be resumed, and which command to repeat; empty where nothing was lost."""
         if self.lost:
-            why = "left a damaged checkpoint" if self.damaged else "was cut off before it left anything to resume"
+            why = "left a damaged checkpoint" if self.damaged else "left nothing to resume"
             return f"{summary(self.lost)} {why}; do it again: {as_typed(self.lost, file)}"
         return "the checkpoint of an interrupted job is damaged; do that job again" if self.damaged else ""
 

@@ -106,7 +106,7 @@ def test_recipe_defaults_are_the_papers():
 def test_after_a_lost_job_training_names_the_command_to_repeat():
     lost = Unfinished(lost=Add(task="my birds", data="/data/birds", prune=0.75, recipe=Recipe(lr=0.02)))
     again = "packnet add FILE 'my birds' --data /data/birds --prune 0.75 --lr 0.02"
-    with pytest.raises(RequestError, match=f"add my birds --prune 0.75 was cut off .* do it again: {again}"):
+    with pytest.raises(RequestError, match=f"add my birds --prune 0.75 left nothing to resume; do it again: {again}"):
         check(document(task()), Train(), lost)
     check(document(task()), Train(recipe={"epochs": 3}), lost)  # asks for more training of the open task
     check(document(task()), lost.lost, lost)

@@ -73,5 +73,5 @@ def test_of_an_addition_that_saved_its_task_the_pruning_is_left(path, data):
     cut(path, add("one", data, recipe=QUICK), Saved)
     assert lost(path) == Prune(ratio=0.5)
     document = read_header(path).document
-    with pytest.raises(RequestError, match=r"prune 0\.5 was cut off"):
+    with pytest.raises(RequestError, match=r"prune 0\.5 left nothing to resume"):
         rules.check(document, Train(), unfinished(Paths(path), document))

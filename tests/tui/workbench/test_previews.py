@@ -97,7 +97,7 @@ async def test_the_largest_ratios_for_one_two_and_five_points_are_beside_the_rat
             await desk.until(lambda: "≤ 1 point 0.5  ≤ 2 points 0.6  ≤ 5 points 0.75" in desk.text(beside))
 
 
-@pytest.mark.parametrize(("key", "asked"), [("enter", [Prune(ratio=0.75)]), ("escape", [])])
+@pytest.mark.parametrize(("key", "asked"), [("enter", [Prune(ratio=0.75, task="cars")]), ("escape", [])])
 async def test_leaving_the_screen_ends_the_preview(tmp_path, key, asked):
     path = previewing(tmp_path / "model.safetensors")
     with Paths(path).locked():
