@@ -18,8 +18,9 @@ from packnet_core.jobs import journal
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.events import Entry, JobFinished
+from tests.faults.disks import World
 from tests.faults.inject import KILLED, Boundary, Call, Fault
-from tests.faults.operations import World, fingerprint
+from tests.faults.operations import fingerprint
 from tests.waiting import until
 
 IDLE = 0.2  # seconds until an engine leaves

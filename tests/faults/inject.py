@@ -31,10 +31,10 @@ KILLED = 77  # the exit status of a process that `Dies`
 _lstat = os.lstat  # as it is without faults
 NAMED = {  # functions of os whose first argument is a path
     "unlink": "remove", "remove": "remove", "rmdir": "remove", "mkdir": "create", "chmod": "change",
-    "truncate": "write", "stat": "look", "lstat": "look", "scandir": "look", "listdir": "look", "statvfs": "look",
+    "truncate": "change", "stat": "look", "lstat": "look", "scandir": "look", "listdir": "look", "statvfs": "look",
 }  # fmt: skip
 OPENED = {  # whose first argument is a descriptor
-    "write": "write", "pwrite": "write", "read": "read", "fsync": "sync", "ftruncate": "write", "fchmod": "change",
+    "write": "write", "pwrite": "write", "read": "read", "fsync": "sync", "ftruncate": "change", "fchmod": "change",
     "fstat": "look",
 }  # fmt: skip
 MOVED = {"rename": "rename", "replace": "rename", "link": "create"}  # from one path to another
@@ -52,9 +52,7 @@ REFUSED = {  # which kinds of calls each error may answer
     "EMFILE": frozenset({"open"}),
     "ENOLCK": frozenset({"lock"}),
     "ENOMEM": frozenset({"map"}),
-    "EPIPE": frozenset({"talk"}),
-    "ETIMEDOUT": frozenset({"talk"}),
-}
+} | dict.fromkeys(("EPIPE", "ETIMEDOUT"), frozenset({"talk"}))
 
 
 class Call(NamedTuple):
@@ -100,7 +98,7 @@ def faults(call: Call) -> list[Fault]:
     found: list[Fault] = [
         Fails(error, stays) for error, kinds in REFUSED.items() if call.kind in kinds for stays in (False, True)
     ]
-    if call.kind == "write" and "trunc" not in call.name:
+    if call.kind == "write":
         found += [Shortens(), Shortens(stays=True)]
     return [*found, Interrupts()] if call.kind in CHANGES else found
 
@@ -208,8 +206,7 @@ class Boundary:
         where = re.sub(r"\.[a-z0-9_]{8}$|\d{3,}", "*", os.path.relpath(path, os.path.dirname(disk)))
         with self._lock:
             self._counts[name, where] += 1
-            call = Call(name, kind, where, self._counts[name, where])
-            self.calls.append(call)
+            self.calls.append(call := Call(name, kind, where, self._counts[name, where]))
         return call
 
     def _met(self, call: Call, disk: str, real: Callable[..., Any], *args: Any, **rest: Any) -> Any:
@@ -231,13 +228,12 @@ class Boundary:
                 self._broken = disk if fault.stays else ""
                 return _half(real, *args)
             fault = Fails("ENOSPC", fault.stays)
-            here = False
         if isinstance(fault, Fails) and (here or (self._broken == disk and call.kind in REFUSED[fault.error])):
             self._broken = disk if fault.stays else ""
-            number = getattr(errno, fault.error)
-            if call.name == "close":
-                real(*args, **rest)  # Linux closes the file whatever it answers
-            raise OSError(number, os.strerror(number), *(a for a in args[:1] if isinstance(a, str | Path)))
+            if call.name == "close":  # Linux closes the file whatever it answers
+                real(*args, **rest)
+            reason = getattr(errno, fault.error), os.strerror(getattr(errno, fault.error))
+            raise OSError(*reason, *(a for a in args[:1] if isinstance(a, str | Path)))
         return real(*args, **rest)
 
 
@@ -263,7 +259,7 @@ class _File(io.FileIO):
         return bytes(self._boundary.through("read", "read", self._path, super().readall))
 
     def truncate(self, size: int | None = None) -> int:
-        return int(self._boundary.through("truncate", "write", self._path, super().truncate, size))
+        return int(self._boundary.through("truncate", "change", self._path, super().truncate, size))
 
     def close(self) -> None:
         if not self.closed:
@@ -278,11 +274,9 @@ def _half(write: Callable[..., int], *args: Any) -> int:
 
 
 def _exists(path: Any) -> bool:
-    try:
-        _lstat(path)
-    except OSError:
-        return False
-    return True
+    with suppress(OSError):
+        return bool(_lstat(path))
+    return False
 
 
 def _path(path: Any) -> str | None:
@@ -291,8 +285,9 @@ def _path(path: Any) -> str | None:
 
 def _path_of_descriptor(file: Any) -> str | None:
     with suppress(OSError, ValueError):
-        number = file if isinstance(file, int) else file.fileno()
-        return os.readlink(f"/proc/self/fd/{number}").removesuffix(" (deleted)")
+        return os.readlink(f"/proc/self/fd/{file if isinstance(file, int) else file.fileno()}").removesuffix(
+            " (deleted)"
+        )
     return None
 
 

@@ -3,8 +3,9 @@
 import os
 import signal
 
+from tests.faults.disks import World
 from tests.faults.inject import KILLED, Boundary, Call, Dies, Fault
-from tests.faults.operations import Operation, Outcome, World
+from tests.faults.operations import Operation, Outcome
 
 PATIENCE = 120  # seconds for one operation
 

@@ -17,8 +17,9 @@ from packnet_core.jobs import rotation
 from packnet_core.jobs.session import Session
 from packnet_tui.state.watch import Watch
 from tests.faults import engines
+from tests.faults.disks import LONG_JOURNAL, World
 from tests.faults.inject import Boundary, Call, Dies, Fault, deaths, faults
-from tests.faults.operations import LONG_JOURNAL, OPERATIONS, World, fingerprint
+from tests.faults.operations import OPERATIONS, fingerprint
 from tests.faults.sweep import counted, failed, killed
 
 FEW = 4  # failures, and half as many kills, of each operation in the ordinary suite
