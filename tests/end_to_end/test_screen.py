@@ -93,7 +93,7 @@ def test_add_prune_and_evaluate_by_keyboard(path, data, terminal):
     terminal.press("e")
     assert until_event(path, JobFinished, job.job + 1).event.outcome == "done"
     terminal.press("p", "y", "Enter")  # yes, prune it again, at the current ratio
-    until(lambda: read_header(path).document.tasks[0].prune_ratio == 0.9375, "the pruning")
+    until(lambda: read_header(path).document.tasks[0].prune_ratio == 0.875, "the pruning")
     terminal.press("q")
     terminal.wait_for("status 0")
 
