@@ -4,12 +4,12 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packnet_core.errors import FileError, PacknetError
+from packnet_core.errors import FileError, PacknetError, RequestError
 from packnet_core.files.safetensors_reader import SafetensorsFile
 from packnet_core.jobs import run_job
 from packnet_core.jobs.unfinished import unfinished
@@ -202,7 +202,12 @@ def _export(world: World) -> None:
 
 
 def _finish_export(world: World) -> Outcome | None:
-    return None if (world.disk / "one.safetensors").exists() else _once(_export).do(world)
+    """What a user would do: the same again, which is refused if it is done."""
+    if not (world.disk / "one.safetensors").exists():
+        return _once(_export).do(world)
+    with suppress(RequestError):
+        _export(world)
+    return None
 
 
 def _exported(world: World) -> Any:

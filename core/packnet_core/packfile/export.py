@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from packnet_core.errors import RequestError, disk_errors
-from packnet_core.files.atomic import check_room, exists, replace_file
+from packnet_core.files.atomic import check_room, exists, remove_leftovers, replace_file
 from packnet_core.files.safetensors_writer import write_safetensors
 from packnet_core.network import architectures, owners
 from packnet_core.packfile import trust
@@ -27,6 +27,7 @@ def export(path: str | Path, task: str, out: str | Path) -> int:
     """
     out = Path(out)
     check_suffix(out)
+    remove_leftovers(out)  # of an export before this one
     if out.exists():
         raise exists(out)
     if not out.resolve().parent.is_dir():
