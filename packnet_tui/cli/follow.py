@@ -28,7 +28,7 @@ def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -
     job = engine.submit(command)
     in_engine = _InEngine(engine, job)
     try:
-        return show(follow(reader, history, job, in_engine.goes_on, paths), Display(json, every=every))
+        return show(follow(reader, history, job, in_engine.is_pending, paths), Display(json, every=every))
     except WorkError:
         if in_engine.warning:
             text = f"job {job} is over, and the journal does not say how it ended: {in_engine.warning}"
@@ -49,7 +49,7 @@ class _InEngine:
         self._engine, self._job = engine, job
         self.warning = ""
 
-    def goes_on(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether the job runs or waits."""
         try:
             status = self._engine.status()

@@ -3,9 +3,13 @@
 import shlex
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 CHANGES, READS = ("add", "prune", "train", "drop"), ("eval", "preview", "baseline")
 JOB_COMMANDS = (*CHANGES, *READS)  # those that make a job
@@ -26,12 +30,22 @@ def parse(line: str, file: Path) -> Command:
         raise RequestError(f"{word!r} is neither a command ({', '.join(JOB_COMMANDS)}) nor the name of an action{hint}")
     if {"-h", "--help", "--json", "--install-completion", "--show-completion"} & set(rest):
         raise RequestError(f"for its options, type in a shell: packnet {word} --help")
-    from packnet_tui.cli import job_commands, read_commands  # Typer comes with them; `cli.program` leads to torch
-    from packnet_tui.cli.request import Request, call
+    from packnet_tui.cli.request import Request, call  # Typer comes with it
 
-    named = rest[:1] if word == "baseline" else []  # the only command whose file is its second argument
-    app = read_commands.app if word in READS else job_commands.app
-    request: Request = call(app, "packnet", [word, *named, str(file), *rest[len(named) :]])
+    request: Request = call(parser_of(word), "packnet", [word, *with_file(word, rest, file)])
     if request.trust is not None:
         raise RequestError(f"leave, and let the code run with: packnet-tui open {file} --trust {request.trust}")
     return request.command
+
+
+def parser_of(word: str) -> "Typer":
+    """The part of the command line that has this command."""
+    from packnet_tui.cli import job_commands, read_commands  # not `cli.program`, which leads to torch
+
+    return read_commands.app if word in READS else job_commands.app
+
+
+def with_file(word: str, arguments: list[str], file: Path) -> list[str]:
+    """The arguments of a command with the file in its place: the first, but the second of `baseline`."""
+    at = 1 if word == "baseline" else 0
+    return [*arguments[:at], str(file), *arguments[at:]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from packnet_tui.workbench.command_line import JOB_COMMANDS, READS
+from packnet_tui.workbench.command_line import JOB_COMMANDS, parser_of, with_file
 
 LAST_WORD = re.compile(r"(.*(?<!\\)\s)?(.*)")  # a blank after a backslash is part of a word
 
@@ -31,14 +31,10 @@ def _arguments(words: list[str], start: str, file: Path) -> list[str]:
         return []
     import typer
 
-    from packnet_tui.cli import job_commands, read_commands
-
-    group: Any = typer.main.get_command(read_commands.app if name in READS else job_commands.app)
+    group: Any = typer.main.get_command(parser_of(name))
     command = group.commands[name]
-    file_at = 1 if name == "baseline" else 0  # the command whose file is its second argument
-    context = command.make_context(
-        name, [*given[:file_at], str(file), *given[file_at:]], resilient_parsing=True, parent=group.context_class(group)
-    )
+    typed = with_file(name, given, file)
+    context = command.make_context(name, typed, resilient_parsing=True, parent=group.context_class(group))
     options = {flag: option for option in command.params for flag in option.opts if flag.startswith("-")}
     asked = options.get(given[-1]) if given else None
     if asked and not asked.is_flag:

@@ -89,7 +89,7 @@ class Kills:
         return math.exp(self.random.uniform(math.log(0.001), math.log(1.1 * whole.seconds)))
 
     def left(self, path: Path, number: int) -> Command | None:
-        """What a user is told to do next, to finish the command; None where it is done."""
+        """The next command that the user is told to type, to finish this one; None if it is finished."""
         command = self.commands[number]
         left = unfinished(Paths(path), read_header(path).document)
         if left.checkpoint:

@@ -12,7 +12,7 @@ class Known:
     name: str
     phase: str
     most: dict[str, int]
-    exact: bool = True  # it owns exactly so many
+    exact: bool = True  # the number of its weights is exact
 
 
 @dataclass

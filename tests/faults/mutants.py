@@ -93,7 +93,7 @@ def attempt(kind: str, world: "hostile_files.World", raw: bytes) -> str | None:
 
 
 def run(counts: dict[str, int], seed: int, keep: Path | None) -> dict[str, int]:
-    """Try so many mutants of each kind. Returns how many failed, by kind; `keep` gets one of each failure."""
+    """Try `counts` mutants of each kind. Returns how many failed, by kind. One of each failure is kept in `keep`."""
     failed: Counter[str] = Counter()
     seen: set[str] = set()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None

@@ -24,12 +24,7 @@ from packnet_tui.state.watch import Watch
 from tests.end_to_end.processes import end_engine
 from tests.tui.cli.conftest import one_line
 from tests.waiting import until, until_event
-from tests.worlds import LONG, QUICK, add, images, pack_file, work
-
-
-@pytest.fixture
-def data(tmp_path):
-    return images(tmp_path / "data.npz")
+from tests.worlds import LONG, QUICK, add, pack_file, work
 
 
 @pytest.fixture

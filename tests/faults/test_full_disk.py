@@ -39,11 +39,6 @@ def small(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.fixture
-def data(tmp_path):
-    return images(tmp_path / "data.npz")
-
-
 def fill(folder, leave=0):
     """Fill a disk, but for some bytes."""
     with open(folder / "filler", "ab") as file:

@@ -20,7 +20,7 @@ from packnet_core.packfile.verify import verify
 from packnet_core.schema.commands import Add, Compare, Evaluate, Preview, Train
 from packnet_core.schema.document import Input
 from packnet_core.schema.events import Evaluated, Note, PhaseStarted, Previewed, TrainStep
-from tests.worlds import QUICK, pack_file, work
+from tests.worlds import QUICK, work
 
 GREY = Input(channels=1, size=8, mean=(0.5,), std=(0.25,))
 
@@ -42,11 +42,6 @@ def data(tmp_path):
 def large(monkeypatch):
     """Data is decoded batch by batch, as if it were larger than the memory for it."""
     monkeypatch.setattr(loading, "MEMORY", 1000)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return pack_file(tmp_path / "net.safetensors")
 
 
 def add(data, **changes):

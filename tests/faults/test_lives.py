@@ -214,7 +214,7 @@ class Lives(RuleBasedStateMachine):
         return {name: int((weight == 0).sum()) for name, weight in mine.items()}
 
     def fits(self, tasks: list[Known]) -> bool:
-        """Whether the file holds these tasks, in these phases, with so many weights."""
+        """Whether the file has these tasks, in these phases, and each owns the right number of weights."""
         document = read_header(self.path).document
         if [(t.name, t.phase) for t in document.tasks] != [(t.name, t.phase) for t in tasks]:
             return False

@@ -31,16 +31,6 @@ print(entry.event.outcome, entry.event.message)
 """
 
 
-@pytest.fixture
-def data(tmp_path):
-    return images(tmp_path / "data.npz")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return pack_file(tmp_path / "net.safetensors")
-
-
 def test_a_limit_of_memory_ends_a_job_with_a_clear_line(path, data):
     before = path.read_bytes()
     command = [sys.executable, "-c", LIMITED, str(path), str(data)]

@@ -16,7 +16,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.schema.events import JobFinished
 from tests.waiting import until
-from tests.worlds import add, images, pack_file
+from tests.worlds import add, images
 
 # the command line, with a disk that stops answering within the first array
 HANGING = """
@@ -36,11 +36,6 @@ datasets.MNIST.mirrors = [sys.argv[1]]
 sys.exit(packnet(sys.argv[2:]))
 """
 SECONDS = 10
-
-
-@pytest.fixture
-def path(tmp_path):
-    return pack_file(tmp_path / "net.safetensors")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

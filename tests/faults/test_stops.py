@@ -22,17 +22,7 @@ from packnet_core.schema.commands import Add, Evaluate, Preview, Prune, Train
 from packnet_core.schema.events import Checked, EngineLeft, Epoch, JobFinished, JobStarted, TrainStep
 from packnet_core.training import evaluate
 from tests.waiting import until_event
-from tests.worlds import QUICK, add, images, pack_file, work
-
-
-@pytest.fixture
-def data(tmp_path):
-    return images(tmp_path / "data.npz")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return pack_file(tmp_path / "net.safetensors")
+from tests.worlds import QUICK, add, pack_file, work
 
 
 def stopped(path, command, monkeypatch, where, name, call):

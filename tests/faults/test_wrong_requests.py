@@ -34,11 +34,6 @@ class TwoHeads(nn.Module):
         return self.one(seen) + self.two(seen)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return pack_file(tmp_path / "net.safetensors")
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

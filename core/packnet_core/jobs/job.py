@@ -96,9 +96,7 @@ def _check_room(session: Session) -> None:
     """Raise RequestError if the disk has no room for what a job writes: a save, a best epoch and a checkpoint."""
     if not os.access(session.path.parent, os.W_OK):
         raise RequestError(f"{session.path.parent} can't be written to; copy the file, and work on the copy")
-    longest = os.pathconf(session.path.parent, "PC_NAME_MAX") - len(
-        "..12345678"
-    )  # a new file's name, before its rename
+    longest = os.pathconf(session.path.parent, "PC_NAME_MAX") - len("..12345678")  # which a save adds before its rename
     if len(os.fsencode(session.path.name)) > longest:
         raise RequestError(f"a file of so long a name can't be saved again; rename it to at most {longest} bytes")
     need = 2 * session.path.stat().st_size + CHECKPOINT_COPIES * 4 * session.document.weights

@@ -32,10 +32,10 @@ _STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind
 class Journal:
     """The writing end. Only the holder of the file's lock writes.
 
-    Where the disk refuses a line, the work continues: lines wait in memory, without those of single steps, until there
-    is room. `refused` is then the entry of a warning, for whoever shows what happens. Where the file was deleted, it is
-    written again, after a call of `restore`; `restored` is then the entry that says so. Raises DiskError where the file
-    can't be opened.
+    If the disk refuses a line, the work continues: lines wait in memory, without those of single steps, until there is
+    room. `refused` is then a warning, as an entry, to be shown in its place. If the file was deleted, it is written
+    again, after a call of `restore`; `restored` is then the entry that says so. Raises DiskError if the file can't be
+    opened.
     """
 
     def __init__(self, path: Path, restore: Callable[[], object] = lambda: None):

@@ -14,7 +14,19 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Preview, Prune, ReadOnly, Train, summary
+from packnet_core.schema.commands import (
+    Add,
+    AnyCommand,
+    Command,
+    Compare,
+    Drop,
+    Evaluate,
+    Preview,
+    Prune,
+    ReadOnly,
+    Train,
+    summary,
+)
 from packnet_core.schema.document import MOST_TASKS, Document, Task, check_task_name, chosen_layers
 
 Remedy = Literal["add", "prune", "free", "resume", "new"]
@@ -63,6 +75,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
             meant = f"{summary(command)} was meant for task {command.task!r}"
             raise NotAllowed(f"{meant}, and now the newest is {newest!r}; ask again if you mean that one")
         case Prune():
+            layer_ratios(document, command)  # checks them
             _check_leaves_some(document, command, open_task(document, "pruned").name)
             _check_recipe(open_task(document, "pruned"), command)
         case Train() if not resumes:
@@ -78,7 +91,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
             _check_drop(document, command)
 
 
-def named(document: Document, command: Command) -> Command:
+def named(document: Document, command: AnyCommand) -> AnyCommand:
     """A command with the name of the task that it means, so that it never changes a task that is opened before it.
 
     Only a command that waits in a queue needs it. One that resumes an interrupted job names no task.
@@ -155,7 +168,7 @@ def empties(document: Document, command: Add | Prune) -> bool:
 
 
 def _check_leaves_some(document: Document, command: Add | Prune, task: str) -> None:
-    if empties(document, command) and not command.yes:  # in this order: the ratios are checked in any case
+    if not command.yes and empties(document, command):
         raise RequestError(
             f"pruning at {command.prune if isinstance(command, Add) else command.ratio:g} frees every weight of "
             f"{task!r}; it would be no better than chance. Give a smaller ratio, or say --yes"

@@ -21,7 +21,7 @@ from packnet_core.packfile import checkpoint, storage, trust
 from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.commands import Add, BadImage, Evaluate
 from packnet_core.schema.document import Data, Document, Step, Task, shortened
-from packnet_core.schema.events import Checked, Event, Note, Occupancy, Saved
+from packnet_core.schema.events import Checked, Event, Occupancy
 
 Loaded = TypeVar("Loaded")
 CHECKPOINT_SECONDS = 60.0  # between checkpoints of a running phase
@@ -97,7 +97,7 @@ class Session:
         with suppress(OSError):  # it is saved: what is left beside it no longer fits the file, and is removed later
             self._signature = signature(self.path)
             self.paths.give_up()
-        return [*([Note(text=written.doubt, level="warning")] if written.doubt else []), Saved(bytes=written.bytes)]
+        return storage.events_of(written)
 
     def _save_beside(self, document: Document) -> Path:
         """Save network and document as a new pack file in the same folder. Returns its path."""

@@ -33,7 +33,7 @@ from packnet_core.schema.document import (
     Task,
     check_task_name,
 )
-from packnet_core.schema.events import Evaluated, Event, Note, PhaseStarted, Saved
+from packnet_core.schema.events import Evaluated, Event, PhaseStarted
 from packnet_core.schema.limits import LARGEST_SEED, LARGEST_SIDE, MOST_CHANNELS
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import printable
@@ -128,10 +128,7 @@ def new(
         if paths.file.exists():  # made by another process meanwhile
             raise exists(paths.file)
         paths.retire_journal()
-        written = storage.save(paths.file, network, document, new=True)
-        if written.doubt:
-            yield Note(text=written.doubt, level="warning")
-        yield Saved(bytes=written.bytes)
+        yield from storage.events_of(storage.save(paths.file, network, document, new=True))
 
 
 def _given_task(

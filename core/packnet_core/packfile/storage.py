@@ -22,6 +22,7 @@ from packnet_core.packfile import trust
 from packnet_core.packfile.header import HEAD, OWNER, REST, check_header, encode_document, read_header
 from packnet_core.packfile.stored import Stored, read, read_owners
 from packnet_core.schema.document import Document, planes
+from packnet_core.schema.events import Event, Note, Saved
 
 LayerArrays = tuple[NDArray[np.float32], owners.Bytes]  # weights and owners of one layer, of the same shape
 MAPPED = 1 << 18  # weights; a layer with as many or more stays mapped
@@ -150,6 +151,12 @@ def save(
             checked.result()
 
         return write_safetensors(path, tensors, metadata, check)
+
+
+def events_of(written: Written) -> list[Event]:
+    """The events of a save: Saved, after a warning if the disk did not confirm it."""
+    doubt = [Note(text=written.doubt, level="warning")] if written.doubt else []
+    return [*doubt, Saved(bytes=written.bytes)]
 
 
 def contents(network: PackedNetwork, document: Document) -> tuple[dict[str, Tensor | Encoded], dict[str, str]]:

@@ -201,7 +201,7 @@ class JobActions(Screen[None]):
 
     async def _submit(self, command: Add | Prune | Train | Drop) -> None:
         """Send a command; first ask whether to seal a bad task for good and to give up an interrupted job."""
-        said_yes = command.yes
+        command, said_yes = rules.named(self.app.picture.document, command), command.yes
         if isinstance(command, Add) and not said_yes:
             confirmed = await self._confirm_seal(command)
             if confirmed is None:
@@ -213,7 +213,7 @@ class JobActions(Screen[None]):
             command = replace(command, yes=True)
         stopped = self.app.picture.interrupted
         if stopped is None or said_yes or (isinstance(command, Train) and command.resumes):
-            self.app.submit(rules.named(self.app.picture.document, command))
+            self.app.submit(command)
             return
         question = Question(
             f"Give up {summary(stopped)}?",
@@ -221,7 +221,7 @@ class JobActions(Screen[None]):
             yes="give it up",
         )
         if await self._ask_for(question):
-            self.app.submit(rules.named(self.app.picture.document, replace(command, yes=True)))
+            self.app.submit(replace(command, yes=True))
 
     async def _ask_for(self, screen: Screen[Answer]) -> Answer | None:
         answer = self.app.push_screen(screen, wait_for_dismiss=True)

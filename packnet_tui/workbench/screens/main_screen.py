@@ -1,5 +1,6 @@
 """The main screen: five panes, a status line and the keys; its layout, and the actions that only show or move."""
 
+import asyncio
 from collections.abc import Iterable
 
 from textual import events, on
@@ -205,7 +206,7 @@ class MainScreen(JobActions):
 
     async def _run_line(self, line: str) -> None:
         """Do the line after `:`: a command as in the shell, or an action by its name or key."""
-        keep_line(line)
+        await asyncio.to_thread(keep_line, line)  # it waits for the disk
         action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
         try:
             if action:

@@ -1,5 +1,6 @@
 """A line to type in, in place of the footer: a filter after `/`, a command after `:`."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from os.path import commonprefix
 from typing import ClassVar
@@ -12,7 +13,7 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-Complete = Callable[[str], list[str]]
+Complete = Callable[[str], list[str]]  # may read files, so it is called in a thread
 
 
 class _Suggest(Suggester):
@@ -23,7 +24,7 @@ class _Suggest(Suggester):
         self._complete = complete
 
     async def get_suggestion(self, value: str) -> str | None:
-        return next(iter(self._complete(value)), None)
+        return next(iter(await asyncio.to_thread(self._complete, value)), None)
 
 
 class Prompt(Vertical):
@@ -101,9 +102,9 @@ class Prompt(Vertical):
     def action_stay(self) -> None:
         """Keep the focus here."""
 
-    def action_complete(self) -> None:
+    async def action_complete(self) -> None:
         """Complete the line as far as it is clear; then list the choices."""
-        choices = self._complete(self.text)
+        choices = await asyncio.to_thread(self._complete, self.text)
         if (start := commonprefix(choices)) and start != self.text:  # noqa: RUF071  # of characters
             self._put(start)
         elif len(choices) > 1:
