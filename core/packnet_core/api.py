@@ -252,10 +252,10 @@ class PackFile:
         Raises RequestError if no task is open, and TypeError for an argument that is not a field of the Recipe.
         """
         source = None if data is None else _source(data)
-        self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
+        events = self._do(Prune(ratio=ratio, layers=dict(layers or {}), steps=steps, max_drop=max_drop, trials=trials,
                        named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
                        on_bad_image=on_bad_image, yes=yes))  # fmt: skip
-        return self.document.tasks[-1]
+        return self.tasks[_evaluated(events)]
 
     @_with_recipe_fields()
     @checked
@@ -277,9 +277,9 @@ class PackFile:
         Raises RequestError if no task is open, and TypeError for an argument that is not a field of the Recipe.
         """
         source = None if data is None else _source(data)
-        self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
+        events = self._do(Train(named=recipe, recipe=_fields(changes), data=source, limit=limit, device=self.device,
                        on_bad_image=on_bad_image, yes=yes))  # fmt: skip
-        return self.document.tasks[-1]
+        return self.tasks[_evaluated(events)]
 
     @checked
     def evaluate(
@@ -431,6 +431,11 @@ class PackFile:
         if end.outcome != "done":
             raise (RequestError if end.status == RequestError.status else WorkError)(end.message)
         return events
+
+
+def _evaluated(events: Iterable[Event]) -> str:
+    """The task that a job evaluated last: the one that it changed. Another thread may have added one since."""
+    return [event.task for event in events if isinstance(event, Evaluated)][-1]
 
 
 def _interrupt(number: int) -> None:

@@ -207,3 +207,38 @@ def test_threads_are_answered_by_their_own_tasks_while_the_file_is_replaced(tmp_
         stop.set()
         replacing.join()
     assert all(torch.equal(answer, wanted[("one", "two")[which]]) for which, answer in found)
+
+
+def test_while_one_thread_adds_a_task_others_of_the_same_object_read_and_what_would_change_is_refused(file, data):
+    file.add("one", data["one"], prune=0.5, **QUICK)
+    pictures = file.prepare(np.load(data["one"])["test_images"])
+    wanted, began, tried = torch.stack(file.answer(pictures, "one")), threading.Event(), threading.Event()
+
+    def hold(event):
+        if isinstance(event, Epoch):
+            began.set()
+            assert tried.wait(60)
+
+    file.listen = hold
+    with ThreadPoolExecutor(1) as pool:
+        added = pool.submit(file.add, "two", data["two"], prune=0.5, yes=True, **QUICK)
+        assert began.wait(60)
+        try:
+            for change in (
+                lambda: file.add("three", data["two"], yes=True),
+                lambda: file.prune(0.5),
+                lambda: file.train(epochs=1),
+                lambda: file.drop("one"),
+                file.evaluate,
+                file.preview,
+            ):
+                with pytest.raises(RequestError, match=r"is working on net\.safetensors|first task can't be dropped"):
+                    change()
+            assert torch.equal(torch.stack(file.answer(pictures, "one")), wanted)
+            assert torch.equal(torch.stack(list(file.model("one")(pictures))), wanted)
+            assert file.verify()
+        finally:
+            tried.set()
+        assert added.result(60).name == "two"
+    assert torch.equal(torch.stack(file.answer(pictures, "one")), wanted)
+    assert list(file.tasks) == ["one", "two"] and file.verify()

@@ -81,7 +81,7 @@ def test_no_second_process_may_work_even_at_once(path, data, monkeypatch):
             command = [sys.executable, "-m", "packnet_tui.cli.main", "add", str(path), "two", "--data", str(data)]
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 2
-            assert "another packnet process is working on net.safetensors" in one_line(done.stderr)
+            assert "is working on net.safetensors" in one_line(done.stderr)
         finally:
             os.kill(pid, signal.SIGCONT)
         assert restored(path)

@@ -6,6 +6,7 @@ summarise("pictures")               # the same, and counts, for a screen
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,9 @@ def _open_digits(source: str) -> Source:
     """scikit-learn's handwritten digits, 8×8 grey; a stratified fifth of them is the test set."""
     first, last = _digit_range(source)
     try:
-        from sklearn.datasets import load_digits
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="joblib")  # without a /dev/shm, which nothing here needs
+            from sklearn.datasets import load_digits
     except ImportError:
         raise RequestError(f'{source} needs scikit-learn: pip install "packnet-tui[demo]"') from None
     digits = load_digits()

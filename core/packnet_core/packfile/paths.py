@@ -199,7 +199,7 @@ class Paths:
             lock.acquire(timeout=0.2, poll_interval=0.01)  # longer than `is_locked` holds it
         except Timeout:
             raise RequestError(
-                f"another packnet process is working on {self.file.name}; "
+                f"another packnet process, or thread of this one, is working on {self.file.name}; "
                 f"see what it does with: packnet watch {self.file}"
             ) from None
         self._held.callback(_release, lock)

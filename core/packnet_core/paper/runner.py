@@ -75,7 +75,7 @@ def run_cells(
 
     `only` is a pattern: only cells whose names match it, and the cells that they start from, are computed. A run that
     was stopped can be resumed: cells that are done are not computed again. Raises RequestError if no name matches, and
-    WorkError if a cell failed, after the cells under way have ended.
+    WorkError if no process can be started, or if a cell failed, after the cells under way have ended.
     """
     wanted = with_parents([cell for cell in with_parents(cells, plan) if fnmatchcase(key(cell), only)], plan)
     if not wanted:
@@ -86,7 +86,13 @@ def run_cells(
     threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // jobs, 1))
     os.environ["PYTHONSAFEPATH"] = "1"  # the new processes take no code from this folder
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(threads,)) as pool:
+    try:
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(threads,))
+    except (OSError, ImportError) as error:  # ImportError: no semaphores at all
+        raise WorkError(
+            f"no worker process can be started ({error}); they need a /dev/shm that can be written to"
+        ) from None
+    with pool:
         running: dict[Future[float], Cell] = {}
         while waiting or running:
             for cell in list(waiting):
