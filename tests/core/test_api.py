@@ -241,4 +241,5 @@ def test_while_one_thread_adds_a_task_others_of_the_same_object_read_and_what_wo
             tried.set()
         assert added.result(60).name == "two"
     assert torch.equal(torch.stack(file.answer(pictures, "one")), wanted)
-    assert list(file.tasks) == ["one", "two"] and file.verify()
+    assert list(file.tasks) == ["one", "two"]
+    assert file.verify()
