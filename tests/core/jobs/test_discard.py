@@ -13,7 +13,7 @@ from packnet_core.jobs.unfinished import Unfinished, unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Discard, Drop, Evaluate, Prune, Train
-from packnet_core.schema.events import Epoch, Event, GivenUp, JobStarted, PhaseStarted, Resumed
+from packnet_core.schema.events import Epoch, Event, GivenUp, JobStarted, Occupancy, PhaseStarted, Resumed
 from tests.worlds import add, work
 
 
@@ -137,3 +137,20 @@ def test_while_jobs_run_no_checkpoint_is_given_up(path):
     queue.submit(Evaluate())
     with pytest.raises(RequestError, match="jobs run or wait"):
         queue.submit(Discard())
+
+
+def test_a_stop_in_the_last_evaluation_leaves_the_retrained_state_and_all_epochs_done(path, others):
+    entries, live = run_job.run(path, add("two", others, yes=True)), None
+    for entry in entries:
+        if isinstance(entry.event, Occupancy):
+            live = entry.event
+            if live.phase == "retrained":
+                break
+    entries.close()
+    checkpoint = left(path).checkpoint
+    assert {layer.name: list(layer.owned) for layer in checkpoint.document.layers} == live.layers
+    assert checkpoint.document.tasks[-1].phase == "retrained"
+    assert (checkpoint.epoch, checkpoint.epochs) == (1, 1)
+    events = [entry.event for entry in work(path, Train())]
+    (again,) = [event for event in events if isinstance(event, PhaseStarted)]
+    assert (again.epoch, again.epochs) == (2, 1)
