@@ -129,10 +129,15 @@ def _check_room(session: Session) -> None:
     if len(os.fsencode(session.path.name)) > longest:
         raise RequestError(f"a file of so long a name can't be saved again; rename it to at most {longest} bytes")
     need = 2 * session.path.stat().st_size + CHECKPOINT_COPIES * 4 * session.document.weights
+    what = f"training {session.path.name}"
     try:
-        check_room(session.path.parent, need, f"training {session.path.name}")
-    except DiskError as error:
-        raise RequestError(f"{error}; make room first") from None
+        check_room(session.path.parent, need, what)
+    except DiskError:
+        session.paths.forget_formers()  # an undo is worth less than the job
+        try:
+            check_room(session.path.parent, need, what)
+        except DiskError as error:
+            raise RequestError(f"{error}; make room first") from None
 
 
 def _check_whole(session: Session, found: Checkpoint | None) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData, load, load_mixed
 from packnet_core.data.reading import Reading
-from packnet_core.errors import FileError, RequestError, Stopped, WorkError
+from packnet_core.errors import DiskError, FileError, RequestError, Stopped, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint, storage, trust
@@ -95,7 +95,13 @@ class Session:
                 f"{self.path} was changed by something else while this job ran, and was left as it is now. The job's "
                 f"result is in a new file, {own}"
             )
-        written = storage.save(self.path, self.network, document, drop=drop)
+        try:
+            written = storage.save(self.path, self.network, document, drop=drop)
+        except DiskError:
+            if not [path for path in self.paths.formers() if path != former]:
+                raise
+            self.paths.forget_formers(but=former)  # they may take the room that is missing
+            written = storage.save(self.path, self.network, document, drop=drop)
         self.is_in_file(document)
         with suppress(OSError):  # it is saved: what is left beside it no longer fits the file, and is removed later
             self.paths.forget_formers(but=former)

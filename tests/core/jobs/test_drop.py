@@ -183,3 +183,14 @@ def test_a_state_with_one_step_too_many_is_no_former_one(two):
     assert former._dropped(before, now)
     assert not former._dropped(before, replace(now, history=(*now.history, now.history[-1])))
     assert not former._dropped(now, now)
+
+
+@pytest.mark.parametrize("make", [lambda data: add("three", data, yes=True), lambda _: Drop(task="two")])
+def test_a_former_file_gives_way_to_a_job_that_has_no_room_beside_it(two, others, make, monkeypatch):
+    work(two, add("gone", others, yes=True))
+    work(two, Drop(task="gone"))
+    usage, (older,) = shutil.disk_usage(two.parent), Paths(two).formers()
+    with monkeypatch.context() as patched:
+        patched.setattr(atomic.shutil, "disk_usage", lambda _: usage._replace(free=10) if older.exists() else usage)
+        work(two, make(others))
+    assert not older.exists()
