@@ -27,7 +27,19 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.planning.forecast import LEAST, Room, rooms
 from packnet_core.schema import recipes
 from packnet_core.schema.arguments import checked
-from packnet_core.schema.commands import Add, BadImage, Command, Drop, Evaluate, Preview, Prune, Train, validated
+from packnet_core.schema.commands import (
+    Add,
+    BadImage,
+    Command,
+    Discard,
+    Drop,
+    Evaluate,
+    Preview,
+    Prune,
+    Train,
+    Undo,
+    validated,
+)
 from packnet_core.schema.document import Document, Error, Input, Task
 from packnet_core.schema.events import Evaluated, Event, JobFinished, Previewed
 from packnet_core.schema.recipes import Recipe
@@ -313,11 +325,28 @@ class PackFile:
 
     @checked
     def drop(self, task: str) -> None:
-        """Remove the newest task, without a question; its weights become free.
+        """Remove the newest task, without a question; its weights become free. `undo` brings it back.
 
-        Raises RequestError for another task, or the first one.
+        If the disk has no room to keep the former file for that, a Note warns. An interrupted job that works on the
+        task is given up. Raises RequestError for another task, the first one, or while the job that adds the next task
+        is interrupted.
         """
         self._do(Drop(task=task, yes=True))
+
+    def undo(self) -> Task:
+        """Bring back the file as it was before `drop`, if that is the last change of the file. Returns the task.
+
+        Its digests are checked first. Raises RequestError if the file changed since, or if a job is interrupted.
+        """
+        self._do(Undo())
+        return self.document.tasks[-1]
+
+    def discard(self) -> None:
+        """Give up an interrupted job, so that `train` can't resume it; the file stays as it was last saved.
+
+        Raises RequestError if no job is interrupted.
+        """
+        self._do(Discard(yes=True))
 
     def verify(self) -> bool:
         """Recompute all digests. Returns whether each is the one in the header.

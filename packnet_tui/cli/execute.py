@@ -9,35 +9,45 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from packnet_core.engine.client import Engine, connect
 from packnet_core.jobs import rules
 from packnet_core.jobs.signals import signals_stop
 from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile import trust
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Command, Drop
+from packnet_core.schema.commands import Command, Discard, Drop, summary
 from packnet_core.schema.document import Document
 from packnet_tui.cli.follow import show, submit
 from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.request import Request
-from packnet_tui.cli.shell import INTERRUPTED, complain, confirm
+from packnet_tui.cli.shell import INTERRUPTED, complain, confirm, quoted
+from packnet_tui.state.job_words import discarding, dropping, file_bytes
 
 STOPPING_MESSAGE = b"\npacknet: stopping after this step; Ctrl-C again ends at once and saves nothing\n"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
 def carry_out(request: Request) -> int:
-    """Do a request, after a question if it removes a task. Returns the exit status."""
+    """Do a request, after a question if it removes a task or gives up a job. Returns the exit status."""
     file, command = request.file, request.command
     if request.trust is not None:
         trust.trust(file, request.trust)
-    if isinstance(command, Drop) and not command.yes:
-        document = checked_unless_busy(file, command)
-        owned = f"{document.owned[document.index(command.task) - 1]:,} weights" if document.tasks else "weights"
-        question = f"Drop {command.task!r} and its {owned}? It can't be undone."
-        if not confirm(question, "drop asks first; give --yes to skip the question"):
-            complain("nothing was dropped")
+    if isinstance(command, Drop | Discard) and not command.yes:
+        document, stopped = checked_unless_busy(file, command)
+        if isinstance(command, Drop):
+            undo = f"packnet undo {quoted(file)}"
+            words = dropping(command.task, document, stopped, file_bytes(file), undo)
+        elif stopped is None:  # damaged, or jobs run: then the engine refuses it
+            words = "Give up what is interrupted?", "It can't be resumed."
+        else:
+            words, command = discarding(stopped, document), replace(command, task=stopped.task)
+        question, effect = words
+        if not confirm(f"{effect} {question}", f"{summary(command)} asks first; give --yes to skip the question"):
+            complain("nothing was dropped" if isinstance(command, Drop) else "nothing was given up")
             return 1
     return do(file, command, request.json, request.every)
 
@@ -55,21 +65,25 @@ def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -
         return submit(engine, rules.named(read_header(file).document, command), json, every)
 
 
-def checked_document(file: Path, command: Command) -> Document:
-    """The file's document. Raises RequestError if the command can't be done on the file in its present state."""
+def checked_document(file: Path, command: Command) -> tuple[Document, Checkpoint | None]:
+    """The file's document, and the checkpoint of an interrupted job.
+
+    Raises RequestError if the command can't be done on the file in its present state.
+    """
     document = read_header(file).document
-    rules.check(document, command, unfinished(Paths(file), document))
-    return document
+    before = unfinished(Paths(file), document)
+    rules.check(document, command, before)
+    return document, before.checkpoint
 
 
-def checked_unless_busy(file: Path, command: Command) -> Document:
-    """The file's document, checked as by `checked_document` unless jobs run or wait: then the engine checks later."""
+def checked_unless_busy(file: Path, command: Command) -> tuple[Document, Checkpoint | None]:
+    """As `checked_document`, unless jobs run or wait: then the engine checks later, and the checkpoint is theirs."""
     engine: Engine | None = connect(file)
     if engine is not None:
         with engine:
             status = engine.status()
         if status.job is not None or status.waiting:
-            return read_header(file).document
+            return read_header(file).document, None
     return checked_document(file, command)
 
 

@@ -10,7 +10,7 @@ import typer
 from packnet_core.data.kinds import resolve
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import LARGEST_RATIO, Add, Drop, Prune, Train
+from packnet_core.schema.commands import LARGEST_RATIO, Add, Discard, Drop, Prune, Train, Undo
 from packnet_core.schema.limits import MOST_STEPS
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING
 from packnet_tui.cli import options as o
@@ -178,9 +178,28 @@ def drop(
 ) -> Request:
     """Remove the newest task.
 
-    Its weights become free. No older task changes. Asks first.
+    Its weights become free. No older task changes. Asks first. The former file is kept until the next job that changes
+    the file: packnet undo FILE brings it back.
     """
     return Request(file, Drop(task=task, yes=yes), json, trust)
+
+
+@app.command(epilog=examples("packnet undo model.safetensors"))
+def undo(file: o.File, trust: o.Trust = None, json: o.JsonLines = False) -> Request:
+    """Undo a drop.
+
+    Brings back the file as it was before, to the bit, if the drop is its last change.
+    """
+    return Request(file, Undo(), json, trust)
+
+
+@app.command(epilog=examples("packnet discard model.safetensors"))
+def discard(file: o.File, yes: o.Yes = False, trust: o.Trust = None, json: o.JsonLines = False) -> Request:
+    """Give up an interrupted job.
+
+    Removes its checkpoint, so that it can't be resumed. The file stays as it was last saved. Asks first.
+    """
+    return Request(file, Discard(yes=yes), json, trust)
 
 
 def _with_changes(given: Given) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import typer
 from packnet_tui.cli import file_commands, job_commands, paper_command, read_commands
 
 HELP_ORDER = (
-    "new", "add", "prune", "train", "eval", "preview", "baseline", "drop", "inspect", "verify", "export", "watch",
-    "stop", "sizes", "forecast", "demo", "paper",
+    "new", "add", "prune", "train", "eval", "preview", "baseline", "drop", "undo", "discard", "inspect", "verify",
+    "export", "watch", "stop", "sizes", "forecast", "demo", "paper",
 )  # fmt: skip
 
 

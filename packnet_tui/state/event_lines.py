@@ -9,6 +9,7 @@ from packnet_core.schema.events import (
     Entry,
     Epoch,
     Evaluated,
+    GivenUp,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -16,7 +17,9 @@ from packnet_core.schema.events import (
     PhaseStarted,
     Previewed,
     Pruned,
+    Resumed,
     Saved,
+    Undone,
 )
 from packnet_core.schema.text import printable
 from packnet_tui.state.format import duration, file_size
@@ -51,10 +54,16 @@ def _text(entry: Entry) -> str | None:
             return f"job {entry.job} is queued: {summary(command)}"
         case JobStarted(command=command, device=device):
             return f"{summary(command)}: job {entry.job} on {device}"
+        case Resumed(command=command):
+            return f"resuming {summary(command)}"
+        case GivenUp(command=command):
+            return f"the interrupted job, {summary(command)}, is given up"
         case PhaseStarted(phase="train" | "retrain" as phase) as event:
-            epochs = "epoch" if event.epochs == 1 else "epochs"
-            start = f", from epoch {event.epoch}" if event.epoch > 1 else ""
-            return f"{DOING[phase]} {event.task}: {event.epochs} {epochs} of {event.images:,} images{start}"
+            epochs = f"{event.epochs} epoch{'s' * (event.epochs != 1)} of {event.images:,} images"
+            if event.epoch > event.epochs > 0:  # resumed after the last one
+                return f"{DOING[phase]} {event.task}: {epochs}, already done"
+            start = f", resumed in epoch {event.epoch}" if event.epoch > 1 else ""
+            return f"{DOING[phase]} {event.task}: {epochs}{start}"
         case Epoch() as event:
             return _epoch(event)
         case Pruned() as event:
@@ -74,6 +83,8 @@ def _text(entry: Entry) -> str | None:
             return f"{task}: test error {error.top1:.2f} % by {BASELINES[baseline]}{when}"
         case Saved(bytes=size):
             return f"saved, {file_size(size)}"
+        case Undone(task=task, bytes=size):
+            return f"{task} is back, as it was before the drop; {file_size(size)}"
         case Note(text=text, level=level):
             return f"warning: {text}" if level == "warning" else text
         case JobFinished(message=message, outcome=outcome, seconds=seconds):

@@ -1,10 +1,11 @@
 """The picture: all that the screen shows, as one read-only value. Needs neither Textual nor torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from packnet_core.jobs.history import Run
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.document import Document, Layer, TaskPhase
@@ -44,6 +45,8 @@ class TaskRow:
     validation: float | None  # on the validation images, while it is trained
     checked: bool | None = None  # whether its digest matched when it was last computed; None: never computed
     working: str = ""  # the phase of the running job, if it works on this task
+    stopped: str = ""  # where the interrupted job stopped, if it works on this task: "stopped 3/8", of its epochs
+    saved: bool = True  # whether the file has the task; False while it is added, or once that was stopped
     compared: Mapping[str, float] = field(default_factory=dict)  # its newest error by each baseline
 
     @property
@@ -73,7 +76,7 @@ class Picture:
     """All that the screen shows."""
 
     document: Document
-    layers: tuple[Layer, ...]  # with the running job's counts, while it changes them
+    layers: tuple[Layer, ...]  # with the counts of the running or interrupted job, where it has changed them
     tasks: tuple[TaskRow, ...]
     job: RunningJob | None = None
     queue: tuple[tuple[int, Command], ...] = ()
@@ -82,7 +85,8 @@ class Picture:
     runs: tuple[Run, ...] = ()  # oldest first; the running one is the last
     run_curves: Mapping[int, Curve] = field(default_factory=dict)  # by job number, of jobs that trained or pruned
     log: tuple[LogLine, ...] = ()
-    interrupted: Command | None = None  # a stopped job that `train` resumes
+    stopped: Checkpoint | None = None  # of an interrupted job, which `train` resumes and `discard` gives up
+    undo: str = ""  # the dropped task that `undo` brings back; empty: none
     previews: tuple[tuple[float, float], ...] = ()  # ratios, and the open task's error right after pruning at each
     usage: str = ""  # of the running job's device
     died: str = ""  # a message, if a process died during a job, until another process starts
@@ -94,6 +98,28 @@ class Picture:
     @cached_property
     def free(self) -> int:
         return sum(layer.free for layer in self.layers)
+
+    @property
+    def interrupted(self) -> Command | None:
+        """The command of the interrupted job."""
+        return self.stopped.command if self.stopped else None
+
+    @property
+    def unfinished(self) -> str:
+        """The task that an interrupted job was adding and that the file does not have; empty: none."""
+        return self.stopped.task if self.stopped and self.stopped.adds_to(self.document) else ""
+
+    @cached_property
+    def as_saved(self) -> "Picture":
+        """The same with the counts and tasks of the file, from which a job begins that gives up the interrupted one."""
+        if self.stopped is None:
+            return self
+        tasks = self.document.tasks
+        rows = tuple(
+            replace(row, phase=task.phase, prune_ratio=task.prune_ratio, owned=owned, stopped="")
+            for row, task, owned in zip(self.tasks, tasks, self.document.owned, strict=False)
+        )
+        return replace(self, layers=self.document.layers, tasks=rows, stopped=None)
 
     @property
     def open_task(self) -> TaskRow | None:

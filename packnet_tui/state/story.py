@@ -10,7 +10,8 @@ from dataclasses import replace
 from msgspec import structs
 
 from packnet_core.jobs.history import History
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Preview, ReadOnly, summary
+from packnet_core.packfile.checkpoint_header import Checkpoint
+from packnet_core.schema.commands import Add, Compare, Drop, Immediate, Preview, ReadOnly, Train, summary
 from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
     EngineLeft,
@@ -26,6 +27,7 @@ from packnet_core.schema.events import (
     Pruned,
     Saved,
     TrainStep,
+    Undone,
 )
 from packnet_core.schema.text import printable
 from packnet_tui.state.log_lines import log_line
@@ -85,20 +87,31 @@ class Story:
         self.history.abandon()
         self._rest()
 
-    def picture(self, document: Document, interrupted: Command | None = None, usage: str = "") -> Picture:
-        """The picture: the header, with the running job's counts in place of its own, and the journal."""
+    def picture(
+        self, document: Document, checkpoint: Checkpoint | None = None, usage: str = "", undo: str = ""
+    ) -> Picture:
+        """The picture: the header, with the running or interrupted job's counts in place of its own, and the journal.
+
+        `checkpoint` is the one beside the file, `undo` the dropped task that can be brought back.
+        """
+        held = _held(checkpoint) if checkpoint else None
+        held = held if held and _fits(held, document) else None
+        doing = self.job.command if self.job else None
+        stopped = checkpoint if held and (doing is None or isinstance(doing, ReadOnly | Immediate)) else None
         live = self.live if self.live and _fits(self.live, document) else None
+        if stopped or (isinstance(doing, Train) and doing.resumes and self.live is None):  # until that counts them
+            live = held
         layers = document.layers
         if live:
             layers = tuple(structs.replace(layer, owned=tuple(live.layers[layer.name])) for layer in layers)
-        there = {self.shown, *(task.name for task in document.tasks)}
+        there = {self.shown, *(task.name for task in document.tasks), *([stopped.task] if stopped else [])}
         self.builders = {name: builder for name, builder in self.builders.items() if name in there}  # the rest is gone
         curves = {name: builder.curve() for name, builder in self.builders.items()}
         running = self.history.running
         return Picture(
             document=document,
             layers=layers,
-            tasks=self._tasks(document, live, layers),
+            tasks=self._tasks(document, live, layers, stopped),
             job=self.job,
             queue=tuple(self.history.queue.items()),
             curve=curves.get(self.shown),
@@ -106,13 +119,16 @@ class Story:
             runs=(*self.history.runs, running) if running else tuple(self.history.runs),
             run_curves=self.run_curves.all(),
             log=tuple(self.log),
-            interrupted=None if self.job else interrupted,
+            stopped=stopped,
+            undo=undo,
             previews=tuple(sorted(self.previews.items())),
             usage=usage if self.job else "",
             died=self.died,
         )
 
-    def _tasks(self, document: Document, live: Occupancy | None, layers: tuple[Layer, ...]) -> tuple[TaskRow, ...]:
+    def _tasks(
+        self, document: Document, live: Occupancy | None, layers: tuple[Layer, ...], stopped: Checkpoint | None
+    ) -> tuple[TaskRow, ...]:
         names = [task.name for task in document.tasks]
         if live:
             count = len(next(iter(live.layers.values()), []))
@@ -122,24 +138,30 @@ class Story:
             saved = document.tasks[index - 1] if index <= len(document.tasks) else None
             newest = index == len(names)
             phase: TaskPhase = saved.phase if saved else "trained"
-            if live:
+            if live and (newest or not stopped):
                 phase = live.phase if newest else "sealed"
             job = self.job if self.job and self.job.task == name else None
             training = job is not None and job.phase in ("train", "retrain")
             ratio = saved.prune_ratio if saved else None
+            if stopped and newest:
+                ratio = stopped.document.tasks[-1].prune_ratio
+            elif live and newest and self.ratio is not None:
+                ratio = self.ratio
             evaluation = history.evaluations.get(name)
             rows.append(
                 TaskRow(
                     index=index,
                     name=name,
                     phase=phase,
-                    prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
+                    prune_ratio=ratio,
                     owned=sum(layer.owned[index - 1] for layer in layers),
                     added=saved.error.top1 if saved and saved.error else None,
                     now=evaluation.error.top1 if evaluation else None,
                     checked=history.checked.get(name),
                     validation=job.validation if job and training else None,
                     working=job.phase if job else "",
+                    stopped=_where(stopped) if stopped and newest else "",
+                    saved=saved is not None,
                     compared={way: result.error.top1 for way, result in history.comparisons.get(name, {}).items()},
                 )
             )
@@ -162,8 +184,10 @@ class Story:
                 self.previews[ratio] = error
             case JobFinished(outcome=outcome) if self.job and self.job.number == entry.job:
                 if isinstance(self.job.command, Drop) and outcome == "done":
-                    self.builders.pop(self.job.command.task, None)
+                    self.shown = ""  # its curve goes with it, unless it comes back
                 self._rest()
+            case Undone(task=task):
+                self.shown = task
             case Saved():  # from now on the file has these counts
                 self.live = self.ratio = None
             case Occupancy() as event:
@@ -185,7 +209,8 @@ class Story:
 
     def _begin(self, event: PhaseStarted) -> None:
         if self.job:
-            job = replace(self.job, phase=event.phase, task=event.task, epoch=event.epoch, epochs=event.epochs)
+            epoch = min(event.epoch, event.epochs)  # resumed after the last one, it is evaluated
+            job = replace(self.job, phase=event.phase, task=event.task, epoch=epoch, epochs=event.epochs)
             self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
         if event.phase in ("eval", "compare"):
             return
@@ -217,9 +242,22 @@ class Story:
 
 
 def _fits(live: Occupancy, document: Document) -> bool:
-    """Whether counts in the journal can belong to this file: the same layers, and at most one task more or less."""
-    tasks = len(document.tasks)
+    """Whether counts of a job can belong to this file: the same layers, and at most one task more or less."""
+    tasks = {len(owned) for owned in live.layers.values()}
     return set(live.layers) == {layer.name for layer in document.layers} and all(
-        abs(len(owned) - tasks) <= 1 and sum(owned) <= layer.weights
+        len(tasks) == 1 and abs(len(owned) - len(document.tasks)) <= 1 and sum(owned) <= layer.weights
         for layer, owned in ((layer, live.layers[layer.name]) for layer in document.layers)
     )
+
+
+def _held(checkpoint: Checkpoint) -> Occupancy:
+    """The counts that a checkpoint holds."""
+    document = checkpoint.document
+    phase: TaskPhase = document.tasks[-1].phase if document.tasks else "trained"
+    return Occupancy(
+        task=checkpoint.task, phase=phase, layers={layer.name: list(layer.owned) for layer in document.layers}
+    )
+
+
+def _where(stopped: Checkpoint) -> str:
+    return f"stopped {stopped.epoch}/{stopped.epochs}" if stopped.epochs else "stopped"

@@ -7,7 +7,7 @@ from pathlib import Path
 from packnet_core.engine.client import last_words
 from packnet_core.errors import FileError
 from packnet_core.jobs.journal import Reader
-from packnet_core.packfile import checkpoint_header
+from packnet_core.packfile import checkpoint_header, former
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths, signature
 from packnet_core.schema.document import Document
@@ -87,12 +87,15 @@ class Watch:
             self.story, self._starts = Story(self._document), self._reader.starts
 
     def _picture(self) -> Picture:
-        interrupted = checkpoint_header.find(self.paths.checkpoint, self._document)
-        return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
+        checkpoint = checkpoint_header.find(self.paths.checkpoint, self._document)
+        return self.story.picture(self._document, checkpoint, self._usage, self._undo)
 
     def _read(self) -> Document:
         self._seen = self._signatures()
-        return read_header(self.paths.file).document
+        document = read_header(self.paths.file).document
+        found = former.find(self.paths, document)
+        self._undo = found.task if found else ""
+        return document
 
     def _replaced(self) -> None:
         """Read the file again, after a job saved it or a new pack file took its place."""
@@ -102,7 +105,7 @@ class Watch:
             self.story.say(time.time(), str(error), "error")
             return
         self._document = document
-        if document.history[:1] != before.history[:1]:
+        if not before.history or before.history[-1] not in document.history:  # another file, or a drop was undone
             self._reader, self._starts = Reader(self.paths.journal), 0
             self._news()
 

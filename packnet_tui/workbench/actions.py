@@ -7,8 +7,9 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
+from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train, summary
+from packnet_core.schema.commands import Add, Command, Compare, Discard, Drop, Evaluate, Prune, Train, Undo, summary
 from packnet_tui.state.picture import Picture
 
 Group = Literal["work", "look", "move", "program"]
@@ -45,8 +46,9 @@ ACTIONS = (
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
     Action("compare", ("b",), "b", "compare", "compare the task with another method", "work", works=True),
-    Action("stop", ("x",), "x", "stop", "stop the running job, or a waiting one", "work", works=True),
-    Action("drop", ("d",), "d", "drop", "remove the newest task", "work", works=True),
+    Action("stop", ("x",), "x", "stop", "stop a job, or give up an interrupted one", "work", works=True),
+    Action("drop", ("d",), "d", "drop", "remove the newest or unfinished task", "work", works=True),
+    Action("undo", ("u",), "u", "", "undo a drop", "work", works=True),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "clear the filter, or show all panes again", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
@@ -84,10 +86,11 @@ ACTIONS = (
 
 COMMAND_OF: dict[str, type[Command]] = {  # the command that an action makes, by its method
     "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate, "compare": Compare,
-    "drop": Drop,
+    "drop": Drop, "undo": Undo,
 }  # fmt: skip
 HELPFUL: dict[rules.Remedy | None, str] = {
     "add": "a adds one", "prune": "p prunes it", "free": "p prunes the open task to free some",
+    "resume": "t resumes it, x gives it up",
 }  # fmt: skip
 
 WATCHES = "this screen only watches (--readonly)"
@@ -109,9 +112,11 @@ def blocked(action: Action, picture: Picture, readonly: bool = False) -> str | N
     """Why an action can't be done now, and which key helps; None if it can. `rules` decides whether it is allowed."""
     if readonly and action.works:
         return WATCHES
-    if action.method == "stop" and not picture.busy:
+    if action.method == "stop" and not (picture.busy or picture.stopped):
         return "no job runs"
     kind = COMMAND_OF.get(action.method)
+    if kind is Drop and picture.unfinished:  # it is what is meant
+        kind = Discard
     return blocked_command(kind, picture, readonly) if kind else None
 
 
@@ -123,11 +128,18 @@ def blocked_command(kind: type[Command], picture: Picture, readonly: bool = Fals
         running = summary(picture.job.command if picture.job else picture.queue[0][1])
         if kind is Train:
             return f"{running} is not done yet"
-        return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop) else None
+        return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop, Undo, Discard) else None
     if kind is Train and picture.interrupted:
         return None
     try:
         rules.check_state(picture.document, kind)
     except rules.NotAllowed as error:
-        return f"{error.reason}; {HELPFUL[error.remedy]}" if error.remedy in HELPFUL else error.reason
-    return None
+        return by_key(error)
+    return "the former file is gone, so the drop can't be undone" if kind is Undo and not picture.undo else None
+
+
+def by_key(error: RequestError) -> str:
+    """Why a command is not allowed, and which key helps, if one does."""
+    if not isinstance(error, rules.NotAllowed):
+        return str(error)
+    return f"{error.reason}; {HELPFUL[error.remedy]}" if error.remedy in HELPFUL else error.reason

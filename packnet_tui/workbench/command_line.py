@@ -11,7 +11,7 @@ from packnet_core.schema.commands import Command
 if TYPE_CHECKING:
     from typer import Typer
 
-CHANGES, READS = ("add", "prune", "train", "drop"), ("eval", "preview", "baseline")
+CHANGES, READS = ("add", "prune", "train", "drop", "undo", "discard"), ("eval", "preview", "baseline")
 JOB_COMMANDS = (*CHANGES, *READS)  # those that make a job
 
 

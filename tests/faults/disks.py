@@ -10,7 +10,7 @@ import msgspec
 from packnet_core.jobs import run_job
 from packnet_core.packfile import create, trust
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Command, Prune
+from packnet_core.schema.commands import Command, Drop, Prune
 from packnet_core.schema.events import Entry, Epoch, TrainStep
 from packnet_core.schema.recipes import Recipe
 from tests.worlds import add, images
@@ -61,6 +61,8 @@ class World:
         self._do(add("one", self.data, recipe=RECIPE), "one")
         self._do(add("two", self.data, recipe=RECIPE, prune=None, yes=True), "two")
         self._do(Prune(ratio=0.5), "pruned")
+        self._do(Drop(task="two", yes=True), "dropped")
+        self.begin("pruned")
         step = msgspec.json.encode(Entry(at=time.time(), job=1, event=STEP)) + b"\n"
         with open(Paths(self.path).journal, "ab") as journal:
             journal.write(step * (LONG_JOURNAL // len(step)))

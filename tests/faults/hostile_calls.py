@@ -137,8 +137,8 @@ def try_call(world: World, raw: bytes) -> None:
 
 
 COMMANDS = (
-    "new", "add", "prune", "train", "eval", "preview", "baseline", "drop", "inspect", "verify", "export", "watch",
-    "stop", "sizes", "forecast",
+    "new", "add", "prune", "train", "eval", "preview", "baseline", "drop", "undo", "discard", "inspect", "verify",
+    "export", "watch", "stop", "sizes", "forecast",
 )  # fmt: skip
 STARTS = {  # what makes a command complete
     "new": "new new.safetensors --arch digits_net --input-size 8 --channels 1",
@@ -149,6 +149,8 @@ STARTS = {  # what makes a command complete
     "preview": "preview FILE",
     "baseline": "baseline FILE classifier --epochs 1",
     "drop": "drop FILE two --yes",
+    "undo": "undo FILE",
+    "discard": "discard FILE --yes",
     "inspect": "inspect FILE",
     "verify": "verify FILE",
     "export": "export FILE one out.safetensors",

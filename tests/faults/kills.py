@@ -22,7 +22,7 @@ from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Command, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Command, Drop, Evaluate, Prune, Train, Undo
 from tests.faults.forked import Ended, How, Warm
 from tests.worlds import QUICK, add, images, pack_file
 
@@ -44,6 +44,8 @@ class Kills:
             Prune(ratio=0.9, max_drop=30.0, trials=3),
             Evaluate(),
             Drop(task="two", yes=True),
+            Undo(),
+            Drop(task="two", yes=True),
             add("three", data[1], recipe=SHORT, own=("biases",), yes=True),
         ]
         path = pack_file(folder / "life.safetensors")
@@ -60,6 +62,9 @@ class Kills:
         path.write_bytes(self.states[number])
         shutil.rmtree(Paths(path).folder, ignore_errors=True)
         todo: Command | None = self.commands[number]
+        if isinstance(todo, Undo):  # as the drop before it left it
+            Paths(path).make_folder()
+            Paths(path).former("kept").write_bytes(self.states[number - 1])
         for _ in range(self.random.choice([1, 1, 2, MOST])):
             assert todo is not None
             kind = how or self.random.choice(["time", "time", "event", "call"])

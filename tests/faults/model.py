@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Add, Command, Discard, Drop, Evaluate, Preview, Prune, Train, Undo
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Model:
     weights: dict[str, int]
     tasks: list[Known] = field(default_factory=list)
     left: list[list[Known]] = field(default_factory=list)
+    dropped: list[Known] | None = None  # the tasks before the last change, if that was a drop
     foreign: bool = False  # the journal tells of another file's jobs
 
     def free(self, layer: str) -> int:
@@ -34,7 +35,14 @@ class Model:
     def allows(self, command: Command, chance: bool) -> bool:
         """Whether the rules allow a command; `chance`: the open task is no better than chance."""
         resumes = isinstance(command, Train) and command.resumes
-        if self.left and not resumes and not (isinstance(command, Evaluate | Preview) or command.yes):
+        adds = bool(self.left) and len(self.left[0]) > len(self.tasks)  # a task that is not in the file yet
+        if isinstance(command, Discard):
+            return bool(self.left)
+        if isinstance(command, Undo):
+            return self.dropped is not None and not self.left
+        if isinstance(command, Drop) and adds:
+            return False
+        if self.left and not resumes and not (isinstance(command, Evaluate | Preview | Drop) or command.yes):
             return False
         match command:
             case Add(task=name):
@@ -78,4 +86,7 @@ class Model:
                 return [[*self.tasks[:-1], replace(self.open, phase=phase)]]
             case Drop():
                 return [sealed[:-1]]
+            case Undo():
+                assert self.dropped is not None
+                return [self.dropped]
         return []

@@ -20,7 +20,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
 from packnet_core.paper import runner
 from packnet_core.paper.plan import Plan, PlanTask
-from packnet_core.schema.commands import Command, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Command, Discard, Drop, Evaluate, Prune, Train, Undo
 from packnet_core.schema.events import Entry, Epoch, Evaluated, JobFinished, Note, Saved, TrainStep
 from packnet_tui.cli.output.inspect_report import print_inspection
 from packnet_tui.state.watch import Watch
@@ -172,6 +172,25 @@ def again(name: str, stage: str, run: Callable[[World], Any], **rest: Any) -> Op
     return Operation(name, stage, run, _once(run).do, **rest)
 
 
+def _discard(world: World) -> Iterator[Entry]:
+    yield from run_job.run(world.path, Discard())
+
+
+def _finish_discard(world: World) -> Outcome | None:
+    """The same again, which is refused if it is done."""
+    left = unfinished(Paths(world.path), read_header(world.path).document)
+    return _once(_discard).do(world) if any(left) else None
+
+
+def _resumable(world: World) -> Any:
+    """The file, and whether a job can be resumed: then all that it needs must be there."""
+    paths = Paths(world.path)
+    checkpoint = unfinished(paths, read_header(world.path).document).checkpoint
+    return fingerprint(world.path), checkpoint and sorted(
+        path.name for path in paths.folder.glob("epoch-*.safetensors")
+    )
+
+
 def _new(arch: str) -> Callable[[World], list[Any]]:
     return lambda world: new_file(world, arch)
 
@@ -244,6 +263,8 @@ OPERATIONS = {
         job("train, more", "pruned", lambda _: Train(recipe={"epochs": 2})),
         job("train, resumed", "stopped", lambda _: Train()),
         job("drop", "pruned", lambda _: Drop(task="two", yes=True)),
+        job("undo", "dropped", lambda _: Undo()),
+        Operation("discard", "stopped", _discard, _finish_discard, _resumable),
         job("eval", "pruned", lambda _: Evaluate()),
         job("eval, long journal", "long", lambda _: Evaluate()),
         again("read", "pruned", _read),

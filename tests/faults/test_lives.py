@@ -25,7 +25,7 @@ from packnet_core.packfile.export import export
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Command, Drop, Evaluate, Preview, Prune, Train
+from packnet_core.schema.commands import Command, Discard, Drop, Evaluate, Preview, Prune, Train, Undo
 from packnet_core.schema.events import JobFinished, PhaseStarted, Saved
 from tests.faults.forked import Places, Warm
 from tests.faults.model import Known, Model
@@ -99,6 +99,17 @@ class Lives(RuleBasedStateMachine):
         name = self.model.tasks[-1].name if newest and self.model.tasks else name
         self.do(Drop(task=name, yes=yes), how, at)
 
+    @rule(how=HOWS, at=EVENTS)
+    def undo(self, how, at):
+        self.do(Undo(), how, at)
+
+    @rule(how=HOWS, at=EVENTS)
+    def discard(self, how, at):
+        if self.model.left:
+            self.do(Discard(), how, at)
+            if unfinished(Paths(self.path), read_header(self.path).document).checkpoint is None:
+                self.model.left = []
+
     @rule(command=st.sampled_from([Evaluate(), Preview(ratios=(0.3, 0.9))]), how=HOWS, at=EVENTS)
     def look(self, command, how, at):
         self.do(command, how, at)
@@ -114,6 +125,7 @@ class Lives(RuleBasedStateMachine):
             self.model.left = []
         most = {layer.name: layer.owned[0] for layer in document.layers}
         self.model.tasks, self.model.foreign = [Known("ant", "retrained", most)], True
+        self.model.dropped = None
         self.answers, self.digests = {}, {}
 
     @rule()
@@ -122,7 +134,7 @@ class Lives(RuleBasedStateMachine):
         self.originals[self.path] = self.path.read_bytes()
         self.copies += 1
         self.path = Path(shutil.copy(self.path, self.folder / f"copy-{self.copies}.safetensors"))
-        self.model.left, self.model.foreign = [], False
+        self.model.left, self.model.foreign, self.model.dropped = [], False, None
 
     @rule()
     def export(self):
@@ -137,7 +149,7 @@ class Lives(RuleBasedStateMachine):
 
     def do(self, command: Command, how: str, at: int | str) -> None:
         """Do a command, to its end or to an event. The file is then in one of the states that the model expects."""
-        before, document = self.path.read_bytes(), read_header(self.path).document
+        before, document, tasks = self.path.read_bytes(), read_header(self.path).document, self.model.tasks
         task = document.open_task
         chance = bool(task and task.error and task.error.top1 >= task.chance)
         lost = unfinished(Paths(self.path), document).lost
@@ -161,6 +173,8 @@ class Lives(RuleBasedStateMachine):
             self.cut_off(command, states, entries, before)
         if not states:
             assert self.path.read_bytes() == before
+        elif self.path.read_bytes() != before:
+            self.model.dropped = tasks if isinstance(command, Drop) else None
 
     def cut_off(self, command: Command, states: list, entries: list, before: bytes) -> None:
         """The file after a job that was stopped or killed: its states so far, and what is left of it."""

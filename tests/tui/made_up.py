@@ -4,10 +4,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from packnet_core.packfile import checkpoint_header
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.header import encode_document
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Command, Evaluate, Prune, Train
@@ -137,12 +140,29 @@ def append(path: Path, lines: Iterable[Entry]) -> None:
             file.write(msgspec.json.encode(entry) + b"\n")
 
 
-def interrupt(path: Path, base: Document, command: Add | Prune | Train) -> None:
+def checkpoint(
+    base: Document, command: Add | Prune | Train, left: Document | None = None, epoch: int = 0, epochs: int = 0
+) -> Checkpoint:
+    """The checkpoint of a stopped job on a file whose state was `base`.
+
+    `left` is what the job had made of it; without it, an addition has its dense task, and any other job nothing.
+    """
+    if left is None:
+        left = base
+        if isinstance(command, Add):
+            added = task(command.task, None, None, "trained")
+            layers = tuple(replace(layer, owned=(*layer.owned, layer.free)) for layer in base.layers)
+            left = replace(base, tasks=(*base.tasks, added), layers=layers)
+    run = {"epoch": epoch, "epochs": epochs} if epoch else {}
+    phase = "train" if left.tasks[-1].phase == "trained" else "retrain"
+    base_id = checkpoint_header.base(base)
+    return Checkpoint(base=base_id, command=command, phase=phase, document=left, before=None, run=run)
+
+
+def interrupt(path: Path, base: Document, command: Add | Prune | Train, **left: Any) -> None:
     """Write the checkpoint of a stopped job on a file whose state was `base`, for `train` to resume."""
-    left = checkpoint_header.Checkpoint(
-        base=checkpoint_header.base(base), command=command, phase="train", document=base, before=None, run={}
-    )
-    text = json.dumps({"__metadata__": {"checkpoint": msgspec.json.encode(left).decode()}}).encode()
+    description = msgspec.json.encode(checkpoint(base, command, **left)).decode()
+    text = json.dumps({"__metadata__": {"checkpoint": description}}).encode()
     paths = Paths(path)
     paths.folder.mkdir(exist_ok=True)
     paths.checkpoint.write_bytes(len(text).to_bytes(8, "little") + text)

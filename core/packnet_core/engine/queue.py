@@ -9,7 +9,7 @@ from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Command, summary
+from packnet_core.schema.commands import Command, Discard, summary
 from packnet_core.schema.events import JobFinished, JobQueued
 
 
@@ -34,6 +34,8 @@ class Queue:
             if self.running is None and not self._waiting:  # otherwise the jobs before it may change what is allowed
                 document = read_header(self._paths.file).document
                 rules.check(document, command, unfinished(self._paths, document))
+            elif isinstance(command, Discard):  # the checkpoint may be that of the running job
+                raise RequestError("jobs run or wait; an interrupted one can be given up when they are done or stopped")
             job, self._next = self._next, self._next + 1
             self._writer.write(JobQueued(command=command), job)
             self._waiting.append((job, command))

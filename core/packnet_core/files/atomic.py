@@ -64,11 +64,11 @@ def replace_file(
         if isinstance(error, OSError):
             raise DiskError(f"{path} could not be written and is as it was: {error.strerror or error}") from None
         raise
-    return Written(size, _confirm(path))
+    return Written(size, confirm(path))
 
 
-def _confirm(path: Path) -> str:
-    """Sync the folder of a file that was renamed. Returns the doubt where the disk refuses."""
+def confirm(path: Path) -> str:
+    """Sync the folder of a file that was renamed or linked. Returns the doubt where the disk refuses."""
     try:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -88,6 +88,13 @@ def remove_leftovers(path: Path) -> None:
             with suppress(OSError), open(leftover, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its writer lives
                 leftover.unlink()
+
+
+def copy_file(source: Path, path: Path) -> Written:
+    """Replace `path` by a copy of `source`, as `replace_file` does."""
+    check_room(path.parent, source.stat().st_size, path.name)
+    with open(source, "rb") as file:
+        return replace_file(path, lambda new: shutil.copyfileobj(file, new))
 
 
 def check_room(folder: Path, need: int, what: str) -> None:

@@ -6,6 +6,7 @@ of the same name, of a dropped task of the same name, or on other data do not co
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,19 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Baseline, Command, Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import (
+    Add,
+    Baseline,
+    Command,
+    Compare,
+    Discard,
+    Drop,
+    Evaluate,
+    Prune,
+    Train,
+    Undo,
+    summary,
+)
 from packnet_core.schema.document import Document, Error
 from packnet_core.schema.events import (
     Checked,
@@ -23,11 +36,14 @@ from packnet_core.schema.events import (
     Entry,
     Epoch,
     Evaluated,
+    GivenUp,
     JobFinished,
     JobQueued,
     JobStarted,
     PhaseStarted,
     Pruned,
+    Resumed,
+    Undone,
 )
 from packnet_core.schema.recipes import Recipe
 
@@ -59,6 +75,15 @@ class Run(Struct, frozen=True):
     ratio: float | None = None  # of its pruning
     errors: dict[str, Error] = {}  # per task, the last one measured on the test set
     validation: float | None = None  # error in percent of the trained task, after the last epoch
+    resumes: Command | None = None  # the interrupted job that it resumed
+    then: str = ""  # what became of it once it was interrupted: "resumed by job 2", "given up by job 3"
+
+    phase: str = ""  # of training, that it began last: train or retrain
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it ended before its work was done, so that it may have left a checkpoint."""
+        return self.outcome in ("stopped", "died") or (self.outcome == "failed" and self.phase != "")
 
 
 class History:
@@ -95,6 +120,7 @@ class History:
         self.checked: dict[str, bool] = {}
         self._open = ""  # the task trained or pruned last
         self._added: dict[str, Add] = {}  # how each task was added
+        self._before_drop: list[dict[str, Any]] = []  # what was known of each task before the last drop
 
     @property
     def jobs(self) -> dict[int, Command]:
@@ -128,10 +154,25 @@ class History:
                 self.running = self._begin(Run(entry.job, entry.at, command, pid, device))
             case JobFinished() as event:
                 self._finish(entry, event)
+            case Resumed(task=task, command=command):
+                self._concerns(task)
+                self._interrupted(command, "resumed", entry.job)
+                if self.running:
+                    self.running = replace(self.running, resumes=command)
+            case GivenUp(task=task, command=command):
+                self._concerns(task)
+                self._interrupted(command, "given up", entry.job)
+                self._open = ""
+            case Undone(task=task):
+                self._concerns(task)
+                self._open = task
+                for now, before in zip(self._known, self._before_drop, strict=False):
+                    now.update({**before, **now})
             case PhaseStarted(phase="train" | "retrain" | "eval", task=task) as event:
                 self._concerns(task)
                 if self.running and event.phase != "eval":
                     self._open = task
+                    self.running = replace(self.running, phase=event.phase)
                     if event.phase == "train" and event.epoch == 1 and isinstance(self.running.command, Add):
                         self._forget(task)
             case Epoch(validation_error=float(error)) if self.running:
@@ -161,10 +202,24 @@ class History:
             return
         command = self.running.command
         if isinstance(command, Drop) and event.outcome == "done":
+            self._before_drop = [known.copy() for known in self._known]
             self._forget(command.task)
             self._added.pop(command.task, None)
             self._open = ""
         self._end(replace(self.running, outcome=event.outcome, message=event.message, seconds=event.seconds))
+
+    @property
+    def _known(self) -> tuple[dict[str, Any], ...]:
+        """What is known of each task."""
+        return self.evaluations, self.comparisons, self.checked, self._added
+
+    def _interrupted(self, command: Command, what: str, job: int) -> None:
+        """Record what another job did with the newest interrupted run of a command."""
+        for number in range(len(self.runs) - 1, -1, -1):
+            run = self.runs[number]
+            if run.is_interrupted and summary(run.resumes or run.command) == summary(command):
+                self.runs[number] = replace(run, then=f"{what} by job {job}")
+                return
 
     def _end(self, run: Run) -> None:
         self.runs.append(run)
@@ -189,7 +244,7 @@ class History:
             case Add(task=task) as command:
                 self._added[task] = command
                 return replace(run, tasks=(task,), recipe=command.recipe, data=command.data, ratio=command.prune)
-            case Drop(task=task):
+            case Drop(task=str(task)) | Undo(task=str(task)) | Discard(task=str(task)):
                 return replace(run, tasks=(task,))
             case Evaluate(tasks=tasks) as command:
                 return replace(run, tasks=tasks, data=command.data or command.mixed or "")
@@ -246,9 +301,11 @@ def read_history(path: Path, document: Document | None = None) -> History:
 def of_task(runs: Iterable[Run], task: str) -> list[tuple[Run, bool]]:
     """A task's runs, newest first, each with whether it is of a dropped task of that name. `runs` are oldest first."""
     found = []
-    former = False
+    former = undone = False
     for run in reversed(list(runs)):
         if task in run.tasks:
-            former = former or (isinstance(run.command, Drop) and run.outcome == "done")
+            if isinstance(run.command, Undo | Drop) and run.outcome == "done":
+                former = former or (isinstance(run.command, Drop) and not undone)
+                undone = isinstance(run.command, Undo)
             found.append((run, former))
     return found

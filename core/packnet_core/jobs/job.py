@@ -26,18 +26,31 @@ from packnet_core.errors import (
     Stopped,
     what_was_refused,
 )
-from packnet_core.files.atomic import check_room
+from packnet_core.files.atomic import check_room, confirm
 from packnet_core.jobs import read_only, rules
-from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe, drop_newest
+from packnet_core.jobs.drop import drop_newest, undo_drop
+from packnet_core.jobs.phases import EndPhase, Job, OpenTask, Phase, Training, changed_recipe
 from packnet_core.jobs.prune import MeasureBefore, PruneStep, steps, what_is_pruned
 from packnet_core.jobs.ratio_search import NextTrial, ratio_to_try, trial
 from packnet_core.jobs.session import Session
 from packnet_core.jobs.unfinished import left_of, unfinished
 from packnet_core.packfile import checkpoint
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Command, Drop, Prune, ReadOnly, Train, as_typed, summary, validated
+from packnet_core.schema.commands import (
+    Add,
+    Command,
+    Discard,
+    Drop,
+    Immediate,
+    Prune,
+    ReadOnly,
+    Train,
+    Undo,
+    as_typed,
+    validated,
+)
 from packnet_core.schema.document import Task
-from packnet_core.schema.events import Event, Note
+from packnet_core.schema.events import Event, GivenUp, Resumed
 from packnet_core.schema.recipes import Recipe
 
 CHECKPOINT_COPIES = 3  # of the weights in a checkpoint, at most about: the network, its owners, what the optimizer has
@@ -56,7 +69,7 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
     interrupted = before.checkpoint
     if isinstance(command, Train) and command.resumes and session.paths.checkpoint.exists():
         _check_whole(session, interrupted)
-    if not isinstance(command, Drop):
+    if not isinstance(command, Immediate):
         session.use_device(command.device)
     if isinstance(command, ReadOnly):
         yield from read_only.events(session, command)
@@ -65,18 +78,34 @@ def events(session: Session, command: Command, number: int = 0) -> Iterator[Even
         case Train(resumes=True) if interrupted:
             yield from session.check_digests()
             job = _resumed(session, interrupted, command)
-            yield Note(text=f"resuming {summary(interrupted.command)}")
+            yield Resumed(task=interrupted.task, command=interrupted.command)
             yield session.count()
-        case _:
-            if interrupted:
-                yield Note(text=f"the interrupted job, {summary(interrupted.command)}, is given up")
-            session.paths.give_up()
+        case Discard():
+            yield from _given_up(session, interrupted)
+            return
+        case Drop():
             yield from session.check_digests()
-            if isinstance(command, Drop):
-                yield from drop_newest(session, command)
-                return
+            yield from drop_newest(session, command)
+            if interrupted:  # it worked on that task, and the save removed its checkpoint
+                yield GivenUp(task=interrupted.task, command=interrupted.command)
+            return
+        case Undo():
+            yield from session.check_digests()
+            yield from undo_drop(session, command)
+            return
+        case _:
+            yield from _given_up(session, interrupted)
+            yield from session.check_digests()
             job = _begun(session, command)
     yield from _work_off(job)
+
+
+def _given_up(session: Session, interrupted: Checkpoint | None) -> Iterator[Event]:
+    """Remove the checkpoint of an interrupted job, and what belongs to it; also one that can't be read."""
+    session.paths.give_up()
+    if interrupted:
+        confirm(session.paths.beside)
+        yield GivenUp(task=interrupted.task, command=interrupted.command)
 
 
 def _begun(session: Session, command: Add | Prune | Train) -> Job:
@@ -100,10 +129,15 @@ def _check_room(session: Session) -> None:
     if len(os.fsencode(session.path.name)) > longest:
         raise RequestError(f"a file of so long a name can't be saved again; rename it to at most {longest} bytes")
     need = 2 * session.path.stat().st_size + CHECKPOINT_COPIES * 4 * session.document.weights
+    what = f"training {session.path.name}"
     try:
-        check_room(session.path.parent, need, f"training {session.path.name}")
-    except DiskError as error:
-        raise RequestError(f"{error}; make room first") from None
+        check_room(session.path.parent, need, what)
+    except DiskError:
+        session.paths.forget_formers()  # an undo is worth less than the job
+        try:
+            check_room(session.path.parent, need, what)
+        except DiskError as error:
+            raise RequestError(f"{error}; make room first") from None
 
 
 def _check_whole(session: Session, found: Checkpoint | None) -> None:

@@ -23,7 +23,7 @@ from packnet_core.jobs.session import Session
 from packnet_core.packfile import checkpoint, checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Drop, Prune, Train, summary
+from packnet_core.schema.commands import Add, Prune, Train, summary
 from packnet_core.schema.document import Task, TaskPhase, chosen_layers
 from packnet_core.schema.events import Epoch, Evaluated, Event, Note, PhaseStarted
 from packnet_core.schema.recipes import Recipe
@@ -156,15 +156,6 @@ class OpenTask:
         sealed = tuple(replace(old, phase="sealed") for old in session.document.tasks)
         session.document = replace(session.document, tasks=(*sealed, task))
         yield session.count()
-
-
-def drop_newest(session: Session, command: Drop) -> Iterator[Event]:
-    """Remove the newest task: its weights become free, and the file is saved."""
-    session.network.drop_newest()
-    session.document = replace(session.document, tasks=session.document.tasks[:-1])
-    occupancy = session.count()
-    yield from session.save(summary(command), command.task, drop=True)
-    yield occupancy
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,21 @@ from typing import Literal
 from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.unfinished import Unfinished
+from packnet_core.jobs.unfinished import Unfinished, ways_out
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import (
     Add,
     AnyCommand,
     Command,
     Compare,
+    Discard,
     Drop,
     Evaluate,
     Preview,
     Prune,
-    ReadOnly,
     Train,
+    Undo,
     summary,
 )
 from packnet_core.schema.document import MOST_TASKS, Document, Task, check_task_name, chosen_layers
@@ -34,7 +36,7 @@ COMMANDS: dict[Remedy, str] = {
     "add": "add one with: packnet add FILE TASK --data DATA",
     "prune": "prune it first, for example with: packnet prune FILE 0.75",
     "free": "prune the open task to free some, for example with: packnet prune FILE 0.75",
-    "resume": "resume it: packnet train FILE, or give it up by saying --yes",
+    "resume": ways_out(),
     "new": "begin a new file with: packnet new",
 }
 
@@ -61,8 +63,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
     repeats = isinstance(before.lost, Train) and not before.damaged
     if isinstance(command, Train) and command.resumes and not repeats and (loss := before.loss()):
         raise NotAllowed(loss)
-    if before.checkpoint and not resumes and not (isinstance(command, ReadOnly) or command.yes):
-        raise NotAllowed("an interrupted job waits", "resume")
+    if before.checkpoint and not resumes:
+        _check_gives_up(document, command, before.checkpoint)
     if isinstance(command, Add):
         _check_name(document, command.task)
     if not resumes:
@@ -89,6 +91,28 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
             _check_compare(document, command)
         case Drop():
             _check_drop(document, command)
+        case Undo():
+            _check_undo(document, command)
+        case Discard() if before == NOTHING:
+            raise NotAllowed("no interrupted job waits, so there is nothing to give up")
+
+
+def _check_gives_up(document: Document, command: Command, interrupted: Checkpoint) -> None:
+    """Raise NotAllowed if a command must not give up this interrupted job, or if `Discard` means another one."""
+    match command:
+        case Evaluate() | Preview() | Compare():
+            return
+        case Discard(task=task):
+            if task not in (None, interrupted.task):
+                meant = f"discard was meant for the interrupted job of task {task!r}"
+                raise NotAllowed(f"{meant}, and now that of {interrupted.task!r} waits; ask again if you mean that one")
+            return
+        case Drop() if not interrupted.adds_to(document):  # the job works on the task that is dropped
+            return
+        case Add(yes=True) | Prune(yes=True) | Train(yes=True):
+            return
+    undropped = "nothing was dropped: " if isinstance(command, Drop) else ""
+    raise NotAllowed(f"{undropped}an interrupted job waits, {summary(interrupted.command)}", "resume")
 
 
 def named(document: Document, command: AnyCommand) -> AnyCommand:
@@ -96,6 +120,8 @@ def named(document: Document, command: AnyCommand) -> AnyCommand:
 
     Only a command that waits in a queue needs it. One that resumes an interrupted job names no task.
     """
+    if isinstance(command, Undo) and command.task is None:
+        return replace(command, task=dropped_last(document))
     resumes = isinstance(command, Train) and command.resumes
     if not isinstance(command, Prune | Train) or resumes or command.task is not None or document.open_task is None:
         return command
@@ -124,6 +150,8 @@ def check_state(document: Document, kind: type[Command]) -> None:
         raise NotAllowed("there is no task to drop yet", "add")
     elif kind is Drop and len(tasks) == 1:
         raise NotAllowed("the first task can't be dropped: all others use it", "new")
+    elif kind is Undo and dropped_last(document) is None:
+        raise NotAllowed("the last change of the file was not a drop, so there is nothing to undo")
 
 
 def open_task(document: Document, wanted: str) -> Task:
@@ -250,6 +278,17 @@ def _check_compare(document: Document, command: Compare) -> None:
     if command.baseline == "filters" and len(command.tasks or document.tasks[1:]) != 1:
         raise RequestError("filter pruning adds one task, as in the paper; name it")
     document.tasks[-1].recipe.changed(command.recipe)
+
+
+def dropped_last(document: Document) -> str | None:
+    """The task that the last change of the file dropped; None if that was another change."""
+    last = document.history[-1] if document.history else None
+    return last.task if last and last.task and last.what == summary(Drop(task=last.task)) else None
+
+
+def _check_undo(document: Document, command: Undo) -> None:
+    if command.task not in (None, dropped := dropped_last(document)):
+        raise NotAllowed(f"undo was meant for task {command.task!r}, and {dropped!r} was dropped last")
 
 
 def _check_drop(document: Document, command: Drop) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from packnet_core.data.images import Images
 from packnet_core.data.loading import TaskData, load, load_mixed
 from packnet_core.data.reading import Reading
-from packnet_core.errors import FileError, RequestError, Stopped, WorkError
+from packnet_core.errors import DiskError, FileError, RequestError, Stopped, WorkError
 from packnet_core.network.device import pick_device
 from packnet_core.network.packed import PackedNetwork
 from packnet_core.packfile import checkpoint, storage, trust
@@ -76,28 +76,44 @@ class Session:
         self.document, self.changed = kept.document, True
         return tensors
 
-    def save(self, what: str, task: str, drop: bool = False) -> list[Event]:
-        """Write network and document to the file, with a new line of history, and remove the checkpoint.
+    def is_foreign(self) -> bool:
+        """Whether something else has changed the file since it was read or written here."""
+        return bool(self._signature and self.path.exists() and signature(self.path) != self._signature)
 
-        With `drop`, the newest task was taken out. Returns Saved, after a warning if the disk did not confirm it.
-        Raises DiskError if the disk refuses, NotSaved if a sealed task would change, and WorkError if something else
-        changed the file since it was read: it stays as it is, and the result gets a file of its own.
+    def save(self, what: str, task: str, drop: bool = False, former: Path | None = None) -> list[Event]:
+        """Write network and document to the file, with a new line of history; remove checkpoint and former files.
+
+        With `drop`, the newest task was taken out; `former` stays. Returns Saved, after a warning if the disk did not
+        confirm it. Raises DiskError if the disk refuses, NotSaved if a sealed task would change, and WorkError if
+        something else changed the file since it was read: it stays as it is, and the result gets a file of its own.
         """
         step = Step(at=time.time(), task=task, what=what)
         document = replace(self.document, history=shortened((*self.document.history, step)))
-        if self._signature and self.path.exists() and signature(self.path) != self._signature:
+        if self.is_foreign():
             own = self._save_beside(document)
             raise WorkError(
                 f"{self.path} was changed by something else while this job ran, and was left as it is now. The job's "
                 f"result is in a new file, {own}"
             )
-        written = storage.save(self.path, self.network, document, drop=drop)
-        self.document = self.saved = document
-        self.changed, self._signature = False, None
+        try:
+            written = storage.save(self.path, self.network, document, drop=drop)
+        except DiskError:
+            if not [path for path in self.paths.formers() if path != former]:
+                raise
+            self.paths.forget_formers(but=former)  # they may take the room that is missing
+            written = storage.save(self.path, self.network, document, drop=drop)
+        self.is_in_file(document)
         with suppress(OSError):  # it is saved: what is left beside it no longer fits the file, and is removed later
-            self._signature = signature(self.path)
+            self.paths.forget_formers(but=former)
             self.paths.give_up()
         return storage.events_of(written)
+
+    def is_in_file(self, document: Document) -> None:
+        """Record that the file has the network as it is in memory, and this document."""
+        self.document = self.saved = document
+        self.changed, self._signature = False, None
+        with suppress(OSError):  # then it is read again before the next job
+            self._signature = signature(self.path)
 
     def _save_beside(self, document: Document) -> Path:
         """Save network and document as a new pack file in the same folder. Returns its path."""

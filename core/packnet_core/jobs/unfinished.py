@@ -8,9 +8,14 @@ from packnet_core.jobs import journal
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Add, Command, Drop, Prune, Train, as_typed, summary
+from packnet_core.schema.commands import Add, Command, Discard, Drop, Prune, Train, as_typed, summary
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import JobFinished, JobStarted
+
+
+def ways_out(file: str | PurePath = "FILE") -> str:
+    """What can be done about a checkpoint, as a clause."""
+    return f"resume it: {as_typed(Train(), file)}, or give it up: {as_typed(Discard(), file)}"
 
 
 class Unfinished(NamedTuple):
@@ -23,7 +28,7 @@ class Unfinished(NamedTuple):
     def advice(self, paths: Paths) -> str:
         """What to do about it, as a clause; empty if there is nothing to do."""
         if self.checkpoint:
-            return f"resume {summary(self.checkpoint.command)} with: {as_typed(Train(), paths.file)}"
+            return f"{summary(self.checkpoint.command)} is interrupted; {ways_out(paths.file)}"
         return self.loss(paths.file)
 
     def loss(self, file: str | PurePath = "FILE") -> str:
@@ -45,6 +50,7 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
     begun = document.history[0].at if document.history else 0.0
     damaged = checkpoint_header.is_damaged(paths.checkpoint)
     running = lost = None  # the starts of the job that did not end so far, and of the last one that was cut off
+    discards = 0  # the number of the job that gives up what was lost
     added: dict[str, Add] = {}  # by task, how it was added last
     for entry in journal.Reader(paths.journal).entries(steps=False):  # one by one: it may be long
         match entry.event:
@@ -54,6 +60,10 @@ def unfinished(paths: Paths, document: Document, but: int = 0) -> Unfinished:
                 lost, running = running or lost, (entry, command)
                 if isinstance(command, Add):
                     added[command.task] = command
+            case JobStarted(command=Discard()):
+                lost, running, discards = running or lost, None, entry.job
+            case JobFinished(outcome="done") if entry.job == discards:
+                lost = None
             case JobFinished(outcome=outcome, status=status) if running and entry.job == running[0].job:
                 if outcome == "done":
                     lost = None

@@ -26,6 +26,27 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     step: int = 1  # of a pruning in several steps; 0: nothing is pruned yet
     trials: tuple[tuple[float, float], ...] = ()  # pruning ratios, and the validation error in percent after each
 
+    @property
+    def task(self) -> str:
+        """The task that the job works on."""
+        return self.document.tasks[-1].name if self.document.tasks else ""
+
+    def adds_to(self, saved: Document) -> bool:
+        """Whether its task is not in the file yet, whose document is `saved`."""
+        return len(self.document.tasks) > len(saved.tasks)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which it stopped, from 1; the last one also if that was done."""
+        epoch = self.run.get("epoch")
+        return min(epoch, self.epochs or epoch) if isinstance(epoch, int) else 1
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of the phase in which it stopped; 0 if it stopped between two phases."""
+        epochs = self.run.get("epochs")
+        return epochs if isinstance(epochs, int) else 0
+
 
 def base(document: Document) -> str:
     """An identifier of a file's state: the SHA-256 of its document, in hex."""

@@ -84,16 +84,28 @@ class Paths:
         """The file of a phase's best epoch so far. Each phase of a job has its own: a checkpoint may still need it."""
         return self.folder / f"epoch-{phase}-{trial}-{step}.safetensors"
 
-    def give_up(self) -> None:
-        """Remove the checkpoint of an interrupted job, and what belongs to it. Raises OSError if one of them stays."""
-        refused = None
-        for path in (self.beside, self.spare, self.best, *self.folder.glob("epoch-*.safetensors")):
-            try:
+    def former(self, name: str) -> Path:
+        """The pack file as it was before a drop, by a name that identifies that state (see `former`)."""
+        return self.folder / f"former-{name}.safetensors"
+
+    def formers(self) -> list[Path]:
+        """All former files that are there: at most one, and what a killed process left."""
+        return list(self.folder.glob("former-*.safetensors"))
+
+    def forget_formers(self, but: Path | None = None) -> None:
+        """Remove all former files but one: the file has changed since. Raises OSError if one of them stays."""
+        for path in self.formers():
+            if path != but:
                 path.unlink(missing_ok=True)
-            except OSError as error:
-                refused = error
-        if refused:
-            raise refused
+
+    def give_up(self) -> None:
+        """Remove the checkpoint of an interrupted job, then what belongs to it. Raises OSError if one of them stays.
+
+        The newest checkpoint goes last of the two: until it is gone, the job can be resumed, and after it nothing can.
+        """
+        checkpoints = sorted((self.beside, self.spare), key=_modified)
+        for path in (*checkpoints, self.best, *self.folder.glob("epoch-*.safetensors")):
+            path.unlink(missing_ok=True)
 
     def forget_epochs(self, but: Path | None) -> None:
         """Remove the files of best epochs, except `but`, which is still needed."""
@@ -102,10 +114,11 @@ class Paths:
                 path.unlink(missing_ok=True)
 
     def retire_journal(self) -> None:
-        """Rename the journal of a former file of this name, and remove its checkpoint, for a new file."""
+        """Rename the journal of a former file of this name, and remove what else it left, for a new file."""
         if self.journal.exists():
             self.journal.rename(self.folder / f"journal-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         self.give_up()
+        self.forget_formers()
 
     def make_folder(self) -> None:
         """Make the folder, for this user alone. Raises RequestError if it is another user's, or no folder."""
@@ -209,8 +222,9 @@ class Paths:
         for path in (self.file, self.beside, self.spare, self.best, self.address, self.journal):
             remove_leftovers(path)
         with suppress(OSError):
-            for path in (*self.folder.glob(".epoch-*.safetensors.????????"), *self.folder.glob("engine-*.sock")):
-                path.unlink(missing_ok=True)
+            for left in (".epoch-*.safetensors.????????", ".former-*.safetensors.????????", "engine-*.sock"):
+                for path in self.folder.glob(left):
+                    path.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
         """Whether a process holds the lock now. Needs no permission to write here."""

@@ -123,15 +123,29 @@ class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
 
 
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
-    """Remove the newest task; its weights become free. The first task can't be dropped."""
+    """Remove the newest task; its weights become free. The first task can't be dropped. `Undo` brings it back."""
 
     task: str
-    yes: bool = False
+    yes: bool = False  # also if the former file can't be kept, so that it can't be undone
 
 
-Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop
+class Undo(Struct, frozen=True, kw_only=True, tag="undo"):
+    """Bring back the file as it was before a drop, if that is the last change of the file."""
+
+    task: str | None = None  # the dropped task that is meant: refused if another was dropped; None: whichever it is
+
+
+class Discard(Struct, frozen=True, kw_only=True, tag="discard"):
+    """Give up an interrupted job: remove its checkpoint. The file stays as it was last saved."""
+
+    task: str | None = None  # the task that the job works on: refused if another job waits; None: whichever it is
+    yes: bool = False  # without a question
+
+
+Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop | Undo | Discard
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 ReadOnly = Evaluate | Preview | Compare  # those that change neither network nor file (law 4)
+Immediate = Drop | Undo | Discard  # those that train and measure nothing, so that they need no device
 
 
 def validated(command: AnyCommand) -> AnyCommand:
@@ -173,6 +187,10 @@ def summary(command: Command) -> str:
             return " ".join(("baseline", baseline, *tasks))
         case Drop(task=task):
             return f"drop {task}"
+        case Undo():
+            return "undo"
+        case Discard():
+            return "discard"
 
 
 def as_typed(command: Command, file: str | PurePath = "FILE") -> str:

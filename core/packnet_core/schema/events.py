@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from packnet_core.schema.commands import Baseline, Command
+from packnet_core.schema.commands import Add, Baseline, Command, Prune, Train
 from packnet_core.schema.document import Error, TaskPhase
 
 
@@ -36,6 +36,20 @@ class JobStarted(Struct, frozen=True, kw_only=True, tag="job-started"):
     command: Command
     pid: int
     device: str
+
+
+class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
+    """An interrupted job, which worked on `task`, is resumed by this one."""
+
+    task: str
+    command: Add | Prune | Train
+
+
+class GivenUp(Struct, frozen=True, kw_only=True, tag="given-up"):
+    """An interrupted job, which worked on `task`, is given up: its checkpoint is removed."""
+
+    task: str
+    command: Add | Prune | Train
 
 
 class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
@@ -145,6 +159,13 @@ class Saved(Struct, frozen=True, kw_only=True, tag="saved"):
     bytes: int
 
 
+class Undone(Struct, frozen=True, kw_only=True, tag="undone"):
+    """A dropped task is back: the file is again as it was before the drop, of that size in bytes."""
+
+    task: str
+    bytes: int
+
+
 class Note(Struct, frozen=True, kw_only=True, tag="note"):
     """A message for the user."""
 
@@ -166,6 +187,8 @@ Event = (
     | EngineLeft
     | JobQueued
     | JobStarted
+    | Resumed
+    | GivenUp
     | PhaseStarted
     | Occupancy
     | TrainStep
@@ -177,6 +200,7 @@ Event = (
     | Progress
     | Evaluated
     | Saved
+    | Undone
     | Note
     | JobFinished
 )

@@ -261,7 +261,8 @@ class TrainingRun:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Numbers and tensors for a checkpoint, from which `restore` resumes, without those of the network itself."""
-        numbers = {"epoch": self.epoch, "step": self.step, "sums": [self.sums.images, self.sums.loss, self.sums.wrong]}
+        numbers: dict[str, Any] = {"epoch": self.epoch, "epochs": self.epochs, "step": self.step}
+        numbers["sums"] = [self.sums.images, self.sums.loss, self.sums.wrong]
         numbers["best"] = msgspec.to_builtins(self.best.found)
         numbers["scaling"] = [self.scaling.factor, self.scaling.good_steps]
         tensors = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}

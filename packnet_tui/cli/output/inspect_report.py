@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from packnet_core.jobs.history import History, Result, read_history
+from packnet_core.jobs.unfinished import ways_out
 from packnet_core.packfile.checkpoint_header import Checkpoint, find
 from packnet_core.packfile.header import Header, read_header
 from packnet_core.packfile.paths import Paths
@@ -20,8 +21,8 @@ from packnet_core.schema.commands import summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.output.text_tables import comparison_table, layer_table, summary_lines, task_table
 from packnet_tui.cli.shell import quoted
-from packnet_tui.state.event_lines import DOING
 from packnet_tui.state.format import MISSING, moment
+from packnet_tui.state.job_words import where
 
 REPORT_FORMAT = 1  # of the JSON below
 
@@ -41,9 +42,8 @@ def print_inspection(path: Path, json: bool = False) -> int:
     width = shutil.get_terminal_size((80, 24)).columns
     blocks = [summary_lines(path, header)]
     if interrupted:
-        where = f"{DOING[interrupted.phase]}, epoch {_epoch(interrupted)}"
-        resume = f"resume it: packnet train {quoted(path)}"
-        blocks[0].append(printable(f"interrupted: {summary(interrupted.command)} ({where}); {resume}"))
+        what = f"{summary(interrupted.command)} ({where(interrupted)})"
+        blocks[0].append(printable(f"interrupted: {what}; {ways_out(path)}"))
     if running:
         blocks[0].append(printable(f"running: {summary(running)}; watch it: packnet watch {quoted(path)}"))
     if document.tasks:
@@ -59,7 +59,7 @@ def facts(header: Header, history: History, interrupted: Checkpoint | None = Non
     """The object that `packnet inspect --json` prints; errors are in percent, digests are SHA-256."""
     stopped = None
     if interrupted:
-        stopped = {"what": summary(interrupted.command), "phase": interrupted.phase, "epoch": _epoch(interrupted)}
+        stopped = {"what": summary(interrupted.command), "phase": interrupted.phase, "epoch": interrupted.epoch}
     document = header.document
     owned = document.owned
     return {
@@ -97,12 +97,6 @@ def facts(header: Header, history: History, interrupted: Checkpoint | None = Non
         "bytes": header.bytes_by_kind(),
         **({"interrupted": stopped} if stopped else {}),
     }
-
-
-def _epoch(interrupted: Checkpoint) -> int:
-    """The epoch in which a job stopped, from 1."""
-    epoch = interrupted.run.get("epoch", 1)
-    return epoch if isinstance(epoch, int) else 1
 
 
 def _evaluation(result: Result | None) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The actions that send commands to the engine, with the forms and questions that come first."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TypeVar
@@ -10,8 +11,24 @@ from textual.screen import Screen
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, ReadOnly, Train, summary
-from packnet_tui.workbench.actions import blocked, blocked_command
+from packnet_core.jobs.unfinished import Unfinished
+from packnet_core.schema.commands import (
+    Add,
+    Command,
+    Compare,
+    Discard,
+    Drop,
+    Evaluate,
+    Immediate,
+    Prune,
+    ReadOnly,
+    Train,
+    Undo,
+    summary,
+)
+from packnet_tui.state.job_words import discarding, dropping, file_bytes
+from packnet_tui.state.picture import TaskRow
+from packnet_tui.workbench.actions import HELPFUL, blocked, blocked_command, by_key
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
@@ -49,7 +66,7 @@ class JobActions(Screen[None]):
 
         if self._refused("add"):
             return
-        command = await self._ask_for(AddForm(self.app.picture))
+        command = await self._ask_for(AddForm(self.app.picture.as_saved))
         if command:
             await self._submit(command)
 
@@ -57,7 +74,7 @@ class JobActions(Screen[None]):
     async def action_prune(self) -> None:
         from packnet_tui.workbench.screens.prune_screen import PruneScreen
 
-        picture = self.app.picture
+        picture = self.app.picture.as_saved
         task = picture.open_task
         if self._refused("prune") or task is None:
             return
@@ -78,7 +95,7 @@ class JobActions(Screen[None]):
 
     def action_evaluate(self) -> None:
         task = self.query_one(TasksPane).selected
-        if self._refused("evaluate") or task is None:
+        if self._refused("evaluate") or task is None or self._is_unfinished(task):
             return
         self.app.submit(Evaluate(tasks=(task.name,)))  # a task that is being added is evaluated afterwards
 
@@ -91,7 +108,7 @@ class JobActions(Screen[None]):
         from packnet_tui.workbench.screens.baseline_choice import BaselineChoice
 
         task = self.query_one(TasksPane).selected
-        if self._refused("compare") or task is None:
+        if self._refused("compare") or task is None or self._is_unfinished(task):
             return
         if task.index == 1:
             text = f"the other tasks begin with {task.name}'s network; choose one of them (2, then j)"
@@ -104,6 +121,9 @@ class JobActions(Screen[None]):
         if self._refused("stop"):
             return
         picture = self.app.picture
+        if not picture.busy:
+            await self._check_and_submit(Discard())
+            return
         waiting = dict(picture.queue)
         number = picture.job.number if picture.job else next(iter(waiting))
         if len(waiting) + (picture.job is not None) > 1:
@@ -118,15 +138,21 @@ class JobActions(Screen[None]):
             return
         assert picture.job is not None
         command = picture.job.command
-        resumable = not isinstance(command, ReadOnly | Drop)
+        resumable = not isinstance(command, ReadOnly | Immediate)
         what = "It stops after the step under way" + ("; t resumes it later." if resumable else ".")
         if await self._ask_for(Question(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
 
     @opening
     async def action_drop(self) -> None:
-        if not self._refused("drop"):
-            await self._check_and_submit(Drop(task=self.app.picture.document.tasks[-1].name))
+        if self._refused("drop"):
+            return
+        picture = self.app.picture
+        await self._check_and_submit(Discard() if picture.unfinished else Drop(task=picture.document.tasks[-1].name))
+
+    def action_undo(self) -> None:
+        if not self._refused("undo"):
+            self.do_command(Undo())
 
     @work(exclusive=True, group="work")
     async def do_command(self, command: Command) -> None:
@@ -141,22 +167,22 @@ class JobActions(Screen[None]):
         if why := blocked_command(type(command), picture, self.app.readonly):
             self.app.notify(why, severity="warning", markup=False)
             return
-        if not picture.working:  # else the running job may allow it; the engine checks again
+        damaged = isinstance(command, Discard) and picture.stopped is None  # or there is none: the engine looks
+        if not (picture.working or damaged):  # else the running job may allow it; the engine checks again
             try:
-                certain = command if isinstance(command, ReadOnly) else replace(command, yes=True)
-                rules.check(picture.document, certain)
+                certain = command if isinstance(command, ReadOnly | Undo) else replace(command, yes=True)
+                rules.check(picture.document, certain, Unfinished(picture.stopped))
             except RequestError as error:
-                self.app.notify(str(error), severity="warning", markup=False)
+                self.app.notify(by_key(error), severity="warning", markup=False)
                 return
-        if isinstance(command, ReadOnly):
-            self.app.submit(command)
+        if isinstance(command, ReadOnly | Immediate):
+            if isinstance(command, Discard) and picture.stopped:
+                command = replace(command, task=command.task or picture.stopped.task)
+            if not (isinstance(command, Drop | Discard) and not command.yes) or await self._confirm_loss(command):
+                self.app.submit(rules.named(picture.document, command))
             return
-        match command:
-            case Prune(yes=False) if not await self._confirm_again():
-                return
-            case Drop(yes=False) if not await self._confirm_drop(command):
-                return
-        await self._submit(command)
+        if not (isinstance(command, Prune) and not command.yes) or await self._confirm_again():
+            await self._submit(command)
 
     # -- questions --------------------------------------------------------------------------------------------------
 
@@ -175,7 +201,7 @@ class JobActions(Screen[None]):
 
     async def _confirm_again(self) -> bool:
         """Whether to prune; asks if the open task was pruned already."""
-        task = self.app.picture.open_task
+        task = self.app.picture.as_saved.open_task
         if task is None or task.phase == "trained":
             return True
         again = f"{task.name} was pruned already. Prune it again?"
@@ -193,13 +219,18 @@ class JobActions(Screen[None]):
             return rules.empties(self.app.picture.document, command)
         return False
 
-    async def _confirm_drop(self, command: Drop) -> bool:
-        document = self.app.picture.document
-        owned = document.owned[document.index(command.task) - 1]
-        text = f"Its {owned:,} weights become free, its head is removed. That can't be undone."
-        return await self._ask_for(Question(f"Drop {command.task}?", text, yes="drop it")) is True
+    async def _confirm_loss(self, command: Drop | Discard) -> bool:
+        """Whether to drop a task, or to give up the interrupted job."""
+        picture = self.app.picture
+        if isinstance(command, Drop):
+            size = await asyncio.to_thread(file_bytes, self.app.path)
+            text, effect = dropping(command.task, picture.document, picture.stopped, size, undo="u")
+            return await self._ask_for(Question(text, effect, yes="drop it")) is True
+        if picture.stopped is None:
+            return True
+        return await self._ask_for(Question(*discarding(picture.stopped, picture.document), yes="give it up")) is True
 
-    async def _submit(self, command: Add | Prune | Train | Drop) -> None:
+    async def _submit(self, command: Add | Prune | Train) -> None:
         """Send a command; first ask whether to seal a bad task for good and to give up an interrupted job."""
         command, said_yes = rules.named(self.app.picture.document, command), command.yes
         if isinstance(command, Add) and not said_yes:
@@ -230,6 +261,13 @@ class JobActions(Screen[None]):
             return await answer
         finally:
             self.app.hold_keys()  # until the next screen is open, or the action ends
+
+    def _is_unfinished(self, task: TaskRow) -> bool:
+        """Whether the file has no such task yet, because its addition was interrupted; if so, show what to do."""
+        if task.name != self.app.picture.unfinished:
+            return False
+        self.app.notify(f"{task.name} is unfinished; {HELPFUL['resume']}", severity="warning", markup=False)
+        return True
 
     def _refused(self, method: str) -> bool:
         """Whether an action can't be done now; if so, show the reason."""

@@ -136,6 +136,8 @@ class RunList(Pane):
         chosen = index == self.cursor
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         what = summary(run.command)
+        if note := run.then or (f"resumes {summary(run.resumes)}" if run.resumes else ""):
+            what += f"  ({note})"
         if former:
             what += f"  (former task {self._task_row.name})"
         when = pad(format.moment(run.at, "%d %b %H:%M"), 12)
@@ -182,7 +184,8 @@ def run_in_words(run: Run, width: int) -> list[Text]:
     if run.seconds is not None:
         lines[0].append(f", {duration(run.seconds)}", "dim")
     if run.message and run.outcome != "done":
-        lines.append(Text(cut(run.message, width), STYLES.get(run.outcome, "")))
+        message = f"{run.message.partition(';')[0]}; {run.then}" if run.then else run.message
+        lines.append(Text(cut(message, width), STYLES.get(run.outcome, "")))
     if run.data:
         lines.append(Text(cut(f"data {run.data}", width)))
     facts = recipe_in_words(run.recipe) if run.recipe else []

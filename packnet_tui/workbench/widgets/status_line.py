@@ -71,7 +71,8 @@ def job_in_words(picture: Picture) -> list[str]:
     if picture.queue:
         return [f"● {summary(picture.queue[0][1])}: getting ready", f"● {len(picture.queue)} waiting"]
     if picture.interrupted:
-        return [f"○ idle · {summary(picture.interrupted)} is unfinished, t resumes it", "○ idle · t resumes"]
+        what = f"○ idle · {summary(picture.interrupted)} is unfinished"
+        return [f"{what}, t resumes it, x gives it up", f"{what}, t resumes it", "○ idle · t resumes"]
     return ["○ idle"]
 
 

@@ -66,12 +66,16 @@ class TasksPane(Pane):
         line.append(" " + pad(task.name, self._name_width(width)))
         owns = format.percent(task.owned, picture.weights)
         if width < FULL:
-            line.append(f" {owns:>6} {self._now(task):>7} ")
+            line.append(f" {owns:>6} {(task.stopped and 'stopped') or self._now(task):>7} ")
             line.append_text(_sign(task, short=True))
         else:
             ratio = format.two_digits(task.prune_ratio)
-            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} {self._now(task):>7} ")
-            line.append_text(_sign(task, short=False))
+            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} ")
+            if task.stopped:
+                line.append(f"{task.stopped:>17}", "yellow")
+            else:
+                line.append(f"{self._now(task):>7} ")
+                line.append_text(_sign(task, short=False))
             if self._beside(width):
                 line.pad_right(width - BESIDE - line.cell_len)
                 for name in ("classifier", "individual"):

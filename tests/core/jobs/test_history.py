@@ -8,7 +8,7 @@ from msgspec.structs import replace
 import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Prune, Train, Undo
 from packnet_core.schema.document import Error, Step
 from packnet_core.schema.events import (
     Checked,
@@ -16,11 +16,14 @@ from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
     Entry,
+    GivenUp,
     JobQueued,
     Note,
     PhaseStarted,
     Progress,
     Pruned,
+    Resumed,
+    Undone,
 )
 from packnet_core.schema.recipes import Recipe
 from tests.tui.made_up import (
@@ -260,3 +263,40 @@ def test_a_journal_read_without_its_steps_gives_the_same_runs(tmp_path):
     with open(Paths(path).journal, "ab") as journal:
         journal.write(b'{"event":{"type":"evaluated","task":"cars", torn')
     assert vars(read_history(Paths(path).journal)) == vars(fold(story))
+
+
+def test_a_run_that_was_resumed_says_by_which_job_until_one_gives_it_up():
+    stopped, resumed = ended("stopped", "stopped; packnet train resumes it"), Resumed(task="cars", command=ADD)
+    phase = PhaseStarted(phase="train", task="cars", epochs=4, images=9, epoch=2)
+    given_up = GivenUp(task="cars", command=ADD)
+    story = [
+        *job(1, ADD, phase, end=stopped),
+        *job(2, ADD, end=ended("failed", "no such data")),  # refused: it left nothing
+        *job(3, Train(), resumed, phase, end=stopped),
+        *job(4, Train(), resumed, phase, end=ended("failed", "the disk is full")),
+        *job(5, Discard(task="cars"), given_up),
+    ]
+    runs = fold(story).runs
+    assert [run.then for run in runs] == ["resumed by job 3", "", "resumed by job 4", "given up by job 5", ""]
+    assert [run.resumes for run in runs] == [None, None, ADD, ADD, None]
+    assert [len(of_task(runs, "cars"))] == [5]
+
+
+def test_a_died_job_that_was_resumed_says_so():
+    story = [*entries([begun(ADD)], job=1), *entries([EngineLeft(pid=7, reason="killed")], job=0)]
+    history = fold([*story, *job(2, Train(), Resumed(task="cars", command=ADD))])
+    assert [(run.outcome, run.then) for run in history.runs] == [("died", "resumed by job 2"), ("done", "")]
+
+
+def test_undo_brings_back_what_was_known_of_the_dropped_task():
+    known = [*add(1), *job(2, Evaluate(), evaluated("cars", 17.5), evaluated("cubs", 22.0)), *job(3, DROP)]
+    assert "cars" not in fold(known).evaluations
+    later = [*known, *job(4, Evaluate(), evaluated("cubs", 22.5)), *job(5, Undo(), Undone(task="cars", bytes=9))]
+    history = fold(later)
+    assert {name: result.error.top1 for name, result in history.evaluations.items()} == {"cars": 17.5, "cubs": 22.5}
+    history.read(begun_at := entries([begun(Prune(ratio=0.5))], job=6, at=NOON + 9000)[0])
+    assert (begun_at.job, history.running.recipe) == (6, ADD.recipe)
+    found = of_task(history.runs, "cars")
+    assert [(run.job, former) for run, former in found] == [(5, False), (3, False), (2, False), (1, False)]
+    again = [*later, *job(6, DROP), *add(7)]
+    assert [former for _, former in of_task(fold(again).runs, "cars")] == [False, True, True, True, True, True]

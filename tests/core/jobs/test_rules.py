@@ -2,18 +2,25 @@ import pytest
 from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.rules import check, layer_ratios
+from packnet_core.jobs.rules import check, layer_ratios, named
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Prune, Train, Undo
+from packnet_core.schema.document import Step
 from packnet_core.schema.recipes import Recipe
 from tests.core.small_documents import document, task
 
 ADD = Add(task="birds", data="/y")
 SEALED = task("old", "sealed")
-INTERRUPTED = Unfinished(
-    checkpoint=Checkpoint(base="", command=ADD, phase="train", document=document(task()), before=None, run={})
-)
+DROPPED = replace(document(SEALED), history=(Step(at=1.0, task="cars", what="drop cars"),))
+
+
+def interrupted(command, left) -> Unfinished:
+    """What a stopped job left that had made `left` of the file."""
+    return Unfinished(Checkpoint(base="", command=command, phase="train", document=left, before=None, run={}))
+
+
+INTERRUPTED = interrupted(ADD, document(SEALED, task("cars", "sealed"), task("birds", "trained")))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,8 @@ INTERRUPTED = Unfinished(
         (document(task()), Drop(task="cars"), "first task"),
         (document(SEALED, task()), Drop(task="old"), "newest"),
         (document(SEALED, task()), Drop(task="boats"), "boats"),
+        (document(SEALED), Undo(), "was not a drop, so there is nothing to undo"),
+        (document(SEALED), Discard(), "no interrupted job waits"),
     ],
 )
 def test_commands_that_are_not_allowed_are_refused_with_a_reason(given, command, says):
@@ -82,13 +91,44 @@ def test_an_interrupted_job_can_be_resumed_in_any_state_of_the_file():
 
 
 @pytest.mark.parametrize(
-    "command", [ADD, Prune(ratio=0.5), Train(recipe={"lr": 0.1}), Drop(task="cars")], ids=lambda c: type(c).__name__
+    "command", [replace(ADD, task="cats"), Prune(ratio=0.5), Train(recipe={"lr": 0.1})], ids=lambda c: type(c).__name__
 )
 def test_an_interrupted_job_is_not_given_up_unasked(command):
     given = document(SEALED, task())
-    with pytest.raises(RequestError, match="interrupted"):
+    says = "interrupted job waits, add birds; resume it: packnet train FILE, or give it up: packnet discard FILE"
+    with pytest.raises(RequestError, match=says):
         check(given, command, INTERRUPTED)
     check(given, replace(command, yes=True), INTERRUPTED)
+
+
+@pytest.mark.parametrize("command", [Drop(task="cars"), Drop(task="cars", yes=True), Undo()])
+def test_a_drop_never_takes_the_unfinished_next_task_with_it(command):
+    given = DROPPED if isinstance(command, Undo) else document(SEALED, task())
+    with pytest.raises(RequestError, match="add birds; resume it: packnet train FILE, or give it up: packnet discard"):
+        check(given, command, INTERRUPTED)
+
+
+def test_a_drop_gives_up_the_interrupted_job_of_the_task_that_is_dropped():
+    given = document(SEALED, task())
+    check(given, Drop(task="cars"), interrupted(Prune(ratio=0.5), given))
+
+
+def test_discard_means_the_interrupted_job_of_one_task():
+    given = document(SEALED, task())
+    check(given, Discard(), INTERRUPTED)
+    check(given, Discard(task="birds"), INTERRUPTED)
+    check(given, Discard(), Unfinished(damaged=True))
+    check(given, Discard(), Unfinished(lost=ADD))
+    with pytest.raises(RequestError, match="meant for the interrupted job of task 'cats', and now that of 'birds'"):
+        check(given, Discard(task="cats"), INTERRUPTED)
+
+
+def test_undo_means_the_task_that_was_dropped_last():
+    check(DROPPED, Undo())
+    check(DROPPED, named(DROPPED, Undo()))
+    assert named(DROPPED, Undo()) == Undo(task="cars")
+    with pytest.raises(RequestError, match="meant for task 'cats', and 'cars' was dropped last"):
+        check(DROPPED, Undo(task="cats"))
 
 
 def test_ratios_by_layer_and_pattern_later_ones_win():

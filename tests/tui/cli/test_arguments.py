@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Prune, Train, Undo
 from packnet_tui.cli import options
 from packnet_tui.cli.main import packnet
 from packnet_tui.cli.program import app
@@ -17,7 +17,7 @@ from packnet_tui.workbench.open_command import app as workbench_app
 from tests.tui.cli import handmade
 from tests.tui.cli.conftest import SCRIPTS, one_line
 
-WORK = ["add", "prune", "train", "eval", "preview", "baseline", "drop"]
+WORK = ["add", "prune", "train", "eval", "preview", "baseline", "drop", "undo", "discard"]
 COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes", "forecast", "demo", "paper"]
 
 
@@ -95,6 +95,9 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("eval FILE numbers=d.npz", "no task 'numbers' in this file"),
         ("drop FILE digits", "only the newest task, 'letters', can be dropped"),
         ("drop FILE letters", "give --yes"),
+        ("undo FILE", "the last change of the file was not a drop, so there is nothing to undo"),
+        ("discard FILE", "no interrupted job waits, so there is nothing to give up"),
+        ("discard FILE --yes", "no interrupted job waits"),
         ("export FILE numbers out.safetensors", "no task 'numbers'"),
         ("export FILE digits FILE", "OUT is the pack file itself"),
         ("new FILE --arch vgg16", "exists already"),
@@ -197,6 +200,8 @@ def test_the_other_commands_pass_their_options_on(asked):
     assert said == Evaluate(tasks=("a", "b", "c"), sources=one)
     assert asked("eval", "f", "--mixed", "/m.npz") == Evaluate(mixed="/m.npz")
     assert asked("drop", "f", "a", "--yes") == Drop(task="a", yes=True)
+    assert asked("undo", "f") == Undo()
+    assert asked("discard", "f", "-y") == Discard(yes=True)
 
 
 def test_a_task_may_have_an_equals_sign_in_its_name():

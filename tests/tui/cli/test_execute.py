@@ -209,7 +209,7 @@ def test_ctrl_c_while_following_leaves_the_job_and_stop_ends_it(path, data, begi
     assert "packnet stop" in err
     assert engine.status().job == 2
     assert "--yes" in one_line(here("stop", path, status=2)[1])
-    assert "resume add two with: packnet train" in here("stop", path, "--yes")[0]
+    assert "add two is interrupted; resume it: packnet train" in here("stop", path, "--yes")[0]
     assert not Paths(path).is_locked()
 
 

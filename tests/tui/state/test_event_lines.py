@@ -12,6 +12,7 @@ from packnet_core.schema.events import (
     Entry,
     Epoch,
     Evaluated,
+    GivenUp,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -21,8 +22,10 @@ from packnet_core.schema.events import (
     Previewed,
     Progress,
     Pruned,
+    Resumed,
     Saved,
     TrainStep,
+    Undone,
 )
 from packnet_core.schema.events import Event as AnyEvent
 from packnet_tui.state.event_lines import line
@@ -50,8 +53,14 @@ LINES = [
     (PhaseStarted(phase="train", task="cubs", epochs=1, images=54), "training cubs: 1 epoch of 54 images"),
     (
         PhaseStarted(phase="retrain", task="cubs", epochs=10, images=54, epoch=3, before=12.0),
-        "retraining cubs: 10 epochs of 54 images, from epoch 3",
+        "retraining cubs: 10 epochs of 54 images, resumed in epoch 3",
     ),
+    (
+        PhaseStarted(phase="train", task="cubs", epochs=3, images=54, epoch=4),
+        "training cubs: 3 epochs of 54 images, already done",
+    ),
+    (Resumed(task="cubs", command=ADD), "resuming add cubs --prune 0.75"),
+    (GivenUp(task="cubs", command=ADD), "the interrupted job, add cubs --prune 0.75, is given up"),
     (PhaseStarted(phase="eval", task="cubs", epochs=0, images=54), None),
     (Occupancy(task="cubs", phase="trained", layers={"a": [1]}), None),
     (
@@ -91,6 +100,7 @@ LINES = [
         "cubs: test error 12.30 % by Learning without Forgetting, after cars",
     ),
     (Saved(bytes=571_000_000), "saved, 571.0 MB"),
+    (Undone(task="cubs", bytes=571_000_000), "cubs is back, as it was before the drop; 571.0 MB"),
     (Note(text="going on"), "going on"),
     (Note(text="odd", level="warning"), "warning: odd"),
     (JobFinished(outcome="done", message="add cubs: done", seconds=65, status=0), "add cubs: done in 1 min 05 s"),

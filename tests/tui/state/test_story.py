@@ -23,7 +23,19 @@ from packnet_core.schema.events import (
 from packnet_core.schema.text import from_json
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.story import LOG_LINES, Story
-from tests.tui.made_up import NOON, SEALED, TINY, cars, document, entries, evaluated, finished_cars, task, training
+from tests.tui.made_up import (
+    NOON,
+    SEALED,
+    TINY,
+    cars,
+    checkpoint,
+    document,
+    entries,
+    evaluated,
+    finished_cars,
+    task,
+    training,
+)
 
 CARS = task("cars", 0.75, 18.36, "retrained")
 BEFORE, AFTER = document(SEALED, TINY), document((*SEALED, CARS), TINY)
@@ -140,6 +152,33 @@ def test_error_and_curve_of_a_dropped_task_of_the_same_name_are_forgotten():
     assert (picture.tasks[-1].now, picture.curve) == (None, None)
     kept = folded(*first, started(Drop(task="cars")), finished("failed"), shown=AFTER)
     assert (kept.tasks[-1].now, kept.curve.task) == (18.36, "cars")
+
+
+def test_until_a_resumed_job_counts_the_weights_the_panes_show_its_checkpoint():
+    held = checkpoint(BEFORE, ADD, epoch=3, epochs=8)
+
+    def shown(*events: Event) -> Picture:
+        story = Story(BEFORE)
+        story.read(entries(events))
+        return story.picture(BEFORE, held)
+
+    stopped = shown()
+    assert (stopped.unfinished, stopped.interrupted, stopped.layers) == ("cars", ADD, held.document.layers)
+    assert [(row.name, row.phase, row.stopped) for row in stopped.tasks[1:]] == [
+        ("cubs", "sealed", ""), ("cars", "trained", "stopped 3/8"),
+    ]  # fmt: skip
+    assert stopped.as_saved.layers == BEFORE.layers
+    assert [row.name for row in stopped.as_saved.tasks] == ["imagenet", "cubs"]
+    resumes = shown(started(Train()))
+    assert (resumes.unfinished, resumes.interrupted, resumes.layers) == ("", None, held.document.layers)
+    assert resumes.tasks[-1].stopped == ""
+    assert shown(started(Train()), *cars(AFTER)[3:]).layers == AFTER.layers
+    assert shown(started(ADD)).layers == BEFORE.layers  # another job: the checkpoint is given up
+
+
+def test_a_job_resumed_after_its_last_epoch_is_in_that_epoch():
+    phase = PhaseStarted(phase="train", task="cars", epochs=3, images=54, epoch=4)
+    assert folded(started(Train()), phase).job.epoch == 3
 
 
 def test_a_new_task_with_an_old_name_starts_without_results():

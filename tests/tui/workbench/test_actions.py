@@ -10,7 +10,7 @@ from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import FIRST_TO_GO
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
-from tests.tui.made_up import SEALED, TINY, document, entries, task
+from tests.tui.made_up import SEALED, TINY, checkpoint, document, entries, task
 from tests.tui.still import opened, sealed
 
 OPEN = task("cars", 0.75, 18.36, "retrained")
@@ -22,7 +22,8 @@ TAKEN_BY_TERMINALS = {"ctrl+s", "ctrl+q", "ctrl+j", "ctrl+m", "ctrl+i", "ctrl+o"
 def picture(*tasks, interrupted=None, events=()):
     story = Story()
     story.read(entries(events))
-    return story.picture(document(tasks, TINY), interrupted)
+    given = document(tasks, TINY)
+    return story.picture(given, interrupted and checkpoint(given, interrupted))
 
 
 def action(method):
@@ -64,7 +65,7 @@ def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
 
 def test_all_that_changes_something_needs_the_engine():
     assert {each.name for each in ACTIONS if each.works} == {
-        "add", "prune", "train", "evaluate", "evaluate_all", "compare", "stop", "drop",
+        "add", "prune", "train", "evaluate", "evaluate_all", "compare", "stop", "drop", "undo",
     }  # fmt: skip
 
 
@@ -101,6 +102,7 @@ async def test_help_and_palette_name_every_action(tmp_path):
         ("drop", picture(), "there is no task to drop yet; a adds one"),
         ("drop", picture(OPEN), "the first task can't be dropped: all others use it"),
         ("drop", picture(*SEALED, events=[JobQueued(command=Evaluate())]), "wait until eval is done"),
+        ("undo", picture(*SEALED), "the last change of the file was not a drop, so there is nothing to undo"),
     ],
 )
 def test_a_command_that_is_not_allowed_now_says_what_to_do(method, shown, says):
@@ -118,6 +120,8 @@ def test_a_command_that_is_not_allowed_now_says_what_to_do(method, shown, says):
         ("prune", picture(OPEN)),
         ("train", picture(DENSE)),
         ("train", picture(interrupted=Add(task="cars", data="/data/cars"))),
+        ("stop", picture(interrupted=Add(task="cars", data="/data/cars"))),
+        ("drop", picture(OPEN, interrupted=Add(task="boats", data="/data/boats"))),
         ("evaluate", picture(*SEALED)),
         ("evaluate_all", picture(*SEALED)),
         ("compare", picture(*SEALED)),

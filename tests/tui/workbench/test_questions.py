@@ -7,6 +7,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.events import EngineStarted, JobStarted
+from packnet_tui.state.format import file_size
 from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.job_choice import JobChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -87,12 +88,15 @@ async def test_drop_asks(tmp_path, keys, asked):
         assert desk.asked == asked
 
 
-async def test_drop_says_how_many_weights_go(tmp_path):
+async def test_drop_says_how_many_weights_go_and_how_to_undo_it(tmp_path):
     path = at_rest(tmp_path / "model.safetensors")
     async with opened(path) as desk:
         await desk.press("d")
         await desk.sees(Question)
-        assert f"Its {read_header(path).document.owned[-1]:,} weights become free" in desk.text()
+        said = " ".join(desk.text(desk.app.screen.query_one("Vertical")).replace("┃", " ").split())
+        assert f"Its {read_header(path).document.owned[-1]:,} weights become free" in said
+        kept = f"The former file ({file_size(path.stat().st_size)}) is kept until the next job that changes the file"
+        assert f"{kept}; u brings it back." in said
 
 
 @pytest.mark.parametrize(("key", "sealing"), [("enter", False), ("y", True)])
@@ -123,9 +127,7 @@ def interrupted(path, *tasks):
 
 
 @pytest.mark.parametrize(("key", "given_up"), [("enter", False), ("y", True)])
-@pytest.mark.parametrize(
-    "command", [ADD, Prune(ratio=0.75, task="newest"), Drop(task="newest")], ids=["add", "prune", "drop"]
-)
+@pytest.mark.parametrize("command", [ADD, Prune(ratio=0.75, task="newest")], ids=["add", "prune"])
 async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, key, given_up):
     newest = task("newest", None if isinstance(command, Prune) else 0.75, 17.1, "trained")
     newest = newest if isinstance(command, Prune) else replace(newest, phase="retrained")
@@ -137,10 +139,6 @@ async def test_giving_up_a_stopped_job_asks_and_then_says_so(tmp_path, command, 
                 await desk.press("p")
                 await desk.sees(PruneScreen)
                 await desk.press("enter")
-            case Drop():
-                await desk.press("d")
-                await desk.sees(Question)
-                await desk.press("y")
         await desk.until(lambda: "Give up" in desk.text(), "the question")
         await answered(desk, [key], "Give up add birds --prune 0.75?")
         assert desk.asked == ([replace(command, yes=True)] if given_up else [])

@@ -6,8 +6,8 @@ import pytest
 
 from packnet_core.jobs.history import Run, fold
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Add, Drop, Evaluate
-from packnet_core.schema.events import Note
+from packnet_core.schema.commands import Add, Drop, Evaluate, Train
+from packnet_core.schema.events import Note, Resumed
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.runs_screen import RunsScreen, recipe_in_words, run_in_words, took
@@ -27,6 +27,7 @@ from tests.tui.made_up import (
     job,
     running,
     task,
+    training,
     write,
 )
 from tests.tui.still import SMALL, WIDE, Desk, opened
@@ -185,3 +186,18 @@ async def test_ascii_draws_nothing_else(tmp_path, size):
         await desk.press("j")
         await desk.until(lambda: "pruned 0.75" in desk.text(), "the curve")
         assert [line for line in desk.text().splitlines() if not line.isascii()] == []
+
+
+async def test_a_run_that_was_resumed_says_by_which_job(tmp_path, utc):
+    path = write(tmp_path / "model.safetensors", document((*SEALED, task("cars", 0.75, 17.5, "retrained"))))
+    stopped = ended("stopped", "add cars --prune 0.75: stopped; packnet train model.safetensors resumes it")
+    append(path, job(1, ADD, *training("cars", 4, 2, 96.0, 17.5), end=stopped))
+    append(path, job(2, Train(), Resumed(task="cars", command=ADD), evaluated("cars", 17.5)))
+    async with opened(path) as desk:
+        await at_runs(desk)
+        said = [" ".join(line.split()) for line in rows(desk)]
+        assert any(line.startswith("> 2 23 Nov 12:33 train (resumes add cars --prune 0.75) done") for line in said)
+        assert any(line.startswith("1 23 Nov 12:16 add cars --prune 0.75 (resumed by job 2) stopped") for line in said)
+        await desk.press("j")
+        assert "add cars --prune 0.75: stopped; resumed by job 2" in desk.text()
+        assert "resumes it" not in desk.text()

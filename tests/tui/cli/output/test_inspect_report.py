@@ -255,7 +255,8 @@ def test_an_interrupted_job_is_shown(tmp_path, capsysbinary):
     assert facts(path, capsysbinary)["interrupted"] == {"what": "add one --prune 0.5", "phase": "train", "epoch": 2}
     assert packnet(["inspect", str(path)]) == 0
     said = capsysbinary.readouterr().out.decode()
-    assert "interrupted: add one --prune 0.5 (training, epoch 2); resume it: packnet train " in said
+    assert "interrupted: add one --prune 0.5 (training, epoch 2 of 2); resume it: packnet train " in said
+    assert f"or give it up: packnet discard {path}" in said
 
 
 def test_a_running_job_is_not_called_interrupted(tmp_path, capsysbinary):
