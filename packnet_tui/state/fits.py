@@ -11,7 +11,7 @@ from packnet_core.schema.document import MOST_TASKS
 from packnet_tui.state.format import cut_middle, percent, share
 from packnet_tui.state.picture import Picture
 
-NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SHOWN = 6  # shares in a sentence; of more, the first three and the last
 NAME = 24  # cells of a name
 
@@ -43,7 +43,7 @@ def sentence(found: Forecast, brief: bool = False) -> str:
 
 
 def beside(start: str, found: Forecast, width: int, most: int) -> list[str]:
-    """`start` and the sentence, in at most `most` lines of `width` cells: the whole one if it has room, else briefly."""
+    """`start` and the sentence, in at most `most` lines of `width` cells: whole if it has room, else brief."""
     whole, brief = sentence(found), sentence(found, brief=True)
     count, _, rest = whole.partition(": ")
     for first, below in ((whole, ""), (f"{count}:", rest), ("", whole), (brief, ""), ("", brief)):

@@ -10,7 +10,8 @@ from dataclasses import replace
 from msgspec import structs
 
 from packnet_core.jobs.history import History
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Preview, ReadOnly, summary
+from packnet_core.planning.order import hardest_first
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Order, Preview, ReadOnly, summary
 from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
     EngineLeft,
@@ -108,6 +109,7 @@ class Story:
             log=tuple(self.log),
             interrupted=None if self.job else interrupted,
             previews=tuple(sorted(self.previews.items())),
+            hardness=tuple(hardest_first(self.history.hardness.values())),
             usage=usage if self.job else "",
             died=self.died,
         )
@@ -171,7 +173,8 @@ class Story:
             case PhaseStarted() as event:
                 self._begin(event)
             case Progress(task=task, done=done, images=images) if self.job:
-                phase = "compare" if isinstance(self.job.command, Compare) else "eval"
+                doing = self.job.command
+                phase = "compare" if isinstance(doing, Compare) else "order" if isinstance(doing, Order) else "eval"
                 self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
@@ -187,7 +190,7 @@ class Story:
         if self.job:
             job = replace(self.job, phase=event.phase, task=event.task, epoch=event.epoch, epochs=event.epochs)
             self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
-        if event.phase in ("eval", "compare"):
+        if event.phase in ("eval", "compare", "order"):
             return
         name = event.task
         new = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)

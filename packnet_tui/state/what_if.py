@@ -1,6 +1,7 @@
 """The errors measured right after pruning at several ratios (Figure 4), in words. Needs neither Textual nor torch."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from packnet_core.schema.commands import Preview, summary
 from packnet_tui.state.chart import within
@@ -15,7 +16,7 @@ def error_at(measured: Sequence[Point], ratio: float) -> tuple[float, bool] | No
 
     None outside of the measured ratios, which are in ascending order.
     """
-    for (left, low), (right, high) in zip(measured, measured[1:], strict=False):
+    for (left, low), (right, high) in pairwise(measured):
         if left < ratio < right:
             return low + (high - low) * (ratio - left) / (right - left), False
     return next(((error, True) for at, error in measured if at == ratio), None)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.schema import recipes
-from packnet_core.schema.commands import Add, Baseline, Command, Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Add, Baseline, Command, Compare, Drop, Evaluate, Order, Prune, Train
 from packnet_core.schema.document import Document, Error
 from packnet_core.schema.events import (
     Checked,
@@ -23,6 +23,7 @@ from packnet_core.schema.events import (
     Entry,
     Epoch,
     Evaluated,
+    Hardness,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -71,6 +72,7 @@ class History:
     last_end     time (seconds since 1970) and message of the last job's end, even if it never began; or None
     evaluations  per task, its newest evaluation on its own data
     comparisons  per task, the newest result by each baseline (§4)
+    hardness     per data set, how hard it is, as the newest measurement of an order says
     checked      per task, whether its digest fitted when it was last computed
 
     A task that the journal does not mention has no entry.
@@ -92,6 +94,8 @@ class History:
         self.last_end: tuple[float, str] | None = None
         self.evaluations: dict[str, Result] = {}
         self.comparisons: dict[str, dict[Baseline, Result]] = {}
+        self.hardness: dict[str, Hardness] = {}
+        self._ordered = 0  # the job that measured them
         self.checked: dict[str, bool] = {}
         self._open = ""  # the task trained or pruned last
         self._added: dict[str, Add] = {}  # how each task was added
@@ -119,7 +123,8 @@ class History:
             case EngineLeft():
                 self.abandon()
             case JobQueued(command=command):
-                self.queue[entry.job] = command
+                first = isinstance(command, Order)  # which the engine does before what waits
+                self.queue = {entry.job: command, **self.queue} if first else {**self.queue, entry.job: command}
             case JobStarted(command=command, pid=pid, device=device):
                 if self.running:
                     self.abandon()
@@ -148,6 +153,9 @@ class History:
                 elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data does not count for the task
                 if not elsewhere and self._counts(entry, task):
                     self.evaluations[task] = Result(entry.at, error, loss)
+            case Hardness(name=name) as event:
+                self.hardness = {**(self.hardness if entry.job == self._ordered else {}), name: event}
+                self._ordered = entry.job
             case Compared(task=task, baseline=baseline, error=error):
                 self._measured(task, error)
                 if self._counts(entry, task):

@@ -21,6 +21,7 @@ from packnet_core.schema.commands import (
     Compare,
     Drop,
     Evaluate,
+    Order,
     Preview,
     Prune,
     ReadOnly,
@@ -87,6 +88,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
                 _check_ratio(ratio)
         case Compare():
             _check_compare(document, command)
+        case Order():
+            _check_order(document, command)
         case Drop():
             _check_drop(document, command)
 
@@ -250,6 +253,16 @@ def _check_compare(document: Document, command: Compare) -> None:
     if command.baseline == "filters" and len(command.tasks or document.tasks[1:]) != 1:
         raise RequestError("filter pruning adds one task, as in the paper; name it")
     document.tasks[-1].recipe.changed(command.recipe)
+
+
+def _check_order(document: Document, command: Order) -> None:
+    if not command.data:
+        raise RequestError("name the data sets to put in order: NAME=DATA, for example birds=~/birds")
+    for name in command.data:
+        check_task_name(name)
+    if command.features is not None:
+        document.index(command.features)
+    command.recipe.changed({})
 
 
 def _check_drop(document: Document, command: Drop) -> None:

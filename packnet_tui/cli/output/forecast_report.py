@@ -5,26 +5,24 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from packnet_core.data.kinds import named_sources
 from packnet_core.errors import RequestError
 from packnet_core.packfile import trust as trusted
 from packnet_core.packfile.header import read_header
 from packnet_core.planning import forecast as core
 from packnet_core.planning.forecast import Forecast
+from packnet_core.planning.order import hardest_first
 from packnet_core.schema.document import Document
-from packnet_core.schema.events import Entry
+from packnet_core.schema.events import Entry, Hardness
 from packnet_core.schema.recipes import Recipe
-from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
 from packnet_tui.cli.output.text_tables import aligned
 from packnet_tui.state.fits import sentence
 from packnet_tui.state.format import MISSING, share, two_digits
-
-if TYPE_CHECKING:
-    from packnet_core.jobs.hardness import Hardness
 
 REPORT_FORMAT = 1  # of the JSON below
 
@@ -76,22 +74,17 @@ def _ratios(texts: Sequence[str]) -> list[float]:
 
 def _named(texts: Sequence[str]) -> dict[str, str]:
     """`NAME=DATA` options as data by name."""
-    data: dict[str, str] = {}
-    for text in texts:
-        name, _, source = text.partition("=")
-        if not name or not source:
-            raise RequestError(f"--order takes NAME=DATA, a name and where its images are, and {text!r} is not that")
-        if name in data:
-            raise RequestError(f"--order has {name!r} twice")
-        data[printable(name)] = source
-    return data
+    try:
+        return named_sources(texts)
+    except RequestError as error:
+        raise RequestError(f"--order: {error}") from None
 
 
 def _measured(
     file: Path, data: dict[str, str], recipe: Recipe, json: bool, *, device: str | None, **choices: Any
-) -> "list[Hardness]":
+) -> list[Hardness]:
     """Measure the error of a new head on each data set, and show progress. Returns them, the hardest first."""
-    from packnet_core.jobs.hardness import Hardness, hardest_first, measure
+    from packnet_core.jobs.hardness import measure
     from packnet_core.network.device import pick_device
 
     found = []
@@ -131,7 +124,7 @@ def _room_lines(document: Document, forecasts: Sequence[Forecast], least: float)
     return lines + [sentence(found) for found in forecasts]
 
 
-def _order_lines(found: "Sequence[Hardness]") -> list[str]:
+def _order_lines(found: Sequence[Hardness]) -> list[str]:
     """The measured errors as lines, the hardest first."""
     rows = [["task", "classes", "validation", "test", "top-5", "chance"]]
     for hardness in found:

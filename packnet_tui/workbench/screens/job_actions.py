@@ -100,6 +100,12 @@ class JobActions(Screen[None]):
             self.app.submit(Compare(baseline=baseline, tasks=(task.name,)))
 
     @opening
+    async def action_forecast(self) -> None:
+        from packnet_tui.workbench.screens.forecast_screen import ForecastScreen
+
+        await self._ask_for(ForecastScreen())
+
+    @opening
     async def action_stop(self) -> None:
         if self._refused("stop"):
             return

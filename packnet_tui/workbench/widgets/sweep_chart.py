@@ -66,12 +66,9 @@ class SweepChart(Widget):
         if not self._previews:
             return Text("")
         columns, before, after = sweep_columns(self._previews, self._ratio, width - LABEL)
-        lines = []
-        for label, place in (("ratio", 0), ("error", 1)):
-            line = Text(f"{label}{before}", "dim")
-            for column in columns:
-                text = column[place]
+        lines = [Text(f"{label}{before}", "dim") for label in ("ratio", "error")]
+        for at, error, chosen in columns:
+            for line, text in zip(lines, (at, error), strict=True):
                 line.append(text[0])
-                line.append(text[1:], "bold reverse" if column[2] else "not dim")
-            lines.append(line.append(after))
-        return Text("\n").join(lines)
+                line.append(text[1:], "bold reverse" if chosen else "not dim")
+        return Text("\n").join(line.append(after) for line in lines)

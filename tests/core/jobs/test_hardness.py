@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.hardness import Hardness, hardest_first, measure
+from packnet_core.jobs.hardness import measure
+from packnet_core.planning.order import hardest_first
 from packnet_core.schema.document import Error
-from packnet_core.schema.events import Epoch, Evaluated
+from packnet_core.schema.events import Epoch, Evaluated, Hardness
 from packnet_core.schema.recipes import Recipe
 from tests.worlds import add, images, pack_file, work
 
