@@ -21,7 +21,7 @@ class Candidate:
 
 
 def candidates(picture: Picture) -> list[Candidate]:
-    """What was measured last, the hardest first, then what waits and was not measured. The file's tasks are left out."""
+    """What was measured last, the hardest first, then what waits and was not measured; without the file's tasks."""
     there, waiting = {task.name for task in picture.tasks}, waiting_data(picture)
     measured = [
         Candidate(found.name, found.ordering_error, found.chance, found.name in waiting)
@@ -63,9 +63,8 @@ def _measuring(picture: Picture) -> str:
     """What the engine does about an order now; empty if nothing."""
     job = picture.job
     if job and isinstance(job.command, Order):
-        return (
-            f"measuring {cut_middle(job.task, NAME)}, step {job.done:,} of {job.images:,}" if job.task else "starting"
-        )
+        step = f", step {job.done:,} of {job.images:,}" if job.done else ""
+        return f"measuring {cut_middle(job.task, NAME)}{step} …" if job.task else "getting ready …"
     if any(isinstance(command, Order) for _, command in picture.queue):
         return f"measured once {summary(job.command)} is done" if job else "waiting for the engine"
     return ""

@@ -56,6 +56,8 @@ def beside(start: str, found: Forecast, width: int, most: int) -> list[str]:
 def fills_first(found: Forecast) -> str:
     """Which layer fills first, as a sentence without a full stop."""
     first = found.first_to_fill
+    if not first and not found.layers[0].tasks:
+        return "no layer has room for a further task"
     if not first:
         return f"all layers fill together: each has room for {_tasks(found.layers[0].tasks)}"
     name = cut_middle(first[0].name.removesuffix(".weight"), NAME)

@@ -12,13 +12,14 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Order
 from packnet_tui.state.adding_order import order_in_words
-from packnet_tui.state.fits import fills_first, sentence, what_fits
-from packnet_tui.state.format import fitting
+from packnet_tui.state.fits import NAME, fills_first, sentence, what_fits
+from packnet_tui.state.format import cut_middle, fitting
 from packnet_tui.workbench.actions import WATCHES
 from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
 from packnet_tui.workbench.widgets.forecast_pane import ForecastPane
 
 AROUND = 4  # lines of the dialog beside the layers, what fits and the order: border, ratio, keys
+LOW = 22  # lines of a terminal from which what fits is said in a whole sentence
 LAYERS = 4  # lines that the layers keep if the order is long
 
 
@@ -54,7 +55,7 @@ class ForecastScreen(RatioScreen[None]):
         self.show()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 24, "low")
+        self.set_class(event.size.height < LOW, "low")
         self.call_after_refresh(self.show)
 
     def show(self) -> None:
@@ -64,18 +65,21 @@ class ForecastScreen(RatioScreen[None]):
         found = what_fits(picture, self.ratio)
         pane = self.query_one(ForecastPane)
         pane.found = found
-        note = fitting(
-            self.inside - 14,
-            "of every further task: the share of its weights that pruning sets free again",
-            "the share of its weights that each task frees again",
-            "the share that each task frees",
+        first = picture.tasks[-1] if picture.tasks and picture.tasks[-1].phase == "trained" else None
+        note = f"{cut_middle(first.name, NAME)} is pruned at it first" if first else ""
+        ratio = Content.assemble(
+            "ratio ",
+            (f" {shown_ratio(self.ratio)} ", "bold reverse"),
+            f"   {fitting(self.inside - 14, note and f'{note}, then each further task', note)}",
         )
-        ratio = Content.assemble("ratio ", (f" {shown_ratio(self.ratio)} ", "bold reverse"), f"   {note}")
         self.query_one(".ratio", Static).update(ratio)
-        fits = [*wrap(sentence(found), self.inside), *wrap(fills_first(found), self.inside)]
+        low = self.has_class("low")
+        fits = [*wrap(sentence(found, low), self.inside), *wrap(fills_first(found), self.inside)]
         self.query_one(".fits", Static).update(Content("\n".join(fits)))
-        space = 0 if self.has_class("low") else 1
-        order = order_in_words(picture)[: max(1, height - AROUND - LAYERS - len(fits) - space)]
+        order = [
+            part for line in order_in_words(picture) for part in wrap(line, self.inside, subsequent_indent="     ")
+        ]
+        order = order[: max(1, height - AROUND - LAYERS - len(fits) - (not low))]
         self.query_one(".order", Static).update(Content("\n".join(order)))
         keys = fitting(
             self.inside,
@@ -84,7 +88,7 @@ class ForecastScreen(RatioScreen[None]):
             "← → digits ratio   enter keeps it   o order   esc",
         )
         self.query_one(".keys", Static).update(Content(keys))
-        pane.styles.max_height = max(LAYERS, height - AROUND - len(fits) - len(order) - space)
+        pane.styles.max_height = max(LAYERS, height - AROUND - len(fits) - len(order) - (not low))
         pane.redraw()
 
     def action_order(self) -> None:

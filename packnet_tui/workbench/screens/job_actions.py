@@ -43,6 +43,10 @@ class JobActions(Screen[None]):
 
     app: AppInterface
 
+    def redraw(self) -> None:
+        """Show the app's picture as it is now."""
+        raise NotImplementedError
+
     @opening
     async def action_add(self) -> None:
         from packnet_tui.workbench.screens.add_form import AddForm
@@ -104,6 +108,7 @@ class JobActions(Screen[None]):
         from packnet_tui.workbench.screens.forecast_screen import ForecastScreen
 
         await self._ask_for(ForecastScreen())
+        self.redraw()  # with the ratio that was kept
 
     @opening
     async def action_stop(self) -> None:

@@ -4,6 +4,7 @@ import re
 import shlex
 
 from textual.suggester import Suggester
+from textual.widgets import Static
 
 from packnet_core.data.kinds import named_sources
 from packnet_core.errors import RequestError
@@ -44,7 +45,7 @@ class OrderForm(Form[Order]):
 
     def on_mount(self) -> None:
         words = "each a name, = and its data as for an added task; quote a path with spaces: 'birds=/my data/birds'"
-        self.query_one("#data-below").update(words)
+        self.query_one("#data-below", Static).update(words)
 
     def result(self, values: dict[str, str]) -> Order:
         command = validated(
