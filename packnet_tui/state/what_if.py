@@ -48,7 +48,7 @@ def _unknown(picture: Picture, asked: bool) -> str:
         return f"{what} is not measured while {summary(picture.job.command)} runs"
     if picture.previewing:
         return f"{what}: measuring …"
-    if last and isinstance(last.command, Preview) and last.outcome == "failed":
+    if last and isinstance(last.command, Preview) and last.outcome in ("failed", "died"):
         return f"{what} is not measured: {last.message}"
     return f"{what}: waiting for the engine …" if asked else f"{what} is not measured: this screen only watches"
 

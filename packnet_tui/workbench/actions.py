@@ -47,7 +47,7 @@ ACTIONS = (
     Action("compare", ("b",), "b", "compare", "compare the task with another method", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the running job, or a waiting one", "work", works=True),
     Action("drop", ("d",), "d", "drop", "remove the newest task", "work", works=True),
-    Action("forecast", ("F", "shift+f"), "F", "fits", "forecast: what fits, and which task to add first", "look"),
+    Action("forecast", ("F", "shift+f"), "F", "fits", "forecast: what fits, what to add first", "look"),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "clear the filter, or show all panes again", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),

@@ -19,7 +19,7 @@ from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
 from packnet_tui.workbench.widgets.forecast_pane import ForecastPane
 
 AROUND = 4  # lines of the dialog beside the layers, what fits and the order: border, ratio, keys
-LOW = 22  # lines of a terminal from which what fits is said in a whole sentence
+LOW = 22  # lines of a terminal from which there is an empty line above the order
 LAYERS = 4  # lines that the layers keep if the order is long
 
 
@@ -74,7 +74,7 @@ class ForecastScreen(RatioScreen[None]):
         )
         self.query_one(".ratio", Static).update(ratio)
         low = self.has_class("low")
-        fits = [*wrap(sentence(found, low), self.inside), *wrap(fills_first(found), self.inside)]
+        fits = [*wrap(sentence(found), self.inside), *wrap(fills_first(found), self.inside)]
         self.query_one(".fits", Static).update(Content("\n".join(fits)))
         order = [
             part for line in order_in_words(picture) for part in wrap(line, self.inside, subsequent_indent="     ")

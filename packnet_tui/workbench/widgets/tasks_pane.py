@@ -12,6 +12,7 @@ from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
 FULL = 56  # width that all columns need
+TALL = 8  # lines from which two are for what is free and fits, however many tasks there are
 BESIDE = 29  # width that the columns of baselines need on top
 
 
@@ -79,7 +80,8 @@ class TasksPane(Pane):
         return line
 
     def foot(self, width: int) -> list[Text]:
-        most = max(1, self.content_size.height - self.count() - 1)
+        height = self.content_size.height
+        most = max(2 if height >= TALL else 1, height - self.count() - 1)
         free = self.free(width, most)
         return [*self.compared()[: most - len(free)], *free]
 
