@@ -8,7 +8,7 @@ from msgspec.structs import replace
 import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Compare, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Compare, Drop, Evaluate, Order, Prune, Train
 from packnet_core.schema.document import Error, Step
 from packnet_core.schema.events import (
     Checked,
@@ -16,7 +16,9 @@ from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
     Entry,
+    Hardness,
     JobQueued,
+    JobStarted,
     Note,
     PhaseStarted,
     Progress,
@@ -260,3 +262,19 @@ def test_a_journal_read_without_its_steps_gives_the_same_runs(tmp_path):
     with open(Paths(path).journal, "ab") as journal:
         journal.write(b'{"event":{"type":"evaluated","task":"cars", torn')
     assert vars(read_history(Paths(path).journal)) == vars(fold(story))
+
+
+def hardness(name, error):
+    measured = Error(top1=error, top5=None, images=10)
+    return Hardness(name=name, data="/d", classes=9, validation_error=None, error=measured, chance=90.0)
+
+
+def test_of_an_order_the_newest_measurement_counts_as_a_whole():
+    old = job(1, Order(data={"a": "/a", "b": "/b"}), hardness("a", 1.0), hardness("b", 2.0))
+    new = job(2, Order(data={"b": "/b", "c": "/c"}), hardness("c", 3.0))
+    history = fold(old)
+    assert list(history.hardness) == ["a", "b"]
+    assert (history.evaluations, history.runs[0].tasks) == ({}, ())  # they are no tasks of the file
+    assert list(fold([*old, *new]).hardness) == ["c"]
+    begun = entries([JobStarted(command=Order(data={"d": "/d"}), pid=1, device="cpu")], job=3)
+    assert list(fold([*old, *begun]).hardness) == ["a", "b"]  # until there is something newer
