@@ -49,7 +49,11 @@ def order_in_words(picture: Picture, key: str = "o") -> list[str]:
     found, measures = candidates(picture), _measuring(picture)
     if not found and not measures:
         return [f"order of new tasks: {key} measures which data set is hardest; add that one first"]
-    lines = [f"order of new tasks: {measures}" if measures else "order of new tasks, the hardest first:"]
+    lines = [
+        f"order of new tasks: {measures}"
+        if measures
+        else "order of new tasks, the hardest first (error of a new head, %):"
+    ]
     width = max((min(NAME, len(candidate.name)) for candidate in found), default=0)
     for place, candidate in enumerate(found, 1):
         error = f"error {candidate.error:5.1f}   chance {candidate.chance:5.1f}" if candidate.error is not None else ""

@@ -74,12 +74,14 @@ class ForecastScreen(RatioScreen[None]):
         )
         self.query_one(".ratio", Static).update(ratio)
         low = self.has_class("low")
-        fits = [*wrap(sentence(found), self.inside), *wrap(fills_first(found), self.inside)]
-        self.query_one(".fits", Static).update(Content("\n".join(fits)))
+        answer, first_to_fill = wrap(sentence(found), self.inside), wrap(fills_first(found), self.inside)
+        fits = Content.assemble(("\n".join(answer), "bold"), "\n" + "\n".join(first_to_fill))
+        self.query_one(".fits", Static).update(fits)
+        others = AROUND + len(answer) + len(first_to_fill) + (not low)
         order = [
             part for line in order_in_words(picture) for part in wrap(line, self.inside, subsequent_indent="     ")
         ]
-        order = order[: max(1, height - AROUND - LAYERS - len(fits) - (not low))]
+        order = order[: max(1, height - others - LAYERS)]
         self.query_one(".order", Static).update(Content("\n".join(order)))
         keys = fitting(
             self.inside,
@@ -88,7 +90,7 @@ class ForecastScreen(RatioScreen[None]):
             "← → digits ratio   enter keeps it   o order   esc",
         )
         self.query_one(".keys", Static).update(Content(keys))
-        pane.styles.max_height = max(LAYERS, height - AROUND - len(fits) - len(order) - (not low))
+        pane.styles.max_height = max(LAYERS, height - others - len(order))
         pane.redraw()
 
     def action_order(self) -> None:

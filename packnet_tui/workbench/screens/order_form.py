@@ -44,7 +44,7 @@ class OrderForm(Form[Order]):
         self._picture = picture
 
     def on_mount(self) -> None:
-        words = "each a name, = and its data as for an added task; quote a path with spaces: 'birds=/my data/birds'"
+        words = "A name, = and its data as for an added task, for each.\nQuote a path with spaces: 'birds=/my data'"
         self.query_one("#data-below", Static).update(words)
 
     def result(self, values: dict[str, str]) -> Order:

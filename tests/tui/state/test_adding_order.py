@@ -31,7 +31,7 @@ def picture(*events, queue=()):
 def test_what_was_measured_comes_hardest_first_with_its_error_beside_chance():
     shown = picture(begun(ORDER), hardness("birds", 41.25), hardness("dogs", 62.5), hardness("cars", 9.0), DONE)
     assert order_in_words(shown) == [
-        "order of new tasks, the hardest first:",
+        "order of new tasks, the hardest first (error of a new head, %):",
         "  1  dogs   error  62.5   chance  88.9",
         "  2  birds  error  41.2   chance  88.9",
     ]  # cars is in the file

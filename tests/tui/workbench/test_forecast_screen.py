@@ -141,7 +141,8 @@ async def test_results_show_as_they_come_in_and_stay(path):
     async with opened(path, SMALL) as desk:
         screen = await forecast(desk)
         append(path, entries([begun(ORDER), hardness("birds", 41.25), hardness("dogs", 62.5), DONE], job=20))
-        wanted = "order of new tasks, the hardest first: 1 dogs error 62.5 chance 88.9 2 birds error 41.2 chance 88.9"
+        head = "order of new tasks, the hardest first (error of a new head, %):"
+        wanted = f"{head} 1 dogs error 62.5 chance 88.9 2 birds error 41.2 chance 88.9"
         await desk.until(lambda: said(screen, ".order") == wanted)
         assert "error  62.5   chance  88.9" in desk.text()
     async with opened(path, SMALL) as desk:
