@@ -19,7 +19,11 @@ NAME = 24  # cells of a name
 def what_fits(picture: Picture, ratio: float, only: Container[str] | None = None) -> Forecast:
     """What fits at a ratio, with the counts of the running job. If that prunes its task, its own ratio counts there."""
     doing = picture.job.command if picture.job else None
-    decided = doing.prune if isinstance(doing, Add) else doing.ratio if isinstance(doing, Prune) else None
+    decided = None
+    if isinstance(doing, Add):
+        decided = doing.prune
+    elif isinstance(doing, Prune) and doing.max_drop is None:
+        decided = doing.ratio
     prunes = decided if picture.tasks and picture.tasks[-1].phase == "trained" else None
     return forecast(picture.layers, picture.tasks, ratio, prunes=prunes, only=only)
 

@@ -50,7 +50,11 @@ def _unknown(picture: Picture, asked: bool) -> str:
         return f"{what}: measuring …"
     if last and isinstance(last.command, Preview) and last.outcome in ("failed", "died"):
         return f"{what} is not measured: {last.message}"
-    return f"{what}: waiting for the engine …" if asked else f"{what} is not measured: this screen only watches"
+    return (
+        f"{what}: waiting for the engine …"
+        if asked or picture.busy
+        else f"{what} is not measured: this screen only watches"
+    )
 
 
 def costs_in_words(measured: Sequence[Point]) -> str:
