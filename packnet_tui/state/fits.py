@@ -12,7 +12,7 @@ from packnet_tui.state.format import cut_middle, percent, share
 from packnet_tui.state.picture import Picture
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-SHOWN = 6  # shares in a sentence; of more, the first three and the last
+SHOWN = 5  # shares in a sentence; of more, the first three and the last
 NAME = 24  # cells of a name
 
 

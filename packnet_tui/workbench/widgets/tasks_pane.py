@@ -80,10 +80,10 @@ class TasksPane(Pane):
         return line
 
     def foot(self, width: int) -> list[Text]:
-        height = self.content_size.height
-        most = max(2 if height >= TALL else 1, height - self.count() - 1)
-        free = self.free(width, most)
-        return [*self.compared()[: most - len(free)], *free]
+        height, compared = self.content_size.height, self.compared()
+        most, least = max(1, height - self.count() - 1), 2 if height >= TALL else 1
+        free = self.free(width, max(least, most - len(compared)))
+        return [*compared[: most - len(free)], *free]
 
     def free(self, width: int, most: int = 4) -> list[Text]:
         """What is free and what fits, in at most `most` lines."""

@@ -25,7 +25,7 @@ def found(owned, phase="retrained", ratio=0.5, least=0.01, tasks=2, weights=1000
     [
         (found(700, least=0.03), "three more tasks: 15.0, 7.5 and 3.7 % of the weights each", "three more tasks"),
         (found(700, least=0.1), "one more task: 15.0 % of the weights", "one more task"),
-        (found(0), "six more tasks: 50.0, 25.0, 12.5, 6.3, 3.1 and 1.5 % of the weights each", "six more tasks"),
+        (found(0), "six more tasks: 50.0, 25.0, 12.5, … and 1.5 % of the weights each", "six more tasks"),
         (found(500, ratio=0.9, least=0.001), "44 more tasks: 5.0, 4.5, 4.1, … and 0.1 % of the weights each",
          "44 more tasks"),
     ],
