@@ -35,6 +35,8 @@ PICTURES = {
     "add-80x24": (SMALL, at_rest, FILLED),
     "prune": (WIDE, previewing, ("p", "m", "m", "m")),
     "prune-80x24": (SMALL, previewing, ("p", "right")),
+    "forecast": (WIDE, running, ("F",)),
+    "forecast-80x24": (SMALL, running, ("F", "9")),
     "drop": (WIDE, at_rest, ("d",)),
     "compare": (WIDE, at_rest, ("b",)),
     "jobs-80x24": (SMALL, running, ("x",)),

@@ -183,8 +183,10 @@ class PackFile:
     def forecast(self, ratio: float, least: float = LEAST) -> tuple[Room, ...]:
         """How many more tasks fit, pruned at `ratio`: a Room per layer, then one for all layers together (§5.1).
 
-        `ratio` and `least`, the smallest share of the weights that a task must own, are from 0 to 1. Raises
-        RequestError for other values.
+        `ratio` and `least`, the share of the weights that a task must own to count, are from 0 to 1. An open task that
+        is not pruned yet counts as pruned at `ratio`. Raises RequestError for other values.
+
+        file.forecast(0.75)[-1].tasks    # how many more tasks fit at 0.75, as the workbench says
         """
         return rooms(self.document, ratio, least)
 

@@ -210,8 +210,9 @@ def forecast(
     """Show how many more tasks fit, and which to add first.
 
     Reads only the header: each further task takes all free weights and keeps 1 - R of them. It fits if these are at
-    least 5 % of the weights (--least), with which the paper's tasks still did well. With --order, a head is trained for
-    each task on fixed features; the hardest task should be added first (section 5.1). The file stays as it is.
+    least 1 % of the weights (--least; the paper's smallest share is 5 %). An unpruned open task is pruned at R first.
+    With --order, a head is trained for each task on fixed features; the hardest task should be added first (section
+    5.1). The file stays as it is.
     """
     from packnet_tui.cli.output.forecast_report import print_forecast
 

@@ -1,4 +1,4 @@
-"""What a pruning would keep and free, and how many more tasks fit, computed from the header's counts only."""
+"""What a pruning would keep and free, computed from the header's counts only. What fits then: `fits`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,14 +42,3 @@ def total(layers: Sequence[PrunedLayer]) -> PrunedLayer:
         freed=sum(layer.freed for layer in layers),
         free=sum(layer.free for layer in layers),
     )
-
-
-def more_tasks(free: int, like: int) -> int | None:
-    """How many more tasks that own `like` weights each fit into `free` weights; None if `like` is 0."""
-    return free // like if like > 0 else None
-
-
-def next_owns(layers: Sequence[PrunedLayer], ratio: float) -> int:
-    """How many weights the next task would own if it trains all free weights and is pruned at the same ratio."""
-    free = [layer.free + layer.freed for layer in layers]
-    return sum(n - round(ratio * n) for n in free)

@@ -10,6 +10,7 @@ from packnet_core.schema.events import (
     Epoch,
     Evaluated,
     GivenUp,
+    Hardness,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -24,7 +25,8 @@ from packnet_core.schema.events import (
 from packnet_core.schema.text import printable
 from packnet_tui.state.format import duration, file_size
 
-DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating", "compare": "comparing"}
+DOING = {"train": "training", "retrain": "retraining", "eval": "evaluating", "compare": "comparing",
+         "order": "training a head for"}  # fmt: skip
 BASELINES = {
     "classifier": "Classifier Only",
     "individual": "an Individual Network",
@@ -81,6 +83,10 @@ def _text(entry: Entry) -> str | None:
         case Compared(task=task, baseline=baseline, error=error, after=after):
             when = f", after {after}" if after else ""
             return f"{task}: test error {error.top1:.2f} % by {BASELINES[baseline]}{when}"
+        case Hardness(name=name) as event:
+            on = "test" if event.validation_error is None else "validation"
+            words = f"{on} error {event.ordering_error:.2f} % with a new head, chance {event.chance:.2f} %"
+            return f"{name}: {words}, {event.classes} classes"
         case Saved(bytes=size):
             return f"saved, {file_size(size)}"
         case Undone(task=task, bytes=size):

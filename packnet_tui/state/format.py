@@ -121,6 +121,11 @@ def cut_middle(text: str, width: int) -> str:
     return set_cell_size(text, width - 1 - cell_len(tail)).rstrip() + "…" + tail
 
 
+def fitting(width: int, *variants: str) -> str:
+    """The first of the texts that has at most `width` cells, else the last."""
+    return next((text for text in variants if cell_len(text) <= width), variants[-1])
+
+
 def pad(text: str, width: int) -> str:
     """A text cut or filled to exactly `width` cells."""
     text = cut(text, width)

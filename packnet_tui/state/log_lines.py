@@ -1,6 +1,6 @@
 """Events as lines of the screen's log, shorter than on the command line. Needs neither Textual nor torch."""
 
-from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, JobFinished, Note, Previewed, Pruned
+from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, Hardness, JobFinished, Note, Previewed, Pruned
 from packnet_tui.state.event_lines import line
 from packnet_tui.state.format import cut, long
 from packnet_tui.state.picture import LogLine
@@ -28,6 +28,8 @@ def log_line(entry: Entry) -> LogLine | None:
         case Compared(baseline=baseline, error=error, after=after):
             when = f"  after {cut(after, NAME)}" if after else ""
             text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
+        case Hardness() as event:
+            text = f"order {cut(event.name, NAME)}  error {event.ordering_error:.2f} %  chance {event.chance:.2f} %"
         case Previewed():  # many, and shown on the prune screen
             text = None
         case Note(level="warning"):

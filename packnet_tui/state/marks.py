@@ -12,7 +12,7 @@ LIGHT = ("#005faf", "#af5f00", "#008700", "#af005f", "#5f5f00", "#5f00d7", "#008
 TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", "bright_green", "bright_magenta")
 
 # One character for each character, so that nothing moves. Letters in names are not replaced.
-TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~o|++|-:-+x<+++++v*"))
+TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★≈", "..*ox><^v-~o|++|-:-+x<+++++v*~"))
 TO_ASCII |= str.maketrans("╭╮╯╰┏┓┛┗━┃▔▁▂▌▐▎▏▕▊", "++++++++=|-__||||||")  # borders; = around the pane that has the focus
 TO_ASCII |= dict.fromkeys(map(ord, "▃▄▅▆▇▀█▉▋▍"), " ")  # ends of scroll bars, whose colours show them
 

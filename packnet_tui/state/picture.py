@@ -9,6 +9,7 @@ from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.document import Document, Layer, TaskPhase
+from packnet_core.schema.events import Hardness
 from packnet_tui.state.series import Curve
 
 
@@ -20,14 +21,14 @@ class RunningJob:
     command: Command
     pid: int
     device: str
-    phase: str = ""  # train, retrain, eval or compare; empty while it is prepared
+    phase: str = ""  # train, retrain, eval, compare or order; empty while it is prepared
     task: str = ""
     epoch: int = 0  # under way, from 1
     epochs: int = 0
     validation: float | None = None  # error in percent, after the last epoch
     images_per_second: float = 0.0
     seconds_left: float | None = None
-    done: int = 0  # images evaluated; in a comparison, also steps
+    done: int = 0  # images evaluated; in a comparison or for an order, also steps
     images: int = 0
 
 
@@ -88,6 +89,7 @@ class Picture:
     stopped: Checkpoint | None = None  # of an interrupted job, which `train` resumes and `discard` gives up
     undo: str = ""  # the dropped task that `undo` brings back; empty: none
     previews: tuple[tuple[float, float], ...] = ()  # ratios, and the open task's error right after pruning at each
+    hardness: tuple[Hardness, ...] = ()  # of data sets whose order was measured last, the hardest first
     usage: str = ""  # of the running job's device
     died: str = ""  # a message, if a process died during a job, until another process starts
 

@@ -11,7 +11,18 @@ from msgspec import structs
 
 from packnet_core.jobs.history import History
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Compare, Drop, Immediate, Preview, ReadOnly, Train, summary
+from packnet_core.planning.order import hardest_first
+from packnet_core.schema.commands import (
+    Add,
+    Compare,
+    Drop,
+    Immediate,
+    Order,
+    Preview,
+    ReadOnly,
+    Train,
+    summary,
+)
 from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
     EngineLeft,
@@ -122,6 +133,7 @@ class Story:
             stopped=stopped,
             undo=undo,
             previews=tuple(sorted(self.previews.items())),
+            hardness=tuple(hardest_first(self.history.hardness.values())),
             usage=usage if self.job else "",
             died=self.died,
         )
@@ -195,7 +207,8 @@ class Story:
             case PhaseStarted() as event:
                 self._begin(event)
             case Progress(task=task, done=done, images=images) if self.job:
-                phase = "compare" if isinstance(self.job.command, Compare) else "eval"
+                doing = self.job.command
+                phase = "compare" if isinstance(doing, Compare) else "order" if isinstance(doing, Order) else "eval"
                 self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
@@ -212,7 +225,7 @@ class Story:
             epoch = min(event.epoch, event.epochs)  # resumed after the last one, it is evaluated
             job = replace(self.job, phase=event.phase, task=event.task, epoch=epoch, epochs=event.epochs)
             self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
-        if event.phase in ("eval", "compare"):
+        if event.phase in ("eval", "compare", "order"):
             return
         name = event.task
         new = event.phase == "train" and event.epoch == 1 and self.job and isinstance(self.job.command, Add)

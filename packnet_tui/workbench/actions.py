@@ -49,6 +49,7 @@ ACTIONS = (
     Action("stop", ("x",), "x", "stop", "stop a job, or give up an interrupted one", "work", works=True),
     Action("drop", ("d",), "d", "drop", "remove the newest or unfinished task", "work", works=True),
     Action("undo", ("u",), "u", "", "undo a drop", "work", works=True),
+    Action("forecast", ("F", "shift+f"), "F", "fits", "forecast: what fits, what to add first", "look"),
     Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "clear the filter, or show all panes again", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),

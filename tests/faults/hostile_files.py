@@ -24,7 +24,7 @@ from packnet_core.packfile import checkpoint, checkpoint_header, storage, trust
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.packfile.verify import verify
-from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Preview, Prune, Train, Undo
+from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Order, Preview, Prune, Train, Undo
 from packnet_core.schema.events import Epoch
 from packnet_tui.cli.main import packnet
 from packnet_tui.state.watch import Watch
@@ -263,7 +263,8 @@ def try_socket(world: World, raw: bytes) -> None:
 def _messages(world: World) -> list[bytes]:
     commands = [
         add("x", world.data, prune=None), Prune(ratio=0.5, layers={"conv": 0.3}), Train(recipe={"lr": 0.1}), Evaluate(),
-        Preview(), Compare(baseline="lwf", tasks=("two",)), Drop(task="two"), Undo(), Discard(),
+        Preview(), Compare(baseline="lwf", tasks=("two",)), Order(data={"x": world.data}), Drop(task="two"),
+        Undo(), Discard(),
     ]  # fmt: skip
     hello = Hello(Paths(world.engine.file).identity())
     messages = [hello, *map(Submit, commands), Stop(1), Status()]

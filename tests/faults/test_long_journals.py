@@ -21,6 +21,7 @@ from packnet_core.schema.events import (
     Entry,
     Epoch,
     Evaluated,
+    Hardness,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -104,6 +105,10 @@ def test_most_steps_of_finished_jobs_are_left_out_and_the_rest_stays(path, monke
     assert abs(thin.loss[-1].high - whole.loss[-1].high) < 20
 
 
+def hardness(name, error):
+    return Hardness(name=name, data="/d", classes=9, validation_error=error, error=ERROR, chance=90.0)
+
+
 def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
     monkeypatch.setattr(rotation, "MOST_RUNS", 20)
     lines = [
@@ -112,6 +117,8 @@ def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
         line(Evaluated(task="one", error=replace(ERROR, top1=7.0), loss=1, seconds=1), 1, 3.0),
         line(Compared(task="one", baseline="lwf", error=ERROR), 1, 4.0),
         line(Checked(task="one", ok=True), 1, 5.0),
+        line(hardness("cars", 30.0), 1, 6.0),
+        line(hardness("cars", 40.0), 1, 7.0),
     ]
     for job in range(2, 40):
         lines.append(line(JobStarted(command=Evaluate(), pid=1, device="cpu"), job, job * 10.0))
@@ -122,7 +129,8 @@ def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
     assert (after.evaluations, after.comparisons, after.checked) == (
         before.evaluations, before.comparisons, before.checked,
     )  # fmt: skip
-    assert len(entries) == 3 + 3 + 2 * 20  # the old job that added the task, its results, the newest runs
+    assert after.hardness == before.hardness == {"cars": hardness("cars", 40.0)}
+    assert len(entries) == 3 + 4 + 2 * 20  # the old job that added the task, its results, the newest runs
     assert after.runs[-20:] == before.runs[-20:]
     train = Entry(at=999.0, job=50, event=JobStarted(command=Train(), pid=1, device="cpu"))
     assert fold([*entries, train]).running.recipe is not None  # known from the job that added the task

@@ -4,9 +4,12 @@ Needs neither torch nor NumPy, so that the screen opens without them.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from packnet_core.errors import RequestError
 from packnet_core.schema.arguments import check_path
+from packnet_core.schema.text import printable
 
 PAPER_DATA = ("cub200:", "cars:", "flowers102:", "places365:", "imagenet:")  # Table 1, see `authors`; a folder follows
 NAMED = ("sklearn:digits", "torchvision:")  # data with a name and no path
@@ -28,3 +31,16 @@ def resolve(source: str) -> str:
         return f"{name}:{resolve(folder)}"
     check_path(source)
     return str(Path(os.path.expanduser(source)).absolute())  # an unknown ~user stays as it is, as in a shell
+
+
+def named_sources(texts: Iterable[str]) -> dict[str, str]:
+    """`NAME=DATA` texts as sources by name, resolved. Raises RequestError, naming the text that is something else."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, _, source = text.partition("=")
+        if not name or not source:
+            raise RequestError(f"give NAME=DATA, a name and where its images are; {text!r} is not that")
+        if name in found:
+            raise RequestError(f"{name!r} is there twice")
+        found[printable(name)] = resolve(source)
+    return found

@@ -9,7 +9,7 @@ from packnet_core.jobs.journal import Journal
 from packnet_core.jobs.unfinished import unfinished
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Command, Discard, summary
+from packnet_core.schema.commands import Command, Discard, Order, summary
 from packnet_core.schema.events import JobFinished, JobQueued
 
 
@@ -27,7 +27,10 @@ class Queue:
         self.stop_running = threading.Event()
 
     def submit(self, command: Command) -> int:
-        """Queue a command. Returns the job's number. Raises RequestError if the file's state does not allow it."""
+        """Queue a command; an Order goes before all that wait. Returns the job's number.
+
+        Raises RequestError if the file's state does not allow it.
+        """
         with self._changed:
             if self._closed:
                 raise RequestError("the engine is leaving and takes no more jobs; ask again in a moment")
@@ -38,7 +41,10 @@ class Queue:
                 raise RequestError("jobs run or wait; an interrupted one can be given up when they are done or stopped")
             job, self._next = self._next, self._next + 1
             self._writer.write(JobQueued(command=command), job)
-            self._waiting.append((job, command))
+            if isinstance(command, Order):  # in which order to add: it must be known before what waits is added
+                self._waiting.appendleft((job, command))
+            else:
+                self._waiting.append((job, command))
             self._changed.notify()
             return job
 

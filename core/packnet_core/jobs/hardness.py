@@ -1,43 +1,21 @@
-"""The order in which to add tasks: the hardest first (§5.1), by the error of a new head (Classifier Only, §4).
+"""How hard data sets are (§5.1), by the error of a new head (Classifier Only, §4); `planning/order` sorts them.
 
 The file is only read, and only heads are trained.
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from msgspec import Struct
 from torch import nn
 
 from packnet_core.baselines import MultiHeadNetwork, NewTask, classifier_only
 from packnet_core.data.loading import load
+from packnet_core.data.reading import Reading
 from packnet_core.packfile import storage
-from packnet_core.schema.document import Error
-from packnet_core.schema.events import Epoch, Evaluated, Event, PhaseStarted
+from packnet_core.schema.events import Epoch, Evaluated, Event, Hardness, PhaseStarted, Progress, TrainStep
 from packnet_core.schema.recipes import Recipe
-
-
-class Hardness(Struct, frozen=True, kw_only=True):
-    """How hard one data set is: the errors in percent of a new head on fixed features."""
-
-    name: str
-    data: str  # its source, resolved
-    classes: int
-    validation_error: float | None  # after the best epoch; None without validation images
-    error: Error  # on the test set
-    chance: float  # the error of always answering the test set's largest class
-
-    @property
-    def ordering_error(self) -> float:
-        """The error in percent that tasks are ordered by: on validation images, or without any on the test set."""
-        return self.error.top1 if self.validation_error is None else self.validation_error
-
-
-def hardest_first(found: Sequence[Hardness]) -> list[Hardness]:
-    """Sort by `ordering_error`, the largest first; ties keep their order."""
-    return sorted(found, key=lambda hardness: -hardness.ordering_error)
 
 
 def measure(
@@ -48,13 +26,14 @@ def measure(
     features: str | None = None,
     limit: int | None = None,
     device: torch.device | str = "cpu",
-) -> Iterator[Event | Hardness]:
+    reading: Reading | None = None,
+) -> Iterator[Event]:
     """Train a head for each data set (its name, and its source as `--data` takes it) on the features of a pack file.
 
     The features are those of the task named `features`, by default the newest task; in a file without tasks, those of
     the initial weights. Yields the events of the training, and a Hardness after each data set. The default recipe is
-    the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each data set are used. Raises
-    FileError or RequestError if the file, the task or the data can't be used.
+    the paper's: 20 epochs at 1e-3 throughout (§4). At most `limit` training images of each data set are used; `reading`
+    says how. Raises FileError or RequestError if the file, the task or the data can't be used.
 
         found = [event for event in measure("model.safetensors", {"birds": "birds/"}) if isinstance(event, Hardness)]
     """
@@ -64,7 +43,7 @@ def measure(
         start = MultiHeadNetwork(copy.deepcopy(model).to(device), network.head)
     start.model.set_submodule(network.head, nn.Linear(network.features, 1))
     for name, source in data.items():
-        loaded = load(source, document.input, limit=limit, seed=recipe.seed)
+        loaded = load(source, document.input, limit=limit, seed=recipe.seed, reading=reading)
         yield PhaseStarted(phase="train", task=name, epochs=recipe.epochs, images=len(loaded.train))
         errors, error = [], None
         for event in classifier_only(start, NewTask(name, loaded, recipe)):
@@ -77,3 +56,19 @@ def measure(
         validation = (min(errors) if recipe.pick == "best" else errors[-1]) if errors else None
         yield Hardness(name=name, data=loaded.record.source, classes=len(loaded.classes), validation_error=validation,
                        error=error, chance=loaded.chance)  # fmt: skip
+
+
+def as_order(events: Iterator[Event]) -> Iterator[Event]:
+    """The events of `measure` for a journal, in which only tasks of the file are trained and evaluated."""
+    started = ""
+    for event in events:
+        match event:
+            case TrainStep(task=name, step=step, steps=steps):
+                if name != started:
+                    yield PhaseStarted(phase="order", task=name, epochs=0, images=steps)
+                    started = name
+                yield Progress(task=name, done=step, images=steps)
+            case Hardness():
+                yield event
+            case _:
+                pass

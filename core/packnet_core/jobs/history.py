@@ -22,6 +22,7 @@ from packnet_core.schema.commands import (
     Discard,
     Drop,
     Evaluate,
+    Order,
     Prune,
     Train,
     Undo,
@@ -37,6 +38,7 @@ from packnet_core.schema.events import (
     Epoch,
     Evaluated,
     GivenUp,
+    Hardness,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -96,6 +98,7 @@ class History:
     last_end     time (seconds since 1970) and message of the last job's end, even if it never began; or None
     evaluations  per task, its newest evaluation on its own data
     comparisons  per task, the newest result by each baseline (§4)
+    hardness     per data set, how hard it is, as the newest measurement of an order says
     checked      per task, whether its digest fitted when it was last computed
 
     A task that the journal does not mention has no entry.
@@ -117,6 +120,8 @@ class History:
         self.last_end: tuple[float, str] | None = None
         self.evaluations: dict[str, Result] = {}
         self.comparisons: dict[str, dict[Baseline, Result]] = {}
+        self.hardness: dict[str, Hardness] = {}
+        self._ordered = 0  # the job that measured them
         self.checked: dict[str, bool] = {}
         self._open = ""  # the task trained or pruned last
         self._added: dict[str, Add] = {}  # how each task was added
@@ -145,7 +150,8 @@ class History:
             case EngineLeft():
                 self.abandon()
             case JobQueued(command=command):
-                self.queue[entry.job] = command
+                first = isinstance(command, Order)  # which the engine does before what waits
+                self.queue = {entry.job: command, **self.queue} if first else {**self.queue, entry.job: command}
             case JobStarted(command=command, pid=pid, device=device):
                 if self.running:
                     self.abandon()
@@ -189,6 +195,9 @@ class History:
                 elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data does not count for the task
                 if not elsewhere and self._counts(entry, task):
                     self.evaluations[task] = Result(entry.at, error, loss)
+            case Hardness(name=name) as event:
+                self.hardness = {**(self.hardness if entry.job == self._ordered else {}), name: event}
+                self._ordered = entry.job
             case Compared(task=task, baseline=baseline, error=error):
                 self._measured(task, error)
                 if self._counts(entry, task):

@@ -1,14 +1,14 @@
-"""Commands that change neither file nor network (law 4): evaluation, preview of pruning, comparison with baselines."""
+"""Commands that change neither file nor network (law 4): evaluation, preview of pruning, comparisons, an order."""
 
 from collections.abc import Iterator
 from functools import partial
 
 from packnet_core.data.loading import load_test
 from packnet_core.data.reading import Reading
-from packnet_core.jobs import rules
+from packnet_core.jobs import hardness, rules
 from packnet_core.jobs.compare import compare
 from packnet_core.jobs.session import Session
-from packnet_core.schema.commands import Compare, Evaluate, Preview, ReadOnly
+from packnet_core.schema.commands import Compare, Evaluate, Order, Preview, ReadOnly
 from packnet_core.schema.events import Checked, Evaluated, Event, Note, PhaseStarted
 from packnet_core.training.evaluate import evaluate, preview
 
@@ -22,12 +22,24 @@ def events(session: Session, command: ReadOnly) -> Iterator[Event]:
             return _preview(session, command)
         case Compare():
             return _compare(session, command)
+        case Order():
+            return _order(session, command)
 
 
 def _compare(session: Session, command: Compare) -> Iterator[Event]:
     reading = session.reading(command.on_bad_image, early=True)
     load = partial(session.data_of, reading=reading)
     yield from compare(session.path, session.document, command, load, session.device)
+    yield from count_skipped(reading)
+
+
+def _order(session: Session, command: Order) -> Iterator[Event]:
+    """Train a head for each data set, on the features of a task."""
+    reading = session.reading(command.on_bad_image, early=True)
+    yield from hardness.as_order(
+        hardness.measure(session.path, command.data, command.recipe, features=command.features, limit=command.limit,
+                         device=session.device, reading=reading)
+    )  # fmt: skip
     yield from count_skipped(reading)
 
 

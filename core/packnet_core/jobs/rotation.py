@@ -14,7 +14,16 @@ from packnet_core.files.atomic import replace_file
 from packnet_core.jobs.history import MOST_RUNS, History
 from packnet_core.jobs.journal import Journal, decode, is_progress, is_step
 from packnet_core.schema.commands import Add
-from packnet_core.schema.events import Checked, Compared, Entry, Evaluated, JobFinished, JobStarted, PhaseStarted
+from packnet_core.schema.events import (
+    Checked,
+    Compared,
+    Entry,
+    Evaluated,
+    Hardness,
+    JobFinished,
+    JobStarted,
+    PhaseStarted,
+)
 
 LARGEST = 32_000_000  # bytes of a journal; a larger one is shortened
 STEPS = 128  # lines of single steps that are kept of each run, as many as its curve keeps
@@ -80,6 +89,8 @@ def _is_needed(entry: Entry, number: int, history: History, added: dict[str, int
         case Compared(task=task, baseline=baseline):
             result = history.comparisons.get(task, {}).get(baseline)
             return result is not None and result.at == entry.at
+        case Hardness(name=name) as event:
+            return history.hardness.get(name) == event
         case Checked(task=task):
             return checked[task] == number
     return False

@@ -23,6 +23,7 @@ from packnet_core.schema.commands import (
     Discard,
     Drop,
     Evaluate,
+    Order,
     Preview,
     Prune,
     Train,
@@ -89,6 +90,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
                 _check_ratio(ratio)
         case Compare():
             _check_compare(document, command)
+        case Order():
+            _check_order(document, command)
         case Drop():
             _check_drop(document, command)
         case Undo():
@@ -100,7 +103,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
 def _check_gives_up(document: Document, command: Command, interrupted: Checkpoint) -> None:
     """Raise NotAllowed if a command must not give up this interrupted job, or if `Discard` means another one."""
     match command:
-        case Evaluate() | Preview() | Compare():
+        case Evaluate() | Preview() | Compare() | Order():
             return
         case Discard(task=task):
             if task not in (None, interrupted.task):
@@ -289,6 +292,16 @@ def dropped_last(document: Document) -> str | None:
 def _check_undo(document: Document, command: Undo) -> None:
     if command.task not in (None, dropped := dropped_last(document)):
         raise NotAllowed(f"undo was meant for task {command.task!r}, and {dropped!r} was dropped last")
+
+
+def _check_order(document: Document, command: Order) -> None:
+    if not command.data:
+        raise RequestError("name the data sets to put in order: NAME=DATA, for example birds=~/birds")
+    for name in command.data:
+        check_task_name(name)
+    if command.features is not None:
+        document.index(command.features)
+    command.recipe.changed({})
 
 
 def _check_drop(document: Document, command: Drop) -> None:

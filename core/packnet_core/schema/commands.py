@@ -122,6 +122,20 @@ class Compare(Struct, frozen=True, kw_only=True, tag="compare"):
     device: str | None = None
 
 
+class Order(Struct, frozen=True, kw_only=True, tag="order"):
+    """Measure how hard some data sets are, by the error of a new head: the hardest is best added first (§5.1).
+
+    The heads are trained on the features of a task in the file; nothing is changed.
+    """
+
+    data: Annotated[dict[str, str], Meta(min_length=1, max_length=MOST_STEPS)]  # sources by name
+    recipe: Recipe = Recipe()
+    features: str | None = None  # the task whose features are used; None: the newest
+    limit: Limit | None = None  # at most N training images of each; None: all
+    on_bad_image: BadImage = "stop"
+    device: str | None = None
+
+
 class Drop(Struct, frozen=True, kw_only=True, tag="drop"):
     """Remove the newest task; its weights become free. The first task can't be dropped. `Undo` brings it back."""
 
@@ -142,9 +156,9 @@ class Discard(Struct, frozen=True, kw_only=True, tag="discard"):
     yes: bool = False  # without a question
 
 
-Command = Add | Prune | Train | Evaluate | Preview | Compare | Drop | Undo | Discard
+Command = Add | Prune | Train | Evaluate | Preview | Compare | Order | Drop | Undo | Discard
 AnyCommand = TypeVar("AnyCommand", bound=Command)
-ReadOnly = Evaluate | Preview | Compare  # those that change neither network nor file (law 4)
+ReadOnly = Evaluate | Preview | Compare | Order  # those that change neither network nor file (law 4)
 Immediate = Drop | Undo | Discard  # those that train and measure nothing, so that they need no device
 
 
@@ -185,6 +199,8 @@ def summary(command: Command) -> str:
             return "preview"
         case Compare(baseline=baseline, tasks=tasks):
             return " ".join(("baseline", baseline, *tasks))
+        case Order(data=data):
+            return " ".join(("forecast --order", *data))
         case Drop(task=task):
             return f"drop {task}"
         case Undo():

@@ -53,9 +53,12 @@ class GivenUp(Struct, frozen=True, kw_only=True, tag="given-up"):
 
 
 class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
-    """Training, retraining, evaluation or a comparison begins. `images` counts training (or test) images."""
+    """Training, retraining, evaluation, a comparison, or the training of a head for an order begins.
 
-    phase: Literal["train", "retrain", "eval", "compare"]
+    `images` counts training (or test) images; in a comparison and for an order, training steps.
+    """
+
+    phase: Literal["train", "retrain", "eval", "compare", "order"]
     task: str
     epochs: int
     images: int
@@ -129,6 +132,22 @@ class Compared(Struct, frozen=True, kw_only=True, tag="compared"):
     after: str | None = None
 
 
+class Hardness(Struct, frozen=True, kw_only=True, tag="hardness"):
+    """How hard one data set is: the errors in percent of a new head on fixed features."""
+
+    name: str
+    data: str  # its source, resolved
+    classes: int
+    validation_error: float | None  # after the best epoch; None without validation images
+    error: Error  # on the test set
+    chance: float  # the error of always answering the test set's largest class
+
+    @property
+    def ordering_error(self) -> float:
+        """The error in percent that tasks are ordered by: on validation images, or without any on the test set."""
+        return self.error.top1 if self.validation_error is None else self.validation_error
+
+
 class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
     """The digest of all that a task uses was recomputed; `ok` says whether it is the one in the file."""
 
@@ -137,7 +156,7 @@ class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Progress of an evaluation, in images, or of a comparison, in training steps: `done` of `images`."""
+    """Progress of an evaluation, in images, or of a comparison or an order, in training steps: `done` of `images`."""
 
     task: str
     done: int
@@ -196,6 +215,7 @@ Event = (
     | Pruned
     | Previewed
     | Compared
+    | Hardness
     | Checked
     | Progress
     | Evaluated

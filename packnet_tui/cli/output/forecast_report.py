@@ -5,25 +5,24 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from packnet_core.data.kinds import named_sources
 from packnet_core.errors import RequestError
 from packnet_core.packfile import trust as trusted
 from packnet_core.packfile.header import read_header
 from packnet_core.planning import forecast as core
-from packnet_core.planning.forecast import Room
+from packnet_core.planning.forecast import Forecast
+from packnet_core.planning.order import hardest_first
 from packnet_core.schema.document import Document
-from packnet_core.schema.events import Entry
+from packnet_core.schema.events import Entry, Hardness
 from packnet_core.schema.recipes import Recipe
-from packnet_core.schema.text import printable
 from packnet_tui.cli.output.progress import Display
 from packnet_tui.cli.output.text_tables import aligned
-from packnet_tui.state.format import MISSING, percent, share, two_digits
-
-if TYPE_CHECKING:
-    from packnet_core.jobs.hardness import Hardness
+from packnet_tui.state.fits import sentence
+from packnet_tui.state.format import MISSING, share, two_digits
 
 REPORT_FORMAT = 1  # of the JSON below
 
@@ -47,7 +46,7 @@ def print_forecast(
     ratios = _ratios([text for text in arguments if "=" not in text])
     if not ratios and not data:
         ratios = list(core.RATIOS)
-    rooms = [core.rooms(document, ratio, least) for ratio in ratios]
+    forecasts = [core.forecast_of(document, ratio, least) for ratio in ratios]
     found: list[Hardness] = []
     if data:
         document.index(choices["features"]) if choices["features"] else None  # before torch is imported
@@ -55,12 +54,12 @@ def print_forecast(
     if json:
         facts: dict[str, object] = {"format": REPORT_FORMAT}
         if ratios:
-            facts |= {"least": least, "forecasts": _facts(ratios, rooms)}
+            facts |= {"least": least, "forecasts": [_facts(found) for found in forecasts]}
         if found:
             facts |= {"order": [hardness.name for hardness in found], "hardness": found}
         sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
         return 0
-    blocks = [_room_lines(document, ratios, rooms, least)] if ratios else []
+    blocks = [_room_lines(document, forecasts, least)] if ratios else []
     blocks += [_order_lines(found)] if found else []
     print("\n\n".join("\n".join(block) for block in blocks))
     return 0
@@ -75,22 +74,17 @@ def _ratios(texts: Sequence[str]) -> list[float]:
 
 def _named(texts: Sequence[str]) -> dict[str, str]:
     """`NAME=DATA` options as data by name."""
-    data: dict[str, str] = {}
-    for text in texts:
-        name, _, source = text.partition("=")
-        if not name or not source:
-            raise RequestError(f"--order takes NAME=DATA, a name and where its images are, and {text!r} is not that")
-        if name in data:
-            raise RequestError(f"--order has {name!r} twice")
-        data[printable(name)] = source
-    return data
+    try:
+        return named_sources(texts)
+    except RequestError as error:
+        raise RequestError(f"--order: {error}") from None
 
 
 def _measured(
     file: Path, data: dict[str, str], recipe: Recipe, json: bool, *, device: str | None, **choices: Any
-) -> "list[Hardness]":
+) -> list[Hardness]:
     """Measure the error of a new head on each data set, and show progress. Returns them, the hardest first."""
-    from packnet_core.jobs.hardness import Hardness, hardest_first, measure
+    from packnet_core.jobs.hardness import measure
     from packnet_core.network.device import pick_device
 
     found = []
@@ -103,39 +97,34 @@ def _measured(
     return hardest_first(found)
 
 
-def _facts(ratios: Sequence[float], rooms: Sequence[Sequence[Room]]) -> list[dict[str, object]]:
-    return [
-        {"ratio": ratio, "tasks": total.tasks, "owns": total.owns, "free": total.free,
-         "layers": [{**msgspec.structs.asdict(room), "tasks": room.tasks} for room in layers]}
-        for ratio, (*layers, total) in zip(ratios, rooms, strict=True)
-    ]  # fmt: skip
+def _facts(found: Forecast) -> dict[str, object]:
+    return {
+        "ratio": found.ratio, "tasks": found.tasks, "owns": found.total.owns, "free": found.total.free,
+        "layers": [{**msgspec.structs.asdict(room), "tasks": room.tasks} for room in found.layers],
+    }  # fmt: skip
 
 
-def _room_lines(
-    document: Document, ratios: Sequence[float], rooms: Sequence[Sequence[Room]], least: float
-) -> list[str]:
+def _room_lines(document: Document, forecasts: Sequence[Forecast], least: float) -> list[str]:
     """One line per layer: how many more tasks fit there at each ratio; then what each of them would own in total."""
     newest = document.open_task
-    lines = [f"Tasks that fit: each takes all free weights, is pruned, and owns at least {least:.3g} of the weights."]
+    lines = [
+        "Tasks that fit: each takes all free weights and is pruned at the ratio.",
+        f"It is counted if it then owns at least {100 * least:.3g} % of the weights.",
+    ]
     if newest and core.waits_for_pruning(document):
         lines.append(f"{newest.name}, which is not pruned yet, is pruned at the same ratio first.")
-    table = [["layer", "weights", "free %", *(f"at {ratio:g}" for ratio in ratios)]]
+    table = [["layer", "weights", "free %", *(f"at {found.ratio:g}" for found in forecasts)]]
     free = [*(layer.free for layer in document.layers), document.free]
-    for now, *row in zip(free, *rooms, strict=True):
+    for now, *row in zip(free, *((*found.layers, found.total) for found in forecasts), strict=True):
         name = row[0].name.removesuffix(".weight")
         counts = [str(room.tasks) for room in row]
         table.append([name, f"{row[0].weights:,}", share(now, row[0].weights), *counts])
     width = shutil.get_terminal_size((80, 24)).columns
     lines += ["", *aligned(table, width, left={"layer"}, flexible=0), ""]
-    for ratio, (*_, total) in zip(ratios, rooms, strict=True):
-        shares = [percent(count, total.weights) for count in total.owns]
-        shown = ", ".join(shares if len(shares) < 9 else [*shares[:7], "…", shares[-1]])
-        count = f"{total.tasks} more task{'' if total.tasks == 1 else 's'}"
-        lines.append(f"at {ratio:g}: {count}" + (f", owning {shown} of all weights" if shares else ""))
-    return lines
+    return lines + [sentence(found) for found in forecasts]
 
 
-def _order_lines(found: "Sequence[Hardness]") -> list[str]:
+def _order_lines(found: Sequence[Hardness]) -> list[str]:
     """The measured errors as lines, the hardest first."""
     rows = [["task", "classes", "validation", "test", "top-5", "chance"]]
     for hardness in found:

@@ -89,7 +89,7 @@ class Bars:
             case TrainStep() as step:
                 self._move(step.step, step.steps, _detail(step, self._epochs))
             case Progress(task=task, done=done, images=images):
-                comparing = self._doing == ("compare", task)
+                comparing = self._doing in (("compare", task), ("order", task))
                 if not comparing and self._doing != ("eval", task):  # no PhaseStarted comes before it
                     self._begin("eval", task)
                 self._move(done, images, f"{done:,} of {images:,}{' steps' if comparing else ' images'}")

@@ -13,6 +13,8 @@ from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add
 from packnet_core.schema.document import chosen_layers
 from packnet_core.schema.fields import shown
+from packnet_tui.state.fits import NAME, what_fits
+from packnet_tui.state.format import cut_middle
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 from packnet_tui.workbench.screens.data_preview import DataPreview, preview_data, preview_in_words
@@ -21,6 +23,7 @@ from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_values import Wrong
 from packnet_tui.workbench.screens.form import Form, FormField
 
+OUTCOME = 3  # lines for what the job would do
 PATIENCE = 0.2  # seconds without a key before data is read
 LOOKING = "reading the data …; enter again starts without that"
 
@@ -54,13 +57,17 @@ class AddForm(Form[Add]):
         return command
 
     def outcome(self, values: dict[str, str]) -> str:
-        document = self._picture.document
+        document, newest = self._picture.document, self._picture.open_task
         chosen = recipe_fields.words(values["layers"])
         only = chosen_layers(document, chosen) if document.tasks else None  # the first task owns all layers
         recipe, ratio = recipe_fields.recipe(values), recipe_fields.prune_ratio(values)
-        text = recipe_words.adding(recipe, ratio, self._picture.layers, only)
-        newest = self._picture.open_task
-        return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
+        found, text = what_fits(self._picture, ratio or 0, only), ""
+        for brief in (False, True):
+            text = recipe_words.adding(recipe, ratio, found, brief) + (", in these layers." if chosen else ".")
+            text += f" Seals {cut_middle(newest.name, NAME)}, for good." if newest else ""
+            if len(text) <= OUTCOME * (min(96, self.size.width or 96) - 8):
+                break
+        return text
 
     def on_mount(self) -> None:
         self._show_preview()

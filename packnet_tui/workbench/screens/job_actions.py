@@ -60,6 +60,10 @@ class JobActions(Screen[None]):
 
     app: AppInterface
 
+    def redraw(self) -> None:
+        """Show the app's picture as it is now."""
+        raise NotImplementedError
+
     @opening
     async def action_add(self) -> None:
         from packnet_tui.workbench.screens.add_form import AddForm
@@ -115,6 +119,13 @@ class JobActions(Screen[None]):
             self.app.notify(text, severity="warning", markup=False)
         elif baseline := await self._ask_for(BaselineChoice(task, self.app.picture)):
             self.app.submit(Compare(baseline=baseline, tasks=(task.name,)))
+
+    @opening
+    async def action_forecast(self) -> None:
+        from packnet_tui.workbench.screens.forecast_screen import ForecastScreen
+
+        await self._ask_for(ForecastScreen())
+        self.redraw()  # with the ratio that was kept
 
     @opening
     async def action_stop(self) -> None:

@@ -57,8 +57,9 @@ class MainScreen(JobActions):
         if not self.is_mounted:
             return
         tasks = self.query_one(TasksPane)
-        # one line per task, headings and feet
-        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)
+        # one line per task, heading, border and feet
+        feet = len(tasks.free(tasks.content_size.width)) + bool(tasks.compared())
+        wanted = min(len(self.app.picture.tasks) + 3 + feet, 14)
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
         for lines in self.query(Lines):

@@ -1,5 +1,6 @@
-"""The screen to choose a pruning ratio for the open task: what it would keep and free, per layer and in total."""
+"""The screen to choose a pruning ratio for the open task: what it would keep and free, and what that would cost."""
 
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.text import Text
@@ -8,107 +9,75 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from packnet_core.schema.commands import Preview, Prune
 from packnet_tui.state import capacity, format
 from packnet_tui.state.capacity import PrunedLayer
 from packnet_tui.state.chart import within
-from packnet_tui.state.format import percent
+from packnet_tui.state.fits import again, sentence, what_fits
+from packnet_tui.state.format import cut_middle, fitting, percent
 from packnet_tui.state.picture import Picture, TaskRow
-from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.state.what_if import ALLOWED, costs_in_words, error_in_words
+from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
+from packnet_tui.workbench.screens.recipe_words import retrained
 from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 
-STEP = 0.05
-ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
 ROOMY = 36  # lines of a terminal with room for a chart
+LOW = 22  # lines of a terminal from which what fits is said in a whole sentence
+CHART = 10  # lines
+AROUND = 8  # other lines of the dialog: its border, ratio, error, the row of errors, costs, keys
 
 
-class PruneScreen(ModalScreen[Prune | None]):
+class PruneScreen(RatioScreen[Prune]):
     """Arrows and digits set the ratio; Enter prunes at it."""
 
     DEFAULT_CSS = """
-    PruneScreen { align: center middle; }
-    PruneScreen > Vertical {
-        width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
-        border: heavy $accent; border-title-color: $text; background: $surface;
-    }
-    PruneScreen .ratio { height: 2; }
-    PruneScreen .room, PruneScreen .keys { color: $text-muted; }
+    PruneScreen .ratio, PruneScreen .error, PruneScreen .costs { height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "cancel"),
         Binding("enter", "prune"),
-        Binding("right,plus,l", f"change({STEP})"),
-        Binding("left,minus,h", f"change(-{STEP})"),
-        Binding("backspace", "erase"),
         Binding("m", "allow"),
-        Binding("down,j", "scroll('down')"),
-        Binding("up,k", "scroll('up')"),
-        Binding("ctrl+d,pagedown", "scroll('half_down')"),
-        Binding("ctrl+u,pageup", "scroll('half_up')"),
-        Binding("g,home", "scroll('first')"),
-        Binding("G,shift+g,end", "scroll('last')"),
     ]
-
-    app: AppInterface
 
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()
         self._picture, self._row = picture, task
-        self._ratio = self._ratio_before = self.app.ratio
-        self._typed = ""  # digits
         self._allowed = 0.0  # points of error
-
-    @property
-    def ratio(self) -> float:
-        return self._ratio
+        self._asked = False  # whether the engine was asked to measure
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(f"Prune {self._row.name}")
+            box.border_title = Content(f"Prune {cut_middle(self._row.name, 40)}")
             yield Static(classes="ratio")
+            yield Static(classes="error")
             yield SweepChart(self.app.marks.colour(self._row.index))
+            yield Static(classes="costs")
             yield PrunedLayersPane(self._picture, id="layers")
-            yield Static(classes="room")
-            keys = "enter prunes   ← → or digits set the ratio   m costs ≤ 1, 2, 5   j k   esc"
-            yield Static(keys, classes="keys")
+            yield Static(classes="room quiet")
+            yield Static(classes="keys quiet")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(PrunedLayersPane))
-        picture = self.app.picture
-        if not (picture.previews or picture.busy or self.app.readonly):
-            self.app.submit(Preview())
-        self._show()
+        self._measure()
+        self.show()
 
     def redraw(self) -> None:
         """Show new measurements."""
-        self._show_ratio()
-        self._show_sweep()
+        self._measure()
+        self._show_errors()
 
     def on_resize(self, event: events.Resize) -> None:
-        roomy = event.size.height >= ROOMY
-        self.query_one(SweepChart).roomy = roomy
-        around = 18 if roomy else 11  # lines
-        self.query_one(PrunedLayersPane).styles.max_height = max(3, event.size.height - around)
-        self._show_sweep()
+        self.query_one(SweepChart).roomy = event.size.height >= ROOMY
+        self.call_after_refresh(self.show)
 
-    def action_change(self, by: float) -> None:
-        self._typed = ""
-        self._set(self._ratio + by)
-
-    def on_key(self, event: events.Key) -> None:
-        if event.character and event.character in "0123456789.":
-            event.stop()
-            self._type(self._typed + event.character)
-
-    def action_erase(self) -> None:
-        self._type(self._typed[:-1])
-
-    def action_scroll(self, how: str) -> None:
-        self.query_one(PrunedLayersPane).move(how)
+    def _measure(self) -> None:
+        """Ask the engine once to measure the errors, as soon as it has nothing else to do."""
+        picture = self.app.picture
+        if not (self._asked or picture.previews or picture.busy or self.app.readonly):
+            self._asked = True
+            self.app.submit(Preview())
 
     def action_allow(self) -> None:
         """Set the largest measured ratio that costs at most 1 point of error; at the next calls 2, 5 and 1 again."""
@@ -118,79 +87,73 @@ class PruneScreen(ModalScreen[Prune | None]):
             self.app.notify("the error without pruning is not measured yet", severity="warning", markup=False)
         else:
             self._typed = ""
-            self._set(ratio)
+            self.set_ratio(ratio)
 
     def action_prune(self) -> None:
         self.app.stop_previews()
-        self.dismiss(Prune(ratio=self._ratio, task=self._row.name))
+        self.dismiss(Prune(ratio=self.ratio, task=self._row.name))
 
     def action_cancel(self) -> None:
         self.app.stop_previews()
-        self.app.ratio = self._ratio_before
-        self.dismiss(None)
+        super().action_cancel()
 
-    def _type(self, text: str) -> None:
-        ratio = typed_ratio(text)
-        if ratio is not None:
-            self._typed = text
-            self._set(ratio)
-
-    def _set(self, ratio: float) -> None:
-        self._ratio = self.app.ratio = min(1.0, max(0.0, round(ratio, 6)))
-        self._show()
-
-    def _show(self) -> None:
-        layers = capacity.after_pruning(self._picture.layers, self._ratio)
+    def show(self) -> None:
+        if not self.is_mounted:
+            return
+        layers = capacity.after_pruning(self._picture.layers, self.ratio)
         total = capacity.total(layers)
         pane = self.query_one(PrunedLayersPane)
         pane.pruned, pane.total = layers, total
         pane.redraw()
-        self._show_ratio()
-        self.query_one(".room", Static).update(self._room(layers, total))
-        self._show_sweep()
+        self._show_ratio(total)
+        room = self._room(total)
+        self.query_one(".room", Static).update(Content("\n".join(room)))
+        keys = fitting(
+            self.inside,
+            "enter prunes   ← → or digits set the ratio   m ratio for ≤ 1, 2, 5 points   j k scroll   esc",
+            "enter prunes   ← → digits ratio   m ratio for ≤ 1, 2, 5 points   j k   esc",
+            "enter prunes  ← → digits ratio  m ≤ 1, 2, 5 points  esc",
+        )
+        self.query_one(".keys", Static).update(Content(keys))
+        self._show_errors()
+        around = AROUND + len(room) + CHART * self.query_one(SweepChart).charted
+        pane.styles.max_height = max(2, self.app.size.height - around)
 
-    def _show_ratio(self) -> None:
-        """Show the ratio, and below it the largest ratios that cost at most 1, 2 and 5 points of error."""
-        total = self.query_one(PrunedLayersPane).total
-        shown = f"{self._ratio:.2f}" if round(self._ratio, 2) == self._ratio else f"{self._ratio:.6g}"
-        text = Text.assemble("ratio ", (f" {shown} ", "bold reverse"))
-        text.append(f"   frees {total.freed:,} of {total.kept + total.freed:,} weights, keeps {total.kept:,}\n")
+    def _show_ratio(self, total: PrunedLayer) -> None:
+        chosen, own = f" {shown_ratio(self.ratio)} ", total.kept + total.freed
+        words = fitting(
+            self.inside - len(chosen) - 6,
+            f"   frees {total.freed:,} of {own:,} weights, keeps {total.kept:,}",
+            f"   frees {format.long(total.freed)} of {format.long(own)} weights, keeps {format.long(total.kept)}",
+            f"  frees {format.long(total.freed)}, keeps {format.long(total.kept)}",
+        )
+        self.query_one(".ratio", Static).update(Text.assemble("ratio ", (chosen, "bold reverse"), words))
+
+    def _show_errors(self) -> None:
+        """Show the error at the ratio in hand, the row of measured ones, and the ratios that cost few points."""
         picture = self.app.picture
-        largest = [(points, within(picture.previews, points)) for points in ALLOWED]
-        if largest[0][1] is not None:
-            text.append("largest ratio that costs", "dim")
-            for points, ratio in largest:
-                taken = points == self._allowed and ratio == self._ratio
-                words = f" ≤ {points:g} {'point' if points == 1 else 'points'} {ratio:g} "
-                text.append(words, "bold reverse" if taken else "")
-        elif picture.previewing:
-            text.append("measuring what ratios cost …", "dim")
-        self.query_one(".ratio", Static).update(text)
+        words = error_in_words(picture, self.ratio, self._asked)
+        unit = "   in %, right after pruning"
+        text = Text(words, "bold" if picture.previews else "")
+        if picture.previews and len(words + unit) <= self.inside:
+            text.append(unit, "dim not bold")
+        self.query_one(".error", Static).update(text)
+        self.query_one(".costs", Static).update(Content(costs_in_words(picture.previews)))
+        self.query_one(SweepChart).show(picture.previews, self.ratio, self.inside)
 
-    def _show_sweep(self) -> None:
-        picture = self.app.picture
-        self.query_one(SweepChart).show(picture.previews, self._ratio, bool(picture.previewing))
-
-    def _room(self, layers: list[PrunedLayer], total: PrunedLayer) -> Text:
-        """What would be free for later tasks, and how the task is retrained."""
+    def _room(self, total: PrunedLayer) -> list[str]:
+        """What would be free for later tasks, how many of them fit, and how the task is retrained."""
         task = self._picture.document.tasks[-1]
         free = total.free + total.freed
-        lines = [f"free afterwards: {percent(free, total.weights)} = {format.long(free)}"]
-        if (more := capacity.more_tasks(free, total.kept)) is not None:
-            lines[0] += f", room for {more} more of this size"
-        owns = percent(capacity.next_owns(layers, self._ratio), total.weights)
-        lines.append(f"the next task, pruned at the same ratio, would own {owns}")
-        epochs, rate = task.recipe.retraining_epochs, task.recipe.retraining_lr
-        lines.append(f"retraining: {epochs} {'epoch' if epochs == 1 else 'epochs'}, learning rate {rate:g}")
-        return Text("\n".join(lines))
-
-
-def typed_ratio(text: str) -> float | None:
-    """Typed digits as a ratio: 6 is 0.6, 75 is 0.75; with a point, as written. None if they are not a ratio."""
-    if text in ("", "0.", "."):
-        return 0.0
-    try:
-        ratio = float(text if "." in text else f"0.{text}")
-    except ValueError:
-        return None
-    return ratio if 0 <= ratio <= 1 and len(text) <= 8 else None
+        first = f"free afterwards: {percent(free, total.weights)} = {format.long(free)} weights"
+        brief = self.app.size.height < LOW
+        fits = sentence(what_fits(self._picture, self.ratio), brief)
+        lines = [fits]
+        if self._row.phase != "trained":  # else pruning it is what makes room
+            lines = [f"now: {fits}", f"pruned again: {sentence(again(self._picture, self.ratio), brief)}"]
+        retraining = f"retraining: {retrained(task.recipe)}"
+        if len(first) + len(retraining) + 3 <= self.inside:
+            lines = [f"{first} · {retraining}", *lines]
+        else:
+            lines = [first, *lines, retraining]
+        return [part for line in lines for part in wrap(line, self.inside, subsequent_indent="  ")]

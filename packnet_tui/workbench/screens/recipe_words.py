@@ -1,26 +1,22 @@
-"""What a job would do, in words: epochs and rates of its training, and what the task would own and free."""
+"""What a job would do, in words: epochs and rates of its training, and what fits with it."""
 
-from collections.abc import Container, Sequence
-
-from msgspec.structs import replace
-
-from packnet_core.schema.document import Layer
+from packnet_core.planning.forecast import Forecast
 from packnet_core.schema.recipes import Recipe
-from packnet_tui.state import capacity
+from packnet_tui.state.fits import sentence
 from packnet_tui.state.format import percent
 
 
-def adding(recipe: Recipe, ratio: float | None, layers: Sequence[Layer], only: Container[str] | None = None) -> str:
-    """A new task: trained on the free weights (of `only` some layers, if given), pruned at a ratio, and retrained."""
-    takes = {layer.name: layer.free if only is None or layer.name in only else 0 for layer in layers}
-    dense = [replace(layer, owned=(*layer.owned, takes[layer.name])) for layer in layers]
-    after = capacity.total(capacity.after_pruning(dense, ratio or 0))
-    owns, frees = (percent(count, after.weights) for count in (after.kept, after.freed))
+def adding(recipe: Recipe, ratio: float | None, found: Forecast, brief: bool = False) -> str:
+    """A new task: trained on the free weights, pruned at a ratio and retrained; and which further tasks fit with it.
+
+    `found` is what fits at the ratio, or at 0 without one.
+    """
     if ratio is None:
+        owns = percent(found.total.free, found.total.weights)
         return f"{trained(recipe)}; not pruned yet: owns all free weights, {owns}"
-    # while a job trains, nothing is free yet
-    shares = f": owns {owns}, frees {frees} for later tasks" if after.kept + after.freed else ""
-    return f"{trained(recipe)}; pruned at {ratio:g}{shares}; then {retrained(recipe)}"
+    fits = sentence(found, brief)
+    first = ", this one first" if found.tasks > 1 else ""
+    return f"{trained(recipe)}; pruned at {ratio:g}; then {retrained(recipe)}. {fits[0].upper()}{fits[1:]}{first}"
 
 
 def trained(recipe: Recipe) -> str:

@@ -8,7 +8,7 @@ from packnet_tui.workbench import actions
 from packnet_tui.workbench.widgets.pane import Lines
 
 # left out in this order if there is no room
-FIRST_TO_GO = ("compare", "palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train")
+FIRST_TO_GO = ("compare", "palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train", "forecast")
 
 
 class Footer(Lines):

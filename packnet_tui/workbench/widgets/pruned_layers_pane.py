@@ -5,7 +5,7 @@ from textual.containers import Vertical
 
 from packnet_tui.state import capacity
 from packnet_tui.state.capacity import PrunedLayer
-from packnet_tui.state.format import pad, percent
+from packnet_tui.state.format import fitting, pad, percent
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
 from packnet_tui.workbench.widgets.pane import Pane
@@ -34,7 +34,8 @@ class PrunedLayersPane(Pane):
 
     def head(self, width: int) -> list[Text]:
         name, bar, count = self._widths(width)
-        line = f"{pad('layer', name)}  {pad('after pruning, × = freed', bar)}"
+        what = fitting(bar, "owners after pruning, × = freed", "after pruning, × = freed", "× = freed", "")
+        line = f"{pad('layer', name)}  {pad(what, bar)}"
         return [Text(f"{line} {'keeps':>{count}} {'frees':>{count}}   free", "dim")]
 
     def row(self, index: int, width: int) -> Text:

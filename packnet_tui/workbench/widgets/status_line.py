@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_core.schema.commands import Compare, Preview, summary
+from packnet_core.schema.commands import Compare, Order, Preview, summary
 from packnet_tui.state.format import clock, cut, percent
 from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
@@ -84,6 +84,9 @@ def _job(job: RunningJob, waiting: str) -> list[str]:
     if isinstance(job.command, Compare) and job.phase:
         done = f"● COMPARE {job.task}  {job.command.baseline} {percent(job.done, job.images)}"
         return [done + waiting, done, f"● COMPARE {job.task}"]
+    if isinstance(job.command, Order) and job.phase:
+        done = f"● ORDER {job.task}  step {job.done:,}/{job.images:,}"
+        return [done + waiting, f"● ORDER {job.task}"]
     if not job.phase:
         return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
     base = f"● {PHASE_LABELS[job.phase]} {job.task} {job.epoch}/{job.epochs}"

@@ -1,4 +1,4 @@
-"""The error right after pruning at several ratios, while it is measured: a chart, or text if there is no room."""
+"""The error right after pruning at several ratios as a chart, while it is measured, and as a row of numbers."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -7,13 +7,17 @@ from textual.widgets import Static
 
 from packnet_tui.state.chart import preview_chart
 from packnet_tui.state.series import Point
+from packnet_tui.state.what_if import sweep_columns
+
+LABEL = 6  # cells of the label of a row
 
 
 class SweepChart(Widget):
-    """The paper's Figure 4 for the open task; `roomy` says whether there is room for a chart."""
+    """The paper's Figure 4 for the open task; `roomy` says whether there is room for a chart beside the numbers."""
 
     DEFAULT_CSS = """
     SweepChart { height: auto; }
+    SweepChart Static { height: 2; }
     SweepChart Plot { height: 10; }
     """
 
@@ -27,16 +31,18 @@ class SweepChart(Widget):
     def compose(self) -> ComposeResult:
         yield Static()
 
-    def show(self, previews: tuple[Point, ...], ratio: float, waiting: bool) -> None:
-        """Show the measurements so far, and the chosen ratio; `waiting`: more measurements will come."""
+    @property
+    def charted(self) -> bool:
+        """Whether the chart is shown."""
+        return self.roomy and len(self._previews) > 1
+
+    def show(self, previews: tuple[Point, ...], ratio: float, width: int) -> None:
+        """Show the measurements so far, and the chosen ratio, in `width` cells."""
         self._previews, self._ratio = previews, ratio
-        charted = self.roomy and len(previews) > 1
-        line = self.query_one(Static)
-        line.display = not charted
-        line.update(self._line(waiting))
+        self.query_one(Static).update(self._rows(width))
         for plot in self.query("Plot"):
-            plot.display = charted
-        if charted:
+            plot.display = self.charted
+        if self.charted:
             self._draw()
 
     def on_canvas_resize(self) -> None:
@@ -55,18 +61,14 @@ class SweepChart(Widget):
         if plot.display and columns > 0 and rows > 0 and self._previews:
             plot.draw(preview_chart(self._previews, self._ratio, columns, rows, self._colour))
 
-    def _line(self, waiting: bool) -> Text:
-        """The ratios with their errors, in lines that do not break within a pair."""
-        if not (self._previews or waiting):
+    def _rows(self, width: int) -> Text:
+        """The measured ratios, and below each its error; the chosen one is marked."""
+        if not self._previews:
             return Text("")
-        words = [Text("% wrong right after pruning ", "dim")]
-        for ratio, error in self._previews:
-            words.append(Text(f" {ratio:g} ★{error:.1f} ", "bold reverse" if ratio == self._ratio else ""))
-        if waiting:
-            words.append(Text(" …", "dim"))
-        lines, width = [Text()], self.size.width or 74
-        for word in words:
-            if lines[-1].cell_len + word.cell_len > width:
-                lines.append(Text())
-            lines[-1].append_text(word)
-        return Text("\n").join(lines)
+        columns, before, after = sweep_columns(self._previews, self._ratio, width - LABEL)
+        lines = [Text(f"{label}{before}", "dim") for label in ("ratio", "error")]
+        for at, error, chosen in columns:
+            for line, text in zip(lines, (at, error), strict=True):
+                line.append(text[0])
+                line.append(text[1:], "bold reverse" if chosen else "not dim")
+        return Text("\n").join(line.append(after) for line in lines)

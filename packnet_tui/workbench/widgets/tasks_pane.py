@@ -2,17 +2,17 @@
 
 from rich.text import Text
 
-from packnet_core.schema.commands import Add
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
-from packnet_tui.state.capacity import after_pruning, more_tasks, total
+from packnet_tui.state.fits import beside, what_fits
 from packnet_tui.state.format import pad
 from packnet_tui.state.marks import glyph
-from packnet_tui.state.picture import Picture, TaskRow
+from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
 FULL = 56  # width that all columns need
+TALL = 8  # lines from which two are for what is free and fits, however many tasks there are
 BESIDE = 29  # width that the columns of baselines need on top
 
 
@@ -84,15 +84,17 @@ class TasksPane(Pane):
         return line
 
     def foot(self, width: int) -> list[Text]:
+        height, compared = self.content_size.height, self.compared()
+        most, least = max(1, height - self.count() - 1), 2 if height >= TALL else 1
+        free = self.free(width, max(least, most - len(compared)))
+        return [*compared[: most - len(free)], *free]
+
+    def free(self, width: int, most: int = 4) -> list[Text]:
+        """What is free and what fits, in at most `most` lines."""
         picture = self.picture
-        share, free = format.percent(picture.free, picture.weights), format.long(picture.free)
-        line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
-        spare, below = self.content_size.height - self.count() - 2, []
-        if width >= FULL:
-            line.append(f"   {room}", "not bold")
-        elif room and spare > 0:
-            below = [Text(f"   {room}")]
-        return [*self.compared()[: max(0, spare - len(below))], line, *below]
+        free = f"   + {format.percent(picture.free, picture.weights)} = {format.long(picture.free)} free"
+        first, *rest = beside(free, what_fits(picture, self.app.ratio), width, most)
+        return [Text.assemble((free, "bold"), first[len(free) :]), *map(Text, rest)]
 
     def compared(self) -> list[Text]:
         """The selected task's errors by baselines without a column; empty if no task has any."""
@@ -120,25 +122,6 @@ class TasksPane(Pane):
         if task.validation is not None:
             return f"~{task.validation:.2f}"
         return format.two_digits(task.now)
-
-
-def room_for(picture: Picture, ratio: float) -> str:
-    """How many more tasks fit that own as many weights as the newest one, in words.
-
-    If that is not pruned yet: as many as it will own after pruning at `ratio`.
-    """
-    if not picture.tasks:
-        return ""
-    newest, then = picture.tasks[-1], ""
-    free, like = picture.free, newest.owned
-    if newest.phase == "trained":
-        doing = picture.job.command if picture.job else None
-        if isinstance(doing, Add) and doing.prune is not None:
-            ratio = doing.prune
-        after = total(after_pruning(picture.layers, ratio))
-        free, like, then = after.free + after.freed, after.kept, f"at {ratio:g} "
-    more = more_tasks(free, like)
-    return "" if more is None else f"{then}room for {more} more like task {glyph(newest.index)}"
 
 
 def _sign(task: TaskRow, short: bool) -> Text:

@@ -14,9 +14,10 @@ from packnet_core.engine.queue import Queue
 from packnet_core.engine.server import Server
 from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
+from packnet_core.jobs.history import fold
 from packnet_core.jobs.journal import Journal
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Evaluate
+from packnet_core.schema.commands import Evaluate, Order
 from packnet_core.schema.events import JobFinished, JobQueued
 from packnet_core.schema.text import from_json
 from tests.worlds import LONG, add, images, pack_file
@@ -62,6 +63,21 @@ def test_a_queue_that_closes_cancels_what_waits_and_takes_no_more(path):
     assert queued == cancelled
     assert len(queued) + len(refused) == 160
     assert all("takes no more jobs" in text for text in refused)
+
+
+def test_the_order_of_new_tasks_is_measured_before_they_are_added(path):
+    paths, order = Paths(path), Order(data={"one": "/data.npz"})
+    with closing(Journal(paths.journal)) as writer:
+        queue = Queue(paths, writer)
+        running = queue.submit(add("zero", "/data.npz"))
+        assert queue.take()[0] == running
+        waiting = [queue.submit(add(name, "/data.npz")) for name in ("one", "two")]
+        first = queue.submit(order)
+        assert queue.jobs() == (running, (first, *waiting))
+        history = fold(journal.read(paths.journal))
+        assert list(history.queue) == [first, running, *waiting]  # `take` is not in the journal
+        assert queue.take() == (first, order)
+        queue.close()
 
 
 def test_a_job_after_leave_is_refused(path, tmp_path):

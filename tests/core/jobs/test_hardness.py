@@ -1,12 +1,19 @@
 """Which task to add first: the one with the largest error of a new head alone; the file is not changed."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.hardness import Hardness, hardest_first, measure
+from packnet_core.jobs import run_job
+from packnet_core.jobs.hardness import measure
+from packnet_core.jobs.history import read_history
+from packnet_core.packfile.paths import Paths
+from packnet_core.planning.order import hardest_first
+from packnet_core.schema.commands import Order
 from packnet_core.schema.document import Error
-from packnet_core.schema.events import Epoch, Evaluated
+from packnet_core.schema.events import Epoch, Evaluated, Hardness, JobFinished, JobStarted, PhaseStarted, Progress
 from packnet_core.schema.recipes import Recipe
 from tests.worlds import add, images, pack_file, work
 
@@ -79,3 +86,31 @@ def test_a_file_without_tasks_has_features_too(tmp_path):
     (only,) = found(path, {"x": str(images(tmp_path / "x.npz"))}, RECIPE, limit=30)
     assert only.classes == 3
     assert only.chance == pytest.approx(200 / 3)
+
+
+def test_an_engine_measures_them_as_a_job_of_which_the_journal_keeps_the_results_alone(tmp_path, path, hard):
+    easy = images(tmp_path / "easy.npz", train=120, test=60, seed=2)
+    before, known = path.read_bytes(), read_history(Paths(path).journal)
+    command = Order(data={"easy": str(easy), "hard": str(hard)}, recipe=RECIPE, limit=100)
+    entries = work(path, command)
+    assert path.read_bytes() == before
+    measured = [entry.event for entry in entries if isinstance(entry.event, Hardness)]
+    assert measured == found(path, command.data, RECIPE, limit=100)
+    history = read_history(Paths(path).journal)
+    assert [h.name for h in hardest_first(history.hardness.values())] == ["hard", "easy"]
+    assert (history.evaluations, history.comparisons) == (known.evaluations, known.comparisons)
+    kinds = {type(entry.event) for entry in entries}
+    assert kinds == {JobStarted, PhaseStarted, Progress, Hardness, JobFinished}
+    assert {entry.event.phase for entry in entries if isinstance(entry.event, PhaseStarted)} == {"order"}
+
+
+def test_a_measurement_that_is_stopped_ends_and_keeps_what_it_has(tmp_path, path):
+    data = {name: str(images(tmp_path / f"{name}.npz")) for name in ("one", "two")}
+    stop, seen = threading.Event(), []
+    for entry in run_job.run(path, Order(data=data, recipe=RECIPE), stop):
+        seen.append(entry.event)
+        if isinstance(entry.event, Hardness):
+            stop.set()
+    assert [event.name for event in seen if isinstance(event, Hardness)] == ["one"]
+    assert (seen[-1].outcome, seen[-1].message) == ("stopped", "forecast --order one two: stopped; nothing changed")
+    assert list(read_history(Paths(path).journal).hardness) == ["one"]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 import packnet_core
 from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Prune, Train, Undo
+from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Order, Prune, Train, Undo
 from packnet_core.schema.document import Error, Step
 from packnet_core.schema.events import (
     Checked,
@@ -17,7 +17,9 @@ from packnet_core.schema.events import (
     EngineStarted,
     Entry,
     GivenUp,
+    Hardness,
     JobQueued,
+    JobStarted,
     Note,
     PhaseStarted,
     Progress,
@@ -300,3 +302,19 @@ def test_undo_brings_back_what_was_known_of_the_dropped_task():
     assert [(run.job, former) for run, former in found] == [(5, False), (3, False), (2, False), (1, False)]
     again = [*later, *job(6, DROP), *add(7)]
     assert [former for _, former in of_task(fold(again).runs, "cars")] == [False, True, True, True, True, True]
+
+
+def hardness(name, error):
+    measured = Error(top1=error, top5=None, images=10)
+    return Hardness(name=name, data="/d", classes=9, validation_error=None, error=measured, chance=90.0)
+
+
+def test_of_an_order_the_newest_measurement_counts_as_a_whole():
+    old = job(1, Order(data={"a": "/a", "b": "/b"}), hardness("a", 1.0), hardness("b", 2.0))
+    new = job(2, Order(data={"b": "/b", "c": "/c"}), hardness("c", 3.0))
+    history = fold(old)
+    assert list(history.hardness) == ["a", "b"]
+    assert (history.evaluations, history.runs[0].tasks) == ({}, ())  # they are no tasks of the file
+    assert list(fold([*old, *new]).hardness) == ["c"]
+    begun = entries([JobStarted(command=Order(data={"d": "/d"}), pid=1, device="cpu")], job=3)
+    assert list(fold([*old, *begun]).hardness) == ["a", "b"]  # until there is something newer

@@ -5,7 +5,7 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs.rules import check, layer_ratios, named
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
-from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Prune, Train, Undo
+from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Order, Prune, Train, Undo
 from packnet_core.schema.document import Step
 from packnet_core.schema.recipes import Recipe
 from tests.core.small_documents import document, task
@@ -55,6 +55,9 @@ INTERRUPTED = interrupted(ADD, document(SEALED, task("cars", "sealed"), task("bi
         (document(task()), Evaluate(tasks=("boats",)), "boats"),
         (document(), Evaluate(), "no task"),
         (document(SEALED, task()), Evaluate(data="/z"), "one task"),
+        (document(task()), Order(data={}), "name the data sets"),
+        (document(task()), Order(data={"a\nb": "x.npz"}), "name"),
+        (document(task()), Order(data={"a": "x.npz"}, features="boats"), "no task 'boats'"),
         (document(task()), Drop(task="cars"), "first task"),
         (document(SEALED, task()), Drop(task="old"), "newest"),
         (document(SEALED, task()), Drop(task="boats"), "boats"),
@@ -77,6 +80,8 @@ def test_commands_that_are_not_allowed_are_refused_with_a_reason(given, command,
         (document(task(phase="trained"), owned=20), Prune(ratio=1, yes=True)),
         (document(task()), Prune(ratio=1, layers={"features.*": 0.5})),
         (document(task()), Prune(ratio=0)),
+        (document(), Order(data={"a": "x.npz"})),
+        (document(task(phase="trained"), owned=20), Order(data={"a": "x.npz"}, features="cars")),
         (document(SEALED, task()), Drop(task="cars")),
         (document(SEALED, task("b", "sealed")), Drop(task="b")),
     ],

@@ -4,8 +4,7 @@ from hypothesis import strategies as st
 
 from packnet_core.network import pruning
 from packnet_core.schema.document import Layer
-from packnet_tui.state.capacity import after_pruning, more_tasks, next_owns, total
-from tests.tui.made_up import owned
+from packnet_tui.state.capacity import after_pruning, total
 
 ratios = st.one_of(st.floats(0, 1), st.integers(0, 100).map(lambda n: n / 100))
 layers = st.lists(
@@ -45,19 +44,3 @@ def test_the_total_adds_up(layers, ratio):
     assert whole.weights == sum(layer.weights for layer in layers)
     assert whole.freed + whole.kept == sum(layer.owned[-1] for layer in layers)
     assert sum(whole.sealed) + whole.kept + whole.freed + whole.free == whole.weights
-
-
-@given(layers, ratios)
-def test_the_next_task_owns_what_pruning_will_leave_it(layers, ratio):
-    pruned = after_pruning(layers, ratio)
-    assert next_owns(pruned, ratio) == sum(owned(layer.free + layer.freed, [ratio])[0] for layer in pruned)
-
-
-@given(st.integers(0, 10**9), st.integers(1, 10**6))
-def test_as_many_more_tasks_fit_as_it_says_and_not_one_more(free, like):
-    more = more_tasks(free, like)
-    assert more * like <= free < (more + 1) * like
-
-
-def test_a_task_without_weights_gives_no_estimate():
-    assert more_tasks(100, 0) is None

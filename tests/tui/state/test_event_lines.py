@@ -13,6 +13,7 @@ from packnet_core.schema.events import (
     Epoch,
     Evaluated,
     GivenUp,
+    Hardness,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -98,6 +99,28 @@ LINES = [
     (
         Compared(task="cubs", baseline="lwf", error=Error(top1=12.3, top5=None, images=10), after="cars"),
         "cubs: test error 12.30 % by Learning without Forgetting, after cars",
+    ),
+    (
+        Hardness(
+            name="cubs",
+            data="d",
+            classes=200,
+            validation_error=44.25,
+            chance=99.5,
+            error=Error(top1=45, top5=None, images=10),
+        ),
+        "cubs: validation error 44.25 % with a new head, chance 99.50 %, 200 classes",
+    ),
+    (
+        Hardness(
+            name="cubs",
+            data="d",
+            classes=2,
+            validation_error=None,
+            chance=50,
+            error=Error(top1=45, top5=None, images=10),
+        ),
+        "cubs: test error 45.00 % with a new head, chance 50.00 %, 2 classes",
     ),
     (Saved(bytes=571_000_000), "saved, 571.0 MB"),
     (Undone(task="cubs", bytes=571_000_000), "cubs is back, as it was before the drop; 571.0 MB"),

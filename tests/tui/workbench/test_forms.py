@@ -212,7 +212,8 @@ async def test_the_outcome_is_shown_while_the_user_types(path):
     async with opened(path) as desk:
         await desk.press("a")
         await desk.sees(AddForm)
-        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%" in outcome(desk)
+        assert "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75; then 10 epochs" in outcome(desk)
+        assert "At 0.75, eight more tasks: 9.4, 7.0, 5.3, … and 1.3 % of the weights each" in outcome(desk)
         await desk.fill(epochs="8", prune="")
         assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in outcome(desk)
         assert "half of them: 4" in desk.text()

@@ -235,6 +235,7 @@ async def test_ascii_draws_nothing_else(tmp_path):
                 (["3", "z"], "epochs"),
                 (["escape", "question_mark"], "Signs"),
                 (["escape", "a"], "enter starts"),
+                (["escape", "F"], "the hardest first"),
                 (["escape", "x"], "esc closes"),
                 (["escape", "ctrl+p"], "key: a"),
                 (["escape", "p"], "wait until"),

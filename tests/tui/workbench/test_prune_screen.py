@@ -8,8 +8,9 @@ from textual.widgets import Static
 from packnet_core.schema.commands import Prune
 from packnet_tui.state.capacity import after_pruning, total
 from packnet_tui.workbench.screens.main_screen import MainScreen
-from packnet_tui.workbench.screens.prune_screen import PruneScreen, typed_ratio
+from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
+from packnet_tui.workbench.screens.ratio_screen import typed_ratio
 from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import SMALL, Desk, dense, opened
@@ -78,8 +79,8 @@ async def test_the_consequences_are_shown(path):
         screen = await asked_for(desk)
         text = str(screen.query_one(".room", Static).content)
         assert "free afterwards: 28.1%" in text
-        assert "room for 3 more of this size" in text
-        assert "retraining: 5 epochs, learning rate 0.0001" in text
+        assert "at 0.75, seven more tasks: 7.0, 5.3, 4.0, … and 1.3 % of the weights each" in text
+        assert "retraining: 5 epochs at 0.0001" in text
 
 
 async def test_layers_that_do_not_fit_scroll_and_the_total_stays(path):

@@ -2,38 +2,44 @@
 
 import pytest
 
+from packnet_core.planning.forecast import forecast
 from packnet_core.schema import recipes
 from packnet_core.schema.document import Layer
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
+from tests.tui.made_up import task
 
 LAYERS = (Layer(name="a", shape=(10, 60), owned=(300, 75)), Layer(name="b", shape=(400,), owned=(200, 50)))
+TASKS = (task("one", 0.5, 10.0), task("two", 0.75, 10.0))
 
 
-def test_a_task_from_its_first_epoch_to_the_weights_it_leaves_free():
-    assert recipe_words.adding(Recipe(), 0.75, LAYERS) == (
-        "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75: owns 9.4%, frees 28.1% for later tasks; "
-        "then 10 epochs at 0.0001"
+def test_a_task_from_its_first_epoch_to_the_weights_it_owns():
+    assert recipe_words.adding(Recipe(), 0.75, forecast(LAYERS, TASKS, 0.75, least=0.05)) == (
+        "20 epochs at 0.001, 0.0001 from epoch 11; pruned at 0.75; then 10 epochs at 0.0001. "
+        "At 0.75, three more tasks: 9.4, 7.0 and 5.3 % of the weights each, this one first"
     )
+    brief = recipe_words.adding(Recipe(), 0.75, forecast(LAYERS, TASKS, 0.75, least=0.05), brief=True)
+    assert brief.endswith(". At 0.75, three more tasks, this one first")
 
 
 def test_without_a_ratio_it_keeps_what_is_free():
-    assert recipe_words.adding(Recipe(), None, LAYERS).endswith("; not pruned yet: owns all free weights, 37.5%")
+    words = recipe_words.adding(Recipe(), None, forecast(LAYERS, TASKS, 0))
+    assert words.endswith("; not pruned yet: owns all free weights, 37.5%")
 
 
 def test_in_chosen_layers_it_takes_what_is_free_there_alone():
     layers = [Layer(name=name, shape=(100,), owned=(50,)) for name in ("a", "b")]
-    assert "owns 12.5%, frees 12.5% for later tasks" in recipe_words.adding(Recipe(), 0.5, layers, {"a"})
-    assert "owns 25.0%, frees 25.0% for later tasks" in recipe_words.adding(Recipe(), 0.5, layers)
+    chosen = forecast(layers, TASKS[:1], 0.5, least=0.1, only={"a"})
+    assert "At 0.5, one more task: 12.5 % of the weights" in recipe_words.adding(Recipe(), 0.5, chosen)
+    everywhere = forecast(layers, TASKS[:1], 0.5, least=0.1)
+    assert "two more tasks: 25.0 and 13.0 % of the weights each" in recipe_words.adding(Recipe(), 0.5, everywhere)
 
 
 def test_the_first_task_has_everything():
-    text = recipe_words.adding(Recipe(epochs=1), 0.5, [Layer(name="a", shape=(100,), owned=())])
-    assert text == "1 epoch at 0.001; pruned at 0.5: owns 50.0%, frees 50.0% for later tasks; then 1 epoch at 0.0001"
-
-
-def test_if_nothing_is_free_yet_no_shares_are_shown():
-    assert ": owns" not in recipe_words.adding(Recipe(), 0.5, [Layer(name="a", shape=(4,), owned=(4,))])
+    empty = forecast([Layer(name="a", shape=(100,), owned=())], (), 0.5, least=0.4)
+    text = recipe_words.adding(Recipe(epochs=1), 0.5, empty)
+    words = "1 epoch at 0.001; pruned at 0.5; then 1 epoch at 0.0001. At 0.5, one more task: 50.0 % of the weights"
+    assert text == words
 
 
 @pytest.mark.parametrize(

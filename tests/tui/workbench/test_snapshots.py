@@ -92,7 +92,9 @@ def test_the_runs_of_a_task(same, size):
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["120x40", "80x24"])
 @pytest.mark.parametrize(
-    ("state", "key"), [(dense, "p"), (at_rest, "a"), (at_rest, "question_mark")], ids=["prune", "add", "help"]
+    ("state", "key"),
+    [(dense, "p"), (at_rest, "a"), (running, "F"), (at_rest, "question_mark")],
+    ids=["prune", "add", "forecast", "help"],
 )
 def test_a_dialog(same, state, key, size):
     assert same(state, size, key)

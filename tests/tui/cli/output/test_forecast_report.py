@@ -14,18 +14,19 @@ def test_a_row_of_ratios_layer_by_layer(file, here):
     out, _ = here("forecast", file, "0.5", "0.75")
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line and line.split()[-1].isdigit()}
     assert rows == {
-        "features.0": ["36", "25.0", "2", "2"],
-        "features.3": ["288", "50.0", "3", "4"],
-        "classifier.0": ["320", "50.0", "3", "4"],
-        "total": ["644", "48.6", "3", "4"],
+        "features.0": ["36", "25.0", "4", "5"],
+        "features.3": ["288", "50.0", "5", "10"],
+        "classifier.0": ["320", "50.0", "6", "10"],
+        "total": ["644", "48.6", "6", "10"],
     }
-    assert "at 0.5: 3 more tasks, owning 24.4%, 12.1%, 6.1% of all weights" in out
+    assert "at 0.5, six more tasks: 24.4, 12.1, 6.1, … and 0.8 % of the weights each" in out
+    assert "owns at least 1 % of the weights" in out
     assert "pruned at the same ratio first" not in out
 
 
 def test_without_ratios_they_are_the_papers(file, here):
     out, _ = here("forecast", file)
-    assert [line.split(":")[0] for line in out.splitlines() if line.startswith("at ")] == [
+    assert [line.split(",")[0] for line in out.splitlines() if line.startswith("at ")] == [
         "at 0.5",
         "at 0.75",
         "at 0.9",
@@ -57,8 +58,8 @@ def test_it_needs_no_torch(file):
     [
         (["1.5"], "a pruning ratio is a share from 0 to 1"),
         (["half"], "a pruning ratio is a share from 0 to 1"),
-        (["--order", "birds"], "--order takes NAME=DATA"),
-        (["--order", "birds=x", "birds=y"], "--order has 'birds' twice"),
+        (["--order", "birds"], "--order: give NAME=DATA"),
+        (["--order", "birds=x", "birds=y"], "--order: 'birds' is there twice"),
         (["--order", "birds=x", "--features", "numbers"], "no task 'numbers' in this file"),
     ],
 )
