@@ -147,6 +147,10 @@ class MainScreen(FileActions):
         if isinstance(focused, Pane) and focused.needle:
             focused.filter("")
             return
+        if isinstance(focused, CurvesPane) and focused.reading is not None:
+            focused.reading = None
+            focused.redraw()
+            return
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.set_focus(self.query_one(OccupancyPane))
@@ -165,6 +169,12 @@ class MainScreen(FileActions):
         curves = self.query_one(CurvesPane)
         curves.follow = not curves.follow
         curves.redraw()
+
+    def action_charts(self) -> None:
+        self.query_one(CurvesPane).switch_charts()
+
+    def action_read(self, which: str) -> None:
+        self.query_one(CurvesPane).read({"left": -1, "right": 1, "far_left": -10, "far_right": 10}[which])
 
     def action_runs(self) -> None:
         from packnet_tui.workbench.screens.runs_screen import RunsScreen

@@ -146,6 +146,10 @@ class Pane(Lines, can_focus=True):
         """Text beside the title."""
         return ""
 
+    def footnote(self) -> str:
+        """Text in the lower border, in place of the scroll position."""
+        return ""
+
     # -- drawing --------------------------------------------------------------------------------------------------
 
     def build(self, width: int, height: int) -> Sequence[Text]:
@@ -168,7 +172,7 @@ class Pane(Lines, can_focus=True):
         number = f"{self.number} " if self.number else ""
         title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
         hidden = len(self.rows) > self._room > 0
-        place = f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" if hidden else ""
+        place = self.footnote() or f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" * hidden
         if (title, place) != self._titled:
             self._titled = (title, place)
             self.border_title = Content(title)

@@ -18,7 +18,8 @@ from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import AxisFormatter
 from textual_plot.plot_widget import Legend
 
-from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart
+from packnet_tui.state.chart import ACROSS, Chart
+from packnet_tui.state.scale import DOWN, LABEL
 
 LEFT, BELOW = LABEL + 1, 1  # cells beside and below the box, for the labels of the axes
 AXIS = "dim"
@@ -82,6 +83,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     DEFAULT_CSS = """
     Plot {
+        width: 1fr;
         height: 1fr;
         & > .plot--axis, & > .plot--tick { color: $foreground; text-style: dim; }
     }
@@ -155,6 +157,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         self.set_xlimits(0, chart.columns * ACROSS)
         self.set_ylimits(0, chart.rows * DOWN)
         self._across.of, self._up.of = dict(chart.x_ticks), dict(chart.y_ticks)
+        if chart.cursor is not None:
+            self.scatter(*_middles([(ACROSS * chart.cursor, DOWN * row) for row in range(chart.rows)]), "│", "bold")
         for column, _ in chart.marks:  # the library's own vertical lines would hide the curve
             self.scatter(*_middles([(column, DOWN * row) for row in range(chart.rows)]), "┆", "dim")
         if chart.level:
@@ -164,6 +168,10 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
                 self.plot(*_middles(line), line_style=style, hires_mode=HiResMode.BRAILLE)
         if chart.points:
             self.scatter(*_middles(chart.points), chart.sign, "bold")
+        if chart.crosses:
+            self.scatter(*_middles(chart.crosses), "×", chart.crossed)
+        if chart.beyond:
+            self.scatter(*_middles(chart.beyond), "↑", "bold")
 
     def _annotate(self, canvas: PlotCanvas, chart: Chart) -> None:
         """Write what the library can't draw: the legend in place of the box's top, and texts beside the marks."""

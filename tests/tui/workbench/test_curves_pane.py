@@ -10,7 +10,8 @@ from textual import events
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.events import JobFinished, JobStarted, PhaseStarted
-from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart, Scale, error_chart, label, loss_chart, nice, x_ticks
+from packnet_tui.state.chart import ACROSS, Chart, error_chart, loss_chart, x_ticks
+from packnet_tui.state.scale import DOWN, LABEL, Scale, label, nice
 from packnet_tui.state.series import Curve, Sample
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane, CurveView
 from packnet_tui.workbench.widgets.plot import Plot
