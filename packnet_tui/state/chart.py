@@ -64,8 +64,8 @@ def loss_chart(
     trains = [(smoothed(each.loss) if smooth else each.loss, style) for each, style in curves]
     validation = () if other else curve.validation_loss
     end = max(each.end for each, _ in curves)
-    seen = [[sample for train, _ in trains for sample in train], [Sample(x, y, y) for x, y in validation]]
-    scale = loss_scale([sample for samples in seen for sample in thinned(samples, end, columns)], log)
+    seen = [*(train for train, _ in trains), [Sample(x, y, y) for x, y in validation]]
+    scale = loss_scale([thinned(line, end, columns) for line in seen], log)
     words: list[tuple[str, str]] = [("loss", "bold")]
     beyond = [(f"  ↑ {scale.beyond:.3g} beyond", "")] if scale.beyond else []
     if other:
@@ -93,7 +93,7 @@ def loss_chart(
         _marks(curve, end, columns, named=not other),
         crosses=_spread(paths[1]) if other else (),
         crossed=other.colour if other else "",
-        beyond=_too_high([*seen[0], *seen[1]], end, columns, rows, scale),
+        beyond=_too_high([sample for line in seen for sample in line], end, columns, rows, scale),
         cursor=cursor,
     )
 

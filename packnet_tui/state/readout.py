@@ -28,6 +28,7 @@ class Readout:
         long = [train, f"validation {loss}" if loss else "", error]
         short = [train, f"val {loss}" if loss else "", error]
         variants = [f"{where}{step}: {_joined(values, ', ')}" for values in (long, short)]
+        variants += [f"{where}{step.replace(',', '', 1)}: {_joined(short, ' ')}"] * bool(step)
         variants += [f"{where}: {_joined(short, ', ')}", f"{where} {_joined(short, ' ')}"]
         variants += [f"{where} {_joined([train, error], ' ')}", f"{where} {error or train}", where]
         return next((text for text in variants if cell_len(text) <= width), "")

@@ -65,25 +65,31 @@ def round_up(value: float, steps: Sequence[float]) -> float:
     return next((step * unit for step in steps if step * unit >= value * (1 - 1e-12)), 10 * unit)
 
 
-def loss_scale(samples: Sequence[Sample], log: bool) -> Scale:
-    """The scale of a loss: from 0, or if it is logarithmic, from the round number below the lowest value.
+def loss_scale(lines: Sequence[Sequence[Sample]], log: bool) -> Scale:
+    """The scale of some lines of a loss, each with one sample per column.
 
-    A few values that are far above the others, as in the first steps, would flatten the rest: they are cut off.
+    It starts from 0, or if it is logarithmic, from the round number below the lowest value. A few values that are far
+    above the others of their line, as in the first steps, would flatten the rest: they are cut off.
     """
-    highs = sorted(sample.high for sample in samples if sample.high > 0)
-    above = [value for sample in samples for value in (sample.low, sample.high) if value > 0]
-    top = max([*highs, 0.0])
-    if len(highs) >= LEAST_TO_CUT:
-        usual = highs[int(USUAL * (len(highs) - 1))]
-        top = max(value for value in highs if value <= usual * (FAR_LOG if log else FAR))
-    high = nice(max(top, 1e-9)) if highs else 1.0
-    beyond = highs[-1] if highs and highs[-1] > high else 0.0
+    above = [value for line in lines for sample in line for value in (sample.low, sample.high) if value > 0]
+    highs = [sorted(sample.high for sample in line if sample.high > 0) for line in lines]
+    highest = max((line[-1] for line in highs if line), default=0.0)
+    usual = max((_usual(line) for line in highs if line), default=0.0)
+    most = usual * (FAR_LOG if log else FAR)
+    top = max((value for line in highs for value in line if value <= most), default=0.0)
+    high = nice(max(top, 1e-9)) if above else 1.0
+    beyond = highest if highest > high else 0.0
     if not (log and above):
         return Scale(0.0, high, beyond=beyond)
     least = max(min(above), high / 1e12)
     unit = 10.0 ** math.floor(log10(least))
     low = max(step * unit for step in (1, 2, 5) if step * unit <= least * (1 + 1e-12))
     return Scale(low if low < high else high / 10, high, log=True, beyond=beyond)
+
+
+def _usual(highs: Sequence[float]) -> float:
+    """The highest of a line's values, given in order, but for the few that may be cut off."""
+    return highs[int(USUAL * (len(highs) - 1))] if len(highs) >= LEAST_TO_CUT else highs[-1]
 
 
 def log10(value: float) -> float:

@@ -182,12 +182,12 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         if chart.legend:
             canvas.write_text(2, 0, Text.assemble(*chart.legend).markup)
         for column, name in chart.marks:
-            if name:
-                self._beside(canvas, 1 + column // ACROSS, name, chart)
+            if name and not self._beside(canvas, 1 + column // ACROSS, name, chart):
+                self._beside(canvas, 1 + column // ACROSS, name.split()[-1], chart)
 
     @staticmethod
-    def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> None:
-        """Write a name on empty cells to the right or left of a mark, as high up as possible."""
+    def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> bool:
+        """Write a name on empty cells to the right or left of a mark, as high up as possible, if there are any."""
         for row in range(1, chart.rows + 1):
             for start in (column + 2, column - len(name) - 1):
                 cells = range(start - 1, start + len(name))
@@ -195,7 +195,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
                     continue
                 if all(canvas.get_pixel(x, row)[0] in " ┆" for x in cells):
                     canvas.write_text(start, row, f"[dim]{name}[/]")
-                    return
+                    return True
+        return False
 
 
 def _middles(dots: Sequence[tuple[int, int]]) -> tuple[list[float], list[float]]:
