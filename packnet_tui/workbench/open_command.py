@@ -25,7 +25,7 @@ ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing 
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw only with ASCII characters.")]
 
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The pack files.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The pack files.", show_default=False)]
 
 
 @app.command(
@@ -53,7 +53,7 @@ def open_file(files: Files, readonly: ReadOnly = False, ascii: Ascii = False, tr
         named = [file for file, name in architectures.items() if name == trust]
         for file in named or list(architectures)[:1]:  # of which the error is, if none names it
             trusted.trust(file, trust)
-    require_terminal(files[0])  # before Textual is imported
+    require_terminal(next(iter(architectures)))  # before Textual is imported
     from packnet_tui.workbench.app import open_workbench
 
     return open_workbench(*files, readonly=readonly, ascii=ascii)
