@@ -69,7 +69,9 @@ def loss_chart(
     words: list[tuple[str, str]] = [("loss", "bold")]
     beyond = [(f"  ↑ {scale.beyond:.3g} beyond", "")] if scale.beyond else []
     if other:
-        words += _legend_of_both([each.loss[-1].high if each.loss else None for each, _ in curves], colour, other, "─")
+        words += _legend_of_both(
+            [f"{each.loss[-1].high:.3g}" if each.loss else "" for each, _ in curves], colour, other, "─"
+        )
     elif curve.loss:
         words.append((f"  ─ train {curve.loss[-1].high:.3g}", colour))
     short = list(words)
@@ -143,7 +145,8 @@ def error_chart(
 def _error_legends(curve: Curve, colour: str, other: Other | None) -> list[list[tuple[str, str]]]:
     title, variants = ("error %", "bold"), []
     if other:
-        ends = [each.validation_error[-1][1] if each.validation_error else None for each in (curve, other.curve)]
+        errors = (each.validation_error for each in (curve, other.curve))
+        ends = [f"{each[-1][1]:.2f}" if each else "" for each in errors]
         return [[title, *_legend_of_both(ends, colour, other, "•")], [title]]
     for validation, level in ((" validation", " pruning"), (" validation", ""), (" val", "")):
         words = [title]
@@ -160,10 +163,9 @@ def _error_legends(curve: Curve, colour: str, other: Other | None) -> list[list[
     return [*variants, variants[-1][:2], [title]]
 
 
-def _legend_of_both(ends: Sequence[float | None], colour: str, other: Other, sign: str) -> list[tuple[str, str]]:
+def _legend_of_both(ends: Sequence[str], colour: str, other: Other, sign: str) -> list[tuple[str, str]]:
     """The names of two curves with their signs and last values."""
-    values = ["none" if value is None else f"{value:.4g}" for value in ends]
-    own, another = (f"{name} {value}" for name, value in zip(other.names, values, strict=True))
+    own, another = (f"{name} {end or 'none'}" for name, end in zip(other.names, ends, strict=True))
     return [(f"  {sign} {own}", colour), (f"  × {another}", other.colour)]
 
 

@@ -97,14 +97,19 @@ class PacknetApp(AppInterface):
         self.run_worker(self._begin_with(self.here), name="watch", exit_on_error=True)
 
     async def _begin_with(self, here: OpenFile) -> None:
-        await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
         for file in self.files:
-            self.run_worker(self._follow(file), name="watch", group="watch", exit_on_error=True)
+            if file is not here:
+                self._start_following(file)
+        await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
+        self._start_following(here)
         await self._ask_for_trust(here)
         if not self.readonly:
             self._engine()
         for command in self._first:
             self.submit(command)
+
+    def _start_following(self, file: OpenFile) -> None:
+        self.run_worker(self._follow(file), name="watch", group="watch", exit_on_error=True)
 
     async def _follow(self, file: OpenFile) -> None:
         """Look at a file for ever: often if it is shown, less often while it works, rarely while it rests."""

@@ -74,10 +74,17 @@ class OpenFile:
         before = self._ends() if self.watch and self.watch.looked else None
         changed = self._open() if self.watch is None else False
         if self.watch:
-            said, self.said = self.said, []
-            changed = self.watch.look(said, glance=not shown) or changed
-            self.error = self.watch.wrong
+            changed = self._look(self.watch, glance=not shown) or changed
         return changed, [] if before is None else [new for what, new in self._ends().items() if what not in before]
+
+    def _look(self, watch: Watch, glance: bool) -> bool:
+        (said, self.said), error = (self.said, []), self.error
+        try:
+            changed = watch.look(said, glance)
+            self.error = watch.wrong
+        except (PacknetError, OSError) as refused:  # what one file does must not end the screen of all
+            changed, self.error = False, _reason(refused)
+        return changed or self.error != error
 
     def update_row(self) -> None:
         """Make `row` from what was read last."""
@@ -101,7 +108,7 @@ class OpenFile:
         try:
             self.watch, self.error = Watch(self.path), ""
         except (PacknetError, OSError) as error:
-            self.error = str(error)
+            self.error = _reason(error)
         return True
 
     def _ends(self) -> dict[object, tuple[str, Severity]]:
@@ -127,6 +134,10 @@ def open_files(paths: Sequence[Path]) -> list[OpenFile]:
         distinct.setdefault(_identity(path), path)
     names = short_names([path.absolute() for path in distinct.values()])
     return [OpenFile(path, name) for path, name in zip(distinct.values(), names, strict=True)]
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _identity(path: Path) -> object:

@@ -1,7 +1,10 @@
 """The actions that show another of the open files."""
 
+from textual import on
+
 from packnet_tui.workbench.open_file import OpenFile
 from packnet_tui.workbench.screens.job_actions import JobActions, opening
+from packnet_tui.workbench.widgets.files_strip import FilesStrip
 from packnet_tui.workbench.widgets.pane import Pane
 
 
@@ -26,6 +29,10 @@ class FileActions(JobActions):
         at = files.index(self.app.here)
         others = [files[(at + step * i) % len(files)] for i in range(1, len(files))]
         self.go_to(next((file for file in others if file.watch), others[0]))
+
+    @on(FilesStrip.Chosen)
+    def _clicked(self, message: FilesStrip.Chosen) -> None:
+        self.go_to(message.file)
 
     def go_to(self, file: OpenFile) -> None:
         """Show a file; if it can't be read, say why instead."""

@@ -95,11 +95,11 @@ class RunsScreen(Screen[None]):
     def action_mark(self) -> None:
         """Keep the curve of the selected run beside that of others, or no longer."""
         runs = self.query_one(RunList)
-        runs.mark()
-        if runs.marked and runs.marked.job not in self.app.picture.run_curves:
-            runs.mark()
+        if runs.selected and runs.selected.job not in self.app.picture.run_curves:
             self.app.notify("this run has no curve: it trained nothing", severity="warning")
-        self.redraw()
+        else:
+            runs.mark()
+            self.redraw()
 
     def action_charts(self) -> None:
         view = self.query_one(CurveView)

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual import events
 from textual.geometry import Size
+from textual.message import Message
 
 from packnet_tui.state.file_rows import FileRow, aligned, in_one_line
+from packnet_tui.workbench.open_file import OpenFile
 from packnet_tui.workbench.widgets.pane import Lines
 
 MOST = 12  # lines
@@ -16,6 +18,13 @@ class FilesStrip(Lines):
     """Hidden while only one file is open. A click on a line shows its file."""
 
     DEFAULT_CSS = "FilesStrip { height: 0; background: $surface; color: $text; }"
+
+    class Chosen(Message):
+        """A file was clicked."""
+
+        def __init__(self, file: OpenFile):
+            super().__init__()
+            self.file = file
 
     def fit(self, screen: Size, panes: int) -> None:
         """Take as many lines as there are files, if the panes keep their `panes` lines; else one line."""
@@ -50,4 +59,4 @@ class FilesStrip(Lines):
     def on_click(self, event: events.Click) -> None:
         at = self._first(self.size.height) + event.y
         if self.size.height > 1 and at < len(self.app.files):
-            self.app.go_to(self.app.files[at])
+            self.post_message(self.Chosen(self.app.files[at]))

@@ -156,7 +156,7 @@ def test_two_curves_differ_by_colour_and_by_sign_and_the_legend_names_both():
     assert chart.legend == (("loss", "bold"), ("  ─ job 3 3", "green"), ("  × job 1 1", "red"))
     assert {x for x, _ in chart.crosses} == {0, 45}
     assert error_chart(curve, 60, 9, "green", other=OTHER).legend[1:] == (
-        ("  • job 3 30", "green"),
+        ("  • job 3 30.00", "green"),
         ("  × job 1 none", "red"),
     )
 

@@ -134,6 +134,15 @@ async def test_each_file_keeps_its_places_and_its_ratio(three):
         assert curves.reading is not None
 
 
+async def test_a_click_on_a_line_goes_to_its_file(three):
+    async with opened(three) as desk:
+        await settled(desk)
+        await desk.pilot.click(FilesStrip, offset=(20, 2))
+        await desk.until(lambda: desk.app.path == three[2])
+        await desk.pilot.click(FilesStrip, offset=(20, 0))
+        await desk.until(lambda: desk.app.path == three[0])
+
+
 async def test_a_filter_stays_with_its_file(three):
     async with opened(three) as desk:
         await desk.press("slash", *"classifier", "enter", "right_square_bracket")
