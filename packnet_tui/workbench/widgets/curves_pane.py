@@ -202,7 +202,8 @@ class CurvesPane(Pane):
         selected = self._tasks.selected
         if selected is None or not self.picture.curves:
             return [Text("  nothing was trained yet", "dim")]
-        return [Text(f"  no training of {selected.name} in the journal", "dim")]
+        name = cut_middle(selected.name, width - len("  no training of  in the journal"))
+        return [Text(f"  no training of {name} in the journal", "dim")]
 
     def redraw(self) -> None:
         super().redraw()
