@@ -102,6 +102,8 @@ class PacknetApp(AppInterface):
                 self._start_following(file)
         await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
         self._start_following(here)
+        if here is not self.here:  # the user has gone on to another file
+            return
         await self._ask_for_trust(here)
         if not self.readonly:
             self._engine()
@@ -121,7 +123,8 @@ class PacknetApp(AppInterface):
 
     async def _look(self, file: OpenFile) -> None:
         async with file.turn:
-            changed, news = await asyncio.to_thread(file.look, file is self.here)
+            said, file.said = file.said, []
+            changed, news = await asyncio.to_thread(file.look, file is self.here, said)
         if file is not self.here:
             for text, severity in news:
                 self.notify(f"{file.name}: {text}", severity=severity, markup=False)
@@ -163,8 +166,10 @@ class PacknetApp(AppInterface):
 
     async def _ask_for_trust(self, file: OpenFile) -> None:
         """Ask whether the code that a file names may run; without it the engine can do no job."""
-        name = self.picture.document.architecture.name
-        if self.readonly or file.asked or await asyncio.to_thread(trust.is_trusted, file.path, name):
+        if self.readonly or file.asked or file.picture is None:
+            return
+        name = file.picture.document.architecture.name
+        if await asyncio.to_thread(trust.is_trusted, file.path, name) or file is not self.here:
             return
         file.asked = True
         text = f"{name} builds its network. It runs as you, with all that you may do. Without it you can only look."

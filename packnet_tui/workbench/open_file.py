@@ -66,19 +66,20 @@ class OpenFile:
         """Seconds until the next look."""
         return POLL if shown else POLL_BUSY if self.busy else POLL_IDLE
 
-    def look(self, shown: bool) -> tuple[bool, list[tuple[str, Severity]]]:
-        """Read what is new. Returns whether anything changed, and what to tell a user who looks at another file.
+    def look(self, shown: bool, said: Sequence[tuple[str, str]] = ()) -> tuple[bool, list[tuple[str, Severity]]]:
+        """Read what is new, and log what the screen `said`.
 
+        Returns whether anything changed, and what to tell a user who looks at another file.
         It reads files, so the screen's own thread must not call it.
         """
         before = self._ends() if self.watch and self.watch.looked else None
         changed = self._open() if self.watch is None else False
         if self.watch:
-            changed = self._look(self.watch, glance=not shown) or changed
+            changed = self._look(self.watch, said, glance=not shown) or changed
         return changed, [] if before is None else [new for what, new in self._ends().items() if what not in before]
 
-    def _look(self, watch: Watch, glance: bool) -> bool:
-        (said, self.said), error = (self.said, []), self.error
+    def _look(self, watch: Watch, said: Sequence[tuple[str, str]], glance: bool) -> bool:
+        error = self.error
         try:
             changed = watch.look(said, glance)
             self.error = watch.wrong

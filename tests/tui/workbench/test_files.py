@@ -1,6 +1,7 @@
 """Several files in one workbench: their lines, going from one to the other, what is wrong with some."""
 
 import os
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -22,7 +23,8 @@ from packnet_tui.workbench.widgets.files_strip import FilesStrip
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
 from tests.tui.cli import handmade
 from tests.tui.made_up import NOON, SEALED, TINY, append, at_rest, document, entries, evaluated, running, write
-from tests.tui.still import SMALL, TOO_SMALL, WIDE, Desk, dense, empty, opened
+from tests.tui.still import SMALL, TOO_SMALL, WIDE, Desk, Still, dense, empty, opened
+from tests.waiting import DEADLINE
 
 
 @pytest.fixture(autouse=True)
@@ -286,6 +288,25 @@ async def test_a_command_goes_to_the_file_that_is_shown_and_starts_its_engine_at
         assert desk.app.engines[other].asked == [Evaluate()]
         assert desk.app.engines[other].started
         assert desk.app.engines[three[0]].asked == []
+
+
+async def test_what_was_to_be_submitted_never_reaches_a_file_gone_to_meanwhile(three, monkeypatch):
+    gone, look = threading.Event(), open_file.OpenFile.look
+
+    def slow(file, *given):
+        assert file.name != "a.safetensors" or gone.wait(DEADLINE)
+        return look(file, *given)
+
+    monkeypatch.setattr(open_file.OpenFile, "look", slow)
+    app = Still(*three, submit=[Evaluate()])
+    async with app.run_test(size=WIDE) as pilot:
+        desk = Desk(app, pilot)
+        await desk.press("right_square_bracket")
+        assert app.path == three[1]
+        gone.set()
+        await settled(desk)
+        await desk.until(lambda: app.engine.started, "the engine of b")
+        assert app.engine.asked == []
 
 
 async def test_readonly_starts_no_engine_for_any_file(three):

@@ -22,9 +22,9 @@ async def test_files_at_rest_are_hardly_looked_at(tmp_path, monkeypatch):
     looks: Counter[str] = Counter()
     look = OpenFile.look
 
-    def counted(file, shown):
+    def counted(file, *given):
         looks[file.name] += 1
-        return look(file, shown)
+        return look(file, *given)
 
     monkeypatch.setattr(OpenFile, "look", counted)
     async with opened([at_rest(tmp_path / f"{name}.safetensors") for name in "abc"]) as desk:
