@@ -82,7 +82,7 @@ class PacknetApp(AppInterface):
         self._loop = asyncio.get_running_loop()
         for line in (*self._wrong_keys, *self._choose_theme()):
             self._say(self.here, line)
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self._begin, self.here)
 
     def _choose_theme(self) -> Iterator[str]:
         """Use the terminal's own colours if it has only sixteen. Yields a warning if TEXTUAL_THEME is unknown."""
@@ -92,9 +92,9 @@ class PacknetApp(AppInterface):
         if self.console.color_system == "standard" and not self.is_headless and not self.native_ansi_color:
             self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
 
-    def _begin(self) -> None:
-        """Read the journals, then start the engine; called after the first paint."""
-        self.run_worker(self._begin_with(self.here), name="watch", exit_on_error=True)
+    def _begin(self, here: OpenFile) -> None:
+        """Read the journals, then start the engine of the first file; called after the first paint."""
+        self.run_worker(self._begin_with(here), name="watch", exit_on_error=True)
 
     async def _begin_with(self, here: OpenFile) -> None:
         for file in self.files:

@@ -76,8 +76,8 @@ class CurveView(Widget):
         if not self.plots:
             self._mount()
             return
-        if not all(plot.is_mounted for plot in self.plots):
-            return  # on_canvas_resize follows
+        if len(self.plots) < 2 or not all(plot.is_mounted for plot in self.plots):
+            return  # the screen closes, or on_canvas_resize follows
         self.styles.layout = "horizontal" if beside else "vertical"
         heights = dict(layout)
         for plot, name in zip(self.plots, ("loss", "error"), strict=True):
@@ -98,9 +98,8 @@ class CurveView(Widget):
                 self._timer = self.set_timer(wait, self._later)
             return
         self._drawn, self._at = (curves, now), monotonic()
-        for (name, _), plot in zip(layout, (plot for plot in self.plots if plot.display), strict=True):
-            columns, rows = plot.room
-            if columns > 0 and rows > 0:
+        for name, plot, (columns, rows) in zip(("loss", "error"), self.plots, rooms, strict=True):
+            if name in heights and columns > 0 and rows > 0:
                 plot.draw(self._chart(name, curve, columns, rows, alone=len(layout) == 1))
 
     def _chart(self, name: str, curve: Curve, columns: int, rows: int, alone: bool) -> Chart:

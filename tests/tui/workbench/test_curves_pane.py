@@ -360,6 +360,17 @@ async def test_as_many_charts_as_there_is_room_for(tmp_path, size, charts):
                 assert "15 epochs" in pane(desk)
 
 
+async def test_while_the_screen_closes_nothing_is_drawn(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        curves = desk.bench.query_one(CurvesPane)
+        for closed in curves.query_one(CurveView).plots:
+            await closed.remove()  # Textual removes widgets one by one
+            curves.charts = "loss"
+            curves.redraw()
+        await desk.pilot.pause()
+        assert desk.app.is_running
+
+
 async def test_a_resize_redraws_the_charts(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         wide = pane(desk)
