@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from packnet_tui.state.scale import DOWN, Scale, loss_scale, nice, round_up
 from packnet_tui.state.series import Curve, Point, Sample, smoothed, thinned
 
-ACROSS, DOWN = 2, 4  # dots in a cell
+ACROSS = 2  # dots in a cell, from left to right
 VALIDATION_STYLE = "bold"
-LABEL = 5  # cells of a label on the y axis
+BETWEEN = 6  # cells between two signs on a line
 
 Dot = tuple[int, int]
 Words = tuple[tuple[str, str], ...]  # texts with their styles
@@ -33,76 +34,122 @@ class Chart:
     marks: tuple[tuple[int, str], ...] = ()  # vertical lines: their column of dots, and the text beside them
     level: tuple[Dot, ...] = ()  # a horizontal line, one dot per cell
     sign: str = "•"  # how points are drawn
+    crosses: tuple[Dot, ...] = ()  # × on the line of the other curve, whose style is `crossed`
+    crossed: str = ""
+    beyond: tuple[Dot, ...] = ()  # ↑ at the top: values there are higher
+    cursor: int | None = None  # a column of cells with a line from top to bottom
 
 
 @dataclass(frozen=True)
-class Scale:
-    """The values from the bottom of a chart to its top."""
+class Other:
+    """Another curve in the same chart, with its colour; `names` are those of the chart's own curve and of this one."""
 
-    low: float
-    high: float
-    log: bool = False
-
-    def share(self, value: float) -> float:
-        """The height of a value, from 0 to 1."""
-        value = min(max(value, self.low), self.high)
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
-    def dot(self, value: float, rows: int) -> int:
-        return min(int(self.share(value) * rows * DOWN), rows * DOWN - 1)
-
-    def ticks(self, rows: int) -> tuple[tuple[float, str], ...]:
-        """The ticks of the axis: their heights in dots and their labels, at most one per row."""
-        values = [self.low, (self.low + self.high) / 2, self.high] if rows >= 4 else [self.low, self.high]
-        if self.log:
-            powers = [10.0**n for n in range(math.ceil(_log10(self.low)), math.floor(_log10(self.high)) + 1)]
-            between = powers or [f * 10.0 ** math.floor(_log10(self.low)) for f in (2, 5)]
-            values = [self.low, *between[:: 1 + len(between) // max(rows, 1)], self.high]
-        taken: dict[int, float] = {}
-        for value in (self.low, self.high, *values):
-            if self.low <= value <= self.high:
-                row = round(self.share(value) * rows)
-                if value in (self.low, self.high) or 0 < row < rows:
-                    taken.setdefault(row, value)
-        return tuple((round(self.share(value) * rows * DOWN, 6), label(value)) for value in taken.values())
+    curve: Curve
+    colour: str
+    names: tuple[str, str]
 
 
-def loss_chart(curve: Curve, columns: int, rows: int, colour: str, log: bool = False, smooth: bool = False) -> Chart:
-    """Training loss as a line, validation loss as points."""
-    train = smoothed(curve.loss) if smooth else curve.loss
-    values = [*(s.low for s in train), *(s.high for s in train), *(y for _, y in curve.validation_loss)]
-    scale = _scale([value for value in values if math.isfinite(value)], log)
+def loss_chart(
+    curve: Curve,
+    columns: int,
+    rows: int,
+    colour: str,
+    log: bool = False,
+    smooth: bool = False,
+    other: Other | None = None,
+    cursor: int | None = None,
+) -> Chart:
+    """Training loss as a line, validation loss as points; with another curve, the training loss of both."""
+    curves = [(curve, colour), *([(other.curve, other.colour)] if other else [])]
+    trains = [(smoothed(each.loss) if smooth else each.loss, style) for each, style in curves]
+    validation = () if other else curve.validation_loss
+    end = max(each.end for each, _ in curves)
+    seen = [*(train for train, _ in trains), [Sample(x, y, y) for x, y in validation]]
+    scale = loss_scale([thinned(line, end, columns) for line in seen], log)
     words: list[tuple[str, str]] = [("loss", "bold")]
-    if curve.loss:
+    beyond = [(f"  ↑ {scale.beyond:.3g} beyond", "")] if scale.beyond else []
+    if other:
+        words += _legend_of_both(
+            [f"{each.loss[-1].high:.3g}" if each.loss else "" for each, _ in curves], colour, other, "─"
+        )
+    elif curve.loss:
         words.append((f"  ─ train {curve.loss[-1].high:.3g}", colour))
     short = list(words)
-    if curve.validation_loss:
-        value = f"{curve.validation_loss[-1][1]:.3g}"
+    if validation:
+        value = f"{validation[-1][1]:.3g}"
         words.append((f"  • validation {value}", VALIDATION_STYLE))
         short.append((f"  • val {value}", VALIDATION_STYLE))
-    lines, points = _points(curve.validation_loss, curve.end, columns, rows, scale, None)
+    paths = [_path(train, end, columns, rows, scale) for train, _ in trains]
+    lines, points = _points(validation, end, columns, rows, scale, None)
+    variants = [words, short, words[:2]]
+    if curve.loss and not other:
+        variants.append([words[0], (f" {curve.loss[-1].high:.3g}", colour)])
     return Chart(
         columns,
         rows,
-        _fitting([words, short, words[:2], words[:1]], columns),
-        x_ticks(curve.end, columns),
+        _fitting([*([*variant, *beyond] for variant in variants), variants[-1], words[:1]], columns),
+        x_ticks(end, columns),
         scale.ticks(rows),
-        ((_path(train, curve.end, columns, rows, scale), colour), *lines),
+        (*((path, style) for path, (_, style) in zip(paths, trains, strict=True)), *lines),
         points,
-        _marks(curve, columns, named=True),
+        _marks(curve, end, columns, named=not other),
+        crosses=_spread(paths[1]) if other else (),
+        crossed=other.colour if other else "",
+        beyond=_too_high([sample for line in seen for sample in line], end, columns, rows, scale),
+        cursor=cursor,
     )
 
 
-def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool = False) -> Chart:
-    """Validation error as points joined by a line, and the error before pruning as a horizontal line."""
-    errors = [y for _, y in curve.validation_error if math.isfinite(y)]
-    before = [curve.before[1]] if curve.before else []
-    scale = Scale(0.0, min(100.0, nice(max([*errors, *before, 1.0]))))
-    variants: list[list[tuple[str, str]]] = []
+def error_chart(
+    curve: Curve,
+    columns: int,
+    rows: int,
+    colour: str,
+    named: bool = False,
+    other: Other | None = None,
+    cursor: int | None = None,
+) -> Chart:
+    """Validation error as points joined by a line, and the error before pruning as a horizontal line.
+
+    With another curve, the errors of both, and no such line.
+    """
+    curves = [curve, *([other.curve] if other else [])]
+    errors = [y for each in curves for _, y in each.validation_error if math.isfinite(y)]
+    end, level = max(each.end for each in curves), None if other else curve.before
+    scale = Scale(0.0, min(100.0, nice(max([*errors, *([level[1]] if level else []), 1.0]))))
+    lines, points = _points(curve.validation_error, end, columns, rows, scale, colour)
+    crosses: tuple[Dot, ...] = ()
+    if other:
+        others, crosses = _points(other.curve.validation_error, end, columns, rows, scale, other.colour)
+        lines, crosses = (*lines, *others), crosses or tuple(dot for path, _ in others for dot in _spread(path))
+    dots: tuple[Dot, ...] = ()
+    if level:
+        first, row = _column(level[0], end, columns) // ACROSS + 1, scale.dot(level[1], rows)
+        dots = tuple((ACROSS * column, row) for column in range(first, columns))
+    return Chart(
+        columns,
+        rows,
+        _fitting(_error_legends(curve, colour, other), columns),
+        x_ticks(end, columns),
+        scale.ticks(rows),
+        lines,
+        points,
+        _marks(curve, end, columns, named and not other),
+        dots,
+        crosses=crosses,
+        crossed=other.colour if other else "",
+        cursor=cursor,
+    )
+
+
+def _error_legends(curve: Curve, colour: str, other: Other | None) -> list[list[tuple[str, str]]]:
+    title, variants = ("error %", "bold"), []
+    if other:
+        errors = (each.validation_error for each in (curve, other.curve))
+        ends = [f"{each[-1][1]:.2f}" if each else "" for each in errors]
+        return [[title, *_legend_of_both(ends, colour, other, "•")], [title]]
     for validation, level in ((" validation", " pruning"), (" validation", ""), (" val", "")):
-        words = [("error %", "bold")]
+        words = [title]
         if curve.validation_error:
             words.append((f"  •{validation} {curve.validation_error[-1][1]:.2f}", VALIDATION_STYLE))
         else:
@@ -111,22 +158,15 @@ def error_chart(curve: Curve, columns: int, rows: int, colour: str, named: bool 
         if curve.before:
             words.append((f"  ╌ before{level} {curve.before[1]:.2f}", "dim"))
         variants.append(words)
-    lines, points = _points(curve.validation_error, curve.end, columns, rows, scale, colour)
-    level_dots: tuple[Dot, ...] = ()
-    if curve.before:
-        first, row = _column(curve.before[0], curve.end, columns) // ACROSS + 1, scale.dot(curve.before[1], rows)
-        level_dots = tuple((ACROSS * column, row) for column in range(first, columns))
-    return Chart(
-        columns,
-        rows,
-        _fitting([*variants, variants[-1][:2], variants[-1][:1]], columns),
-        x_ticks(curve.end, columns),
-        scale.ticks(rows),
-        lines,
-        points,
-        _marks(curve, columns, named),
-        level_dots,
-    )
+    if curve.validation_error:
+        variants += [variants[-1][:2], [title, (f" {curve.validation_error[-1][1]:.2f}", VALIDATION_STYLE)]]
+    return [*variants, variants[-1][:2], [title]]
+
+
+def _legend_of_both(ends: Sequence[str], colour: str, other: Other, sign: str) -> list[tuple[str, str]]:
+    """The names of two curves with their signs and last values."""
+    own, another = (f"{name} {end or 'none'}" for name, end in zip(other.names, ends, strict=True))
+    return [(f"  {sign} {own}", colour), (f"  × {another}", other.colour)]
 
 
 def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: int, colour: str) -> Chart:
@@ -163,7 +203,7 @@ def within(previews: Sequence[Point], points: float) -> float | None:
 def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:
     """Ticks at a few round numbers of epochs, and at the end with the unit: their places in dots and their labels."""
     last = f"{end:g} epoch" + ("" if end == 1 else "s")
-    step = max(1.0, _round_up(12 * end / columns, (1, 2, 5, 10)))
+    step = max(1.0, round_up(12 * end / columns, (1, 2, 5, 10)))
     ticks = [(0.0, "0")]
     for i in range(1, int(end / step) + 1):
         if (1 - i * step / end) * columns >= cell_len(last) + 3:
@@ -171,33 +211,18 @@ def x_ticks(end: float, columns: int) -> tuple[tuple[float, str], ...]:
     return (*ticks, (float(ACROSS * columns), last))
 
 
-def nice(value: float) -> float:
-    """The next round number at or above a value, for the top of an axis."""
-    return _round_up(value, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))
+def _too_high(samples: Iterable[Sample], end: float, columns: int, rows: int, scale: Scale) -> tuple[Dot, ...]:
+    """A dot at the top of each column of cells with a value that is cut off."""
+    high = [sample for sample in samples if scale.beyond and sample.high > scale.high]
+    return tuple((ACROSS * int(sample.x), rows * DOWN - 1) for sample in thinned(high, end, columns))
 
 
-def label(value: float) -> str:
-    """A tick's value in five characters or less."""
-    text = f"{value:.3g}"
-    return text if len(text) <= LABEL else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
-
-
-def _round_up(value: float, steps: Sequence[float]) -> float:
-    unit = 10.0 ** math.floor(_log10(value))
-    # rounding may leave the product a little below the value
-    return next((step * unit for step in steps if step * unit >= value * (1 - 1e-12)), 10 * unit)
-
-
-def _scale(values: Sequence[float], log: bool) -> Scale:
-    """The scale of a loss: from 0, or if it is logarithmic, from the round number below the lowest value."""
-    above = [value for value in values if value > 0]
-    high = nice(max([*above, 1e-9]))
-    if not (log and above):
-        return Scale(0.0, high)
-    least = max(min(above), high / 1e12)
-    unit = 10.0 ** math.floor(_log10(least))
-    low = max(step * unit for step in (1, 2, 5) if step * unit <= least * (1 + 1e-12))
-    return Scale(low if low < high else high / 10, high, log=True)
+def _spread(path: Iterable[Dot]) -> tuple[Dot, ...]:
+    """Some dots of a line, for signs on it."""
+    first: dict[int, Dot] = {}
+    for x, y in path:
+        first.setdefault(x // (ACROSS * BETWEEN), (x, y))
+    return tuple(first.values())
 
 
 def _column(x: float, end: float, columns: int) -> int:
@@ -232,16 +257,11 @@ def _points(
     return lines, tuple((_column(x, end, columns), scale.dot(y, rows)) for x, y in points if math.isfinite(y))
 
 
-def _marks(curve: Curve, columns: int, named: bool) -> tuple[tuple[int, str], ...]:
-    return tuple((_column(x, curve.end, columns), f"pruned {ratio:g}" if named else "") for x, ratio in curve.pruned)
+def _marks(curve: Curve, end: float, columns: int, named: bool) -> tuple[tuple[int, str], ...]:
+    return tuple((_column(x, end, columns), f"pruned {ratio:g}" if named else "") for x, ratio in curve.pruned)
 
 
 def _fitting(variants: Sequence[Sequence[tuple[str, str]]], columns: int) -> Words:
     """The first of the texts that fits between the corners of a chart."""
     fitting = (words for words in variants if sum(cell_len(text) for text, _ in words) + 2 <= columns)
     return tuple(next(fitting, ()))
-
-
-def _log10(value: float) -> float:
-    """The logarithm, exact at powers of ten; -300 for 0 and below."""
-    return math.log10(value) if value > 0 else -300.0

@@ -6,6 +6,7 @@ The x of every point is the number of epochs since the task was added, over all 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from packnet_core.schema.events import Epoch, PhaseStarted, Pruned, TrainStep
 
@@ -26,6 +27,14 @@ class Sample:
 Point = tuple[float, float]
 
 
+class Pace(NamedTuple):
+    """From x on, after a number of steps, an epoch has `per_epoch` steps."""
+
+    x: float
+    steps: float
+    per_epoch: float
+
+
 @dataclass(frozen=True)
 class Curve:
     """The lines of one task's chart. Errors in percent."""
@@ -37,6 +46,12 @@ class Curve:
     pruned: tuple[Point, ...] = ()  # x and ratio of each pruning
     before: Point | None = None  # x from which it is drawn, and the error before pruning, to be regained
     end: float = 1.0  # x where the phases known so far end
+    paces: tuple[Pace, ...] = ()
+
+    def step(self, x: float) -> int:
+        """The number of training steps from 0 to x."""
+        pace = next((pace for pace in reversed(self.paces) if pace.x <= x), None)
+        return round(pace.steps + (x - pace.x) * pace.per_epoch) if pace else 0
 
     def thinner(self, most: int) -> "Curve":
         """The curve with at most `most` samples and points per line; the lowest and the highest stay."""
@@ -61,6 +76,7 @@ class CurveBuilder:
     pruned: list[Point] = field(default_factory=list)
     before: Point | None = None
     end: float = 0.0
+    paces: list[Pace] = field(default_factory=list)
     _start: float = 0.0  # x where the current phase began
     _phase: str = ""
     _last: float = 0.0
@@ -81,6 +97,10 @@ class CurveBuilder:
     def step(self, event: TrainStep) -> None:
         x = self._start + (self.end - self._start) * event.step / max(event.steps, 1)
         self._back_to(x)
+        if not self.paces or self.paces[-1].x != self._start:
+            steps = float(self.curve().step(self._start))
+            self.paces.append(Pace(self._start, steps, event.steps / (self.end - self._start)))
+            self._curve = None
         if self.loss and x - self.loss[-1].x < self._grain:
             last = self.loss.pop()
             self.loss.append(Sample(last.x, min(last.low, event.loss), max(last.high, event.loss)))
@@ -120,6 +140,7 @@ class CurveBuilder:
                 pruned=tuple(self.pruned),
                 before=self.before,
                 end=max(self.end, self._last, 1.0),
+                paces=tuple(self.paces),
             )
         return self._curve
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packnet_core.engine.client import last_words
 from packnet_core.errors import FileError
-from packnet_core.jobs.journal import Reader
+from packnet_core.jobs.journal import UNTHINNED, Reader
 from packnet_core.packfile import checkpoint_header, former
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths, signature
@@ -18,17 +18,22 @@ from packnet_tui.state.usage import Meter
 
 METER = 2.0  # seconds between two readings of the device
 QUIET = 2.0  # seconds without a new entry of a running job before its process is checked
+GLANCED = 1 << 16  # bytes of news of which a glance reads every step
 
 
 class Watch:
     """One pack file with its journal and checkpoint; `look` reads what changed and updates `picture`.
 
     It reads files, so the screen's own thread must not call it. Raises FileError if the file is not a pack file.
+    `wrong` says why the file can't be read now, though it could before; else it is empty.
     """
 
     def __init__(self, path: Path):
         self.paths = Paths(path)
         self._reader, self._starts = Reader(self.paths.journal), 0
+        self._whole: bool | None = None  # whether the journal was read from its start; None: not read yet
+        self._glance = False
+        self.wrong = ""
         self._unreadable = ""  # why the journal can't be read
         self._meter, self._usage, self._metered = Meter(), "", 0.0
         self._heard = 0.0  # when the last entry was written, or the process checked
@@ -36,8 +41,18 @@ class Watch:
         self.story = Story(self._document)
         self.picture = self._picture()
 
-    def look(self, lines: Iterable[tuple[str, str]] = ()) -> bool:
-        """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed."""
+    @property
+    def looked(self) -> bool:
+        """Whether the journal was read at all."""
+        return self._whole is not None
+
+    def look(self, lines: Iterable[tuple[str, str]] = (), glance: bool = False) -> bool:
+        """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed.
+
+        A `glance` needs only what runs and waits now: it leaves out the journal's past, most steps, and the usage of
+        the device. The first look after glances reads the journal from its start.
+        """
+        self._glance = glance
         unreadable, newest = self._unreadable, self._news()
         for text, level in lines:
             self.story.say(time.time(), text, level)
@@ -50,7 +65,7 @@ class Watch:
         if self.story.job and time.time() - self._heard > QUIET:
             self._heard = time.time()
             changed = self._died() or changed
-        changed = self._meter_read() or changed
+        changed = (not glance and self._meter_read()) or changed
         if changed:
             self.picture = self._picture()
         return changed
@@ -69,8 +84,13 @@ class Watch:
         newest, why = None, ""
         if self._reader.path != self.paths.journal:  # on read-only media, the first job continues it elsewhere
             self._reader, self._starts = Reader(self.paths.journal), 0
+        if not (self._whole or self._glance):
+            self._reader, self._starts, self.story = Reader(self.paths.journal), 0, Story(self._document)
         try:
-            for newest in self._reader.entries(thin=True):
+            if self._whole is None and self._glance:
+                self._reader.skip()
+            self._whole = self._whole or not self._glance
+            for newest in self._reader.entries(thin=GLANCED if self._glance else UNTHINNED):
                 self._begin_anew()
                 self.story.read((newest,))
         except OSError as error:
@@ -102,9 +122,10 @@ class Watch:
         try:
             document, before = self._read(), self._document
         except FileError as error:  # gone, or no pack file; the last picture stays
-            self.story.say(time.time(), str(error), "error")
+            self.wrong = str(error)
+            self.story.say(time.time(), self.wrong, "error")
             return
-        self._document = document
+        self._document, self.wrong = document, ""
         if not before.history or before.history[-1] not in document.history:  # another file, or a drop was undone
             self._reader, self._starts = Reader(self.paths.journal), 0
             self._news()

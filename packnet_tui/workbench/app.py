@@ -16,53 +16,54 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 
-from packnet_core.errors import PacknetError
+from packnet_core.errors import FileError, PacknetError
 from packnet_core.packfile import trust
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
-from packnet_tui.state.picture import Picture
-from packnet_tui.state.watch import Watch
 from packnet_tui.workbench import keys
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
+from packnet_tui.workbench.open_file import OpenFile, open_files
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
-POLL = 0.2  # seconds between two polls of journal and file
 PATIENCE = 3.0  # seconds until exit is forced after the terminal is gone
-USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
+PASSING = 1.0  # seconds that a file is shown before its engine starts: one that is only passed by needs none
 
 
 class PacknetApp(AppInterface):
-    """One file in the workbench."""
+    """Some files in the workbench, of which one is shown.
+
+    Raises FileError if none of them is a pack file.
+    """
 
     TITLE = "packnet"
     CSS_PATH = Path(__file__).with_name("screens") / "workbench.tcss"
 
     class Said(Message):
-        """A message from the engine link's thread."""
+        """A message from the thread of a file's engine link."""
 
-        def __init__(self, text: str):
+        def __init__(self, file: OpenFile, text: str):
             super().__init__()
-            self.text = text
+            self.file, self.text = file, text
 
-    def __init__(self, path: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()):
+    def __init__(self, *paths: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()):
         super().__init__()
-        self.path, self.readonly = path, readonly
+        self.readonly = readonly
         self.held = False
-        self.ratio = USUAL_RATIO
+        self.files = open_files(paths)
+        here = next((file for file in self.files if file.watch), None)
+        if here is None or here.picture is None:
+            raise FileError("; ".join(file.error for file in self.files))
+        self.here, self.picture = here, here.picture
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
         self._ascii = AsciiFilter(enabled=ascii)
-        self._watch = Watch(path)
-        self.picture: Picture = self._watch.picture
-        self._said: list[tuple[str, str]] = []
         self._first = list(submit)
-        self._engine = EngineLink(path, self._hear)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def get_default_screen(self) -> Screen[None]:
@@ -80,9 +81,8 @@ class PacknetApp(AppInterface):
         self._colours()
         self._loop = asyncio.get_running_loop()
         for line in (*self._wrong_keys, *self._choose_theme()):
-            self._said.append((line, "warning"))
-            self.notify(line, severity="warning", markup=False)
-        self.call_after_refresh(self._begin)
+            self._say(self.here, line)
+        self.call_after_refresh(self._begin, self.here)
 
     def _choose_theme(self) -> Iterator[str]:
         """Use the terminal's own colours if it has only sixteen. Yields a warning if TEXTUAL_THEME is unknown."""
@@ -92,67 +92,128 @@ class PacknetApp(AppInterface):
         if self.console.color_system == "standard" and not self.is_headless and not self.native_ansi_color:
             self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
 
-    def _begin(self) -> None:
-        """Read the journal, then start the engine; called after the first paint."""
-        self.run_worker(self._follow(), name="watch", exit_on_error=True)
+    def _begin(self, here: OpenFile) -> None:
+        """Read the journals, then start the engine of the first file; called after the first paint."""
+        self.run_worker(self._begin_with(here), name="watch", exit_on_error=True)
 
-    async def _follow(self) -> None:
-        await self._look()  # first: once a new engine runs, the death of a former one would not be noticed
-        if not self.readonly:
-            await self._ask_for_trust()
-            self._engine.start()
-            for command in self._first:
-                self._engine.submit(command)
-        while True:
-            await asyncio.sleep(POLL)
-            await self._look()
-
-    async def _ask_for_trust(self) -> None:
-        """Ask whether the code that the file names may run; without it the engine can do no job."""
-        name = self.picture.document.architecture.name
-        if trust.is_trusted(self.path, name):
+    async def _begin_with(self, here: OpenFile) -> None:
+        for file in self.files:
+            if file is not here:
+                self._start_following(file)
+        await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
+        self._start_following(here)
+        if here is not self.here:  # the user has gone on to another file
             return
-        text = f"{name} builds its network. It runs as you, with all that you may do. Without it you can only look."
-        if await self.push_screen_wait(Question("This file names code of its own. Run it?", text, yes="run it")):
-            try:
-                await asyncio.to_thread(trust.trust, self.path, name)
-            except PacknetError as error:
-                self._hear(str(error))
+        await self._ask_for_trust(here)
+        if not self.readonly:
+            self._engine()
+        for command in self._first:
+            self.submit(command)
 
-    async def _look(self) -> None:
-        said, self._said = self._said, []
-        if await asyncio.to_thread(self._watch.look, said) and not self.held:
-            self.show()
+    def _start_following(self, file: OpenFile) -> None:
+        self.run_worker(self._follow(file), name="watch", group="watch", exit_on_error=True)
 
-    def show(self) -> None:
-        """Draw the newest picture."""
-        self.picture = self._watch.picture
+    async def _follow(self, file: OpenFile) -> None:
+        """Look at a file for ever: often if it is shown, less often while it works, rarely while it rests."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(file.woken.wait(), file.pause(file is self.here) if file.looked else 0)
+            file.woken.clear()
+            await self._look(file)
+
+    async def _look(self, file: OpenFile) -> None:
+        async with file.turn:
+            said, file.said = file.said, []
+            changed, news = await asyncio.to_thread(file.look, file is self.here, said)
+        if file is not self.here:
+            for text, severity in news:
+                self.notify(f"{file.name}: {text}", severity=severity, markup=False)
+        if changed and not self.held:
+            self.show(file)
+
+    def show(self, file: OpenFile | None = None) -> None:
+        """Draw the newest picture; only the list of files, if only a file that is not shown has changed."""
+        for each in self.files if file is None else [file]:
+            each.update_row()
+        self.picture = self.here.picture or self.picture
+        method = "redraw_files" if file not in (None, self.here) else "redraw"
         for screen in self.screen_stack:
-            if callable(redraw := getattr(screen, "redraw", None)):
+            if callable(redraw := getattr(screen, method, None)):
                 redraw()
 
     def hold(self, held: bool) -> None:
         self.held = held
         self.show()
 
+    # -- files ------------------------------------------------------------------------------------------------------
+
+    def go_to(self, file: OpenFile) -> None:
+        if file is self.here or file.watch is None:
+            return
+        self.here.close_engine()
+        self.here = file
+        self.show()
+        file.woken.set()
+        self.run_worker(self._arrive(file), name="arrive", group="arrive", exclusive=True)
+
+    async def _arrive(self, file: OpenFile) -> None:
+        """Start the engine of the file that is shown, unless the user leaves it at once."""
+        await self._ask_for_trust(file)
+        await asyncio.sleep(PASSING)
+        async with file.turn:  # its journal was read first
+            if not self.readonly:
+                self._engine()
+
+    async def _ask_for_trust(self, file: OpenFile) -> None:
+        """Ask whether the code that a file names may run; without it the engine can do no job."""
+        if self.readonly or file.asked or file.picture is None:
+            return
+        name = file.picture.document.architecture.name
+        if await asyncio.to_thread(trust.is_trusted, file.path, name) or file is not self.here:
+            return
+        file.asked = True
+        text = f"{name} builds its network. It runs as you, with all that you may do. Without it you can only look."
+        if await self.push_screen_wait(Question("This file names code of its own. Run it?", text, yes="run it")):
+            try:
+                await asyncio.to_thread(trust.trust, file.path, name)
+            except PacknetError as error:
+                self._hear(file, str(error))
+
+    # -- the engine of the file that is shown -----------------------------------------------------------------------
+
+    def link(self, file: OpenFile) -> EngineLink:
+        """A link to a file's engine, not started yet."""
+        return EngineLink(file.path, partial(self._hear, file))
+
+    def _engine(self) -> EngineLink:
+        if self.here.engine is None:
+            self.here.engine = self.link(self.here)
+            self.here.engine.start()
+        return self.here.engine
+
     def submit(self, command: Command) -> None:
         if not isinstance(command, Evaluate):
             self.stop_previews()
-        self._engine.submit(command)
+        self._engine().submit(command)
 
     def stop_previews(self) -> None:
-        for job in self._watch.picture.previewing:
-            self._engine.stop(job)
+        for job in self.here.picture.previewing if self.here.picture else ():
+            self._engine().stop(job)
 
     def stop_job(self, job: int) -> None:
-        self._engine.stop(job)
+        self._engine().stop(job)
 
-    def _hear(self, text: str) -> None:
-        self.post_message(self.Said(text))  # from the engine's thread
+    def _hear(self, file: OpenFile, text: str) -> None:
+        self.post_message(self.Said(file, text))  # from the engine's thread
 
     def on_packnet_app_said(self, message: Said) -> None:
-        self._said.append((message.text, "warning"))
-        self.notify(message.text, severity="warning", markup=False)
+        self._say(message.file, message.text)
+
+    def _say(self, file: OpenFile, text: str) -> None:
+        """Show a warning, and put it into the log of the file that it is about."""
+        file.said.append((text, "warning"))
+        about = "" if file is self.here else f"{file.name}: "
+        self.notify(about + text, severity="warning", markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The entries of the palette: the actions, each by its help."""
@@ -177,7 +238,7 @@ class PacknetApp(AppInterface):
             self._loop.call_soon_threadsafe(lambda: self.exit(return_code=status))
 
     def on_unmount(self) -> None:
-        self._engine.close()
+        self.here.close_engine()
 
     def _colours(self) -> None:
         theme = self.current_theme
@@ -186,22 +247,38 @@ class PacknetApp(AppInterface):
         self.show()
 
 
-def open_workbench(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
-    """Open a pack file in the workbench. Returns the exit status.
+def open_workbench(*paths: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
+    """Open pack files in the workbench, the first one shown. Returns the exit status.
 
-    It needs a terminal (`shell.require_terminal`). Raises FileError if the file is not a pack file.
+    It needs a terminal (`shell.require_terminal`). Raises FileError if none of the files is a pack file.
     """
-    app = PacknetApp(path, readonly, ascii, submit)
+    app = PacknetApp(*paths, readonly=readonly, ascii=ascii, submit=submit)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
         signal.signal(number, lambda number, _: app.leave_now(number))
     threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()
     app.run()
-    if app.picture.busy:
-        job = app.picture.job
-        what = summary(job.command if job else app.picture.queue[0][1])
-        with suppress(OSError):  # the terminal may be gone
-            print(printable(f"{what} continues without this screen; open it with: packnet-tui open {quoted(path)}"))
+    with suppress(OSError):  # the terminal may be gone
+        for line in last_lines(app.files):
+            print(line)
     return app.return_code or 0
+
+
+def last_lines(files: Sequence[OpenFile]) -> list[str]:
+    """What to print in the shell: each job that goes on, by its file, and how to come back."""
+    jobs = {}
+    for file in files:
+        if file.picture and file.busy:
+            job = file.picture.job
+            jobs[file.name] = summary(job.command if job else file.picture.queue[0][1])
+    paths = " ".join(quoted(file.path) for file in files)
+    if len(files) == 1:
+        lines = [
+            f"{job} continues without this screen; open it with: packnet-tui open {paths}" for job in jobs.values()
+        ]
+    else:
+        lines = [f"{name}: {job} continues without this screen" for name, job in jobs.items()]
+        lines += [f"open them with: packnet-tui open {paths}"] * bool(jobs)
+    return [printable(line) for line in lines]
 
 
 def _leave_with_terminal(app: PacknetApp) -> None:

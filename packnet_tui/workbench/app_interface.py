@@ -1,5 +1,6 @@
 """The part of the application that screens and widgets use, so that none of them imports it. Never imports torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from packnet_core.schema.commands import Command
@@ -7,6 +8,7 @@ from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.actions import Action
 from packnet_tui.workbench.key_queue import KeyQueue
+from packnet_tui.workbench.open_file import OpenFile
 
 
 class AppInterface(KeyQueue):
@@ -15,13 +17,31 @@ class AppInterface(KeyQueue):
     It is a base class and not a Protocol, since they also use Textual's App.
     """
 
-    path: Path  # of the pack file
+    files: Sequence[OpenFile]
+    here: OpenFile  # the one that is shown
     readonly: bool
     held: bool  # whether news are not drawn
     actions: tuple[Action, ...]  # with the user's own keys
     marks: Marks
     picture: Picture
-    ratio: float  # the pruning ratio chosen last, 0 to 1
+
+    @property
+    def path(self) -> Path:
+        """The path of the pack file that is shown."""
+        return self.here.path
+
+    @property
+    def ratio(self) -> float:
+        """The pruning ratio chosen last for this file, 0 to 1."""
+        return self.here.ratio
+
+    @ratio.setter
+    def ratio(self, ratio: float) -> None:
+        self.here.ratio = ratio
+
+    def go_to(self, file: OpenFile) -> None:
+        """Show another file, if it can be read."""
+        raise NotImplementedError
 
     def hold(self, held: bool) -> None:
         """Stop drawing news, or resume it."""

@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from packnet_core.errors import PacknetError
 from packnet_tui.cli import options as o
 from packnet_tui.cli.program import make_program
 from packnet_tui.cli.request import examples
-from packnet_tui.cli.shell import has_terminal, require_terminal
+from packnet_tui.cli.shell import complain, has_terminal, require_terminal
 
 app = make_program(
     "Open a pack file in the terminal: see which task owns which weights; add, train, prune and watch.",
@@ -23,24 +25,52 @@ ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing 
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw only with ASCII characters.")]
 
 
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The pack files.", show_default=False)]
+
+
 @app.command(
-    name="open", epilog=examples("packnet-tui open model.safetensors", "packnet-tui open model.safetensors --readonly")
+    name="open",
+    epilog=examples(
+        "packnet-tui open model.safetensors",
+        "packnet-tui open model.safetensors --readonly",
+        "packnet-tui open runs/*.safetensors",
+    ),
 )
-def open_file(file: o.File, readonly: ReadOnly = False, ascii: Ascii = False, trust: o.Trust = None) -> int:
-    """Open a pack file in the workbench.
+def open_file(files: Files, readonly: ReadOnly = False, ascii: Ascii = False, trust: o.Trust = None) -> int:
+    """Open pack files in the workbench.
 
-    A job continues when you leave; open the file again to see it.
+    A job continues when you leave; open the file again to see it. With several files, one is shown and [ and ] go to
+    the others; a line for each says what it does. An engine starts only for a file that you go to.
     """
-    from packnet_core.packfile import header
-    from packnet_core.packfile import trust as trusted
-
-    header.read_header(file)  # a wrong file gives one line, and no screen
+    architectures, wrong = _architectures(files)
+    if not architectures:  # no screen
+        for error in wrong:
+            complain(str(error))
+        return max(error.status for error in wrong)
     if trust is not None:
-        trusted.trust(file, trust)
-    require_terminal(file)  # before Textual is imported
+        from packnet_core.packfile import trust as trusted
+
+        named = [file for file, name in architectures.items() if name == trust]
+        for file in named or list(architectures)[:1]:  # of which the error is, if none names it
+            trusted.trust(file, trust)
+    require_terminal(next(iter(architectures)))  # before Textual is imported
     from packnet_tui.workbench.app import open_workbench
 
-    return open_workbench(file, readonly=readonly, ascii=ascii)
+    return open_workbench(*files, readonly=readonly, ascii=ascii)
+
+
+def _architectures(files: list[Path]) -> tuple[dict[Path, str], list[PacknetError]]:
+    """The architecture of each pack file, and an error for each file that is not one."""
+    from packnet_core.packfile.header import read_header
+
+    found: dict[Path, str] = {}
+    wrong: dict[Path, PacknetError] = {}
+    for file in files:
+        try:
+            found[file] = read_header(file).document.architecture.name
+        except PacknetError as error:
+            wrong[file] = error
+    return found, list(wrong.values())
 
 
 @app.command(epilog=examples("packnet-tui demo", "packnet-tui demo /tmp/digits.safetensors"))

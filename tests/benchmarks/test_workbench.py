@@ -32,14 +32,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def screen_while_training(folder: Path):
-    """A workbench of 120×40 that watches ResNet-20 being trained."""
+def screen_while_training(folder: Path, others: int = 0):
+    """A workbench of 120×40 that watches ResNet-20 being trained, with some other files open."""
     path = pack_file(folder / "net.safetensors", "cifar_resnet20", size=32, channels=3)
+    more = [path.with_name(f"{i}.safetensors") for i in range(others)]
+    for other in more:
+        other.write_bytes(path.read_bytes())
     data = images(folder / "data.npz", classes=10, train=2000, test=200, size=32, channels=3)
     with client.start(path) as engine:
         job = engine.submit(add("cars", data, recipe=Recipe(epochs=1000)))
         try:
-            screen = opened(path, folder)
+            screen = opened(path, folder, *more)
             screen.read_until("TRAIN")
             until_event(path, TrainStep, job, count=20)
             yield screen
@@ -48,8 +51,9 @@ def screen_while_training(folder: Path):
             engine.leave()
 
 
-def opened(path: Path, folder: Path) -> Terminal:
-    return Terminal(Path(sys.executable).with_name("packnet-tui"), "open", path, cwd=folder, columns=120, rows=40)
+def opened(path: Path, folder: Path, *more: Path) -> Terminal:
+    program = Path(sys.executable).with_name("packnet-tui")
+    return Terminal(program, "open", path, *more, cwd=folder, columns=120, rows=40)
 
 
 def seconds_until(screen: Terminal, key: str, shown: str) -> float:
@@ -61,19 +65,28 @@ def seconds_until(screen: Terminal, key: str, shown: str) -> float:
     return time.perf_counter() - begun
 
 
+def costs_of(screen: Terminal) -> tuple[float, float]:
+    """CPU seconds per second, and terminal bytes per second."""
+    threading.Thread(target=screen.wait, daemon=True).start()  # reads all that is drawn
+    cpu, sent, begun = cpu_seconds(screen.pid), len(screen.output), time.perf_counter()
+    time.sleep(SECONDS)
+    seconds = time.perf_counter() - begun
+    return (cpu_seconds(screen.pid) - cpu) / seconds, (len(screen.output) - sent) / seconds
+
+
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory) -> tuple[float, float]:
-    """CPU seconds per second, and terminal bytes per second."""
     with screen_while_training(tmp_path_factory.mktemp("screen")) as screen:
-        threading.Thread(target=screen.wait, daemon=True).start()  # reads all that is drawn
-        cpu, sent, begun = cpu_seconds(screen.pid), len(screen.output), time.perf_counter()
-        time.sleep(SECONDS)
-        seconds = time.perf_counter() - begun
-        return (cpu_seconds(screen.pid) - cpu) / seconds, (len(screen.output) - sent) / seconds
+        return costs_of(screen)
 
 
 def test_screen_cpu_seconds_a_second_while_training(note, costs):
     note(costs[0], bar=0.08, aim=0.03)
+
+
+def test_screen_cpu_seconds_a_second_with_ten_files_of_which_one_is_trained(note, tmp_path):
+    with screen_while_training(tmp_path, others=9) as screen:
+        note(costs_of(screen)[0], bar=0.08, aim=0.03)
 
 
 def test_terminal_kilobytes_a_second_while_training(note, costs):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from packnet_core.jobs import journal, rotation
 from packnet_core.jobs.history import fold, read_history
-from packnet_core.jobs.journal import Journal, Reader
+from packnet_core.jobs.journal import UNTHINNED, Journal, Reader
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Drop, Evaluate, Train
@@ -167,7 +167,7 @@ def test_a_long_journal_is_read_in_bounded_memory(path):
     path.write_bytes(step * (40_000_000 // len(step)) + line(Note(text="end")))
     tracemalloc.start()
     try:
-        count = sum(isinstance(entry.event, TrainStep) for entry in Reader(path).entries(thin=True))
+        count = sum(isinstance(entry.event, TrainStep) for entry in Reader(path).entries(thin=UNTHINNED))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

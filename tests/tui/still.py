@@ -1,7 +1,7 @@
 """The workbench without an engine: it records the commands that an engine would get."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.events import JobStarted, Previewed
 from packnet_tui.workbench.app import PacknetApp
+from packnet_tui.workbench.open_file import OpenFile
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from tests.tui import made_up
@@ -49,16 +50,24 @@ class NoEngine:
 class Still(PacknetApp):
     """A workbench that starts no process."""
 
-    def __init__(self, path: Path, **options: Any):
-        super().__init__(path, **options)
-        self.engine = NoEngine()
-        self._engine = self.engine  # type: ignore[assignment]
+    def __init__(self, *paths: Path, **options: Any):
+        self.engines: dict[Path, NoEngine] = {}
+        super().__init__(*paths, **options)
         self.looked = asyncio.Event()
         self.said: list[str] = []
 
-    async def _look(self) -> None:
-        await super()._look()
-        self.looked.set()
+    @property
+    def engine(self) -> NoEngine:
+        """What takes the place of the link to the engine of the file that is shown."""
+        return self.engines.setdefault(self.path, NoEngine())
+
+    def link(self, file: OpenFile) -> Any:
+        return self.engines.setdefault(file.path, NoEngine())
+
+    async def _look(self, file: OpenFile) -> None:
+        await super()._look(file)
+        if file is self.here:
+            self.looked.set()
 
     def notify(self, message: str, **options: Any) -> None:
         self.said.append(message)
@@ -125,9 +134,9 @@ def outcome(desk: Desk) -> str:
 
 
 @asynccontextmanager
-async def opened(path: Path, size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[Desk]:
-    """Open a file in the workbench and wait until its journal is read and its curves are drawn."""
-    app = Still(path, **options)
+async def opened(path: Path | Sequence[Path], size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[Desk]:
+    """Open files in the workbench and wait until the first one's journal is read and its curves are drawn."""
+    app = Still(*([path] if isinstance(path, Path) else path), **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         desk = Desk(app, pilot)
         await desk.until(app.looked.is_set, "the first look")

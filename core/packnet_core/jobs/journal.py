@@ -16,7 +16,7 @@ from typing import BinaryIO
 from packnet_core.errors import DiskError, PacknetError
 from packnet_core.files.atomic import replace_file
 from packnet_core.files.lines import append, ends_whole
-from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
+from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, Event, Note, Progress, TrainStep
 from packnet_core.schema.text import UNREADABLE, Decoder, to_json
 
 MOST_WAITING = 10_000  # lines kept while the disk refuses them
@@ -24,9 +24,12 @@ MOST_JOBS = 1 << 53  # a number of a job that no journal reaches
 CHUNK = 1 << 18  # bytes of lines that are read at a time: a journal may be larger than memory
 LONGEST = 1 << 24  # bytes of a line, at most
 UNTHINNED = 1 << 23  # bytes of news of which every step is read
+TAIL = 1 << 20  # bytes at the end of a journal in which `Reader.skip` looks for an engine's start or end
 _decoder = Decoder[Entry](Entry)
 # How steps look in the journal. Quotes within a JSON string are escaped, so no text of another line looks like this.
-_STEP, _PROGRESS = (f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress))
+_STEP, _PROGRESS, *_ENGINES = (
+    f'{{"type":"{kind.__struct_config__.tag}"'.encode() for kind in (TrainStep, Progress, EngineStarted, EngineLeft)
+)
 
 
 class Journal:
@@ -153,10 +156,29 @@ class Reader:
         """
         return list(self.entries(steps))
 
-    def entries(self, steps: bool = True, thin: bool = False) -> Iterator[Entry]:
+    def skip(self) -> None:
+        """Begin at the last start or end of an engine, if it is near the end: no job from before it runs or waits.
+
+        Raises OSError if the journal can't be read.
+        """
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            return
+        with file:
+            stat = os.fstat(file.fileno())
+            begin = max(0, stat.st_size - TAIL)
+            file.seek(begin)
+            tail = file.read(TAIL)
+            at = max(tail.rfind(engine) for engine in _ENGINES)
+            line = tail.rfind(b"\n", 0, max(at, 0)) + 1
+            if line:
+                self._inode, self._offset = stat.st_ino, begin + line
+
+    def entries(self, steps: bool = True, thin: int | None = None) -> Iterator[Entry]:
         """The entries of `poll` one by one, in bounded memory. They must all be taken.
 
-        With `thin`, if more than UNTHINNED bytes are new, some lines of steps alone are decoded, evenly spread.
+        If more than `thin` bytes are new, some lines of steps alone are decoded, evenly spread.
         """
         try:
             file = open(self.path, "rb")  # noqa: SIM115
@@ -167,7 +189,7 @@ class Reader:
             if stat.st_ino != self._inode or stat.st_size < self._offset:
                 self._inode, self._offset = stat.st_ino, 0
                 self.starts += 1
-            every = 1 + (stat.st_size - self._offset) // UNTHINNED if thin else 1
+            every = 1 + (stat.st_size - self._offset) // thin if thin else 1
             passed = 0  # steps since the last one that was decoded
             while chunk := self._chunk(file):
                 for line in chunk.splitlines():

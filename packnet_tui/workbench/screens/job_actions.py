@@ -34,16 +34,17 @@ from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 Answer = TypeVar("Answer")
+Main = TypeVar("Main", bound="JobActions")
 
 
-def opening(action: "Callable[[JobActions], Coroutine[None, None, None]]") -> "Callable[[JobActions], None]":
+def opening(action: "Callable[[Main], Coroutine[None, None, None]]") -> "Callable[[Main], None]":
     """Make an action that opens a screen: a worker that waits for its answer; keys are held until it is open."""
 
-    def start(self: "JobActions") -> None:
+    def start(self: "Main") -> None:
         self.app.hold_keys()
         self.run_worker(done(self), exclusive=True, group="work")
 
-    async def done(self: "JobActions") -> None:
+    async def done(self: "Main") -> None:
         try:
             await action(self)
         finally:

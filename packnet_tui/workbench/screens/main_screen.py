@@ -13,8 +13,9 @@ from packnet_tui.state.typed_lines import keep_line, typed_lines
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.command_line import parse
 from packnet_tui.workbench.complete_line import complete_line
-from packnet_tui.workbench.screens.job_actions import JobActions
+from packnet_tui.workbench.screens.file_actions import FileActions
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
+from packnet_tui.workbench.widgets.files_strip import FilesStrip
 from packnet_tui.workbench.widgets.footer import Footer
 from packnet_tui.workbench.widgets.layer_pane import LayerPane
 from packnet_tui.workbench.widgets.log_pane import LogPane
@@ -28,7 +29,7 @@ WIDE_SIZE, SMALL_SIZE = (110, 30), (80, 24)  # columns and lines that all five p
 LOW = 14  # lines that tasks and job log need together
 
 
-class MainScreen(JobActions):
+class MainScreen(FileActions):
     """Shows the app's picture."""
 
     BINDINGS = bindings()
@@ -37,6 +38,7 @@ class MainScreen(JobActions):
         occupancy, tasks = OccupancyPane(id="occupancy"), TasksPane(id="tasks")
         yield StatusLine()
         yield Static(id="too-small")
+        yield FilesStrip()
         with Container(id="panes"):
             with Container(id="left"):
                 yield occupancy
@@ -65,6 +67,10 @@ class MainScreen(JobActions):
         for lines in self.query(Lines):
             lines.redraw()
 
+    def redraw_files(self) -> None:
+        if self.is_mounted:
+            self.query_one(FilesStrip).redraw()
+
     @on(Pane.Moved, "#occupancy")
     def _layer_chosen(self) -> None:
         self.query_one(LayerPane).redraw()
@@ -87,6 +93,7 @@ class MainScreen(JobActions):
             text = f" this terminal is {here}; the panes need {wanted}"
             text = text if len(text) <= event.size.width else f" small: needs {wanted}"
             self.query_one("#too-small", Static).update(text)
+        self.query_one(FilesStrip).fit(event.size, WIDE_SIZE[1] if wide else event.size.height)
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
@@ -141,6 +148,10 @@ class MainScreen(JobActions):
         if isinstance(focused, Pane) and focused.needle:
             focused.filter("")
             return
+        if isinstance(focused, CurvesPane) and focused.reading is not None:
+            focused.reading = None
+            focused.redraw()
+            return
         self.zoom(None)
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.set_focus(self.query_one(OccupancyPane))
@@ -159,6 +170,12 @@ class MainScreen(JobActions):
         curves = self.query_one(CurvesPane)
         curves.follow = not curves.follow
         curves.redraw()
+
+    def action_charts(self) -> None:
+        self.query_one(CurvesPane).switch_charts()
+
+    def action_read(self, which: str) -> None:
+        self.query_one(CurvesPane).read({"left": -1, "right": 1, "far_left": -10, "far_right": 10}[which])
 
     def action_runs(self) -> None:
         from packnet_tui.workbench.screens.runs_screen import RunsScreen

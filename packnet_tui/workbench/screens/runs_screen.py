@@ -16,11 +16,12 @@ from packnet_core.schema.commands import summary
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
 from packnet_tui.state import baseline_words, format
-from packnet_tui.state.format import cut, duration, pad
+from packnet_tui.state.chart import Other
+from packnet_tui.state.format import cut, cut_middle, duration, pad
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.recipe_fields import ESSENTIALS
-from packnet_tui.workbench.widgets.curves_pane import CurveView
+from packnet_tui.workbench.widgets.curves_pane import CurveView, following
 from packnet_tui.workbench.widgets.pane import Lines, Pane
 
 STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bold red", "died": "bold red"}
@@ -49,6 +50,8 @@ class RunsScreen(Screen[None]):
                 ("ctrl+d,pagedown", "half_down"), ("ctrl+u,pageup", "half_up"),
             )
         ),
+        Binding("m,space", "mark"),
+        Binding("c", "charts"),
         Binding("l", "switch('log_scale')"),
         Binding("s", "switch('smooth')"),
     ]  # fmt: skip
@@ -78,11 +81,30 @@ class RunsScreen(Screen[None]):
         runs.styles.height = min(wanted, max(6, self.size.height // 3))
         for lines in self.query(Lines):
             lines.redraw()
-        curve = self.app.picture.run_curves.get(runs.selected.job) if runs.selected else None
-        self.query_one(CurveView).show(curve, self.app.marks.colour(self._task_row.index))
+        curves, here, marked = self.app.picture.run_curves, runs.selected, runs.marked
+        curve, other = (curves.get(run.job) if run else None for run in (here, marked))
+        index, colour = self._task_row.index, self.app.marks.colour
+        both = None
+        if here and marked and here.job != marked.job and other:
+            both = Other(other, colour(index + 1), (f"job {here.job}", f"job {marked.job}"))
+        self.query_one(CurveView).show(curve, colour(index), both)
 
     def action_move(self, how: str) -> None:
         self.query_one(RunList).move(how)
+
+    def action_mark(self) -> None:
+        """Keep the curve of the selected run beside that of others, or no longer."""
+        runs = self.query_one(RunList)
+        if runs.selected and runs.selected.job not in self.app.picture.run_curves:
+            self.app.notify("this run has no curve: it trained nothing", severity="warning")
+        else:
+            runs.mark()
+            self.redraw()
+
+    def action_charts(self) -> None:
+        view = self.query_one(CurveView)
+        view.charts = following(view.charts)
+        self.redraw()
 
     def action_switch(self, what: str) -> None:
         view = self.query_one(CurveView)
@@ -100,14 +122,27 @@ class RunList(Pane):
         super().__init__()
         self._task_row = task
         self._rows: list[tuple[Run, bool]] = []
+        self._marked: int | None = None  # a job's number
+
+    @property
+    def marked(self) -> Run | None:
+        """The run whose curve is drawn beside that of the selected one."""
+        return next((run for run, _ in self._rows if run.job == self._marked), None)
+
+    def mark(self) -> None:
+        """Mark the selected run instead of another one; unmark it if it is marked."""
+        job = self.selected.job if self.selected else None
+        self._marked = None if job == self._marked else job
 
     @property
     def selected(self) -> Run | None:
         return self._rows[min(self.cursor, len(self._rows) - 1)][0] if self._rows else None
 
     def caption(self) -> str:
-        name = cut(self._task_row.name, max(0, self.size.width - 60))
-        return f"{name}   j k choose · l log · s smooth · esc goes back"
+        keys = "j k choose · m marks one to compare · l log · s smooth · c charts · esc goes back"
+        if len(keys) + 24 > self.size.width:
+            keys = "j k choose · m marks one · l log · s smooth · esc goes back"
+        return f"{cut_middle(self._task_row.name, max(8, self.size.width - 16 - len(keys)))}   {keys}"
 
     def count(self) -> int:
         return len(self._rows)
@@ -134,7 +169,8 @@ class RunList(Pane):
     def row(self, index: int, width: int) -> Text:
         run, former = self._rows[index]
         chosen = index == self.cursor
-        line = Text("> " if chosen else "  ", "bold" if chosen else "")
+        line = Text(">" if chosen else " ", "bold" if chosen else "")
+        line.append("×" if run.job == self._marked else " ", f"bold {self.marks.colour(self._task_row.index + 1)}")
         what = summary(run.command)
         if note := run.then or (f"resumes {summary(run.resumes)}" if run.resumes else ""):
             what += f"  ({note})"

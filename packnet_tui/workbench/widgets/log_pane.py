@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from typing import Any, ClassVar
 
 from rich.text import Text
 
@@ -19,6 +20,7 @@ class LogPane(Pane):
 
     number = 5
     title = "Job log"
+    NEW: ClassVar[dict[str, Any]] = {**Pane.NEW, "_following": True}
 
     def __init__(self, id: str | None = None):
         super().__init__(id)

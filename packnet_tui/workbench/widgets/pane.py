@@ -1,6 +1,7 @@
 """Lists of lines, drawn line by line so that only changed lines are sent to the terminal, and panes with a border."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -84,6 +85,7 @@ class Pane(Lines, can_focus=True):
     number = 0
     title = ""
     selectable = False
+    NEW: ClassVar[dict[str, Any]] = {"needle": "", "cursor": 0, "top": 0}  # what belongs to a file, before it was shown
 
     class Moved(Message):
         """The cursor moved."""
@@ -104,6 +106,16 @@ class Pane(Lines, can_focus=True):
         self.top = 0
         self._room = 0  # rows that fit
         self._titled = ("", "")
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the user is in this file: the values of the attributes in NEW."""
+        return {name: getattr(self, name) for name in self.NEW}
+
+    @place.setter
+    def place(self, place: dict[str, Any]) -> None:
+        for name, value in place.items():
+            setattr(self, name, value)
 
     # -- to be overridden -----------------------------------------------------------------------------------------
 
@@ -134,6 +146,10 @@ class Pane(Lines, can_focus=True):
         """Text beside the title."""
         return ""
 
+    def footnote(self) -> str:
+        """Text in the lower border, in place of the scroll position."""
+        return ""
+
     # -- drawing --------------------------------------------------------------------------------------------------
 
     def build(self, width: int, height: int) -> Sequence[Text]:
@@ -156,7 +172,7 @@ class Pane(Lines, can_focus=True):
         number = f"{self.number} " if self.number else ""
         title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
         hidden = len(self.rows) > self._room > 0
-        place = f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" if hidden else ""
+        place = self.footnote() or f"{self.top + 1}–{self.top + self._room} of {len(self.rows)}" * hidden
         if (title, place) != self._titled:
             self._titled = (title, place)
             self.border_title = Content(title)

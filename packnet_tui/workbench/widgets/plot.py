@@ -18,7 +18,8 @@ from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import AxisFormatter
 from textual_plot.plot_widget import Legend
 
-from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart
+from packnet_tui.state.chart import ACROSS, Chart
+from packnet_tui.state.scale import DOWN, LABEL
 
 LEFT, BELOW = LABEL + 1, 1  # cells beside and below the box, for the labels of the axes
 AXIS = "dim"
@@ -82,6 +83,7 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     DEFAULT_CSS = """
     Plot {
+        width: 1fr;
         height: 1fr;
         & > .plot--axis, & > .plot--tick { color: $foreground; text-style: dim; }
     }
@@ -155,6 +157,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         self.set_xlimits(0, chart.columns * ACROSS)
         self.set_ylimits(0, chart.rows * DOWN)
         self._across.of, self._up.of = dict(chart.x_ticks), dict(chart.y_ticks)
+        if chart.cursor is not None:
+            self.scatter(*_middles([(ACROSS * chart.cursor, DOWN * row) for row in range(chart.rows)]), "│", "bold")
         for column, _ in chart.marks:  # the library's own vertical lines would hide the curve
             self.scatter(*_middles([(column, DOWN * row) for row in range(chart.rows)]), "┆", "dim")
         if chart.level:
@@ -164,6 +168,10 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
                 self.plot(*_middles(line), line_style=style, hires_mode=HiResMode.BRAILLE)
         if chart.points:
             self.scatter(*_middles(chart.points), chart.sign, "bold")
+        if chart.crosses:
+            self.scatter(*_middles(chart.crosses), "×", chart.crossed)
+        if chart.beyond:
+            self.scatter(*_middles(chart.beyond), "↑", "bold")
 
     def _annotate(self, canvas: PlotCanvas, chart: Chart) -> None:
         """Write what the library can't draw: the legend in place of the box's top, and texts beside the marks."""
@@ -174,12 +182,12 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
         if chart.legend:
             canvas.write_text(2, 0, Text.assemble(*chart.legend).markup)
         for column, name in chart.marks:
-            if name:
-                self._beside(canvas, 1 + column // ACROSS, name, chart)
+            if name and not self._beside(canvas, 1 + column // ACROSS, name, chart):
+                self._beside(canvas, 1 + column // ACROSS, name.split()[-1], chart)
 
     @staticmethod
-    def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> None:
-        """Write a name on empty cells to the right or left of a mark, as high up as possible."""
+    def _beside(canvas: PlotCanvas, column: int, name: str, chart: Chart) -> bool:
+        """Write a name on empty cells to the right or left of a mark, as high up as possible, if there are any."""
         for row in range(1, chart.rows + 1):
             for start in (column + 2, column - len(name) - 1):
                 cells = range(start - 1, start + len(name))
@@ -187,7 +195,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
                     continue
                 if all(canvas.get_pixel(x, row)[0] in " ┆" for x in cells):
                     canvas.write_text(start, row, f"[dim]{name}[/]")
-                    return
+                    return True
+        return False
 
 
 def _middles(dots: Sequence[tuple[int, int]]) -> tuple[list[float], list[float]]:

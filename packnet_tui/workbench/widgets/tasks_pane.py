@@ -1,5 +1,7 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+from typing import Any, ClassVar
+
 from rich.text import Text
 
 from packnet_tui.state import format
@@ -23,6 +25,7 @@ class TasksPane(Pane):
     title = "Tasks"
     selectable = True
     BINDINGS = bindings(pane=2)
+    NEW: ClassVar[dict[str, Any]] = {**Pane.NEW, "_tasks": 0}
 
     def __init__(self, id: str | None = None):
         super().__init__(id)

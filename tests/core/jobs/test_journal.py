@@ -5,7 +5,7 @@ import pytest
 
 from packnet_core.jobs import journal
 from packnet_core.jobs.journal import Reader
-from packnet_core.schema.events import Entry, Event, Note, Progress, TrainStep
+from packnet_core.schema.events import EngineLeft, EngineStarted, Entry, Event, Note, Progress, TrainStep
 
 STEP = TrainStep(task="cars", epoch=1, step=1, steps=9, loss=1, error=5, lr=0.1, images_per_second=9, seconds_left=9)
 
@@ -68,3 +68,31 @@ def test_another_journal_is_read_from_its_start(path, how):
         other.replace(path)
     assert set(texts_of(reader.poll())) == {"new"}
     assert reader.starts == 2
+
+
+@pytest.mark.parametrize("engine", [EngineStarted(pid=7), EngineLeft(pid=7, reason="idle")])
+def test_a_reader_can_begin_at_the_last_start_or_end_of_an_engine(path, engine):
+    path.write_bytes(note("one") + line(EngineStarted(pid=1)) + note("two") + line(engine) + note("three"))
+    reader = Reader(path)
+    reader.skip()
+    assert [entry.event for entry in reader.poll()] == [engine, Note(text="three")]
+    path.unlink()
+    path.write_bytes(note("of another journal"))
+    assert (texts_of(reader.poll()), reader.starts) == (["of another journal"], 1)
+
+
+def test_without_an_engine_near_its_end_a_journal_is_read_from_its_start(path, monkeypatch):
+    monkeypatch.setattr(journal, "TAIL", 200)
+    hostile = note('{"type":"engine-left"')  # text that looks like an engine's end
+    path.write_bytes(line(EngineStarted(pid=7)) + note("one") * 9 + hostile)
+    reader = Reader(path)
+    reader.skip()
+    assert len(reader.poll()) == 11
+    Reader(path.with_name("none")).skip()
+
+
+def test_a_few_of_many_steps_are_decoded_and_every_other_line(path):
+    path.write_bytes((line(STEP) * 50 + note("x")) * 20)
+    found = texts_of(list(Reader(path).entries(thin=1000)))
+    assert found.count("x") == 20
+    assert 1 <= found.count("step") < 100

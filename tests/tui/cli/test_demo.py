@@ -63,3 +63,36 @@ def test_open_of_a_wrong_file_is_one_line(tmp_path, run):
     result = run("open", "nowhere.safetensors", program="packnet-tui")
     assert result.returncode == 2
     assert "make one with: packnet new" in one_line(result.stderr)
+
+
+def test_open_of_wrong_files_is_one_line_for_each(tmp_path, run):
+    (tmp_path / "torn.safetensors").write_bytes(b"not a pack file, surely")
+    result = run("open", "nowhere.safetensors", "torn.safetensors", program="packnet-tui")
+    assert (result.returncode, result.stdout) == (2, "")
+    first, second = result.stderr.splitlines()
+    assert first.startswith("packnet: there is no file nowhere.safetensors; make one with: packnet new")
+    assert second.startswith("packnet: torn.safetensors is not a whole safetensors file")
+
+
+def test_open_of_a_wrong_file_beside_a_good_one_goes_on_to_the_terminal(file, run):
+    result = run("open", "nowhere.safetensors", file, program="packnet-tui")
+    assert f"packnet inspect {file}" in one_line(result.stderr)
+
+
+def test_open_trusts_for_the_files_that_name_the_function_and_refuses_if_none_does(file, run):
+    result = run("open", "nowhere.safetensors", file, "--trust", "other:net", program="packnet-tui")
+    assert result.returncode == 2
+    assert "model.safetensors names 'tiny:net' as its architecture, not 'other:net'" in one_line(result.stderr)
+
+
+def test_help_of_open_says_that_it_takes_several_files(run):
+    result = run("open", "--help", program="packnet-tui")
+    assert result.stdout.startswith("Usage: packnet-tui open [OPTIONS] {FILE}...")
+    assert "packnet-tui open runs/*.safetensors" in result.stdout
+
+
+def test_the_shell_completes_every_file_itself(run):
+    asked = {"_PACKNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": "packnet-tui open a b", "COMP_CWORD": "3"}
+    assert run(program="packnet-tui", **asked).stdout.strip() == ""
+    script = run("--show-completion", "bash", program="packnet-tui").stdout
+    assert "complete -o default -F" in script

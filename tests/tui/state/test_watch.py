@@ -177,3 +177,32 @@ def test_a_finished_job_reads_the_same_at_any_later_time(tmp_path):
     watch.look()
     assert [row.drift for row in watch.picture.tasks] == [0, 0, 0]
     assert (watch.picture.busy, watch.picture.curve.task) == (False, "cars")
+
+
+def test_a_glance_reads_what_runs_and_waits_and_a_look_all_the_rest(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Paths(path).locked():
+        glanced, looked = Watch(path), Watch(path)
+        glanced.look(glance=True)
+        looked.look()
+        assert len(glanced.picture.log) < len(looked.picture.log)
+        assert glanced.picture.queue == looked.picture.queue
+        assert (glanced.picture.job.phase, glanced.picture.job.epoch) == ("retrain", 2)
+        glanced.look()
+        assert glanced.picture.log == looked.picture.log
+        assert glanced.picture.curves == looked.picture.curves
+        append(path, entries([Note(text="new")], at=NOON + 900))
+        glanced.look(glance=True)
+        glanced.look()
+        assert len(glanced.picture.log) == len(looked.picture.log) + 1
+
+
+def test_why_a_file_is_wrong_is_known_until_it_is_right_again(path):
+    watch = Watch(path)
+    assert watch.wrong == ""
+    path.write_bytes(b"not a pack file, surely")
+    watch.look()
+    assert "not a whole safetensors file" in watch.wrong
+    write(path, document(SEALED, TINY))
+    watch.look()
+    assert watch.wrong == ""

@@ -10,7 +10,8 @@ from textual import events
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Evaluate
 from packnet_core.schema.events import JobFinished, JobStarted, PhaseStarted
-from packnet_tui.state.chart import ACROSS, DOWN, LABEL, Chart, Scale, error_chart, label, loss_chart, nice, x_ticks
+from packnet_tui.state.chart import ACROSS, Chart, Other, error_chart, loss_chart, x_ticks
+from packnet_tui.state.scale import DOWN, LABEL, Scale, label, nice
 from packnet_tui.state.series import Curve, Sample
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane, CurveView
 from packnet_tui.workbench.widgets.plot import Plot
@@ -110,6 +111,56 @@ def test_more_points_than_columns_become_a_line():
     assert (chart.points, len(chart.lines)) == ((), 2)
 
 
+def test_a_first_spike_is_cut_off_and_that_is_said():
+    loss = (Sample(0.0, 12.4, 12.4), *(Sample(i / 10, 0.5, 0.6) for i in range(1, 40)))
+    chart = loss_chart(Curve(task="cars", loss=loss, end=4.0), 40, 9, "")
+    assert max(chart.y_ticks) == (36, "0.6")
+    assert ("  ↑ 12.4 beyond", "") in chart.legend
+    assert chart.beyond == ((0, 35),)
+
+
+@pytest.mark.parametrize("columns", range(12, 60))
+def test_a_cut_is_shown_at_every_width(columns):
+    loss = (Sample(0.0, 900.0, 900.0), *(Sample(i / 25, 0.5, 0.6) for i in range(1, 100)))
+    chart = loss_chart(Curve(task="cars", loss=loss, validation_loss=((1.0, 0.7),), end=4.0), columns, 9, "")
+    assert chart.beyond
+
+
+def test_a_usual_descent_is_shown_whole():
+    loss = tuple(Sample(i / 20, value, value) for i in range(200) for value in (0.7 + 3.5 * 0.95**i,))
+    chart = loss_chart(Curve(task="cars", loss=loss, end=10.0), 40, 9, "")
+    assert chart.beyond == ()
+    assert not any("beyond" in text for text, _ in chart.legend)
+
+
+OTHER = Other(Curve(task="cars", loss=(Sample(0, 2, 2), Sample(3, 1, 1)), end=8.0), "red", ("job 3", "job 1"))
+
+
+@given(curve=curves, other=curves, **sizes, log=st.booleans())
+def test_two_curves_share_their_axes_and_stay_inside(curve, other, columns, rows, log):
+    both = Other(other, "red", ("job 3", "job 1"))
+    for chart in (
+        loss_chart(curve, columns, rows, "", log, other=both),
+        error_chart(curve, columns, rows, "", other=both),
+    ):
+        assert chart.x_ticks[-1][1].split()[0] == f"{max(curve.end, other.end):g}"
+        inside = [*dots(chart), *chart.crosses, *chart.beyond]
+        assert all(0 <= x < ACROSS * columns and 0 <= y < DOWN * rows for x, y in inside)
+        assert sum(len(text) for text, _ in chart.legend) <= columns
+
+
+def test_two_curves_differ_by_colour_and_by_sign_and_the_legend_names_both():
+    curve = Curve(task="cars", loss=(Sample(0, 4, 4), Sample(2, 3, 3)), validation_error=((1.0, 30.0),), end=4.0)
+    chart = loss_chart(curve, 60, 9, "green", other=OTHER)
+    assert [style for _, style in chart.lines] == ["green", "red"]
+    assert chart.legend == (("loss", "bold"), ("  ─ job 3 3", "green"), ("  × job 1 1", "red"))
+    assert {x for x, _ in chart.crosses} == {0, 45}
+    assert error_chart(curve, 60, 9, "green", other=OTHER).legend[1:] == (
+        ("  • job 3 30.00", "green"),
+        ("  × job 1 none", "red"),
+    )
+
+
 # -- whose curve it is ------------------------------------------------------------------------------------------------
 
 
@@ -207,11 +258,77 @@ async def test_in_other_panes_these_keys_do_not_change_the_curves(tmp_path, keys
         assert title(desk) == "3 Curves  cars"
 
 
-@pytest.mark.parametrize(("key", "lands"), [("h", 1), ("left", 1), ("right", 3), ("tab", 4), ("2", 2), ("j", 3)])
+@pytest.mark.parametrize(("key", "lands"), [("h", 1), ("tab", 4), ("2", 2), ("j", 3)])
 async def test_the_plots_take_no_key_away(tmp_path, key, lands):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         await desk.press("3", key)
         assert desk.bench.focused.number == lands
+
+
+async def test_c_shows_both_charts_then_one_then_the_other(tmp_path):
+    for size in (WIDE, SMALL):
+        async with opened(at_rest(tmp_path / "model.safetensors"), size) as desk:
+            await desk.press("3")
+            for says, charts, sees, not_sees in (
+                ("3 Curves  cars loss only", 1, "loss", "error %"),
+                ("3 Curves  cars error only", 1, "error %", "loss  "),
+                ("3 Curves  cars", 2, "loss", "nothing"),
+            ):
+                await desk.press("c")
+                await desk.until(lambda charts=charts: len(plots(desk)) == charts, f"{charts} charts")
+                await desk.until(lambda: all(p.room == (p.chart.columns, p.chart.rows) for p in plots(desk)))
+                assert (title(desk), sees in pane(desk), not_sees in pane(desk)) == (says, True, False)
+
+
+def reading(desk: Desk) -> str:
+    return str(desk.bench.query_one(CurvesPane).border_subtitle)
+
+
+async def test_a_cursor_reads_the_values_and_esc_removes_it(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("3", "left")
+        assert reading(desk) == "epoch 15 step 300: train 0.811 val 0.833 error 18.33"
+        assert "│" in pane(desk).replace("││", "")
+        await desk.press("left")
+        newer = reading(desk)
+        assert newer.startswith("epoch 14.")
+        await desk.press("shift+left")
+        assert float(reading(desk).split()[1].strip(",:")) < 13
+        await desk.press("ctrl+right", "right", "right")
+        assert reading(desk).startswith("epoch 15 ")
+        await desk.press("escape")
+        assert reading(desk) == ""
+        await desk.press("right")
+        assert reading(desk).startswith("epoch 0.")
+        await desk.press("left")
+        assert reading(desk).startswith("epoch 0.")
+
+
+async def test_without_a_curve_the_cursor_keys_do_nothing(tmp_path):
+    async with opened(write(tmp_path / "model.safetensors", document(SEALED))) as desk:
+        await desk.press("3", "left", "right", "shift+left")
+        assert (reading(desk), desk.bench.focused.number) == ("", 3)
+
+
+async def test_the_readout_fits_and_stays_in_words_in_a_small_terminal(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors"), SMALL) as desk:
+        await desk.press("3", "left")
+        assert reading(desk) == "epoch 15 train 0.811 val 0.833 error 18.33"
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=str)
+async def test_a_long_name_is_cut_in_its_middle_and_no_word_is(tmp_path, size):
+    name = "a-rather-long-name-of-a-task-that-somebody-gave-number-1"
+    path = write(tmp_path / "model.safetensors", document((task(name, 0.75, 22.1, "retrained"),)))
+    begun = JobStarted(command=Add(task=name, data="/data"), pid=1, device="cpu")
+    append(path, entries([begun, *training(name, 10, 10, 96.0, 20.0)], job=1))
+    async with opened(path, size) as desk:
+        await desk.press("3", "l", "s", "f", "c")
+        shown = title(desk)
+        assert len(shown) <= desk.bench.query_one(CurvesPane).size.width - 2
+        assert shown.endswith("smooth no follow")
+        assert shown.startswith("3 Curves  a-")
+        assert "…" in shown
 
 
 async def test_the_mouse_wheel_leaves_the_plots_alone_and_a_click_goes_to_the_pane(tmp_path):
@@ -232,23 +349,35 @@ async def test_the_mouse_wheel_leaves_the_plots_alone_and_a_click_goes_to_the_pa
 # -- the room there is ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "charts"), [(WIDE, 2), (SMALL, 1), ((80, 20), 0)], ids=str)
+@pytest.mark.parametrize(("size", "charts"), [(WIDE, 2), (SMALL, 2), ((80, 20), 0)], ids=str)
 async def test_as_many_charts_as_there_is_room_for(tmp_path, size, charts):
     path = running(tmp_path / "model.safetensors")
     with Paths(path).locked():
         async with opened(path, size) as desk:
             assert len(plots(desk)) == charts
             if charts:
-                assert "pruned 0.75" in pane(desk)
+                assert ("pruned 0.75" if size == WIDE else " 0.75") in pane(desk)
                 assert "15 epochs" in pane(desk)
+
+
+async def test_while_the_screen_closes_nothing_is_drawn(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        curves = desk.bench.query_one(CurvesPane)
+        for closed in curves.query_one(CurveView).plots:
+            await closed.remove()  # Textual removes widgets one by one
+            curves.charts = "loss"
+            curves.redraw()
+        await desk.pilot.pause()
+        assert desk.app.is_running
 
 
 async def test_a_resize_redraws_the_charts(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
         wide = pane(desk)
-        for size, charts in ((SMALL, 1), ((150, 50), 2), (WIDE, 2)):
+        for size, charts in ((SMALL, 2), ((150, 50), 2), (WIDE, 2)):
             await desk.pilot.resize_terminal(*size)
             await desk.until(lambda charts=charts: len(plots(desk)) == charts, f"{charts} charts")
+            await desk.until(lambda size=size: desk.app.size == size)
             await desk.until(lambda: all(p.room == (p.chart.columns, p.chart.rows) for p in plots(desk)))
             await desk.pilot.pause()
             assert "15 epochs" in pane(desk)

@@ -114,7 +114,7 @@ async def test_the_next_task_can_be_put_in_the_queue_while_a_job_runs(tmp_path):
 
 async def test_messages_of_the_engine_are_shown_and_kept_in_the_log(tmp_path):
     async with opened(dense(tmp_path / "model.safetensors")) as desk:
-        desk.app._hear("the engine would not start: no space left")
+        desk.app._hear(desk.app.here, "the engine would not start: no space left")
         await desk.until(lambda: desk.app.said)
         append(desk.app.path, entries([Note(text="later")]))
         await desk.until(lambda: "later" in desk.text())

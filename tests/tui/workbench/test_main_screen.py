@@ -158,7 +158,7 @@ async def test_hold_holds_the_display_and_lets_it_go_again(path):
         await desk.press("space")
         assert "HELD" in desk.text()
         append(path, entries([Note(text="meanwhile")], at=NOON + 700))
-        await desk.until(lambda: any("meanwhile" in line.text for line in desk.app._watch.picture.log))
+        await desk.until(lambda: any("meanwhile" in line.text for line in desk.app.here.picture.log))
         await desk.pilot.pause()
         assert "meanwhile" not in desk.text()
         await desk.press("space")
@@ -182,7 +182,7 @@ async def test_help_that_is_longer_than_the_screen_scrolls(path):
         await desk.press("question_mark")
         await desk.sees(HelpScreen)
         assert "err now" not in desk.text()
-        await desk.press(*["j"] * 30)
+        await desk.press(*["j"] * 60)
         end = desk.text()
         assert "0.00 =" in end
         await desk.press("k")

@@ -168,6 +168,42 @@ async def test_l_and_s_work_on_the_screen_of_runs_too(tmp_path):
         assert len(seen) == 3
 
 
+def legends(screen: RunsScreen) -> list[str]:
+    return ["".join(text for text, _ in plot.chart.legend) for plot in screen.query(Plot) if plot.region]
+
+
+@pytest.mark.parametrize("key", ["m", "space"])
+async def test_a_marked_run_is_drawn_beside_the_selected_one(tmp_path, key):
+    async with opened(twice(tmp_path / "model.safetensors")) as desk:
+        screen = await at_runs(desk)
+        await desk.press("j", key)
+        await desk.until(lambda: len(legends(screen)) == 2, "the curve")
+        assert rows(desk)[2].startswith("> ×") or rows(desk)[2].startswith(">×")
+        assert not any("×" in legend for legend in legends(screen))  # the marked run itself
+        await desk.press("G")
+        await desk.until(lambda: "job 1" in legends(screen)[0], "both curves")
+        assert legends(screen) == ["loss  ─ job 1 1.22  × job 3 0.755", "error %  • job 1 31.83  × job 3 19.67"]
+        plots = [plot for plot in screen.query(Plot) if plot.region]
+        assert all(len({style for line, style in plot.chart.lines if line}) == 2 for plot in plots)
+        assert all("×" in desk.text(plot.query_one("#plot")) for plot in plots)
+        await desk.press("k", key)  # job 2, which trained nothing
+        assert desk.app.said == ["this run has no curve: it trained nothing"]
+        await desk.press("G")
+        await desk.until(lambda: legends(screen) and "×" in legends(screen)[0], "both curves again")
+        await desk.press("k", "k", key, "G")
+        await desk.until(lambda: legends(screen) and "×" not in legends(screen)[0], "one curve")
+
+
+async def test_c_chooses_the_charts_of_a_run(tmp_path):
+    async with opened(twice(tmp_path / "model.safetensors")) as desk:
+        screen = await at_runs(desk)
+        await desk.press("j")
+        for count, starts in ((1, "loss"), (1, "error"), (2, "loss")):
+            await desk.press("c")
+            await desk.until(lambda count=count: len(legends(screen)) == count)
+            assert legends(screen)[0].startswith(starts)
+
+
 async def test_the_end_of_a_running_job_is_shown_at_once(tmp_path):
     path = running(tmp_path / "model.safetensors")
     with Paths(path).locked():
