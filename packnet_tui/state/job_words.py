@@ -23,7 +23,10 @@ def discarding(stopped: Checkpoint, document: Document) -> tuple[str, str]:
     if stopped.adds_to(document):
         return f"Give up the unfinished task {stopped.task}?", f"{text}The file stays as it is: no other task changes."
     phase = document.tasks[-1].phase if document.tasks else "trained"
-    return f"Give up {summary(stopped.command)}?", f"{text}{stopped.task} stays as it was last saved: {phase}."
+    return (
+        f"Give up the interrupted job ({summary(stopped.command)})?",
+        f"{text}{stopped.task} stays as it was last saved: {phase}.",
+    )
 
 
 def dropping(task: str, document: Document, stopped: Checkpoint | None, size: int | None, undo: str) -> tuple[str, str]:
@@ -34,7 +37,7 @@ def dropping(task: str, document: Document, stopped: Checkpoint | None, size: in
     owned = document.owned[document.index(task) - 1] if document.tasks else 0
     text = f"Its {owned:,} weights become free, its head is removed. "
     if stopped:
-        text += f"Its interrupted job, {summary(stopped.command)}, is given up. "
+        text += f"Its interrupted job ({summary(stopped.command)}) is given up. "
     former = f"The former file{'' if size is None else f' ({file_size(size)})'}"
     return f"Drop {task}?", f"{text}{former} is kept until the next job that changes the file; {undo} brings it back."
 

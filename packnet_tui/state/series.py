@@ -82,6 +82,7 @@ class CurveBuilder:
     _last: float = 0.0
     _grain: float = 0.0  # smallest distance of two samples
     _curve: Curve | None = None  # the curve returned last, if nothing changed since
+    _saved: tuple[Curve, float] | None = None  # the curve, and where it ended, when the file was saved last
 
     def begin(self, event: PhaseStarted) -> None:
         """Begin a phase, or resume it if its first epoch is a later one."""
@@ -128,6 +129,20 @@ class CurveBuilder:
         self.pruned.append((self._last, event.ratio))
         if event.after is not None:
             self.validation_error.append((self._last, event.after))
+
+    def save(self) -> None:
+        """Record that the file has what was done so far."""
+        self._saved = self.curve(), self._last
+
+    def give_up(self) -> bool:
+        """Go back to the last save: what was done since was given up. Returns whether anything is left."""
+        if self._saved is None:
+            return False
+        saved, last = self._saved
+        self.loss, self.pruned, self.before = list(saved.loss), list(saved.pruned), saved.before
+        self.validation_loss, self.validation_error = list(saved.validation_loss), list(saved.validation_error)
+        self.end, self._last, self._start, self._phase, self._curve = saved.end, last, last, "", None
+        return True
 
     def curve(self) -> Curve:
         """The curve so far; the same object until the next event."""

@@ -29,6 +29,7 @@ from packnet_core.schema.events import (
     EngineStarted,
     Entry,
     Epoch,
+    GivenUp,
     JobFinished,
     JobStarted,
     Occupancy,
@@ -202,6 +203,10 @@ class Story:
                 self.shown = task
             case Saved():  # from now on the file has these counts
                 self.live = self.ratio = None
+                if self.job and (builder := self.builders.get(self.job.task)):
+                    builder.save()
+            case GivenUp(task=task) if task in self.builders and not self.builders[task].give_up():
+                del self.builders[task]
             case Occupancy() as event:
                 self.live = event
             case PhaseStarted() as event:

@@ -1,5 +1,6 @@
 """The curve of a task, built from its events."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -25,6 +26,11 @@ def step(number: int, steps: int, loss: float) -> TrainStep:
 
 def folded(*events: Event) -> Curve:
     builder = CurveBuilder("cars")
+    feed(builder, events)
+    return builder.curve()
+
+
+def feed(builder: CurveBuilder, events: Iterable[Event]) -> None:
     for event in events:
         match event:
             case PhaseStarted():
@@ -35,7 +41,6 @@ def folded(*events: Event) -> Curve:
                 builder.epoch(event)
             case Pruned():
                 builder.prune(event)
-    return builder.curve()
 
 
 @given(losses, st.integers(1, 200))
@@ -173,3 +178,19 @@ def test_a_curve_is_the_same_object_until_something_happens():
     assert builder.curve() is first
     builder.step(step(1, 2, 1.0))
     assert builder.curve() is not first
+
+
+def test_what_was_given_up_is_not_in_the_curve():
+    builder, pruned = CurveBuilder("cars"), Pruned(task="cars", ratio=0.75, freed=3, kept=1, before=17.5, after=61.0)
+    assert not builder.give_up()
+    done = [*training("cars", 3, 3, 96.0, 17.5)]
+    feed(builder, done)
+    builder.save()
+    kept = builder.curve()
+    feed(builder, [pruned, *training("cars", 9, 4, 61.0, 17.8, retrain=True, before=17.5)])
+    assert builder.curve() != kept
+    assert builder.give_up()
+    assert builder.curve() == kept
+    again = [pruned, *training("cars", 2, 2, 61.0, 17.8, retrain=True, before=17.5)]
+    feed(builder, again)
+    assert builder.curve() == folded(*done, *again)

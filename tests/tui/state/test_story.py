@@ -3,13 +3,14 @@
 import pytest
 
 from packnet_core.packfile.header import encode_document
-from packnet_core.schema.commands import Add, Command, Drop, Evaluate, Prune, Train
+from packnet_core.schema.commands import Add, Command, Discard, Drop, Evaluate, Prune, Train
 from packnet_core.schema.document import Document
 from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
     Entry,
     Event,
+    GivenUp,
     JobFinished,
     JobQueued,
     JobStarted,
@@ -253,11 +254,12 @@ def test_entries_older_than_the_file_are_of_a_former_file():
     assert (picture.busy, picture.curve, picture.log, picture.tasks[1].now) == (False, None, (), None)
 
 
-def test_a_stopped_job_waits_only_while_nothing_runs():
-    story = Story()
-    assert story.picture(BEFORE, ADD).interrupted == ADD
-    story.read(entries([started(Train())]))
-    assert story.picture(BEFORE, ADD).interrupted is None
+def test_the_curve_of_a_job_that_was_given_up_goes():
+    added = [started(ADD), *training("cars", 2, 2, 96.0, 17.5), evaluated("cars", 18.36), Saved(bytes=9), finished()]
+    cut = [started(Train(recipe={"epochs": 9})), *training("cars", 9, 3, 20.0, 17.5), finished("stopped")]
+    given_up = [started(Discard()), GivenUp(task="cars", command=Train()), finished()]
+    assert folded(*added, *cut, *given_up, shown=AFTER).curve == folded(*added, shown=AFTER).curve
+    assert folded(*cut, *given_up, shown=AFTER).curve is None
 
 
 def test_the_log_has_readable_lines_and_a_limit():

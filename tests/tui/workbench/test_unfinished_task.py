@@ -141,13 +141,13 @@ async def test_of_a_stopped_pruning_d_drops_the_task_and_x_gives_up_the_job(tmp_
         await desk.sees(Question)
         said = " ".join(desk.text(desk.app.screen.query_one("Vertical")).replace("┃", " ").split())
         assert "Drop cars?" in said
-        assert "Its interrupted job, prune 0.5, is given up." in said
+        assert "Its interrupted job (prune 0.5) is given up." in said
         await desk.press("y")
         await desk.sees(MainScreen)
         await desk.press("x")
         await desk.sees(Question)
         said = " ".join(desk.text(desk.app.screen.query_one("Vertical")).replace("┃", " ").split())
-        assert "Give up prune 0.5?" in said
+        assert "Give up the interrupted job (prune 0.5)?" in said
         assert "cars stays as it was last saved: retrained." in said
         await desk.press("y")
         assert desk.asked == [Drop(task="cars"), Discard(task="cars")]
