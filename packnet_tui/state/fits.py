@@ -36,7 +36,7 @@ def again(picture: Picture, ratio: float) -> Forecast:
 def sentence(found: Forecast, brief: bool = False) -> str:
     """What fits, as a sentence without a full stop; `brief` for a narrow place.
 
-    at 0.75, three more tasks: 15.8, 3.9 and 1.0 % of the weights each
+    at 0.5, three more tasks: 15.0, 7.5 and 3.7 % of the weights each
     no further task fits at 0.75: it would own 0.4 % of the weights, and the least is 1 %; at 0.5 one fits
     """
     at = f"{found.ratio:g}"
@@ -65,11 +65,11 @@ def fills_first(found: Forecast) -> str:
     if not first:
         return f"all layers fill together: each has room for {_tasks(found.layers[0].tasks)}"
     name = cut_middle(first[0].name.removesuffix(".weight"), NAME)
-    room = f"room for {_tasks(first[0].tasks)}"
+    room = f"room for {_tasks(first[0].tasks)}" if first[0].tasks else "no room for a further task"
     if len(first) == 1:
         return f"{name} fills first: {room}, {percent(first[0].free, first[0].weights)} of it free"
     others = len(first) - 1
-    return f"{name} and {number(others)} more layer{'' if others == 1 else 's'} fill first: {room} each"
+    return f"{name} and {number(others)} more layer{'' if others == 1 else 's'} fill first: {room}"
 
 
 def number(count: int) -> str:

@@ -61,9 +61,9 @@ def test_the_layer_that_fills_first():
         return fills_first(forecast(layers(*owned), [task("cars", 0.5, 1.0, "retrained")], 0.5))
 
     assert words(60, 97, 60) == "b fills first: room for three more tasks, 3.0% of it free"
-    assert words(60, 97, 100) == "c fills first: room for no more tasks, 0.0% of it free"
-    assert words(60, 97, 97) == "b and one more layer fill first: room for three more tasks each"
-    assert words(60, 97, 97, 97) == "b and two more layers fill first: room for three more tasks each"
+    assert words(60, 97, 100) == "c fills first: no room for a further task, 0.0% of it free"
+    assert words(60, 97, 97) == "b and one more layer fill first: room for three more tasks"
+    assert words(60, 97, 97, 97) == "b and two more layers fill first: room for three more tasks"
     assert words(60, 60) == "all layers fill together: each has room for six more tasks"
     assert words(100, 100) == "no layer has room for a further task"
 
