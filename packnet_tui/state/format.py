@@ -1,10 +1,12 @@
 """Numbers as text, for a sentence or a narrow column, and texts cut to a width."""
 
 import time
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
 MISSING = "–"
+NAME = 24  # cells of a task's name within a sentence
 LONGEST = 1e10  # seconds of a time span: three hundred years
 
 
@@ -110,10 +112,15 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """A text in at most `width` cells; … replaces the middle of a longer one: layers' names differ at both ends."""
+    """A text in at most `width` cells; … replaces the middle of a longer one: names differ at both ends.
+
+    It shortens all names of tasks, layers and files.
+
+    cut_middle("a_rather_long_task_name_1", 16)    # "a_rathe…k_name_1"
+    """
     if cell_len(text) <= width:
         return text
-    if width < 8:
+    if width < 4:
         return cut(text, width)
     tail = text[-(width // 2) :]
     while cell_len(tail) > width // 2:
@@ -125,3 +132,13 @@ def pad(text: str, width: int) -> str:
     """A text cut or filled to exactly `width` cells."""
     text = cut(text, width)
     return text + " " * (width - cell_len(text))
+
+
+def pad_name(name: str, width: int) -> str:
+    """A name of a task or layer, its middle cut or filled to exactly `width` cells."""
+    return pad(cut_middle(name, width), width)
+
+
+def first_that_fits(variants: Sequence[str], width: int) -> str:
+    """The first of some texts that fits `width` cells, else the last one, cut."""
+    return next((text for text in variants if cell_len(text) <= width), cut(variants[-1], width))

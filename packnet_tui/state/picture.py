@@ -86,6 +86,7 @@ class Picture:
     previews: tuple[tuple[float, float], ...] = ()  # ratios, and the open task's error right after pruning at each
     usage: str = ""  # of the running job's device
     died: str = ""  # a message, if a process died during a job, until another process starts
+    signature: object = None  # of the file: another one if it was saved or replaced
 
     @cached_property
     def weights(self) -> int:

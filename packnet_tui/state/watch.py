@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from packnet_core.engine.client import last_words
@@ -88,7 +89,8 @@ class Watch:
 
     def _picture(self) -> Picture:
         interrupted = checkpoint_header.find(self.paths.checkpoint, self._document)
-        return self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
+        picture = self.story.picture(self._document, interrupted.command if interrupted else None, self._usage)
+        return replace(picture, signature=self._seen[0])
 
     def _read(self) -> Document:
         self._seen = self._signatures()

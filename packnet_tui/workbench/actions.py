@@ -38,6 +38,7 @@ class Action:
         return self.name.partition("(")[0]
 
 
+HIGHLIGHT = "pane 4 alone: show one task, or what is free"
 ACTIONS = (
     Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
     Action("prune", ("p",), "p", "prune", "prune the open task, then retrain it", "work", works=True),
@@ -47,7 +48,7 @@ ACTIONS = (
     Action("compare", ("b",), "b", "compare", "compare the task with another method", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop the running job, or a waiting one", "work", works=True),
     Action("drop", ("d",), "d", "drop", "remove the newest task", "work", works=True),
-    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
+    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "clear the filter, or show all panes again", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
     Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
@@ -59,6 +60,7 @@ ACTIONS = (
     Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
     Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),
     Action("follow", ("f",), "f", "", "pane 3: follow the task in training", "look", pane=3),
+    Action("enlarge", ("enter",), "enter", "", "pane 4: where the layer's weights lie", "look", pane=4),
     Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
     Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
     Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
@@ -72,6 +74,10 @@ ACTIONS = (
     Action("pane('3')", ("3",), "3", "", "pane 3: curves of the task in training", "move"),
     Action("pane('4')", ("4",), "4", "", "pane 4: the selected layer", "move"),
     Action("pane('5')", ("5",), "5", "", "pane 5: the job log", "move"),
+    *(
+        Action(f"highlight({n})", (str(n),), "1-9 0" if n == 1 else str(n), "", HIGHLIGHT, "move", pane=4)
+        for n in (*range(1, 10), 0)
+    ),
     Action("pane('next')", ("tab",), "tab", "", "next pane", "move"),
     Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
     Action("command", ("colon",), ":", "command", "a command, as in the shell: prune 0.75", "program"),
