@@ -9,7 +9,7 @@ BEYOND = "+"  # any later task
 # Each task's colour, then the same for smaller shares of a mosaic's cell, nearer to the background. All are from the
 # 256-colour cube, so that a terminal with 256 colours shows exactly these. Neighbours differ for the colour-blind too.
 DARK_SHADES = (
-    ("#5fafff", "#0087d7", "#005f87"), ("#ffd75f", "#d7af5f", "#87875f"), ("#00af5f", "#008700", "#005f00"),
+    ("#5fafff", "#0087d7", "#005f87"), ("#ffd75f", "#af8700", "#5f5f00"), ("#00af5f", "#008700", "#005f00"),
     ("#d75fd7", "#af00af", "#5f005f"), ("#5fff00", "#5faf00", "#5f8700"), ("#ffafd7", "#d787af", "#875f87"),
     ("#ff5f5f", "#d70000", "#870000"), ("#ff8700", "#d75f00", "#875f00"), ("#5fffff", "#00afaf", "#005f5f"),
 )  # fmt: skip
@@ -30,7 +30,7 @@ BRIGHT_DARK, BRIGHT_LIGHT = ("#e4e4e4", "#9e9e9e", "#626262"), ("#1c1c1c", "#585
 BLOCKS = "█▓▒"  # in place of shades, in the terminal's own colours
 
 # One character for each character, so that nothing moves. Letters in names are not replaced.
-TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~o|++|-:-+x<+++++v*"))
+TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±≈•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~~o|++|-:-+x<+++++v*"))
 TO_ASCII |= str.maketrans("╭╮╯╰┏┓┛┗━┃▔▁▂▌▐▎▏▕▊", "++++++++=|-__||||||")  # borders; = around the pane that has the focus
 TO_ASCII |= dict.fromkeys(map(ord, "▃▄▅▆▇▀█▉▋▍"), " ")  # ends of scroll bars, whose colours show them
 

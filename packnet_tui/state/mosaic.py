@@ -64,6 +64,7 @@ def axes_in_words(counts: OwnerCounts) -> list[str]:
     return [
         f"{outputs} ↓ × {inputs}{positions} →, {cell}",
         f"{outputs} ↓ × {inputs}{short} →, {cell}",
+        f"{outputs} ↓ × {inputs}{short} →, {cell.removeprefix('one ')}",
         f"{counts.outputs} ↓ × {counts.inputs}{short} →, {cell}",
         f"{counts.outputs} ↓ × {counts.inputs}{short} →",
     ]
@@ -71,12 +72,14 @@ def axes_in_words(counts: OwnerCounts) -> list[str]:
 
 def cell_in_words(counts: OwnerCounts) -> str:
     """How many weights a cell stands for: `one cell = 8 × 32 weights`, outputs × inputs × kernel positions."""
-    sides = [counts.down, counts.across]
-    if counts.positions > 1 and counts.across >= counts.positions:
-        sides = [counts.down, counts.across // counts.positions, counts.positions]
-    if all(side == 1 for side in sides):
+    rows, columns, _ = counts.counts.shape
+    sides = [counts.outputs / rows, 1.0 if counts.apart else counts.inputs / columns]
+    if counts.positions > 1 and not counts.apart:
+        sides.append(counts.positions)
+    if set(sides) == {1}:
         return "one cell = 1 weight"
-    return f"one cell = {' × '.join(map(str, sides))} weights"
+    equals = "=" if all(side == round(side) for side in sides) else "≈"
+    return f"one cell {equals} {' × '.join(f'{side:.0f}' for side in sides)} weights"
 
 
 def shares_in_words(shown: Sequence[float]) -> str:

@@ -27,16 +27,16 @@ class OwnerCounts:
     outputs    of the layer: its first dimension
     inputs     of each output: its second dimension, 1 if there is none
     positions  of the kernel: the product of all other dimensions, 1 for a linear layer
-    down       outputs per row of `counts`; the last row may have fewer
-    across     weights of each output per column of `counts`; the last column may have fewer
+    apart      whether each kernel position has a column of its own, and not each input, or several of them
+
+    Output `i` is in row `i * rows // outputs`, and inputs are in columns likewise, so that bins differ by one at most.
     """
 
     counts: Counts
     outputs: int
     inputs: int
     positions: int
-    down: int
-    across: int
+    apart: bool
 
     @property
     def owned(self) -> tuple[int, ...]:
@@ -45,7 +45,7 @@ class OwnerCounts:
 
 
 def owner_counts(path: str | Path, layer: str, rows: int, columns: int) -> OwnerCounts:
-    """Count the owners of one layer of a pack file in at most `rows` × `columns` bins of equal size.
+    """Count the owners of one layer of a pack file in at most `rows` × `columns` bins.
 
     A row is one or more outputs; a column is one or more inputs with all their kernel positions, or single positions
     if there is room for all of them. (In a transposed convolution the first dimension is its inputs.) The layer is read
@@ -64,12 +64,9 @@ def owner_counts(path: str | Path, layer: str, rows: int, columns: int) -> Owner
         tasks = len(document.tasks)
         outputs, inputs, *rest = (*found.shape, 1, 1)
         positions = math.prod(rest)
-        down = -(-outputs // rows)
-        across = 1 if inputs * positions <= columns else -(-inputs // columns) * positions
-        binned = OwnerCounts(
-            np.zeros((-(-outputs // down), -(-inputs * positions // across), 1 + tasks), np.int64),
-            outputs, inputs, positions, down, across,
-        )  # fmt: skip
+        apart = inputs * positions <= columns
+        counts = np.zeros((min(rows, outputs), inputs * positions if apart else min(columns, inputs), 1 + tasks), np.int64)
+        binned = OwnerCounts(counts, outputs, inputs, positions, apart)
         dense = tasks if layer in dense_layers(document) else 0
         layer_file = _LayerFile(file, path, safetensors.start, safetensors.tensors, layer, tasks, dense)
         _count(layer_file, binned)
@@ -83,13 +80,16 @@ def owner_counts(path: str | Path, layer: str, rows: int, columns: int) -> Owner
 
 def _count(layer: "_LayerFile", into: OwnerCounts) -> None:
     """Add up the owners of all weights, piece by piece."""
-    _, columns, owners = into.counts.shape
-    for row, height, left, width in _pieces(into.outputs, into.inputs * into.positions):
-        begin = row * into.inputs * into.positions + left
+    rows, columns, owners = into.counts.shape
+    kept = 1 if into.apart else into.positions  # weights that have the same column
+    length = into.inputs * into.positions
+    for row, height, left, width in _pieces(into.outputs, length):
+        begin = row * length + left
         owner = layer.owners(begin, begin + height * width).reshape(height, width)
-        first, last = row // into.down, (row + height - 1) // into.down + 1
-        bins = (np.arange(row, row + height) // into.down - first)[:, None] * columns
-        bins = (bins + np.arange(left, left + width) // into.across) * owners + owner
+        down = np.arange(row, row + height) * rows // into.outputs
+        across = np.arange(left, left + width) // kept * columns // (length // kept)
+        first, last = int(down[0]), int(down[-1]) + 1
+        bins = ((down - first)[:, None] * columns + across) * owners + owner
         found = np.bincount(bins.reshape(-1), minlength=(last - first) * columns * owners)
         into.counts[first:last] += found.reshape(last - first, columns, owners)
 

@@ -1,19 +1,25 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.commands import Add
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.capacity import after_pruning, more_tasks, total
-from packnet_tui.state.format import pad
+from packnet_tui.state.format import pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
-FULL = 56  # width that all columns need
-BESIDE = 29  # width that the columns of baselines need on top
+NARROWEST, WIDEST = 9, 16  # cells of the names that columns leave: at least, and if names are that long
+BEFORE = 5  # cells before the name: cursor, the open task's mark, digit
+BESIDE = 33  # width that the columns of baselines need on top
+COLUMNS = {"prune": 6, "owns": 7, "error": 6, "now": 7, "state": 10, "drift": 9}  # cells; error when added, and now
+FIRST_TO_GO = ("prune", "error", "state", "drift")  # if there is no room; a sign takes the place of the drift
 
 
 class TasksPane(Pane):
@@ -49,42 +55,65 @@ class TasksPane(Pane):
             self.cursor = self._tasks - 1
         if not self.picture.tasks:
             return [Text("  no task yet: a adds the first one", "dim")]
-        if width < FULL:
-            return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
-        line = Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")
+        line = Text(f"   # {pad('name', self._name_width(width))}", "dim")
+        columns = self._columns(width)
+        for name in columns:
+            heading, room = "error" if name == "now" and "error" not in columns else name, COLUMNS[name]
+            match name:
+                case "state":
+                    line.append(f" {heading:{room - 1}}")
+                case "drift":
+                    line.append(f"{heading:>{room - 3}}   ")
+                case _:
+                    line.append(f"{heading:>{room}}")
         if self._beside(width):
             line.pad_right(width - BESIDE - line.cell_len)
-            line.append(" classifier individual closes")
+            line.append(" classifier individual gap closed")
         return [line]
 
     def row(self, index: int, width: int) -> Text:
-        task, picture = self.picture.tasks[index], self.picture
+        task = self.picture.tasks[index]
         chosen = index == self.chosen
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         line.append("*" if task.open else " ")
         line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
-        line.append(" " + pad(task.name, self._name_width(width)))
-        owns = format.percent(task.owned, picture.weights)
-        if width < FULL:
-            line.append(f" {owns:>6} {self._now(task):>7} ")
-            line.append_text(_sign(task, short=True))
-        else:
-            ratio = format.two_digits(task.prune_ratio)
-            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} {self._now(task):>7} ")
-            line.append_text(_sign(task, short=False))
-            if self._beside(width):
-                line.pad_right(width - BESIDE - line.cell_len)
-                for name in ("classifier", "individual"):
-                    line.append(f" {format.two_digits(task.compared.get(name)):>10}")
-                line.append(f" {format.whole_percent(task.closed):>6}")
+        line.append(" " + pad_name(task.name, self._name_width(width)))
+        columns = self._columns(width)
+        for name in columns:
+            line.append_text(self._cell(task, name))
+        if "drift" not in columns:
+            line.append_text(Text(" ").append_text(_drift(task, short=True)))
+        if self._beside(width):
+            line.pad_right(width - BESIDE - line.cell_len)
+            for baseline in ("classifier", "individual"):
+                line.append(f" {format.two_digits(task.compared.get(baseline)):>10}")
+            line.append(f" {format.whole_percent(task.closed):>10}")
         return line
+
+    def _cell(self, task: TaskRow, column: str) -> Text:
+        """What a task has in a column, as wide as the column."""
+        width = COLUMNS[column]
+        match column:
+            case "prune":
+                return Text(f"{format.two_digits(task.prune_ratio):>{width}}")
+            case "owns":
+                return Text(f"{format.percent(task.owned, self.picture.weights):>{width}}")
+            case "error":
+                return Text(f"{format.two_digits(task.added):>{width}}")
+            case "now":
+                now = format.two_digits(task.now) if task.validation is None else f"~{task.validation:.2f}"
+                return Text(f"{now:>{width}}")
+            case "state":
+                return Text(f" {task.working or task.phase:{width - 1}}", "italic" if task.working else "dim")
+            case _:
+                return _drift(task, short=False)
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
         share, free = format.percent(picture.free, picture.weights), format.long(picture.free)
         line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
         spare, below = self.content_size.height - self.count() - 2, []
-        if width >= FULL:
+        if line.cell_len + 3 + cell_len(room) <= width:
             line.append(f"   {room}", "not bold")
         elif room and spare > 0:
             below = [Text(f"   {room}")]
@@ -104,18 +133,26 @@ class TasksPane(Pane):
 
     def _beside(self, width: int) -> bool:
         """Whether there are columns for Classifier Only and Individual Networks."""
-        return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+        wide = BEFORE + WIDEST + sum(COLUMNS.values()) + BESIDE
+        return width >= wide and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+
+    def _columns(self, width: int) -> list[str]:
+        """The columns that fit beside the names."""
+        longest = max((cell_len(task.name) for task in self.picture.tasks), default=0)
+        names, columns = min(max(NARROWEST, longest), WIDEST), list(COLUMNS)
+        for name in FIRST_TO_GO:
+            if self._left(columns, width) >= (names if name in ("prune", "error") else NARROWEST):
+                break
+            columns.remove(name)
+        return columns
+
+    def _left(self, columns: Sequence[str], width: int) -> int:
+        """The cells that columns leave for the name."""
+        sign = 0 if "drift" in columns else 2
+        return width - BEFORE - sum(COLUMNS[name] for name in columns) - sign - (BESIDE if self._beside(width) else 0)
 
     def _name_width(self, width: int) -> int:
-        if self._beside(width):
-            width -= BESIDE
-        return max(4, width - (45 if width >= FULL else 22))
-
-    @staticmethod
-    def _now(task: TaskRow) -> str:
-        if task.validation is not None:
-            return f"~{task.validation:.2f}"
-        return format.two_digits(task.now)
+        return max(4, self._left(self._columns(width), width))
 
 
 def room_for(picture: Picture, ratio: float) -> str:
@@ -137,13 +174,14 @@ def room_for(picture: Picture, ratio: float) -> str:
     return "" if more is None else f"{then}room for {more} more like task {glyph(newest.index)}"
 
 
-def _sign(task: TaskRow, short: bool) -> Text:
-    """The last column: the running job's phase if it works on the task, else an open task's phase, else the drift."""
-    if task.working:
-        return Text("~" if short else f"{task.working:>9}", "italic")
-    if task.open and not short:
-        return Text(f"{task.phase:>9}", "dim")
-    if task.drift is None:
+def _drift(task: TaskRow, short: bool) -> Text:
+    """The change of a task's error since it was added, which must be 0.00, and whether its digest matched.
+
+    `short` is a sign alone, which also says that a job works on the task.
+    """
+    if task.working and short:
+        return Text("~", "italic")
+    if task.drift is None or task.working:
         return Text("" if short else f"{'–':>6}", "dim")
     change, same = format.drift(task.drift), task.drift == 0
     sign = "=" if same else "!"

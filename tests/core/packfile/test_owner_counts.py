@@ -27,8 +27,12 @@ shapes = st.lists(st.integers(1, 7), min_size=1, max_size=5).map(tuple)
 def binned(owners: np.ndarray, counts) -> np.ndarray:
     """The same counts, one weight at a time."""
     made = np.zeros_like(counts.counts)
-    rows, columns = np.divmod(np.arange(owners.size), counts.inputs * counts.positions)
-    np.add.at(made, (rows // counts.down, columns // counts.across, owners.reshape(-1)), 1)
+    rows, columns, _ = made.shape
+    outputs, inputs = np.divmod(np.arange(owners.size), counts.inputs * counts.positions)
+    if not counts.apart:
+        inputs, columns = inputs // counts.positions, columns * counts.positions
+    across = inputs * columns // (counts.inputs * counts.positions)
+    np.add.at(made, (outputs * rows // counts.outputs, across, owners.reshape(-1)), 1)
     return made
 
 
@@ -54,7 +58,6 @@ def test_counts_by_bins_are_those_of_the_owners(tmp_path_factory, shape, ratios,
     assert counts.counts.sum() == math.prod(shape)
     assert counts.counts.shape[0] <= rows
     assert counts.counts.shape[1] <= max(columns, 1)
-    assert counts.across == 1 or counts.across % counts.positions == 0
     assert (counts.counts == binned(owners, counts)).all()
     assert (stored.read(path).owners["conv.weight"].numpy() == owners).all()
 
@@ -83,8 +86,16 @@ def test_without_tasks_all_is_free(tmp_path):
 def test_kernel_positions_have_columns_of_their_own_if_there_is_room(tmp_path):
     path = write(tmp_path / "model.safetensors", document((), {"conv.weight": (4, 6, 3, 3)}))
     wide, narrow = owner_counts(path, "conv.weight", 8, 54), owner_counts(path, "conv.weight", 8, 53)
-    assert (wide.across, wide.counts.shape[1]) == (1, 54)
-    assert (narrow.across, narrow.counts.shape[1]) == (9, 6)
+    assert (wide.apart, wide.counts.shape) == (True, (4, 54, 1))
+    assert (narrow.apart, narrow.counts.shape) == (False, (4, 6, 1))
+    assert (narrow.counts == 9).all()
+
+
+def test_bins_differ_by_one_output_and_one_input_at_most(tmp_path):
+    path = write(tmp_path / "model.safetensors", document((), {"hidden.weight": (64, 100)}))
+    counts = owner_counts(path, "hidden.weight", 62, 30).counts.sum(axis=2)
+    assert counts.shape == (62, 30)
+    assert sorted(set(counts.reshape(-1).tolist())) == [3, 4, 6, 8]
 
 
 # -- files that are not as they should be ----------------------------------------------------------------------------
