@@ -3,7 +3,10 @@
 import time
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
+
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, summary
 
 MISSING = "–"
 NAME = 24  # cells of a task's name within a sentence
@@ -137,6 +140,16 @@ def pad(text: str, width: int) -> str:
 def pad_name(name: str, width: int) -> str:
     """A name of a task or layer, its middle cut or filled to exactly `width` cells."""
     return pad(cut_middle(name, width), width)
+
+
+def short_summary(command: Command) -> str:
+    """A command as one short line, with the names of its tasks cut in the middle."""
+    match command:
+        case Add() | Drop():
+            command = replace(command, task=cut_middle(command.task, NAME))
+        case Evaluate() | Compare():
+            command = replace(command, tasks=tuple(cut_middle(task, NAME) for task in command.tasks))
+    return summary(command)
 
 
 def first_that_fits(variants: Sequence[str], width: int) -> str:

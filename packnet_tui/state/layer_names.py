@@ -4,7 +4,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from os.path import commonprefix
 
 from rich.cells import cell_len
 
@@ -66,7 +65,7 @@ def _without_shared(names: Sequence[str]) -> list[str]:
 def _prefix(words: Iterable[str]) -> str:
     """What words such as `layer1`, `layer2` have before their numbers; empty if they are not of this kind."""
     stems = {word.rstrip("0123456789") for word in words}
-    return commonprefix(list(stems)) if len(stems) == 1 and "" not in stems and not stems & set(words) else ""
+    return stems.pop() if len(stems) == 1 and not stems & set(words) else ""
 
 
 def _without_middle_words(names: Sequence[str], width: int) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 from packnet_core.jobs import rules
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train, summary
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, Prune, Train
+from packnet_tui.state.format import short_summary
 from packnet_tui.state.picture import Picture
 
 Group = Literal["work", "look", "move", "program"]
@@ -126,7 +127,7 @@ def blocked_command(kind: type[Command], picture: Picture, readonly: bool = Fals
     if readonly:
         return WATCHES
     if picture.working:  # other commands wait in the queue; the running one may allow them, so the engine checks later
-        running = summary(picture.job.command if picture.job else picture.queue[0][1])
+        running = short_summary(picture.job.command if picture.job else picture.queue[0][1])
         if kind is Train:
             return f"{running} is not done yet"
         return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop) else None

@@ -1,4 +1,4 @@
-"""Owners for made-up files: real bit planes and weights in place of their holes, so that the file agrees with itself."""
+"""Owners for made-up files: real bit planes and weights in place of their holes, as the header counts them."""
 
 import math
 from collections.abc import Sequence

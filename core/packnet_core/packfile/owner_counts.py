@@ -65,7 +65,9 @@ def owner_counts(path: str | Path, layer: str, rows: int, columns: int) -> Owner
         outputs, inputs, *rest = (*found.shape, 1, 1)
         positions = math.prod(rest)
         apart = inputs * positions <= columns
-        counts = np.zeros((min(rows, outputs), inputs * positions if apart else min(columns, inputs), 1 + tasks), np.int64)
+        counts = np.zeros(
+            (min(rows, outputs), inputs * positions if apart else min(columns, inputs), 1 + tasks), np.int64
+        )
         binned = OwnerCounts(counts, outputs, inputs, positions, apart)
         dense = tasks if layer in dense_layers(document) else 0
         layer_file = _LayerFile(file, path, safetensors.start, safetensors.tensors, layer, tasks, dense)

@@ -13,6 +13,7 @@ from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add
 from packnet_core.schema.document import chosen_layers
 from packnet_core.schema.fields import shown
+from packnet_tui.state.format import NAME, cut_middle
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 from packnet_tui.workbench.screens.data_preview import DataPreview, preview_data, preview_in_words
@@ -60,7 +61,7 @@ class AddForm(Form[Add]):
         recipe, ratio = recipe_fields.recipe(values), recipe_fields.prune_ratio(values)
         text = recipe_words.adding(recipe, ratio, self._picture.layers, only)
         newest = self._picture.open_task
-        return f"{text}. Seals {newest.name}, for good." if newest else f"{text}."
+        return f"{text}. Seals {cut_middle(newest.name, NAME)}, for good." if newest else f"{text}."
 
     def on_mount(self) -> None:
         self._show_preview()

@@ -72,9 +72,11 @@ class HelpScreen(ModalScreen[None]):
         text = Text()
         for group in groups:
             text.append(f"{GROUPS[group]}\n", "bold")
-            rows = {action.help: action.shown for action in reversed(self._actions) if action.group == group and action.keys}
-            for help, shown in reversed(rows.items()):  # the first of the actions that have the same help
-                text.append(_row(shown, help))
+            before = ""
+            for action in self._actions:
+                if action.group == group and action.keys and action.help != before:  # one row for highlight 1, 2, …
+                    text.append(_row(action.shown, action.help))
+                    before = action.help
         if signs:
             text.append("Signs\n", "bold")
             for sign, meaning in SIGNS:

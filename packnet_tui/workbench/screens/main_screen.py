@@ -66,7 +66,7 @@ class MainScreen(JobActions):
             lines.redraw()
 
     def _share_height(self) -> None:
-        """Give the layers' list the lines that it needs, and the rest to the mosaic, or if that is hidden to the curves."""
+        """Give the list of layers the lines that it needs, and the mosaic the rest; if that is hidden, the curves."""
         whole, occupancy = self.size.height - 2, self.query_one(OccupancyPane)
         alone, wanted = self.has_class("zoomed"), occupancy.wanted_height
         occupancy.styles.height = min(wanted, round(0.6 * whole)) if self.has_class("wide") and not alone else None

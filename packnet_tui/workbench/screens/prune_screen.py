@@ -15,7 +15,7 @@ from packnet_core.schema.commands import Preview, Prune
 from packnet_tui.state import capacity, format
 from packnet_tui.state.capacity import PrunedLayer
 from packnet_tui.state.chart import within
-from packnet_tui.state.format import percent
+from packnet_tui.state.format import cut_middle, percent
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
@@ -68,7 +68,7 @@ class PruneScreen(ModalScreen[Prune | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(f"Prune {self._row.name}")
+            box.border_title = Content(f"Prune {cut_middle(self._row.name, format.NAME)}")
             yield Static(classes="ratio")
             yield SweepChart(self.app.marks.colour(self._row.index))
             yield PrunedLayersPane(self._picture, id="layers")

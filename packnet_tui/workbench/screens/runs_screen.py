@@ -16,7 +16,7 @@ from packnet_core.schema.commands import summary
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
 from packnet_tui.state import baseline_words, format
-from packnet_tui.state.format import cut, duration, pad
+from packnet_tui.state.format import cut, cut_middle, duration, pad, short_summary
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.recipe_fields import ESSENTIALS
@@ -106,7 +106,7 @@ class RunList(Pane):
         return self._rows[min(self.cursor, len(self._rows) - 1)][0] if self._rows else None
 
     def caption(self) -> str:
-        name = cut(self._task_row.name, max(0, self.size.width - 60))
+        name = cut_middle(self._task_row.name, max(0, self.size.width - 60))
         return f"{name}   j k choose · l log · s smooth · esc goes back"
 
     def count(self) -> int:
@@ -128,14 +128,14 @@ class RunList(Pane):
         task = next((task for task in self.picture.tasks if task.name == self._task_row.name), self._task_row)
         if not (words := baseline_words.comparisons_in_words(task)):
             return []
-        own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
+        own = f"{cut_middle(task.name, format.NAME)} {format.two_digits(task.added)}"
         return [Text(f"  {line}") for line in baseline_words.wrapped([own, *words], width - 2)]
 
     def row(self, index: int, width: int) -> Text:
         run, former = self._rows[index]
         chosen = index == self.cursor
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
-        what = summary(run.command)
+        what = short_summary(run.command)
         if former:
             what += f"  (former task {self._task_row.name})"
         when = pad(format.moment(run.at, "%d %b %H:%M"), 12)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from packnet_core.schema.commands import Add, Prune, Train
 from packnet_tui.state.chart import error_chart, loss_chart
-from packnet_tui.state.format import cut
+from packnet_tui.state.format import cut_middle
 from packnet_tui.state.series import Curve
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
@@ -134,7 +134,7 @@ class CurvesPane(Pane):
         curve = self.curve
         words = ["log"] * self.log_scale + ["smooth"] * self.smooth + ["no follow"] * (not self.follow)
         state = " ".join(words)
-        name = cut(curve.task, max(0, self.size.width - 20 - len(state))) if curve else ""
+        name = cut_middle(curve.task, max(0, self.size.width - 20 - len(state))) if curve else ""
         return f"{name} {state}".strip()
 
     def build(self, width: int, height: int) -> Sequence[Text]:
@@ -147,7 +147,8 @@ class CurvesPane(Pane):
         selected = self._tasks.selected
         if selected is None or not self.picture.curves:
             return [Text("  nothing was trained yet", "dim")]
-        return [Text(f"  no training of {selected.name} in the journal", "dim")]
+        name = cut_middle(selected.name, max(4, width - 30))
+        return [Text(f"  no curve of {name} in the journal", "dim")]
 
     def redraw(self) -> None:
         super().redraw()

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from packnet_core.schema.commands import ReadOnly
 from packnet_core.schema.document import Layer
 from packnet_tui.state.capacity import after_pruning
-from packnet_tui.state.format import NAME, cut_middle, first_that_fits, percent
+from packnet_tui.state.format import NAME, cut_middle, first_that_fits, pad_name, percent
 from packnet_tui.state.layer_owners import LayerOwners, Wanted
 from packnet_tui.state.marks import glyph
 from packnet_tui.workbench.actions import bindings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.15  # seconds that the cursor must rest on a layer before its owners are read
 LEGEND = 2  # lines
+GAP, SHORTEST = 3, 10  # cells between two columns of numbers, and of the names in them at least
 LEAST = 3  # lines of a mosaic that says anything
 
 
@@ -100,26 +101,26 @@ class LayerPane(Pane):
 
     def _owned(self, layer: Layer, width: int) -> list[Text]:
         """What each task owns and what is free, in columns; then what a pruning would keep and free."""
-        names = [cut_middle(task.name, NAME) for task in self.picture.tasks]
-        widest = max(map(cell_len, [*names, "free"]))
-        digits = len(f"{layer.weights:,}")
-        widest = min(widest, max(4, width - digits - 13))
+        names = [*(task.name for task in self.picture.tasks), "free"]
+        digits, longest = len(f"{layer.weights:,}"), min(NAME, max(map(cell_len, names)))
+        around = digits + len(" 1   100.0%")
+        columns = max(1, (width + GAP) // (around + min(longest, SHORTEST) + GAP))
+        room = min(longest, max(4, (width + GAP) // columns - GAP - around))
         parts = []
-        for owner, (name, count) in enumerate(zip([*names, "free"], [*layer.owned, layer.free], strict=False), 1):
-            free = owner > len(names)
+        for owner, (name, count) in enumerate(zip(names, [*layer.owned, layer.free], strict=False), 1):
+            free = owner == len(names)
             part = Text(" ")
             part.append("·" if free else glyph(owner), "" if free else f"bold {self.marks.colour(owner)}")
-            name = cut_middle(name, widest)
-            part.append(f" {name}{' ' * (widest - cell_len(name))} {count:>{digits},} {percent(count, layer.weights):>6}")
+            part.append(f" {pad_name(name, room)} {count:>{digits},} {percent(count, layer.weights):>6}")
             parts.append(part)
-        columns = max(1, (width + 2) // (parts[0].cell_len + 2))
         height = -(-len(parts) // columns)
-        lines = [Text("   ").join(parts[row::height]) for row in range(height)]
+        lines = [Text(" " * GAP).join(parts[row::height]) for row in range(height)]
         open_task = self.picture.open_task
         if open_task and layer.owned:
             after = after_pruning([layer], self.app.ratio)[0]
             facts = f"keeps {after.kept:,}, frees {after.freed:,}"
-            texts = [f" pruned at {self.app.ratio:g}, {names[-1]} {facts}", f" pruned at {self.app.ratio:g}: {facts}"]
+            name = cut_middle(open_task.name, NAME)
+            texts = [f" pruned at {self.app.ratio:g}, {name} {facts}", f" pruned at {self.app.ratio:g}: {facts}"]
             lines.append(Text(first_that_fits([*texts, f" {facts}"], width), "italic"))
         return lines
 
@@ -153,7 +154,8 @@ class LayerPane(Pane):
         else:
             tasks = self.picture.document.tasks
             who = f"task {only} {cut_middle(tasks[only - 1].name, NAME)}" if 0 < only <= len(tasks) else "free"
-            words = [f"only {who}: {of_cell}; esc shows all", f"only {who}: {of_cell}", f"only {who}"]
+            where = "" if self.marks.solid else "largest shares, "
+            words = [f"only {who}: {where}{of_cell}; esc shows all", f"only {who}: {of_cell}", f"only {who}"]
         if saved := self._saved():
             words = [f"{text} · {saved}" for text in words]
         legend = [first_that_fits(texts, self._area.width) for texts in (of.axes_in_words(counts), words)]

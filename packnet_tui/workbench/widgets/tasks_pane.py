@@ -9,13 +9,13 @@ from packnet_core.schema.commands import Add
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.capacity import after_pruning, more_tasks, total
-from packnet_tui.state.format import pad, pad_name
+from packnet_tui.state.format import first_that_fits, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
-NARROWEST, WIDEST = 9, 16  # cells of the names that columns leave: at least, and if names are that long
+NARROWEST, WIDEST = 9, 14  # cells of the names that columns leave: at least, and if names are that long
 BEFORE = 5  # cells before the name: cursor, the open task's mark, digit
 BESIDE = 33  # width that the columns of baselines need on top
 COLUMNS = {"prune": 6, "owns": 7, "error": 6, "now": 7, "state": 10, "drift": 9}  # cells; error when added, and now
@@ -54,7 +54,8 @@ class TasksPane(Pane):
             self._tasks = len(self.picture.tasks)
             self.cursor = self._tasks - 1
         if not self.picture.tasks:
-            return [Text("  no task yet: a adds the first one", "dim")]
+            words = ["no task yet: a adds the first one", "no task yet: a adds one", "no task yet"]
+            return [Text(f"  {first_that_fits(words, width - 2)}", "dim")]
         line = Text(f"   # {pad('name', self._name_width(width))}", "dim")
         columns = self._columns(width)
         for name in columns:

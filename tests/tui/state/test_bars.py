@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from packnet_tui.state.bars import cells
 from packnet_tui.state.marks import Marks
-from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
+from packnet_tui.workbench.widgets.occupancy_pane import owner_bar
 
 counts = st.lists(st.integers(0, 200_000_000), min_size=1, max_size=20)
 some = counts.filter(any)
