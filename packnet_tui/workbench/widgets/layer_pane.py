@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.15  # seconds that the cursor must rest on a layer before its owners are read
 LEGEND = 2  # lines
+FEW = 2  # lines of numbers, if there is room
 GAP, SHORTEST = 3, 10  # cells between two columns of numbers, and of the names in them at least
 LEAST = 3  # lines of a mosaic that says anything
 
@@ -104,7 +105,10 @@ class LayerPane(Pane):
         names = [*(task.name for task in self.picture.tasks), "free"]
         digits, longest = len(f"{layer.weights:,}"), min(NAME, max(map(cell_len, names)))
         around = digits + len(" 1   100.0%")
-        columns = max(1, (width + GAP) // (around + min(longest, SHORTEST) + GAP))
+        for least in (longest, min(longest, SHORTEST)):  # names are cut if that saves lines which the mosaic needs
+            columns = max(1, (width + GAP) // (around + least + GAP))
+            if len(names) <= FEW * columns:
+                break
         room = min(longest, max(4, (width + GAP) // columns - GAP - around))
         parts = []
         for owner, (name, count) in enumerate(zip(names, [*layer.owned, layer.free], strict=False), 1):
