@@ -16,7 +16,7 @@ from packnet_tui.workbench.actions import GROUPS, Action, Group
 TWO_COLUMNS = 116  # width from which keys are shown in two columns
 
 SIGNS = (
-    ("1 2 3 …", "the task that owns a weight"),
+    ("1 2 3 …", "the task that owns weights; its colour, too"),
     ("·", "free: no owner, exactly 0.0"),
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),

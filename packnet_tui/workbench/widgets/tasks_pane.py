@@ -124,23 +124,31 @@ class TasksPane(Pane):
         """The selected task's errors by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        if task is None or not any(comparisons_in_words(row, without) for row in self.picture.tasks):
+        words = {
+            row.index: wrapped(comparisons_in_words(row, without, width - 5), width - 5) for row in self.picture.tasks
+        }
+        height = max(map(len, words.values()), default=0)  # of any task, so that nothing moves with the cursor
+        if task is None or not height:
             return []
-        lines = [Text(f"     {line}") for line in wrapped(comparisons_in_words(task, without), width - 5)]
-        if not lines:
-            return [Text("")]  # so that nothing moves with the cursor
-        first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
-        return [first, *lines[1:]]
+        lines = [Text(f"     {line}") for line in words[task.index]]
+        if lines:
+            lines[0] = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
+        return [*lines, *[Text("")] * (height - len(lines))]
 
     def _beside(self, width: int) -> bool:
         """Whether there are columns for Classifier Only and Individual Networks."""
-        wide = BEFORE + WIDEST + sum(COLUMNS.values()) + BESIDE
+        wide = BEFORE + self._wanted_name + sum(COLUMNS.values()) + BESIDE
         return width >= wide and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+
+    @property
+    def _wanted_name(self) -> int:
+        """The cells that names need to be whole, within bounds."""
+        longest = max((cell_len(task.name) for task in self.picture.tasks), default=0)
+        return min(max(NARROWEST, longest), WIDEST)
 
     def _columns(self, width: int) -> list[str]:
         """The columns that fit beside the names."""
-        longest = max((cell_len(task.name) for task in self.picture.tasks), default=0)
-        names, columns = min(max(NARROWEST, longest), WIDEST), list(COLUMNS)
+        names, columns = self._wanted_name, list(COLUMNS)
         for name in FIRST_TO_GO:
             if self._left(columns, width) >= (names if name in ("prune", "error") else NARROWEST):
                 break
