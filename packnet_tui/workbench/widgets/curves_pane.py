@@ -148,7 +148,7 @@ class CurvesPane(Pane):
         if selected is None or not self.picture.curves:
             return [Text("  nothing was trained yet", "dim")]
         name = cut_middle(selected.name, max(4, width - 30))
-        return [Text(f"  no curve of {name} in the journal", "dim")]
+        return [Text(f"  no training of {name} in the journal", "dim")]
 
     def redraw(self) -> None:
         super().redraw()

@@ -63,7 +63,7 @@ async def test_a_key_leads_to_a_pane(path, keys, lands):
         (["k"], "features.0"),
         (["G", "j", "k"], "classifier.0"),
         (["ctrl+d", "ctrl+u"], "features.0"),
-        (["pagedown"], "features.26"),
+        (["pagedown"], "features.17"),
     ],
 )
 async def test_moving_selects_a_layer_and_pane_4_shows_it(path, keys, layer):
@@ -182,7 +182,7 @@ async def test_help_that_is_longer_than_the_screen_scrolls(path):
         await desk.press("question_mark")
         await desk.sees(HelpScreen)
         assert "err now" not in desk.text()
-        await desk.press(*["j"] * 30)
+        await desk.press(*["j"] * 40)
         end = desk.text()
         assert "0.00 =" in end
         await desk.press("k")
