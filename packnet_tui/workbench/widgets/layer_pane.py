@@ -79,6 +79,14 @@ class LayerPane(Pane):
     def row(self, index: int, width: int) -> Text:
         return self._numbers[index]
 
+    def name_of(self, index: int) -> str:
+        return self._numbers[index].plain
+
+    def copied(self) -> str:
+        """The layer's name and numbers, without the mosaic."""
+        layer = self._occupancy.selected
+        return "\n".join([layer.name, *(line.plain.strip() for line in self._numbers)]) if layer else ""
+
     def foot(self, width: int) -> list[Text]:
         if not self._area.height:
             return []
