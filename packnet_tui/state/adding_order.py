@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packnet_core.schema.commands import Add, Order, summary
-from packnet_tui.state.format import cut_middle, pad
+from packnet_tui.state.format import NAME, cut_middle, pad
 from packnet_tui.state.picture import Picture
-
-NAME = 24  # cells of a name
 
 
 @dataclass(frozen=True)

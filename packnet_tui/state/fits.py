@@ -8,12 +8,11 @@ from rich.cells import cell_len
 from packnet_core.planning.forecast import Forecast, Room, forecast
 from packnet_core.schema.commands import Add, Prune
 from packnet_core.schema.document import MOST_TASKS
-from packnet_tui.state.format import cut_middle, percent, share
+from packnet_tui.state.format import NAME, cut_middle, percent, share
 from packnet_tui.state.picture import Picture
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SHOWN = 5  # shares in a sentence; of more, the first three and the last
-NAME = 24  # cells of a name
 
 
 def what_fits(picture: Picture, ratio: float, only: Container[str] | None = None) -> Forecast:

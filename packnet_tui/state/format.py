@@ -2,9 +2,13 @@
 
 import time
 
+from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 
+from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, summary
+
 MISSING = "–"
+NAME = 24  # cells of a task's name within a sentence
 LONGEST = 1e10  # seconds of a time span: three hundred years
 
 
@@ -110,10 +114,15 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """A text in at most `width` cells; … replaces the middle of a longer one: layers' names differ at both ends."""
+    """A text in at most `width` cells; … replaces the middle of a longer one: names differ at both ends.
+
+    It shortens all names of tasks, layers and files.
+
+    cut_middle("a_rather_long_task_name_1", 16)    # "a_rathe…k_name_1"
+    """
     if cell_len(text) <= width:
         return text
-    if width < 8:
+    if width < 4:
         return cut(text, width)
     tail = text[-(width // 2) :]
     while cell_len(tail) > width // 2:
@@ -122,11 +131,26 @@ def cut_middle(text: str, width: int) -> str:
 
 
 def fitting(width: int, *variants: str) -> str:
-    """The first of the texts that has at most `width` cells, else the last."""
-    return next((text for text in variants if cell_len(text) <= width), variants[-1])
+    """The first of the texts that has at most `width` cells, else the last one, cut."""
+    return next((text for text in variants if cell_len(text) <= width), cut(variants[-1], width))
 
 
 def pad(text: str, width: int) -> str:
     """A text cut or filled to exactly `width` cells."""
     text = cut(text, width)
     return text + " " * (width - cell_len(text))
+
+
+def pad_name(name: str, width: int) -> str:
+    """A name of a task or layer, its middle cut or filled to exactly `width` cells."""
+    return pad(cut_middle(name, width), width)
+
+
+def short_summary(command: Command) -> str:
+    """A command as one short line, with the names of its tasks cut in the middle."""
+    match command:
+        case Add() | Drop():
+            command = replace(command, task=cut_middle(command.task, NAME))
+        case Evaluate() | Compare():
+            command = replace(command, tasks=tuple(cut_middle(task, NAME) for task in command.tasks))
+    return summary(command)

@@ -2,16 +2,14 @@
 
 from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, Hardness, JobFinished, Note, Previewed, Pruned
 from packnet_tui.state.event_lines import line
-from packnet_tui.state.format import cut, long
+from packnet_tui.state.format import NAME, cut_middle, long
 from packnet_tui.state.picture import LogLine
-
-NAME = 24  # cells of a task's name
 
 
 def log_line(entry: Entry) -> LogLine | None:
     """An event as a line of the log; None for events that get no line."""
     level, text = "info", line(entry)
-    name = cut(getattr(entry.event, "task", ""), NAME)
+    name = cut_middle(getattr(entry.event, "task", ""), NAME)
     match entry.event:
         case Epoch() as event:
             # without the task's name, which the phase's first line has, to fit a narrow pane
@@ -26,10 +24,12 @@ def log_line(entry: Entry) -> LogLine | None:
             top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
             text = f"eval {name}  error {error.top1:.2f} %{top5}"
         case Compared(baseline=baseline, error=error, after=after):
-            when = f"  after {cut(after, NAME)}" if after else ""
+            when = f"  after {cut_middle(after, NAME)}" if after else ""
             text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
         case Hardness() as event:
-            text = f"order {cut(event.name, NAME)}  error {event.ordering_error:.2f} %  chance {event.chance:.2f} %"
+            text = (
+                f"order {cut_middle(event.name, NAME)}  error {event.ordering_error:.2f} %  chance {event.chance:.2f} %"
+            )
         case Previewed():  # many, and shown on the prune screen
             text = None
         case Note(level="warning"):

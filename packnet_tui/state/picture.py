@@ -92,6 +92,7 @@ class Picture:
     hardness: tuple[Hardness, ...] = ()  # of data sets whose order was measured last, the hardest first
     usage: str = ""  # of the running job's device
     died: str = ""  # a message, if a process died during a job, until another process starts
+    signature: object = None  # of the file: another one if it was saved or replaced
 
     @cached_property
     def weights(self) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from packnet_core.engine.client import last_words
@@ -108,7 +109,8 @@ class Watch:
 
     def _picture(self) -> Picture:
         checkpoint = checkpoint_header.find(self.paths.checkpoint, self._document)
-        return self.story.picture(self._document, checkpoint, self._usage, self._undo)
+        picture = self.story.picture(self._document, checkpoint, self._usage, self._undo)
+        return replace(picture, signature=self._seen[0])
 
     def _read(self) -> Document:
         self._seen = self._signatures()

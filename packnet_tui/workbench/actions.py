@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
-from packnet_core.schema.commands import Add, Command, Compare, Discard, Drop, Evaluate, Prune, Train, Undo, summary
+from packnet_core.schema.commands import Add, Command, Compare, Discard, Drop, Evaluate, Prune, Train, Undo
+from packnet_tui.state.format import short_summary
 from packnet_tui.state.picture import Picture
 
 Group = Literal["work", "look", "move", "program"]
@@ -39,6 +40,7 @@ class Action:
         return self.name.partition("(")[0]
 
 
+HIGHLIGHT = "pane 4 alone: show one task, or what is free"
 ACTIONS = (
     Action("add", ("a",), "a", "add", "add a task: train it on the free weights", "work", works=True),
     Action("prune", ("p",), "p", "prune", "prune the open task, then retrain it", "work", works=True),
@@ -50,7 +52,7 @@ ACTIONS = (
     Action("drop", ("d",), "d", "drop", "remove the newest or unfinished task", "work", works=True),
     Action("undo", ("u",), "u", "", "undo a drop", "work", works=True),
     Action("forecast", ("F", "shift+f"), "F", "fits", "forecast: what fits, what to add first", "look"),
-    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer in numbers", "look", pane=1),
+    Action("enter", ("enter",), "enter", "", "pane 1: the selected layer", "look", pane=1),
     Action("unzoom", ("escape",), "esc", "", "clear filter or cursor, show all panes", "look"),
     Action("filter", ("slash",), "/", "filter", "filter layers, tasks or the log", "look"),
     Action("match('next')", ("n",), "n", "", "to the next match of the filter", "look"),
@@ -70,6 +72,7 @@ ACTIONS = (
     Action("files", ("B", "shift+b"), "B", "", "list the open files, and show one of them", "look"),
     Action("file('previous')", ("left_square_bracket",), "[", "", "the previous open file", "move"),
     Action("file('next')", ("right_square_bracket",), "]", "", "the next open file", "move"),
+    Action("enlarge", ("enter",), "enter", "", "pane 4: where the layer's weights lie", "look", pane=4),
     Action("move('down')", ("j", "down"), "j ↓", "", "down", "move"),
     Action("move('up')", ("k", "up"), "k ↑", "", "up", "move"),
     Action("move('first')", ("g", "home"), "g", "", "to the first", "move"),
@@ -83,6 +86,10 @@ ACTIONS = (
     Action("pane('3')", ("3",), "3", "", "pane 3: curves of the task in training", "move"),
     Action("pane('4')", ("4",), "4", "", "pane 4: the selected layer", "move"),
     Action("pane('5')", ("5",), "5", "", "pane 5: the job log", "move"),
+    *(
+        Action(f"highlight({n})", (str(n),), "1-9 0" if n == 1 else str(n), "", HIGHLIGHT, "move", pane=4)
+        for n in (*range(1, 10), 0)
+    ),
     Action("pane('next')", ("tab",), "tab", "", "next pane", "move"),
     Action("pane('previous')", ("shift+tab",), "S-tab", "", "previous pane", "move"),
     Action("command", ("colon",), ":", "command", "a command, as in the shell: prune 0.75", "program"),
@@ -134,7 +141,7 @@ def blocked_command(kind: type[Command], picture: Picture, readonly: bool = Fals
     if readonly:
         return WATCHES
     if picture.working:  # other commands wait in the queue; the running one may allow them, so the engine checks later
-        running = summary(picture.job.command if picture.job else picture.queue[0][1])
+        running = short_summary(picture.job.command if picture.job else picture.queue[0][1])
         if kind is Train:
             return f"{running} is not done yet"
         return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop, Undo, Discard) else None

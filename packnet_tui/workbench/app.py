@@ -21,7 +21,7 @@ from packnet_core.packfile import trust
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
-from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
+from packnet_tui.state.marks import Marks, marks_for
 from packnet_tui.workbench import keys
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
@@ -241,9 +241,9 @@ class PacknetApp(AppInterface):
         self.here.close_engine()
 
     def _colours(self) -> None:
-        theme = self.current_theme
-        colours = TERMINAL if self.native_ansi_color else DARK if theme.dark else LIGHT
-        self.marks = Marks(colours)
+        coloured = self.console.color_system is not None or self.is_headless
+        solid = coloured and not self.no_color and not self._ascii.enabled
+        self.marks = marks_for(self.current_theme.dark, self.native_ansi_color, solid)
         self.show()
 
 

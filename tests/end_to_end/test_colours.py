@@ -37,7 +37,7 @@ def test_no_text_has_the_colour_of_its_background(opened):
     opened.wait_for("is neither a command")  # in a toast
     opened.press("?")
     opened.wait_for("scroll")
-    texts = list(opened.texts())
+    texts = [(colours, text) for colours, text in opened.texts() if set(text) != {"▀"}]  # a mosaic is no text
     assert len(texts) > 100
     # nobody knows whether the terminal itself is dark or light
     for own in (Colours(WHITE, BLACK), Colours(BLACK, WHITE)):
@@ -50,3 +50,20 @@ def test_no_text_has_the_colour_of_its_background(opened):
 def test_without_colours_none_is_sent(opened):
     opened.wait_for("leave")
     assert {colours[:2] for colours, _ in opened.texts()} == {(None, None)}
+
+
+MOSAICS = {"256": ("xterm-256color", {}, True), "16": ("linux", {}, True), "none": ("xterm-256color", {}, False)}
+
+
+@pytest.mark.parametrize(("kind", "opened"), MOSAICS.items(), ids=MOSAICS, indirect=["opened"])
+def test_a_mosaic_and_occupancy_are_in_the_colours_that_there_are(opened, kind):
+    opened.wait_for("who owns most")
+    texts = list(opened.texts())
+    drawn = "".join(text for _, text in texts)
+    assert ("▀" in drawn, "▓" in drawn, "11111" in drawn) == (kind == "256", kind == "16", kind == "none")
+    cells = [colours for colours, text in texts if set(text) <= set("▀█▓▒") and text]
+    if kind == "256":
+        assert {len(colours.background) for colours in cells} == {1}  # of the 256
+    if kind == "16":
+        assert {colours.text in range(1, 16) for colours in cells} == {True}
+        assert {colours.background for colours in cells} == {None}

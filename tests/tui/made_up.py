@@ -1,4 +1,4 @@
-"""Made-up but consistent pack files and journals: real files, all weights zero, sparse on disk."""
+"""Made-up but consistent pack files and journals: real files, their weights zero unless filled, sparse on disk."""
 
 import json
 import math
@@ -43,6 +43,7 @@ from packnet_core.schema.events import (
 )
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.text import from_json, to_json
+from tests.tui.made_up_owners import fill
 
 NOON = 1_795_435_200.0  # 23 November 2026, 12:00 UTC
 VGG16 = {
@@ -236,7 +237,7 @@ SEALED = (task("imagenet", 0.5, 28.42), task("cubs", 0.75, 22.1))
 def at_rest(path: Path) -> Path:
     """VGG-16 with three tasks, all evaluated after the last was added; no job runs."""
     done = document((*SEALED, task("cars", 0.75, 18.36, "retrained")))
-    write(path, done)
+    fill(write(path, done))
     append(path, entries([*cars(done, until=5), *finished_cars()], job=3))
     everything = [JobStarted(command=Evaluate(), pid=48211, device="cuda:0")]
     checks = [evaluated("imagenet", 28.42), evaluated("cubs", 22.1), evaluated("cars", 18.36)]
@@ -247,7 +248,7 @@ def at_rest(path: Path) -> Path:
 
 def running(path: Path) -> Path:
     """The same file while the third task is retrained and another job waits. The caller holds the file's lock."""
-    write(path, document(SEALED))
+    fill(write(path, document(SEALED)))
     add = Add(task="flowers", data="/data/flowers", prune=0.75)
     append(path, entries([evaluated("imagenet", 28.42), evaluated("cubs", 22.1)], job=2, at=NOON - 60))
     append(path, entries(cars(document((*SEALED, task("cars", 0.75, 18.36, "retrained")))), job=3))

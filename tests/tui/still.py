@@ -18,7 +18,7 @@ from packnet_tui.workbench.app import PacknetApp
 from packnet_tui.workbench.open_file import OpenFile
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurveView
-from tests.tui import made_up
+from tests.tui import made_up, made_up_owners
 from tests.waiting import DEADLINE
 
 S = TypeVar("S", bound=Screen[Any])
@@ -157,9 +157,9 @@ def empty(path: Path) -> Path:
 
 def dense(path: Path) -> Path:
     """A file whose third task is trained and not pruned yet."""
-    return made_up.write(
-        path, made_up.document((*made_up.SEALED, made_up.task("cars", None, 17.1, "trained")), made_up.VGG16)
-    )
+    cars = made_up.task("cars", None, 17.1, "trained")
+    made_up_owners.fill(made_up.write(path, made_up.document((*made_up.SEALED, cars), made_up.VGG16)))
+    return path
 
 
 def previewing(path: Path) -> Path:

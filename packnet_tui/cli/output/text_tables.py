@@ -70,7 +70,7 @@ def comparison_table(document: Document, history: History, width: int) -> list[s
         own = task.error.top1 if task.error else None
         closes = gap_closed(own, found.get("classifier"), found.get("individual"))
         rows.append([task.name, *map(two_digits, (own, *map(found.get, used))), whole_percent(closes)])
-    return aligned([["task", "error", *used, "closes"], *rows], width, left={"task"}, flexible=0)
+    return aligned([["task", "error", *used, "gap closed"], *rows], width, left={"task"}, flexible=0)
 
 
 def layer_table(document: Document, width: int) -> list[str]:

@@ -13,8 +13,8 @@ from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add
 from packnet_core.schema.document import chosen_layers
 from packnet_core.schema.fields import shown
-from packnet_tui.state.fits import NAME, what_fits
-from packnet_tui.state.format import cut_middle
+from packnet_tui.state.fits import what_fits
+from packnet_tui.state.format import NAME, cut_middle
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.screens import recipe_fields, recipe_words
 from packnet_tui.workbench.screens.data_preview import DataPreview, preview_data, preview_in_words

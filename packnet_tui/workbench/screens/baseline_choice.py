@@ -6,7 +6,7 @@ from textual.binding import Binding, BindingType
 
 from packnet_core.jobs.history import of_task
 from packnet_core.schema.commands import Add, Baseline
-from packnet_tui.state.format import cut, duration
+from packnet_tui.state.format import NAME, cut_middle, duration
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.screens.choice import Choice
 
@@ -31,7 +31,7 @@ class BaselineChoice(Choice[Baseline]):
             text += f" Adding it took {duration(seconds)}."
         lines = [(name, f"{name:12}{what}") for name, what in WAYS.items()]
         keys = "enter measures it   j k choose   esc closes"
-        super().__init__(f"Compare {cut(task.name, 40)} with", lines, keys, text)
+        super().__init__(f"Compare {cut_middle(task.name, NAME)} with", lines, keys, text)
 
     def chosen(self, name: str) -> Baseline:
         return cast(Baseline, name)

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Order
 from packnet_tui.state.adding_order import order_in_words
-from packnet_tui.state.fits import NAME, fills_first, sentence, what_fits
-from packnet_tui.state.format import cut_middle, fitting
+from packnet_tui.state.fits import fills_first, sentence, what_fits
+from packnet_tui.state.format import NAME, cut_middle, fitting
 from packnet_tui.workbench.actions import WATCHES
 from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
 from packnet_tui.workbench.widgets.forecast_pane import ForecastPane

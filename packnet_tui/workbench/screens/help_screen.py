@@ -16,7 +16,7 @@ from packnet_tui.workbench.actions import GROUPS, Action, Group
 TWO_COLUMNS = 116  # width from which keys are shown in two columns
 
 SIGNS = (
-    ("1 2 3 …", "the task that owns a weight"),
+    ("1 2 3 …", "the task that owns weights; its colour, too"),
     ("·", "free: no owner, exactly 0.0"),
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),
@@ -72,9 +72,11 @@ class HelpScreen(ModalScreen[None]):
         text = Text()
         for group in groups:
             text.append(f"{GROUPS[group]}\n", "bold")
+            before = ""
             for action in self._actions:
-                if action.group == group and action.keys:
+                if action.group == group and action.keys and action.help != before:  # one row for highlight 1, 2, …
                     text.append(_row(action.shown, action.help))
+                    before = action.help
         if signs:
             text.append("Signs\n", "bold")
             for sign, meaning in SIGNS:

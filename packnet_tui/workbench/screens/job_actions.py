@@ -24,8 +24,8 @@ from packnet_core.schema.commands import (
     ReadOnly,
     Train,
     Undo,
-    summary,
 )
+from packnet_tui.state.format import NAME, cut_middle, short_summary
 from packnet_tui.state.job_words import discarding, dropping, file_bytes
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.actions import HELPFUL, blocked, blocked_command, by_key
@@ -116,7 +116,7 @@ class JobActions(Screen[None]):
         if self._refused("compare") or task is None or self._is_unfinished(task):
             return
         if task.index == 1:
-            text = f"the other tasks begin with {task.name}'s network; choose one of them (2, then j)"
+            text = f"the other tasks begin with {cut_middle(task.name, NAME)}'s network; choose one of them (2, then j)"
             self.app.notify(text, severity="warning", markup=False)
         elif baseline := await self._ask_for(BaselineChoice(task, self.app.picture)):
             self.app.submit(Compare(baseline=baseline, tasks=(task.name,)))
@@ -152,7 +152,7 @@ class JobActions(Screen[None]):
         command = picture.job.command
         resumable = not isinstance(command, ReadOnly | Immediate)
         what = "It stops after the step under way" + ("; t resumes it later." if resumable else ".")
-        if await self._ask_for(Question(f"Stop {summary(command)}?", what, yes="stop it", no="let it run")):
+        if await self._ask_for(Question(f"Stop {short_summary(command)}?", what, yes="stop it", no="let it run")):
             self.app.stop_job(number)
 
     @opening
@@ -204,7 +204,7 @@ class JobActions(Screen[None]):
         if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
             return command
         question = Question(
-            f"{newest.name} is no better than chance. Seal it for good?",
+            f"{cut_middle(newest.name, NAME)} is no better than chance. Seal it for good?",
             f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
             "Later tasks use its weights, and would be worse. Train it further (t) or drop it (d) instead.",
             yes="seal it",
@@ -216,7 +216,7 @@ class JobActions(Screen[None]):
         task = self.app.picture.as_saved.open_task
         if task is None or task.phase == "trained":
             return True
-        again = f"{task.name} was pruned already. Prune it again?"
+        again = f"{cut_middle(task.name, NAME)} was pruned already. Prune it again?"
         question = Question(again, "The ratio is a share of what it owns now.", yes="prune again")
         return await self._ask_for(question) is True
 
@@ -259,8 +259,9 @@ class JobActions(Screen[None]):
             self.app.submit(command)
             return
         question = Question(
-            f"Give up {summary(stopped)}?",
-            f"It was stopped, and t would resume it. {summary(command)} starts from the file as it was last saved.",
+            f"Give up {short_summary(stopped)}?",
+            "It was stopped, and t would resume it. "
+            f"{short_summary(command)} starts from the file as it was last saved.",
             yes="give it up",
         )
         if await self._ask_for(question):

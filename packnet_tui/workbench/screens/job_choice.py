@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from packnet_core.schema.commands import summary
+from packnet_tui.state.format import short_summary
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.choice import Choice
@@ -38,4 +38,4 @@ def job_lines(picture: Picture) -> list[tuple[str, str]]:
     job = picture.job
     rows = [(job.number, "runs", job.command)] if job else []
     rows += [(number, "waits", command) for number, command in picture.queue]
-    return [(str(n), f"{n:>4}  {state:5}  {summary(command)}") for n, state, command in rows]
+    return [(str(n), f"{n:>4}  {state:5}  {short_summary(command)}") for n, state, command in rows]

@@ -64,12 +64,21 @@ class MainScreen(FileActions):
         wanted = min(len(self.app.picture.tasks) + 3 + feet, 14)
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
+        self._share_height()
         for lines in self.query(Lines):
             lines.redraw()
 
     def redraw_files(self) -> None:
         if self.is_mounted:
             self.query_one(FilesStrip).redraw()
+
+    def _share_height(self) -> None:
+        """Give the list of layers the lines that it needs, and the mosaic the rest; if that is hidden, the curves."""
+        whole, occupancy = self.query_one("#panes").size.height, self.query_one(OccupancyPane)
+        alone, wanted = self.has_class("zoomed"), occupancy.wanted_height
+        occupancy.styles.height = min(wanted, round(0.6 * whole)) if self.has_class("wide") and not alone else None
+        right = self.query_one("#right")
+        right.styles.height = min(max(11, whole - wanted), 16) if self.has_class("small") and not alone else None
 
     @on(Pane.Moved, "#occupancy")
     def _layer_chosen(self) -> None:
@@ -143,8 +152,23 @@ class MainScreen(FileActions):
     def action_enter(self) -> None:
         self.action_pane("4")
 
+    def action_enlarge(self) -> None:
+        self.zoom(self.query_one(LayerPane))
+
+    def action_highlight(self, owner: int) -> None:
+        """Show one owner in pane 4 if that is alone on the screen; else the digit leads to a pane, as everywhere."""
+        layer = self.query_one(LayerPane)
+        if layer.has_class("alone"):
+            if not layer.highlight(owner):
+                self.app.notify(f"there is no task {owner}; esc goes back to all panes", severity="warning")
+        elif 1 <= owner <= len(self.panes):
+            self.action_pane(str(owner))
+
     def action_unzoom(self) -> None:
         focused = self.focused
+        if isinstance(focused, LayerPane) and focused.highlighted is not None:
+            focused.highlight(None)
+            return
         if isinstance(focused, Pane) and focused.needle:
             focused.filter("")
             return

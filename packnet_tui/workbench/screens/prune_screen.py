@@ -49,7 +49,7 @@ class PruneScreen(RatioScreen[Prune]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(f"Prune {cut_middle(self._row.name, 40)}")
+            box.border_title = Content(f"Prune {cut_middle(self._row.name, format.NAME)}")
             yield Static(classes="ratio")
             yield Static(classes="error")
             yield SweepChart(self.app.marks.colour(self._row.index))

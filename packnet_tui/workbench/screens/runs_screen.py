@@ -17,7 +17,7 @@ from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.chart import Other
-from packnet_tui.state.format import cut, cut_middle, duration, pad
+from packnet_tui.state.format import cut, cut_middle, duration, pad, short_summary
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.recipe_fields import ESSENTIALS
@@ -163,7 +163,7 @@ class RunList(Pane):
         task = next((task for task in self.picture.tasks if task.name == self._task_row.name), self._task_row)
         if not (words := baseline_words.comparisons_in_words(task)):
             return []
-        own = f"{cut(task.name, 24)} {format.two_digits(task.added)}"
+        own = f"{cut_middle(task.name, format.NAME)} {format.two_digits(task.added)}"
         return [Text(f"  {line}") for line in baseline_words.wrapped([own, *words], width - 2)]
 
     def row(self, index: int, width: int) -> Text:
@@ -171,8 +171,8 @@ class RunList(Pane):
         chosen = index == self.cursor
         line = Text(">" if chosen else " ", "bold" if chosen else "")
         line.append("×" if run.job == self._marked else " ", f"bold {self.marks.colour(self._task_row.index + 1)}")
-        what = summary(run.command)
-        if note := run.then or (f"resumes {summary(run.resumes)}" if run.resumes else ""):
+        what = short_summary(run.command)
+        if note := run.then or (f"resumes {short_summary(run.resumes)}" if run.resumes else ""):
             what += f"  ({note})"
         if former:
             what += f"  (former task {self._task_row.name})"

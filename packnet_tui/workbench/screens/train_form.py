@@ -7,6 +7,7 @@ from packnet_core.schema.document import Task
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe
 from packnet_core.schema.recipes import fields as of_recipe
+from packnet_tui.state.format import NAME, cut_middle
 from packnet_tui.workbench.screens import recipe_words
 from packnet_tui.workbench.screens.field_values import value_of, whole
 from packnet_tui.workbench.screens.form import Form
@@ -23,7 +24,8 @@ class TrainForm(Form[Train]):
         self._dense = task.phase == "trained"
         self._usual = task.recipe if self._dense else as_retrained(task.recipe)
         fields = [recipe_field(name, self._usual) for name in FIELDS]
-        super().__init__(f"Train {task.name} further" if self._dense else f"Retrain {task.name}", fields)
+        name = cut_middle(task.name, NAME)
+        super().__init__(f"Train {name} further" if self._dense else f"Retrain {name}", fields)
 
     def result(self, values: dict[str, str]) -> Train:
         return replace(train_command(values, self._usual), task=self._open.name)
@@ -31,7 +33,8 @@ class TrainForm(Form[Train]):
     def outcome(self, values: dict[str, str]) -> str:
         recipe = self._usual.changed(self.result(values).recipe)
         what = recipe_words.trained(recipe if self._dense else recipe.changed({"decay_epoch": recipe.epochs}))
-        return f"{what}, with the same data. {self._open.name} keeps the weights it owns; no other task changes."
+        name = cut_middle(self._open.name, NAME)
+        return f"{what}, with the same data. {name} keeps the weights it owns; no other task changes."
 
 
 def as_retrained(recipe: Recipe) -> Recipe:

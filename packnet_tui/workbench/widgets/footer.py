@@ -7,18 +7,20 @@ from rich.text import Text
 from packnet_tui.workbench import actions
 from packnet_tui.workbench.widgets.pane import Lines
 
-# left out in this order if there is no room
+# left out in this order if there is no room, after all that can't be done now
 FIRST_TO_GO = ("compare", "palette", "filter", "zoom", "hold", "evaluate_all", "drop", "train", "forecast")
+LAST_TO_GO = ("stop", "evaluate", "prune", "add")
 
 
 class Footer(Lines):
-    """Shows as many actions as fit."""
+    """Shows as many actions as fit, first those that can be done now."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $surface; color: $text; }"
 
     def build(self, width: int, height: int) -> Sequence[Text]:
         shown = actions.footer_actions(self.app.actions, self.app.readonly)
-        for name in FIRST_TO_GO:
+        off = {a.name for a in shown if actions.blocked(a, self.picture, self.app.readonly) is not None}
+        for name in (*(name for name in (*FIRST_TO_GO, *LAST_TO_GO) if name in off), *FIRST_TO_GO):
             if sum(len(a.shown) + 1 + len(a.label) + 2 for a in shown) <= width:
                 break
             shown = [action for action in shown if action.name != name]
@@ -26,7 +28,6 @@ class Footer(Lines):
         for action in shown:
             if len(line) + len(action.shown) + 1 + len(action.label) > width:
                 break
-            off = actions.blocked(action, self.picture, self.app.readonly) is not None
-            line.append(action.shown, "dim" if off else "bold")
-            line.append(f" {action.label}  ", "dim" if off else "")
+            line.append(action.shown, "dim" if action.name in off else "bold")
+            line.append(f" {action.label}  ", "dim" if action.name in off else "")
         return [line]

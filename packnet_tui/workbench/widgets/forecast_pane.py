@@ -1,11 +1,14 @@
 """The layers of a network with the tasks that still fit."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual.containers import Vertical
 
 from packnet_core.planning.forecast import Forecast, Room
 from packnet_tui.state.format import fitting, pad, percent
-from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
+from packnet_tui.state.layer_names import layer_names, longest_name
+from packnet_tui.workbench.widgets.occupancy_pane import owner_bar
 from packnet_tui.workbench.widgets.pane import Pane
 
 FREE, FIT = 6, 5  # cells of the columns on the right
@@ -19,6 +22,7 @@ class ForecastPane(Pane):
     def __init__(self, found: Forecast):
         super().__init__()
         self.found = found
+        self._layers = tuple(layer.name for layer in found.layers)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return self.count() + 2
@@ -38,15 +42,16 @@ class ForecastPane(Pane):
         return [Text(line, "dim")]
 
     def row(self, index: int, width: int) -> Text:
-        return self._line(self.found.layers[index], self.picture.layers[index].owned, width, "")
+        name = layer_names(self._layers, self._widths(width)[0])[index]
+        return self._line(name, self.found.layers[index], self.picture.layers[index].owned, width, "")
 
     def foot(self, width: int) -> list[Text]:
         owned = [task.owned for task in self.picture.tasks]
-        return [self._line(self.found.total, owned, width, "bold")]
+        return [self._line("total", self.found.total, owned, width, "bold")]
 
-    def _line(self, room: Room, owned: "list[int] | tuple[int, ...]", width: int, style: str) -> Text:
+    def _line(self, shown: str, room: Room, owned: Sequence[int], width: int, style: str) -> Text:
         name, bar, count = self._widths(width)
-        line = Text(pad(layer_name(room.name, name), name) + "  ", style)
+        line = Text(pad(shown, name) + "  ", style)
         freed = room.free - (room.weights - sum(owned))  # by the pruning that comes first
         now = [*owned[:-1], *(count - freed for count in owned[-1:])]
         line.append_text(owner_bar([*now, *room.owns], room.free - sum(room.owns), bar, self.marks))
@@ -56,6 +61,5 @@ class ForecastPane(Pane):
     def _widths(self, width: int) -> tuple[int, int, int]:
         """Cells for the name, the bar, and the count of weights."""
         count = max(9, len(f"{self.found.total.owns[0]:,}") if self.found.total.owns else 0)
-        longest = max((len(layer_name(room.name)) for room in self.found.layers), default=5)
-        name = max(5, min(longest, width // 4))
+        name = max(5, min(longest_name(self._layers), width // 4))
         return name, max(1, width - name - FREE - FIT - count - 5), count

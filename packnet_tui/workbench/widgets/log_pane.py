@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 
-from packnet_core.schema.commands import summary
-from packnet_tui.state.format import cut, moment, pad
+from packnet_tui.state.format import cut, moment, pad, short_summary
 from packnet_tui.state.picture import LogLine
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -48,7 +47,7 @@ class LogPane(Pane):
 
     def foot(self, width: int) -> list[Text]:
         """The first waiting job, and the number of others."""
-        waiting = [summary(command) for _, command in self.picture.queue]
+        waiting = [short_summary(command) for _, command in self.picture.queue]
         if not waiting or self.needle:
             return []
         more = f"  (+{len(waiting) - 1} more, x lists them)" if len(waiting) > 1 else ""

@@ -2,42 +2,33 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.document import Layer
 from packnet_tui.state.bars import cells
-from packnet_tui.state.format import cut_middle, pad, percent, short
+from packnet_tui.state.format import pad, percent, short
+from packnet_tui.state.layer_names import layer_names, longest_name
 from packnet_tui.state.marks import Marks, glyph
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
 FREE_WIDTH, COUNT_WIDTH = 6, 4
-
-
-def layer_name(name: str, width: int | None = None) -> str:
-    """A layer's name in at most `width` cells, without the final `weight` that nearly all have.
-
-    If it does not fit, words are shortened to their first letter and number, from the left, so that the blocks of a
-    network still differ: `encoder.layers.encoder_layer_11.mlp.0` becomes `e.l.e11.mlp.0`.
-    """
-    words = (name.removesuffix("weight").rstrip("._") or name).split(".")
-    for i, word in enumerate(words[:-1]):
-        if width is None or cell_len(".".join(words)) <= width:
-            break
-        words[i] = word[:1] + word[len(word.rstrip("0123456789")) :] if not word.isdigit() else word
-    return ".".join(words) if width is None else cut_middle(".".join(words), width)
+NAME_WIDTH, BAR_WIDTH = 22, 20  # the least for names, if bars have as much as they need
 
 
 def owner_bar(counts: Sequence[int], free: int, width: int, marks: Marks, freed: int = 0) -> Text:
     """A bar of `width` cells: the tasks in order, then weights that a pruning would free (×), then free weights (·).
 
+    A task is a block of its colour that begins with its digit; without colours, all of it is digits.
     `counts` are numbers of weights per task; `free` and `freed` are numbers of weights too.
     """
     bar = Text()
     *owned, would_be, rest = cells([*counts, freed, free], width)
     for owner, count in enumerate(owned, 1):
-        bar.append(glyph(owner) * count, marks.colour(owner))
+        if marks.solid and count:
+            bar.append(glyph(owner).ljust(count), marks.block(owner))
+        else:
+            bar.append(glyph(owner) * count, marks.colour(owner))
     bar.append("×" * would_be, "dim")
     bar.append("·" * rest, "dim")
     return bar
@@ -54,9 +45,15 @@ class OccupancyPane(Pane):
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self._widths = 0, 0  # cells for the name and for the bar
+        self._names: tuple[str, ...] = ()  # of all layers, for that width
 
     def caption(self) -> str:
         return "1 = task 1, · = free"
+
+    @property
+    def wanted_height(self) -> int:
+        """The lines that all layers, the heading, the total and the border take."""
+        return len(self.picture.layers) + 4
 
     def count(self) -> int:
         return len(self.picture.layers)
@@ -75,7 +72,8 @@ class OccupancyPane(Pane):
 
     def head(self, width: int) -> list[Text]:
         self._widths = name, bar = self._room_for(width)
-        if self.content_size.height < 12:
+        self._names = layer_names(tuple(layer.name for layer in self.picture.layers), name)
+        if self.content_size.height < min(12, self.wanted_height - 2):
             return []
         line = f"  {pad('layer', name)}  {pad('weights by owner', bar)} {'free':>{FREE_WIDTH}} {'n':>{COUNT_WIDTH}}"
         return [Text(line, "dim")]
@@ -83,8 +81,7 @@ class OccupancyPane(Pane):
     def row(self, index: int, width: int) -> Text:
         layer = self.picture.layers[index]
         chosen = index == self.chosen
-        name = layer_name(layer.name, self._widths[0])
-        return self._line("> " if chosen else "  ", name, layer.owned, layer.weights, chosen)
+        return self._line("> " if chosen else "  ", self._names[index], layer.owned, layer.weights, chosen)
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
@@ -101,6 +98,7 @@ class OccupancyPane(Pane):
         return line
 
     def _room_for(self, width: int) -> tuple[int, int]:
-        longest = max((cell_len(layer_name(layer.name)) for layer in self.picture.layers), default=0)
-        name = max(5, min(longest, width // 3))
-        return name, max(1, width - name - FREE_WIDTH - COUNT_WIDTH - 6)
+        longest = longest_name(layer.name for layer in self.picture.layers)
+        rest = FREE_WIDTH + COUNT_WIDTH + 6
+        name = max(5, min(longest, max(width // 3, min(NAME_WIDTH, width - rest - BAR_WIDTH))))
+        return name, max(1, width - name - rest)

@@ -6,8 +6,9 @@ from textual.containers import Vertical
 from packnet_tui.state import capacity
 from packnet_tui.state.capacity import PrunedLayer
 from packnet_tui.state.format import fitting, pad, percent
+from packnet_tui.state.layer_names import layer_names, longest_name
 from packnet_tui.state.picture import Picture
-from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
+from packnet_tui.workbench.widgets.occupancy_pane import owner_bar
 from packnet_tui.workbench.widgets.pane import Pane
 
 
@@ -20,6 +21,7 @@ class PrunedLayersPane(Pane):
         super().__init__(id)
         self.pruned = capacity.after_pruning(picture.layers, self.app.ratio)
         self.total = capacity.total(self.pruned)
+        self._layers = tuple(layer.name for layer in self.pruned)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return len(self.pruned) + 2
@@ -39,14 +41,14 @@ class PrunedLayersPane(Pane):
         return [Text(f"{line} {'keeps':>{count}} {'frees':>{count}}   free", "dim")]
 
     def row(self, index: int, width: int) -> Text:
-        return self._line(self.pruned[index], width, "")
+        return self._line(layer_names(self._layers, self._widths(width)[0])[index], self.pruned[index], width, "")
 
     def foot(self, width: int) -> list[Text]:
-        return [self._line(self.total, width, "bold")]
+        return [self._line("total", self.total, width, "bold")]
 
-    def _line(self, layer: PrunedLayer, width: int, style: str) -> Text:
+    def _line(self, shown: str, layer: PrunedLayer, width: int, style: str) -> Text:
         name, bar, count = self._widths(width)
-        line = Text(pad(layer_name(layer.name, name), name) + "  ", style)
+        line = Text(pad(shown, name) + "  ", style)
         line.append_text(owner_bar([*layer.sealed, layer.kept], layer.free, bar, self.marks, freed=layer.freed))
         free = percent(layer.free + layer.freed, layer.weights)
         line.append(f" {layer.kept:>{count},} {layer.freed:>{count},} {free:>6}")
@@ -55,6 +57,5 @@ class PrunedLayersPane(Pane):
     def _widths(self, width: int) -> tuple[int, int, int]:
         """Cells for the name, the bar, and each of the two counts."""
         count = max(5, len(f"{self.total.kept + self.total.freed:,}"))
-        longest = max((len(layer_name(layer.name)) for layer in self.pruned), default=5)
-        name = max(5, min(longest, width // 4))
+        name = max(5, min(longest_name(self._layers), width // 4))
         return name, max(1, width - name - 2 * count - 11), count

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_core.schema.commands import Compare, Order, Preview, summary
-from packnet_tui.state.format import clock, cut, percent
+from packnet_core.schema.commands import Compare, Order, Preview
+from packnet_tui.state.format import NAME, clock, cut, cut_middle, percent, short_summary
 from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
 
@@ -69,27 +69,28 @@ def job_in_words(picture: Picture) -> list[str]:
     if picture.job:
         return _job(picture.job, waiting)
     if picture.queue:
-        return [f"● {summary(picture.queue[0][1])}: getting ready", f"● {len(picture.queue)} waiting"]
+        return [f"● {short_summary(picture.queue[0][1])}: getting ready", f"● {len(picture.queue)} waiting"]
     if picture.interrupted:
-        what = f"○ idle · {summary(picture.interrupted)} is unfinished"
+        what = f"○ idle · {short_summary(picture.interrupted)} is unfinished"
         return [f"{what}, t resumes it, x gives it up", f"{what}, t resumes it", "○ idle · t resumes"]
     return ["○ idle"]
 
 
 def _job(job: RunningJob, waiting: str) -> list[str]:
+    task, brief = cut_middle(job.task, NAME), cut_middle(job.task, NAME // 2)
     if job.phase == "eval":
         word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
-        done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
-        return [done + waiting, f"● {word} {job.task}"]
+        done = f"● {word} {task}  {job.done:,}/{job.images:,} images"
+        return [done + waiting, f"● {word} {brief}"]
     if isinstance(job.command, Compare) and job.phase:
-        done = f"● COMPARE {job.task}  {job.command.baseline} {percent(job.done, job.images)}"
-        return [done + waiting, done, f"● COMPARE {job.task}"]
+        done = f"● COMPARE {task}  {job.command.baseline} {percent(job.done, job.images)}"
+        return [done + waiting, done, f"● COMPARE {brief}"]
     if isinstance(job.command, Order) and job.phase:
-        done = f"● ORDER {job.task}  step {job.done:,}/{job.images:,}"
-        return [done + waiting, f"● ORDER {job.task}"]
+        done = f"● ORDER {task}  step {job.done:,}/{job.images:,}"
+        return [done + waiting, f"● ORDER {brief}"]
     if not job.phase:
-        return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
-    base = f"● {PHASE_LABELS[job.phase]} {job.task} {job.epoch}/{job.epochs}"
+        return [f"● {short_summary(job.command)}: getting ready{waiting}", f"● {short_summary(job.command)}"]
+    base, least = (f"● {PHASE_LABELS[job.phase]} {name} {job.epoch}/{job.epochs}" for name in (task, brief))
     left = "" if job.seconds_left is None else f"  ETA {clock(job.seconds_left)}"
     speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
-    return [base + left + speed + waiting, base + left + waiting, base + left, base]
+    return [base + left + speed + waiting, base + left + waiting, base + left, least + left, least]

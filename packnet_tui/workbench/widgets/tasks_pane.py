@@ -1,21 +1,26 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.fits import beside, what_fits
-from packnet_tui.state.format import pad
+from packnet_tui.state.format import fitting, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
-FULL = 56  # width that all columns need
 TALL = 8  # lines from which two are for what is free and fits, however many tasks there are
-BESIDE = 29  # width that the columns of baselines need on top
+NARROWEST, WIDEST = 9, 14  # cells of the names that columns leave: at least, and if names are that long
+BEFORE = 5  # cells before the name: cursor, the open task's mark, digit
+BESIDE = 33  # width that the columns of baselines need on top
+COLUMNS = {"prune": 6, "owns": 7, "error": 6, "now": 7, "state": 10, "drift": 9}  # cells; error when added, and now
+FIRST_TO_GO = ("prune", "error", "state", "drift")  # if there is no room; a sign takes the place of the drift
 
 
 class TasksPane(Pane):
@@ -51,40 +56,66 @@ class TasksPane(Pane):
             self._tasks = len(self.picture.tasks)
             self.cursor = self._tasks - 1
         if not self.picture.tasks:
-            return [Text("  no task yet: a adds the first one", "dim")]
-        if width < FULL:
-            return [Text(f"   # {pad('name', self._name_width(width))}  owns   error", "dim")]
-        line = Text(f"   # {pad('name', self._name_width(width))} prune   owns err@add err now   drift", "dim")
+            words = ["no task yet: a adds the first one", "no task yet: a adds one", "no task yet"]
+            return [Text(f"  {fitting(width - 2, *words)}", "dim")]
+        line = Text(f"   # {pad('name', self._name_width(width))}", "dim")
+        columns = self._columns(width)
+        for name in columns:
+            heading, room = "error" if name == "now" and "error" not in columns else name, COLUMNS[name]
+            match name:
+                case "state":
+                    line.append(f" {heading:{room - 1}}")
+                case "drift":
+                    line.append(f"{heading:>{room - 3}}   ")
+                case _:
+                    line.append(f"{heading:>{room}}")
         if self._beside(width):
             line.pad_right(width - BESIDE - line.cell_len)
-            line.append(" classifier individual closes")
+            line.append(" classifier individual gap closed")
         return [line]
 
     def row(self, index: int, width: int) -> Text:
-        task, picture = self.picture.tasks[index], self.picture
+        task = self.picture.tasks[index]
         chosen = index == self.chosen
         line = Text("> " if chosen else "  ", "bold" if chosen else "")
         line.append("*" if task.open else " ")
         line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
-        line.append(" " + pad(task.name, self._name_width(width)))
-        owns = format.percent(task.owned, picture.weights)
-        if width < FULL:
-            line.append(f" {owns:>6} {(task.stopped and 'stopped') or self._now(task):>7} ")
-            line.append_text(_sign(task, short=True))
-        else:
-            ratio = format.two_digits(task.prune_ratio)
-            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} ")
-            if task.stopped:
-                line.append(f"{task.stopped:>17}", "yellow")
-            else:
-                line.append(f"{self._now(task):>7} ")
-                line.append_text(_sign(task, short=False))
-            if self._beside(width):
-                line.pad_right(width - BESIDE - line.cell_len)
-                for name in ("classifier", "individual"):
-                    line.append(f" {format.two_digits(task.compared.get(name)):>10}")
-                line.append(f" {format.whole_percent(task.closed):>6}")
+        line.append(" " + pad_name(task.name, self._name_width(width)))
+        columns = self._columns(width)
+        for name in columns:
+            line.append_text(self._cell(task, name, columns))
+        if "drift" not in columns:
+            line.append_text(Text(" ").append_text(_drift(task, short=True)))
+        if self._beside(width):
+            line.pad_right(width - BESIDE - line.cell_len)
+            for baseline in ("classifier", "individual"):
+                line.append(f" {format.two_digits(task.compared.get(baseline)):>10}")
+            line.append(f" {format.whole_percent(task.closed):>10}")
         return line
+
+    def _cell(self, task: TaskRow, column: str, columns: Sequence[str]) -> Text:
+        """What a task has in one of the columns, as wide as the column."""
+        width = COLUMNS[column]
+        match column:
+            case "now" if task.stopped and "state" not in columns:
+                return Text(f"{'stopped':>{width + 1}}", "yellow")
+            case "state" if task.stopped:  # it has no drift, so that its epoch has room
+                return Text(f" {task.stopped:{width - 1 + COLUMNS['drift']}}", "yellow")
+            case "drift" if task.stopped and "state" in columns:
+                return Text("")
+            case "prune":
+                return Text(f"{format.two_digits(task.prune_ratio):>{width}}")
+            case "owns":
+                return Text(f"{format.percent(task.owned, self.picture.weights):>{width}}")
+            case "error":
+                return Text(f"{format.two_digits(task.added):>{width}}")
+            case "now":
+                now = format.two_digits(task.now) if task.validation is None else f"~{task.validation:.2f}"
+                return Text(f"{now:>{width}}")
+            case "state":
+                return Text(f" {task.working or task.phase:{width - 1}}", "italic" if task.working else "dim")
+            case _:
+                return _drift(task, short=False)
 
     def foot(self, width: int) -> list[Text]:
         height, compared = self.content_size.height, self.compared()
@@ -103,37 +134,54 @@ class TasksPane(Pane):
         """The selected task's errors by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        if task is None or not any(comparisons_in_words(row, without) for row in self.picture.tasks):
+        words = {
+            row.index: wrapped(comparisons_in_words(row, without, width - 5), width - 5) for row in self.picture.tasks
+        }
+        height = max(map(len, words.values()), default=0)  # of any task, so that nothing moves with the cursor
+        if task is None or not height:
             return []
-        lines = [Text(f"     {line}") for line in wrapped(comparisons_in_words(task, without), width - 5)]
-        if not lines:
-            return [Text("")]  # so that nothing moves with the cursor
-        first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
-        return [first, *lines[1:]]
+        lines = [Text(f"     {line}") for line in words[task.index]]
+        if lines:
+            lines[0] = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
+        return [*lines, *[Text("")] * (height - len(lines))]
 
     def _beside(self, width: int) -> bool:
         """Whether there are columns for Classifier Only and Individual Networks."""
-        return width >= FULL + BESIDE and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+        wide = BEFORE + self._wanted_name + sum(COLUMNS.values()) + BESIDE
+        return width >= wide and any(row.compared.keys() & set(ENDS) for row in self.picture.tasks)
+
+    @property
+    def _wanted_name(self) -> int:
+        """The cells that names need to be whole, within bounds."""
+        longest = max((cell_len(task.name) for task in self.picture.tasks), default=0)
+        return min(max(NARROWEST, longest), WIDEST)
+
+    def _columns(self, width: int) -> list[str]:
+        """The columns that fit beside the names."""
+        names, columns = self._wanted_name, list(COLUMNS)
+        for name in FIRST_TO_GO:
+            if self._left(columns, width) >= (names if name in ("prune", "error") else NARROWEST):
+                break
+            columns.remove(name)
+        return columns
+
+    def _left(self, columns: Sequence[str], width: int) -> int:
+        """The cells that columns leave for the name."""
+        sign = 0 if "drift" in columns else 2
+        return width - BEFORE - sum(COLUMNS[name] for name in columns) - sign - (BESIDE if self._beside(width) else 0)
 
     def _name_width(self, width: int) -> int:
-        if self._beside(width):
-            width -= BESIDE
-        return max(4, width - (45 if width >= FULL else 22))
-
-    @staticmethod
-    def _now(task: TaskRow) -> str:
-        if task.validation is not None:
-            return f"~{task.validation:.2f}"
-        return format.two_digits(task.now)
+        return max(4, self._left(self._columns(width), width))
 
 
-def _sign(task: TaskRow, short: bool) -> Text:
-    """The last column: the running job's phase if it works on the task, else an open task's phase, else the drift."""
-    if task.working:
-        return Text("~" if short else f"{task.working:>9}", "italic")
-    if task.open and not short:
-        return Text(f"{task.phase:>9}", "dim")
-    if task.drift is None:
+def _drift(task: TaskRow, short: bool) -> Text:
+    """The change of a task's error since it was added, which must be 0.00, and whether its digest matched.
+
+    `short` is a sign alone, which also says that a job works on the task.
+    """
+    if task.working and short:
+        return Text("~", "italic")
+    if task.drift is None or task.working:
         return Text("" if short else f"{'–':>6}", "dim")
     change, same = format.drift(task.drift), task.drift == 0
     sign = "=" if same else "!"

@@ -2,15 +2,13 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from packnet_tui.state.bars import cells
-from packnet_tui.state.marks import Marks
-from packnet_tui.workbench.widgets.occupancy_pane import layer_name, owner_bar
+from packnet_tui.state.marks import Marks, glyph
+from packnet_tui.workbench.widgets.occupancy_pane import owner_bar
 
 counts = st.lists(st.integers(0, 200_000_000), min_size=1, max_size=20)
 some = counts.filter(any)
-PROJECTIONS = ("in_proj_weight", "out_proj.weight")
 
 
 @given(some, st.integers(1, 200))
@@ -42,26 +40,29 @@ def test_without_width_or_weights_there_are_no_cells(counts, width):
     assert cells(counts, width) == cells([0] * len(counts), 10) == [0] * len(counts)
 
 
-@given(counts.filter(lambda counts: len(counts) > 2 and any(counts)), st.integers(1, 120))
+bars = given(counts.filter(lambda counts: len(counts) > 2 and any(counts)), st.integers(1, 120))
+
+
+@bars
 def test_a_bar_has_the_width_given_and_the_tasks_in_order(counts, width):
     *owned, freed, free = counts
-    bar = owner_bar(owned, free, width, Marks(), freed).plain
+    bar = owner_bar(owned, free, width, Marks(solid=False), freed).plain
     assert len(bar) == width
     order = "".join("123456789abcdefghijk"[: len(owned)]) + "×·"
     assert list(bar) == sorted(bar, key=order.index)
 
 
-def test_a_shortened_layer_name_keeps_its_numbers():
-    assert layer_name("features.28.weight") == "features.28"
-    assert layer_name("attention.in_proj_weight") == "attention.in_proj"
-    assert layer_name("weight") == "weight"
-    assert layer_name("encoder.layers.encoder_layer_11.mlp.0.weight", 18) == "e.l.e11.mlp.0"
-    assert layer_name("features.denseblock4.denselayer16.conv2.weight", 24) == "f.d4.denselayer16.conv2"
-    assert layer_name("features.denseblock4.denselayer16.conv2.weight", 15) == "f.d4.d16.conv2"
-    blocks = [f"encoder.layers.encoder_layer_{i}.self_attention.{part}" for i in range(12) for part in PROJECTIONS]
-    assert len({layer_name(name, 18) for name in blocks}) == len(blocks)
-
-
-@given(st.text(st.characters(codec="utf-8"), max_size=60), st.integers(0, 40))
-def test_a_layer_name_is_no_wider_than_its_room(name, width):
-    assert cell_len(layer_name(name, width)) <= width
+@bars
+def test_with_colours_each_task_is_a_block_that_begins_with_its_digit(counts, width):
+    *owned, freed, free = counts
+    marks = Marks()
+    digits, blocks = (owner_bar(owned, free, width, Marks(solid=solid), freed) for solid in (False, True))
+    assert len(blocks.plain) == width
+    spans = iter(blocks.spans)
+    for owner, _ in enumerate(owned, 1):
+        if count := digits.plain.count(glyph(owner)):
+            span = next(spans)
+            assert span.style == marks.block(owner)
+            assert blocks.plain[span.start : span.end] == glyph(owner) + " " * (count - 1)
+    for sign in "×·":
+        assert blocks.plain.count(sign) == digits.plain.count(sign)

@@ -3,7 +3,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from packnet_tui.state.format import clock, cut, cut_middle, drift, long, pad, percent, short, two_digits
+from packnet_core.schema.commands import Add, Compare, Drop, Evaluate, Prune
+from packnet_tui.state.format import (
+    clock,
+    cut,
+    cut_middle,
+    drift,
+    fitting,
+    long,
+    pad,
+    pad_name,
+    percent,
+    short,
+    short_summary,
+    two_digits,
+)
 
 UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 counts = st.one_of(st.integers(0, 2000), st.integers(0, 10**12), st.sampled_from([9_949, 9_950, 999_499, 999_500]))
@@ -81,3 +95,27 @@ def test_a_cut_text_fits_and_says_that_it_was_cut(shortened, text, width):
 
 def test_both_ends_of_a_layers_name_are_kept():
     assert cut_middle("encoder.layers.11.self_attention.out_proj", 20) == "encoder.l…n.out_proj"
+
+
+def test_both_ends_of_a_tasks_name_are_kept_even_in_few_cells():
+    assert cut_middle("a_rather_long_task_name_1", 16) == "a_rathe…k_name_1"
+    assert pad_name("task_1", 4) == "t…_1"
+    assert pad_name("task_1", 8) == "task_1  "
+
+
+def test_a_commands_summary_has_short_names():
+    name = "a_very_long_name_of_a_task_of_many_birds_1"
+    short = "a_very_long…many_birds_1"
+    assert short_summary(Add(task=name, data="x", prune=0.5)) == f"add {short} --prune 0.5"
+    assert short_summary(Drop(task=name)) == f"drop {short}"
+    assert short_summary(Evaluate(tasks=(name, "birds"))) == f"eval {short} birds"
+    assert short_summary(Compare(baseline="lwf", tasks=(name,))) == f"baseline lwf {short}"
+    assert short_summary(Prune(ratio=0.5)) == "prune 0.5"
+
+
+@given(st.lists(texts.filter(str.strip), min_size=1, max_size=5), st.integers(1, 50))
+def test_the_first_variant_that_fits_is_taken(variants, width):
+    taken = fitting(width, *variants)
+    assert cell_len(taken) <= width
+    fitting = [text for text in variants if cell_len(text) <= width]
+    assert taken == fitting[0] if fitting else "…" in taken

@@ -9,6 +9,7 @@ from packnet_tui.workbench.actions import ACTIONS, GROUPS, bindings, blocked, fo
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import FIRST_TO_GO
+from packnet_tui.workbench.widgets.layer_pane import LayerPane
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import SEALED, TINY, checkpoint, document, entries, task
 from tests.tui.still import opened, sealed
@@ -37,7 +38,7 @@ def test_each_action_is_a_method_of_the_workbench():
         assert each.help
 
 
-@pytest.mark.parametrize("pane", [0, 2, 3])
+@pytest.mark.parametrize("pane", [0, 1, 2, 3, 4])
 def test_a_key_does_one_thing(pane):
     keys = [key for each in ACTIONS if each.pane == pane for key in each.keys]
     assert len(keys) == len(set(keys)) > 0
@@ -51,7 +52,7 @@ def test_the_screen_binds_these_keys_and_no_others():
     assert bindings() == MainScreen.BINDINGS
 
 
-@pytest.mark.parametrize("pane", [TasksPane, CurvesPane])
+@pytest.mark.parametrize("pane", [TasksPane, CurvesPane, LayerPane])
 def test_a_pane_binds_its_own_keys_to_what_the_screen_does(pane):
     bound = {key: f"screen.{each.name}" for each in ACTIONS if each.pane == pane.number for key in each.keys}
     assert {key: b.action for b in pane.BINDINGS for key in b.key.split(",")} == bound

@@ -183,9 +183,9 @@ async def test_a_running_comparison_is_shown_and_stopping_it_promises_no_resume(
 @pytest.mark.parametrize(
     ("size", "lines"),
     [
-        (WIDE, ["individual 14.30 · classifier 34.40 · closes 80 %"]),
-        (SMALL, ["individual 14.30", "classifier 34.40", "closes 80 %"]),
-        ((190, 40), ["34.40      14.30   80 %"]),
+        (WIDE, ["individual 14.30 · classifier 34.40", "closes 80 % of the gap to its own network"]),
+        (SMALL, ["individual 14.30", "classifier 34.40", "gap closed 80 %"]),
+        ((190, 40), ["34.40      14.30       80 %"]),
     ],
     ids=str,
 )
@@ -213,17 +213,17 @@ async def test_tasks_come_before_what_they_are_compared_with(tmp_path):
 async def test_a_zoomed_pane_has_columns(tmp_path):
     async with opened(measured(tmp_path / "model.safetensors")) as desk:
         await desk.press("2", "z")
-        await desk.until(lambda: "classifier individual closes" in desk.text())
+        await desk.until(lambda: "classifier individual gap closed" in desk.text())
         (row,) = [line for line in desk.text().splitlines() if "3 cars" in line]
         assert row.split()[-4:-1] == ["34.40", "14.30", "80"]
 
 
 async def test_a_task_without_comparisons_has_no_columns_for_them(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors"), (190, 40)) as desk:
-        assert "closes" not in desk.text()
+        assert "gap closed" not in desk.text()
         append(desk.app.path, entries([started(Evaluate()), evaluated("cars", 18.36), DONE], job=5, at=NOON + 700))
         append(desk.app.path, entries(BOTH, job=6, at=NOON + 800))
-        await desk.until(lambda: "closes" in desk.text())
+        await desk.until(lambda: "gap closed" in desk.text())
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=str)
@@ -231,6 +231,7 @@ async def test_the_runs_of_a_task_name_all_of_them(tmp_path, size):
     async with opened(measured(tmp_path / "model.safetensors"), size) as desk:
         await desk.press("2", "enter")
         await desk.sees(RunsScreen)
-        await desk.until(lambda: "cars 18.36 · individual 14.30 · classifier 34.40 · closes 80 %" in desk.text())
+        await desk.until(lambda: "cars 18.36 · individual 14.30 · classifier 34.40" in desk.text())
+        assert "closes 80 % of the gap to its own network" in desk.text()
         assert "baseline individual cars" in desk.text()
         assert "add cars --prune 0.75" in desk.text()

@@ -63,7 +63,7 @@ async def test_a_key_leads_to_a_pane(path, keys, lands):
         (["k"], "features.0"),
         (["G", "j", "k"], "classifier.0"),
         (["ctrl+d", "ctrl+u"], "features.0"),
-        (["pagedown"], "features.26"),
+        (["pagedown"], "features.17"),
     ],
 )
 async def test_moving_selects_a_layer_and_pane_4_shows_it(path, keys, layer):

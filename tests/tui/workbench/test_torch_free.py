@@ -21,6 +21,7 @@ from tests.tui.still import opened
 
 async def main():
     async with opened(Path(sys.argv[1])) as desk:
+        await desk.until(lambda: "who owns most" in desk.text(), "the mosaic")
         await desk.press("a")
         await desk.sees(AddForm)
         for data in sys.argv[2:]:

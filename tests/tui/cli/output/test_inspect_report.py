@@ -121,8 +121,8 @@ def test_comparisons_come_from_the_journal_too(file, capsysbinary):
     assert set(found["individual"]) == {"top1", "top5", "images", "when"}
     assert packnet(["inspect", str(file)]) == 0
     assert capsysbinary.readouterr().out.decode().split("\n\n")[2].splitlines() == [
-        "task     error  classifier  individual  closes",
-        "letters  30.00       60.00       20.00    75 %",
+        "task     error  classifier  individual  gap closed",
+        "letters  30.00       60.00       20.00        75 %",
     ]
 
 
