@@ -117,5 +117,5 @@ def test_a_commands_summary_has_short_names():
 def test_the_first_variant_that_fits_is_taken(variants, width):
     taken = fitting(width, *variants)
     assert cell_len(taken) <= width
-    fitting = [text for text in variants if cell_len(text) <= width]
-    assert taken == fitting[0] if fitting else "…" in taken
+    short = [text for text in variants if cell_len(text) <= width]
+    assert taken == short[0] if short else "…" in taken
