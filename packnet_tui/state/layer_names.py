@@ -1,5 +1,6 @@
 """Layers' names for a narrow column: without words that say nothing, and different within one network."""
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -69,25 +70,42 @@ def _prefix(words: Iterable[str]) -> str:
 
 
 def _without_middle_words(names: Sequence[str], width: int) -> list[str]:
-    """Names of which those that are too wide have lost middle words, the longest first, if they stay different.
+    """Names without middle words, the longest first, until they fit, if they stay different.
 
-    A word before a number stays, since the number alone says nothing: `mlp` in `mlp.0`.
+    A word before a number stays, since the number alone says nothing: `mlp` in `mlp.0`. What one name loses, all names
+    lose that can, so that they look alike.
     """
-    taken, made = Counter(names), []
-    for name in names:
-        words = name.split(".")
-        while cell_len(".".join(words)) > width:
-            middle = [i for i in range(1, len(words) - 1) if not (words[i][-1:].isdigit() or words[i + 1].isdigit())]
-            middle.sort(key=lambda i: -cell_len(words[i]))
-            without = ([*words[:i], *words[i + 1 :]] for i in middle)
-            shorter = next((each for each in without if not taken[".".join(each)]), None)
-            if shorter is None:
+    taken, made = Counter(names), list(names)
+
+    def drop(n: int, word: str) -> bool:
+        words = made[n].split(".")
+        i = words.index(word, 1)
+        short = ".".join([*words[:i], *words[i + 1 :]])
+        if taken[short]:
+            return False
+        taken[made[n]] -= 1
+        taken[short] += 1
+        made[n] = short
+        return True
+
+    dropped = set()
+    for n in range(len(made)):
+        while cell_len(made[n]) > width:
+            word = next((word for word in _middle_words(made[n]) if drop(n, word)), None)
+            if word is None:
                 break
-            words = shorter
-        taken[name] -= 1
-        made.append(".".join(words))
-        taken[made[-1]] += 1
+            dropped.add(word)
+    for n in range(len(made)):
+        for word in dropped.intersection(_middle_words(made[n])):
+            drop(n, word)
     return made
+
+
+def _middle_words(name: str) -> list[str]:
+    """The words between the first and the last one that neither end in a digit nor come before a number, by length."""
+    words = name.split(".")
+    middle = [word for word, next in itertools.pairwise(words) if not next.isdigit()]
+    return sorted((word for word in middle if not word[-1:].isdigit()), key=cell_len, reverse=True)
 
 
 def _fitted(names: Sequence[str], width: int) -> list[str]:

@@ -33,6 +33,13 @@ def test_the_layers_of_a_vision_transformer_can_be_read():
     assert wider[name] == "encoder.11.self_attention.in_proj"
 
 
+def test_what_one_name_loses_all_lose():
+    names = weights("vit_b_16")
+    shown = layer_names(names, len("encoder.11.self_attention.in_proj"))  # one less than the longest
+    assert [name for name in shown if "attention" in name] == []
+    assert "encoder.0.in_proj" in shown
+
+
 @pytest.mark.parametrize(
     ("architecture", "width", "name", "shown"),
     [
