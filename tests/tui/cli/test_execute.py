@@ -8,10 +8,10 @@ import signal
 import pytest
 
 from packnet_core.engine import client
-from packnet_core.jobs import journal
+from packnet_core.jobs import journal, run_job
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.events import JobFinished, TrainStep
+from packnet_core.schema.events import Epoch, JobFinished, TrainStep
 from tests.tui.cli.conftest import SCRIPTS, one_line
 from tests.tui.cli.terminal import Terminal
 from tests.waiting import until, until_event
@@ -115,6 +115,29 @@ def test_drop_asks_and_the_default_is_no(path, data, tmp_path):
         terminal.type(answer)
         assert terminal.wait() == status
         assert len(read_header(path).document.tasks) == tasks
+
+
+def test_discard_asks_and_drop_is_refused_until_then(path, data, tmp_path, here):
+    work(path, add("two", data))
+    entries = run_job.run(path, add("three", data))
+    next(entry for entry in entries if isinstance(entry.event, Epoch))
+    entries.close()
+    refused = one_line(here("drop", path, "two", "--yes", status=2)[1])
+    assert "nothing was dropped: an interrupted job waits, add three --prune 0.5; resume it: " in refused
+    assert "or give it up: packnet discard FILE" in refused
+    assert "give --yes" in one_line(here("discard", path, status=2)[1])
+    for answer, status in (("\r", 1), ("y\r", 0)):
+        terminal = Terminal(SCRIPTS / "packnet", "discard", path, cwd=tmp_path)
+        terminal.read_until("[y/N]")
+        terminal.type(answer)
+        assert terminal.wait() == status
+        asked = " ".join(terminal.output.decode().split())
+        assert "The file stays as it is: no other task changes. Give up the unfinished task three? [y/N]" in asked
+        assert Paths(path).checkpoint.exists() == (status == 1)
+    whole = path.read_bytes()
+    here("drop", path, "two", "--yes")
+    assert "two is back, as it was before the drop" in here("undo", path)[0]
+    assert path.read_bytes() == whole
 
 
 def test_ctrl_c_stops_at_the_next_step_and_train_resumes(path, data, begin):
