@@ -54,6 +54,7 @@ class PacknetApp(AppInterface):
         self.path, self.readonly = path, readonly
         self.held = False
         self.ratio = USUAL_RATIO
+        self.left_in_forms = {}
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()

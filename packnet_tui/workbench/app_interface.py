@@ -22,6 +22,7 @@ class AppInterface(KeyQueue):
     marks: Marks
     picture: Picture
     ratio: float  # the pruning ratio chosen last, 0 to 1
+    left_in_forms: dict[tuple[str, str], dict[str, str]]  # what was typed before Escape, by file and title of the form
 
     def hold(self, held: bool) -> None:
         """Stop drawing news, or resume it."""

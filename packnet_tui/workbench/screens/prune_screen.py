@@ -18,6 +18,7 @@ from packnet_tui.state.chart import within
 from packnet_tui.state.format import percent
 from packnet_tui.state.picture import Picture, TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.screens.dialog_help import Helped
 from packnet_tui.workbench.widgets.pruned_layers_pane import PrunedLayersPane
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 
@@ -26,7 +27,7 @@ ALLOWED = (1.0, 2.0, 5.0)  # points of error that a ratio may cost
 ROOMY = 36  # lines of a terminal with room for a chart
 
 
-class PruneScreen(ModalScreen[Prune | None]):
+class PruneScreen(Helped, ModalScreen[Prune | None]):
     """Arrows and digits set the ratio; Enter prunes at it."""
 
     DEFAULT_CSS = """
@@ -39,20 +40,25 @@ class PruneScreen(ModalScreen[Prune | None]):
     PruneScreen .room, PruneScreen .keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "cancel"),
-        Binding("enter", "prune"),
-        Binding("right,plus,l", f"change({STEP})"),
-        Binding("left,minus,h", f"change(-{STEP})"),
-        Binding("backspace", "erase"),
-        Binding("m", "allow"),
-        Binding("down,j", "scroll('down')"),
-        Binding("up,k", "scroll('up')"),
-        Binding("ctrl+d,pagedown", "scroll('half_down')"),
-        Binding("ctrl+u,pageup", "scroll('half_up')"),
-        Binding("g,home", "scroll('first')"),
-        Binding("G,shift+g,end", "scroll('last')"),
+        Binding("escape,q,ctrl+c", "cancel", "close; nothing is pruned"),
+        Binding("enter", "prune", "prune at the ratio, then retrain"),
+        Binding("right,plus,l", f"change({STEP})", f"{STEP:g} more"),
+        Binding("left,minus,h", f"change(-{STEP})", f"{STEP:g} less"),
+        Binding("backspace", "erase", "delete a typed digit"),
+        Binding("m", "allow", "the largest ratio that costs at most 1, 2, 5 points"),
+        Binding("down,j", "scroll('down')", "down in the layers"),
+        Binding("up,k", "scroll('up')", "up in the layers"),
+        Binding("ctrl+d,pagedown", "scroll('half_down')", "half a page down"),
+        Binding("ctrl+u,pageup", "scroll('half_up')", "half a page up"),
+        Binding("g,home", "scroll('first')", "to the first layer"),
+        Binding("G,shift+g,end", "scroll('last')", "to the last layer"),
     ]
 
+    ABOUT = (
+        "Choose which share of the open task's own weights becomes free, in every layer, smallest first (§3). "
+        "Digits set the ratio: 6 is 0.6, 75 is 0.75. Errors are those right after pruning, in percent on validation "
+        "images; retraining recovers most of them. Nothing is changed before Enter."
+    )
     app: AppInterface
 
     def __init__(self, picture: Picture, task: TaskRow):
