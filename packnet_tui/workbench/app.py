@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
 from textual.app import SystemCommand
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
@@ -21,6 +22,7 @@ from packnet_core.packfile import trust
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
+from packnet_tui.state.look import Look, keep_look, read_look
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
@@ -55,6 +57,8 @@ class PacknetApp(AppInterface):
         self.held = False
         self.ratio = USUAL_RATIO
         self.left_in_forms = {}
+        self.look = self._look_kept = read_look()
+        self._keeping = False  # whether a look is being written
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
@@ -76,13 +80,16 @@ class PacknetApp(AppInterface):
         return filters
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, lambda _: self._colours())
+        if self.look.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = self.look.theme
+        self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
         self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over the screen
         self._colours()
         self._loop = asyncio.get_running_loop()
         for line in (*self._wrong_keys, *self._choose_theme()):
             self._said.append((line, "warning"))
             self.notify(line, severity="warning", markup=False)
+        self._theme_now = self.theme
         self.call_after_refresh(self._begin)
 
     def _choose_theme(self) -> Iterator[str]:
@@ -90,8 +97,12 @@ class PacknetApp(AppInterface):
         wanted = os.environ.get("TEXTUAL_THEME", self.theme)
         if wanted not in self.available_themes:
             yield f"TEXTUAL_THEME={printable(wanted)}: there is no such theme; see them with :theme"
-        if self.console.color_system == "standard" and not self.is_headless and not self.native_ansi_color:
+        if self.few_colours and not self.native_ansi_color:
             self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
+
+    @property
+    def few_colours(self) -> bool:
+        return self.console.color_system == "standard" and not self.is_headless
 
     def _begin(self) -> None:
         """Read the journal, then start the engine; called after the first paint."""
@@ -179,6 +190,29 @@ class PacknetApp(AppInterface):
 
     def on_unmount(self) -> None:
         self._engine.close()
+        if self.look != self._look_kept:  # a moment ago
+            saving = threading.Thread(target=keep_look, args=[self.look], daemon=True)
+            saving.start()
+            saving.join(PATIENCE / 3)  # a disk that hangs does not hold up the exit
+
+    def remember(self, look: Look) -> None:
+        self.look = look
+        if not self._keeping:
+            self._keeping = True
+            self.run_worker(self._keep_look(), group="keep look", exit_on_error=True)
+
+    async def _keep_look(self) -> None:
+        while self._look_kept != self.look:
+            look = self.look
+            await asyncio.to_thread(keep_look, look)
+            self._look_kept = look
+        self._keeping = False
+
+    def _theme_changed(self) -> None:
+        self._colours()
+        if self.theme != self._theme_now:  # the user chose it
+            self._theme_now = self.theme
+            self.remember(replace(self.look, theme=self.theme))
 
     def _colours(self) -> None:
         theme = self.current_theme

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from packnet_core.schema.commands import Command
+from packnet_tui.state.look import Look
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.actions import Action
@@ -22,7 +23,17 @@ class AppInterface(KeyQueue):
     marks: Marks
     picture: Picture
     ratio: float  # the pruning ratio chosen last, 0 to 1
+    look: Look  # theme and layout, kept between sessions
     left_in_forms: dict[tuple[str, str], dict[str, str]]  # what was typed before Escape, by file and title of the form
+
+    @property
+    def few_colours(self) -> bool:
+        """Whether the terminal has only sixteen colours."""
+        raise NotImplementedError
+
+    def remember(self, look: Look) -> None:
+        """Keep theme and layout for the next session; returns at once."""
+        raise NotImplementedError
 
     def hold(self, held: bool) -> None:
         """Stop drawing news, or resume it."""

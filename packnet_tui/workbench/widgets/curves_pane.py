@@ -10,9 +10,11 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from packnet_core.schema.commands import Add, Prune, Train
+from packnet_tui.state import tables
 from packnet_tui.state.chart import error_chart, loss_chart
 from packnet_tui.state.format import cut
 from packnet_tui.state.series import Curve
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
@@ -129,6 +131,9 @@ class CurvesPane(Pane):
         if selected is None or (self.follow and trains and newest and job and job.task == newest.task):
             return newest
         return picture.curves.get(selected.name)
+
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.curve(self.curve)
 
     def caption(self) -> str:
         curve = self.curve

@@ -1,11 +1,14 @@
 """Pane 4: the selected layer in numbers: how much each task owns, and how much pruning would keep and free."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
-from packnet_tui.state import format
+from packnet_tui.state import format, tables
 from packnet_tui.state.capacity import after_pruning
 from packnet_tui.state.format import cut_middle, pad, percent
 from packnet_tui.state.marks import glyph
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -24,6 +27,9 @@ class LayerPane(Pane):
     def head(self, width: int) -> list[Text]:
         self._lines = self._all(width)
         return []
+
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.owners(self.picture, self._occupancy.selected)
 
     def count(self) -> int:
         return len(self._lines)

@@ -6,9 +6,12 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.document import Layer
+from packnet_tui.state import tables
 from packnet_tui.state.bars import cells
 from packnet_tui.state.format import cut_middle, pad, percent, short
+from packnet_tui.state.look import Order
 from packnet_tui.state.marks import Marks, glyph
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -54,6 +57,7 @@ class OccupancyPane(Pane):
     def __init__(self, id: str | None = None):
         super().__init__(id)
         self._widths = 0, 0  # cells for the name and for the bar
+        self.order: Order = "depth"
 
     def caption(self) -> str:
         return "1 = task 1, · = free"
@@ -70,8 +74,27 @@ class OccupancyPane(Pane):
     def name_of(self, index: int) -> str:
         return self.picture.layers[index].name
 
-    def copied(self) -> str:
-        return self.selected.name if self.selected else ""
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.layers(self.picture, shown)
+
+    def ordered(self) -> str:
+        return "" if self.order == "depth" else f"by {self.order}"
+
+    def _matching(self) -> list[int]:
+        layers = self.picture.layers
+        match self.order:
+            case "size":
+                return sorted(super()._matching(), key=lambda i: -layers[i].weights)
+            case "free":
+                return sorted(super()._matching(), key=lambda i: -layers[i].free / layers[i].weights)
+        return super()._matching()
+
+    def set_order(self, order: Order) -> None:
+        """Order the layers; the cursor stays on its layer."""
+        kept, self.order = self.chosen, order
+        self.rows = self._matching()
+        self.cursor = self.rows.index(kept) if kept in self.rows else 0
+        self.redraw()
 
     def head(self, width: int) -> list[Text]:
         self._widths = name, bar = self._room_for(width)
@@ -88,8 +111,17 @@ class OccupancyPane(Pane):
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
-        owned = [task.owned for task in picture.tasks]
-        return [self._line("  ", "total", owned, picture.weights, True)]
+        owned, weights = [task.owned for task in picture.tasks], picture.weights
+        if self.needle:
+            found = [picture.layers[i] for i in self.rows]
+            owned = [sum(counts) for counts in zip(*(layer.owned for layer in found), strict=True)]
+            weights = sum(layer.weights for layer in found)
+        return [self._line("  ", self._total, owned, weights, True)]
+
+    @property
+    def _total(self) -> str:
+        """What the last line is called."""
+        return f"shown {len(self._matching())} of {self.count()}" if self.needle else "total"
 
     def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, strong: bool) -> Text:
         name_width, bar_width = self._widths
@@ -102,5 +134,5 @@ class OccupancyPane(Pane):
 
     def _room_for(self, width: int) -> tuple[int, int]:
         longest = max((cell_len(layer_name(layer.name)) for layer in self.picture.layers), default=0)
-        name = max(5, min(longest, width // 3))
+        name = max(5, len(self._total), min(longest, width // 3))
         return name, max(1, width - name - FREE_WIDTH - COUNT_WIDTH - 6)

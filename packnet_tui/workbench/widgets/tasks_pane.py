@@ -1,14 +1,17 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from packnet_core.schema.commands import Add
-from packnet_tui.state import format
+from packnet_tui.state import format, tables
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.capacity import after_pruning, more_tasks, total
 from packnet_tui.state.format import pad
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import Picture, TaskRow
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -37,8 +40,8 @@ class TasksPane(Pane):
     def name_of(self, index: int) -> str:
         return self.picture.tasks[index].name
 
-    def copied(self) -> str:
-        return self.selected.name if self.selected else ""
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.tasks(self.picture, shown)
 
     def count(self) -> int:
         return len(self.picture.tasks)
