@@ -1,6 +1,7 @@
 """The workbench's application. It polls file and journal, and has the link to the engine. Never imports torch."""
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
+DIALOGS = ("field_table", "form", "recipe_fields", "add_form", "help_screen", "prune_screen", "train_form")
 POLL = 0.2  # seconds between two polls of journal and file
 PATIENCE = 3.0  # seconds until exit is forced after the terminal is gone
 USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
@@ -108,8 +110,15 @@ class PacknetApp(AppInterface):
         """Read the journal, then start the engine; called after the first paint."""
         self.run_worker(self._follow(), name="watch", exit_on_error=True)
 
+    async def _import_dialogs(self) -> None:
+        """Import the dialogs one by one, between keys, so that each opens as fast the first time as later."""
+        for name in DIALOGS:
+            await asyncio.sleep(POLL / 2)
+            importlib.import_module(f"packnet_tui.workbench.screens.{name}")
+
     async def _follow(self) -> None:
         await self._look()  # first: once a new engine runs, the death of a former one would not be noticed
+        self.run_worker(self._import_dialogs(), group="import")
         if not self.readonly:
             await self._ask_for_trust()
             self._engine.start()

@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.app import ComposeResult
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -82,12 +81,12 @@ class FieldTable(Widget):
         self._labels: dict[str, tuple[int, int]] = {}  # where its label is, and in how many cells
         first = fields[0]
         self._input = FieldInput(first.value, placeholder=first.hint, suggester=first.suggester, select_on_focus=False)
-        super().__init__(self._input)
-
-    def compose(self) -> ComposeResult:
-        for field in self.fields.values():
-            if field.below:
-                yield Static(id=f"{field.name}-below", classes="below", markup=False)
+        self._below = {
+            field.name: Static(id=f"{field.name}-below", classes="below", markup=False)
+            for field in fields
+            if field.below
+        }
+        super().__init__(self._input, *self._below.values())
 
     # -- texts ------------------------------------------------------------------------------------------------------
 
@@ -177,17 +176,27 @@ class FieldTable(Widget):
         rest = len(self.fields) - len(wide)
         return sum(1 + field.below for field in wide) + -(-rest // self.columns)
 
+    def prepare(self, width: int, height: int) -> None:
+        """Lay out the fields for a width, from which a scroll bar is taken if they do not fit the height."""
+        scrolls = self.get_content_height(Size(), Size(), width) > height
+        self._lay_out(width - scrolls)
+
     def on_resize(self) -> None:
         self._lay_out(self.content_size.width)
-        for name, field in self.fields.items():
-            if field.below:
-                box, text = self._boxes[name], self.query_one(f"#{name}-below")
-                text.styles.offset = (box.x, box.y + 1)
-                text.styles.width, text.styles.height = box.width, field.below
         self._place()
         self.refresh()
 
     def _lay_out(self, width: int) -> None:
+        """Place every field, and the widgets in them, for a width in cells."""
+        self._place_fields(width)
+        for name, text in self._below.items():
+            box = self._boxes[name]
+            text.styles.offset = (box.x, box.y + 1)
+            text.styles.width, text.styles.height = box.width, self.fields[name].below
+        here = self._boxes[self.here]
+        self._input.styles.offset, self._input.styles.width = here.offset, here.width
+
+    def _place_fields(self, width: int) -> None:
         """Compute the place of every field for a width in cells."""
         y = 0
         rest = [field for field in self.fields.values() if not field.wide]
@@ -207,11 +216,10 @@ class FieldTable(Widget):
 
     def _place(self) -> None:
         """Put the input at its field, and scroll there."""
-        if box := self._boxes.get(self.here):
-            self._input.styles.offset = box.offset
-            self._input.styles.width = box.width
-            if isinstance(self.parent, Widget):
-                self.parent.scroll_to_region(box, animate=False)
+        box = self._boxes[self.here]
+        self._input.styles.offset, self._input.styles.width = box.offset, box.width
+        if isinstance(self.parent, Widget):
+            self.parent.scroll_to_region(box, animate=False)
 
     def render_line(self, y: int) -> Strip:
         width, plain = self.content_size.width, self.rich_style

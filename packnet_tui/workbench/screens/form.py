@@ -21,6 +21,7 @@ from packnet_tui.workbench.screens.field_values import Wrong
 
 T = TypeVar("T")
 AROUND = 9  # lines of a form that are not fields: border, help of the field, outcome, keys
+WIDTH = 104  # as in the CSS
 PAIRS = 76, 30  # columns from which fields are side by side, lines from which there is space around them
 AS_LEFT = "as you left it; ^r resets"
 
@@ -92,7 +93,11 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content(AS_LEFT if kept else "")
-            with Vertical(classes="fields"):
+            with Vertical(classes="fields") as fields:
+                fields.styles.max_height = room = self._room(self.app.size)
+                # laid out before it is mounted, so that it need not be moved, which would draw the screen again
+                around = 6 if self.has_class("tall") else 4  # cells beside the fields: border and padding
+                self._table.prepare(min(WIDTH, self.app.size.width) - around, room)
                 yield self._table
             yield Static(self._fields[0].about, classes="about", markup=False)
             yield Static("", classes="outcome", markup=False)
@@ -103,15 +108,18 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
         self._show_outcome()
 
     def on_resize(self, event: events.Resize) -> None:
-        tall = self._fit(event.size)
-        self.query_one(".fields").styles.max_height = max(3, event.size.height - AROUND - 5 * tall)
+        self._fit(event.size)
+        self.query_one(".fields").styles.max_height = self._room(event.size)
 
-    def _fit(self, size: Size) -> bool:
-        """Choose columns and space for a screen's size. Returns whether there is space around the fields."""
+    def _fit(self, size: Size) -> None:
+        """Choose columns, and space around the fields, for a screen's size."""
         columns, lines = PAIRS
         self._table.columns = 2 if size.width >= columns else 1
         self.set_class(size.height >= lines, "tall")
-        return size.height >= lines
+
+    def _room(self, size: Size) -> int:
+        """The most lines of fields in a screen of a size."""
+        return max(3, size.height - AROUND - 5 * self.has_class("tall"))
 
     # -- values -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from packnet_tui.workbench.widgets.pane import Pane
 
 MOST_LINES, MOST_CHARACTERS = 10_000, 1 << 24  # of output that is kept; the oldest goes first
 LONGEST_LINE = 1 << 22  # characters after which a line is broken, since it may never end
+KEYS = "j k ^d ^u g G scroll   y copies all   x stops   esc closes"
 EVERY = 0.1  # seconds between two drawings of new output
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")  # the only control sequence that is kept
 
@@ -66,6 +67,9 @@ class OutputPane(Pane):
             self._rows += [piece for line in self.lines[len(self.lines) - new :] for piece in folded(line, width)]
             self._made = made
         return [Text(f"… {self._dropped:,} earlier lines are not kept", "dim")] if self._dropped else []
+
+    def foot(self, width: int) -> list[Text]:
+        return [Text(KEYS, "dim")]
 
     def count(self) -> int:
         return len(self._rows)

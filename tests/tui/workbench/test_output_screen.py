@@ -91,13 +91,13 @@ async def test_it_scrolls_and_has_help(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors"), SMALL) as desk:
         screen = await runs(desk, "print(*range(1000), sep='\\n')")
         await done(desk, screen)
-        for key, first in (("j", "1"), ("k", "0"), ("ctrl+d", "9"), ("ctrl+u", "0"), ("G", "981"), ("g", "0")):
+        for key, first in (("j", "1"), ("k", "0"), ("ctrl+d", "9"), ("ctrl+u", "0"), ("G", "982"), ("g", "0")):
             await desk.press(key)
             shown = desk.text(screen.pane).splitlines()[1].strip("┃ ")
             assert shown == first, key
         await desk.press("question_mark")
         await desk.sees(DialogHelp)
-        assert "the last 10,000" in desk.text()
+        assert "10,000 lines are kept." in desk.text()
 
 
 async def test_output_comes_as_it_is_printed_and_x_stops_the_command(tmp_path):
