@@ -28,7 +28,7 @@ from tests.worlds import add, images, pack_file, work
 SECONDS = 20.0
 KEYS = 400  # so that the 99th percentile is the fourth worst
 OPENINGS = 9
-SETTLED, CLOSED = 1.5, 0.1  # seconds after the first screen and after a dialog until nothing happens any more
+SETTLED, STILL = 1.5, 0.3  # seconds in which nothing is drawn after the first screen, and after a dialog
 PROGRAM = Path(sys.executable).with_name("packnet-tui")
 WITHOUT_ENGINE = """
 import sys
@@ -104,7 +104,7 @@ def test_key_to_answer_ms_p99_while_training(note, tmp_path):
     note(1000 * statistics.quantiles(seconds, n=100)[98], bar=50)
 
 
-FORM, HELP = ("a", "train only these layers"), ("?", "to the pane on the left")
+FORM, HELP = ("a", "train only these layers", "\x03"), ("?", "to the pane on the left", "?")
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def resting_screen(folder: Path):
     root = Path(__file__).parents[2]
     screen = Terminal(sys.executable, "-c", WITHOUT_ENGINE, path, cwd=root, columns=120, rows=40)
     screen.read_until("leave")
-    time.sleep(SETTLED)
+    screen.read_until_still(SETTLED)
     try:
         yield screen
     finally:
@@ -135,19 +135,18 @@ def busy_cores():
             spinner.wait()
 
 
-def seconds_to_open(screen: Terminal, key: str, shown: str) -> float:
+def seconds_to_open(screen: Terminal, key: str, shown: str, close: str) -> float:
     """From a key press until its dialog is drawn; the dialog is closed again."""
     taken = seconds_until(screen, key, shown)
-    screen.output = b""
-    screen.type("\x1b")
-    screen.read_until("leave")
-    time.sleep(CLOSED)
+    screen.read_until_still(STILL)
+    screen.type(close)
+    screen.read_until_still(STILL)
     return taken
 
 
 def form_and_help(folder: Path, first: bool = False) -> tuple[float, float]:
     """Median seconds to the form and to the help, in turn; `first`: each in a screen of its own."""
-    times: dict[tuple[str, str], list[float]] = {FORM: [], HELP: []}
+    times: dict[tuple[str, str, str], list[float]] = {FORM: [], HELP: []}
     if first:
         for i in range(2 * OPENINGS):
             with resting_screen(folder / str(i)) as screen:
