@@ -76,6 +76,7 @@ class FieldTable(Widget):
         self._hints = {field.name: field.hint for field in fields}
         self.here = fields[0].name
         self.columns = 1
+        self.width = 0  # in cells
         self._unclear = ""  # a text with several completions, whose common part it has
         self._boxes: dict[str, Region] = {}  # where the text of each field is
         self._labels: dict[str, tuple[int, int]] = {}  # where its label is, and in how many cells
@@ -188,6 +189,7 @@ class FieldTable(Widget):
 
     def _lay_out(self, width: int) -> None:
         """Place every field, and the widgets in them, for a width in cells."""
+        self.width = width
         self._place_fields(width)
         for name, text in self._below.items():
             box = self._boxes[name]

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from packnet_core.errors import RequestError
+from packnet_tui.state.format import cut
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.dialog_help import Helped
 from packnet_tui.workbench.screens.field_table import FieldTable, FormField
@@ -23,7 +24,7 @@ T = TypeVar("T")
 AROUND = 9  # lines of a form that are not fields: border, help of the field, outcome, keys
 WIDTH = 104  # as in the CSS
 PAIRS = 76, 30  # columns from which fields are side by side, lines from which there is space around them
-AS_LEFT = "as you left it; ^r resets"
+AS_LEFT, MORE = "as you left it; ^r resets", " F1 shows all"
 
 
 class Form(Helped, ModalScreen[T | None], Generic[T]):
@@ -99,7 +100,7 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
                 around = 6 if self.has_class("tall") else 4  # cells beside the fields: border and padding
                 self._table.prepare(min(WIDTH, self.app.size.width) - around, room)
                 yield self._table
-            yield Static(self._fields[0].about, classes="about", markup=False)
+            yield Static(self._about(), classes="about", markup=False)
             yield Static("", classes="outcome", markup=False)
             yield Static("", classes="error", markup=False)
             yield Static(self.KEYS, classes="keys", markup=False)
@@ -120,6 +121,11 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
     def _room(self, size: Size) -> int:
         """The most lines of fields in a screen of a size."""
         return max(3, size.height - AROUND - 5 * self.has_class("tall"))
+
+    def _about(self) -> str:
+        """The help of the field in focus, as much as two lines hold."""
+        text, room = self._table.fields[self._table.here].about, 2 * self._table.width - 12  # lines end with a word
+        return text if len(text) <= room else f"{cut(text, room - len(MORE))}{MORE}"
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -180,7 +186,7 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
         self._show_outcome()
 
     def on_field_table_moved(self) -> None:
-        self.query_one(".about", Static).update(Content(self._table.fields[self._table.here].about))
+        self.query_one(".about", Static).update(Content(self._about()))
 
     def on_input_submitted(self) -> None:
         self.action_submit()
