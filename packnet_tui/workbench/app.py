@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from packnet_core.errors import PacknetError
 from packnet_core.packfile import trust
-from packnet_core.schema.commands import Command, Evaluate, summary
+from packnet_core.schema.commands import Add, Command, Evaluate, Train, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
 from packnet_tui.state.look import Look, keep_look, read_look
@@ -159,6 +159,9 @@ class PacknetApp(AppInterface):
     def submit(self, command: Command) -> None:
         if not isinstance(command, Evaluate):
             self.stop_previews()
+        if isinstance(command, Add | Train):
+            others = [place for place in self.left_in_forms if place[0] != str(self.path)]
+            self.left_in_forms = {place: self.left_in_forms[place] for place in others}
         self._engine.submit(command)
 
     def stop_previews(self) -> None:

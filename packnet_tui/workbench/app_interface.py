@@ -24,7 +24,7 @@ class AppInterface(KeyQueue):
     picture: Picture
     ratio: float  # the pruning ratio chosen last, 0 to 1
     look: Look  # theme and layout, kept between sessions
-    left_in_forms: dict[tuple[str, str], dict[str, str]]  # what was typed before Escape, by file and title of the form
+    left_in_forms: dict[tuple[str, str], dict[str, str]]  # what was typed and not sent, by file and title
 
     @property
     def few_colours(self) -> bool:

@@ -77,6 +77,8 @@ class AddForm(Form[Add]):
     def on_mount(self) -> None:
         self._show_hints()
         self._show_preview()
+        with suppress(RequestError):  # it has filled the fields already
+            self._filled = recipe_fields.filled(self.values(), first=not self._picture.tasks)
         if self._data:
             self._look(self._data)
 

@@ -51,6 +51,7 @@ class FieldTable(Widget):
     FieldTable { height: auto; }
     FieldTable > .table--text { background: $surface-lighten-1; }
     FieldTable > .table--hint { background: $surface-lighten-1; color: $text-muted; }
+    FieldTable:ansi > .table--hint { background: ansi_default; color: ansi_default; text-style: dim; }
     FieldTable > FieldInput, FieldTable > FieldInput:focus {
         position: absolute; width: 10; height: 1; border: none; padding: 0 1; background: $surface-lighten-2;
     }

@@ -30,7 +30,7 @@ AS_LEFT, MORE = "as you left it; ^r resets", " F1 shows all"
 class Form(Helped, ModalScreen[T | None], Generic[T]):
     """Asks for values and returns a `result`. If that raises RequestError, the form shows the error.
 
-    What was typed before Escape is there again when a form of the same title opens in this session.
+    What was typed and not sent is there again when a form of the same title opens in this session.
     """
 
     DEFAULT_CSS = """
@@ -150,10 +150,10 @@ class Form(Helped, ModalScreen[T | None], Generic[T]):
         return str(self.app.path), self._title
 
     def end(self, result: T | None) -> None:
-        """Close the form. What was typed is kept if it was closed without a result."""
+        """Close the form. What was typed is kept until such a command is sent, which a question may follow."""
         values = self.values()
         typed = {field.name: values[field.name] for field in self._fields if values[field.name] != field.value}
-        self.app.left_in_forms[self._place] = typed if result is None else {}
+        self.app.left_in_forms[self._place] = typed
         self.dismiss(result)
 
     def say(self, error: RequestError) -> None:

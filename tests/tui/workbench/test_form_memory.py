@@ -7,7 +7,9 @@ from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.dialog_help import DialogHelp
 from packnet_tui.workbench.screens.form import AS_LEFT
 from packnet_tui.workbench.screens.main_screen import MainScreen
+from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.screens.train_form import TrainForm
+from tests.tui.made_up import SEALED, document, task, write
 from tests.tui.still import dense, opened, sealed
 
 
@@ -49,6 +51,33 @@ async def test_a_form_that_was_sent_begins_anew(path):
         await desk.press("a")
         form = await desk.sees(AddForm)
         assert form.values()["task"] == ""
+
+
+async def test_what_a_recipe_filled_in_and_was_changed_stays(path):
+    async with opened(path) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        await desk.fill(recipe="best")
+        assert form.values()["optimizer"] == "adamw"
+        await desk.fill(optimizer="sgd")
+        await desk.press("escape", "a")
+        form = await desk.sees(AddForm)
+        await desk.fill(data="torchvision:MNIST")
+        assert (form.values()["optimizer"], form.values()["batch_size"]) == ("sgd", "16")
+
+
+async def test_a_question_that_is_answered_no_loses_nothing(tmp_path):
+    bad = task("cars", 0.75, 99.5, "retrained", chance=99.5)
+    async with opened(write(tmp_path / "model.safetensors", document((*SEALED, bad)))) as desk:
+        await desk.press("a")
+        await desk.sees(AddForm)
+        await desk.fill(task="birds", data="torchvision:MNIST")
+        await desk.press("enter")
+        await desk.sees(Question)
+        await desk.press("n", "a")
+        form = await desk.sees(AddForm)
+        assert form.values()["task"] == "birds"
+        assert desk.asked == []
 
 
 async def test_each_form_remembers_its_own_fields(tmp_path):
