@@ -76,6 +76,7 @@ def save(app: PacknetApp, out: Path) -> None:
 
 def main(folder: Path, *names: str) -> None:
     os.environ["TZ"] = "UTC"
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()  # no theme or layout that was chosen here
     time.tzset()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:

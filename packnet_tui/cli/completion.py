@@ -31,6 +31,15 @@ def completions(text: str) -> list[str]:
     return found + [name for name in PAPER_DATA if name.startswith(text) and text]
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text names data by itself, although longer names may begin with it."""
+    if text.startswith("torchvision:"):
+        from packnet_core.data.downloads import DATASETS
+
+        return text.partition(":")[2] in DATASETS
+    return text == "sklearn:digits" or os.path.isfile(os.path.expanduser(text))
+
+
 def _paths(text: str) -> Iterator[str]:
     folder, start = os.path.split(text)
     if start in ("~", ".."):

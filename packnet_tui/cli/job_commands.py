@@ -39,7 +39,7 @@ app = typer.Typer()
         prune=option(
             float,
             metavar="R",
-            help="Then free this share of its weights in every layer, and retrain (default: do not prune yet).",
+            help="Free this share of its weights in every layer after training, and retrain (default: not yet).",
         )
     ),
     *o.STEPS,

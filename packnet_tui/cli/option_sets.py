@@ -59,6 +59,12 @@ def option(type: Any, **about: Any) -> Any:
     return Annotated[type | None, typer.Option(**about)]
 
 
+def help_of(command: Callable[..., Any], name: str) -> str:
+    """The help of an option or argument of a command."""
+    annotation = inspect.signature(command).parameters[name].annotation
+    return str(next(about.help for about in annotation.__metadata__ if getattr(about, "help", None)))
+
+
 def recipe_options(*names: str, defaults: bool = False) -> tuple[Parameter, ...]:
     """The options of a recipe's fields, for `takes`; with `defaults`, the help shows the fields' defaults."""
     types = get_type_hints(Recipe)

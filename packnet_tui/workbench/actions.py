@@ -33,7 +33,7 @@ class Action:
     @property
     def id(self) -> str:
         """Its name in keys.toml and after `:`, such as `move-down` for `move('down')`."""
-        return re.sub(r"\W+", "-", self.name).strip("-")
+        return re.sub(r"[\W_]+", "-", self.name).strip("-")
 
     @property
     def method(self) -> str:
@@ -59,7 +59,10 @@ ACTIONS = (
     Action("match('previous')", ("N", "shift+n"), "N", "", "to the previous match", "look"),
     Action("zoom", ("z",), "z", "zoom", "show only this pane", "look"),
     Action("hold", ("space",), "space", "hold", "hold the display; the work continues", "look"),
-    Action("copy", ("y",), "y", "", "copy the selection, also through SSH", "look"),
+    Action("copy", ("y",), "y", "", "copy the row, again: its whole pane", "look"),
+    Action("copy_pane", (), "", "", "copy the rows of the pane as a table", "look"),
+    Action("save_svg", ("Y", "shift+y"), "Y", "", "save the screen (pane 3: the curves) as SVG", "look"),
+    Action("order", ("o",), "o", "", "pane 1: order by depth, size or free", "look", pane=1),
     Action("runs", ("enter",), "enter", "", "pane 2: past runs of the selected task", "look", pane=2),
     Action("log_scale", ("l",), "l", "", "pane 3: log scale of the loss", "look", pane=3),
     Action("smooth", ("s",), "s", "", "pane 3: smooth the training loss", "look", pane=3),

@@ -1,6 +1,7 @@
 """The workbench's application. It polls file and journal, and has the link to the engine. Never imports torch."""
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
 from textual.app import SystemCommand
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
@@ -18,9 +20,10 @@ from textual.screen import Screen
 
 from packnet_core.errors import FileError, PacknetError
 from packnet_core.packfile import trust
-from packnet_core.schema.commands import Command, Evaluate, summary
+from packnet_core.schema.commands import Add, Command, Evaluate, Train, summary
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import quoted
+from packnet_tui.state.look import Look, keep_look, read_look
 from packnet_tui.state.marks import Marks, marks_for
 from packnet_tui.workbench import keys
 from packnet_tui.workbench.app_interface import AppInterface
@@ -30,6 +33,17 @@ from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
+DIALOGS = (
+    "field_table",
+    "form",
+    "recipe_fields",
+    "add_form",
+    "help_screen",
+    "prune_screen",
+    "forecast_screen",
+    "train_form",
+)
+BETWEEN = 0.1  # seconds between two imports of dialogs
 PATIENCE = 3.0  # seconds until exit is forced after the terminal is gone
 PASSING = 1.0  # seconds that a file is shown before its engine starts: one that is only passed by needs none
 
@@ -59,6 +73,9 @@ class PacknetApp(AppInterface):
         if here is None or here.picture is None:
             raise FileError("; ".join(file.error for file in self.files))
         self.here, self.picture = here, here.picture
+        self.left_in_forms = {}
+        self.look = self._look_kept = read_look()
+        self._keeping = False  # whether a look is being written
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
         self.marks = Marks()
@@ -76,12 +93,15 @@ class PacknetApp(AppInterface):
         return filters
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, lambda _: self._colours())
+        if self.look.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = self.look.theme
+        self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
         self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over the screen
         self._colours()
         self._loop = asyncio.get_running_loop()
         for line in (*self._wrong_keys, *self._choose_theme()):
             self._say(self.here, line)
+        self._theme_now = self.theme
         self.call_after_refresh(self._begin, self.here)
 
     def _choose_theme(self) -> Iterator[str]:
@@ -89,18 +109,29 @@ class PacknetApp(AppInterface):
         wanted = os.environ.get("TEXTUAL_THEME", self.theme)
         if wanted not in self.available_themes:
             yield f"TEXTUAL_THEME={printable(wanted)}: there is no such theme; see them with :theme"
-        if self.console.color_system == "standard" and not self.is_headless and not self.native_ansi_color:
+        if self.few_colours and not self.native_ansi_color:
             self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
+
+    @property
+    def few_colours(self) -> bool:
+        return self.console.color_system == "standard" and not self.is_headless
 
     def _begin(self, here: OpenFile) -> None:
         """Read the journals, then start the engine of the first file; called after the first paint."""
         self.run_worker(self._begin_with(here), name="watch", exit_on_error=True)
+
+    async def _import_dialogs(self) -> None:
+        """Import the dialogs one by one, between keys, so that each opens as fast the first time as later."""
+        for name in DIALOGS:
+            await asyncio.sleep(BETWEEN)
+            importlib.import_module(f"packnet_tui.workbench.screens.{name}")
 
     async def _begin_with(self, here: OpenFile) -> None:
         for file in self.files:
             if file is not here:
                 self._start_following(file)
         await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
+        self.run_worker(self._import_dialogs(), group="import")
         self._start_following(here)
         if here is not self.here:  # the user has gone on to another file
             return
@@ -194,6 +225,9 @@ class PacknetApp(AppInterface):
     def submit(self, command: Command) -> None:
         if not isinstance(command, Evaluate):
             self.stop_previews()
+        if isinstance(command, Add | Train):
+            others = [place for place in self.left_in_forms if place[0] != str(self.path)]
+            self.left_in_forms = {place: self.left_in_forms[place] for place in others}
         self._engine().submit(command)
 
     def stop_previews(self) -> None:
@@ -239,6 +273,29 @@ class PacknetApp(AppInterface):
 
     def on_unmount(self) -> None:
         self.here.close_engine()
+        if self.look != self._look_kept:  # a moment ago
+            saving = threading.Thread(target=keep_look, args=[self.look], daemon=True)
+            saving.start()
+            saving.join(PATIENCE / 3)  # a disk that hangs does not hold up the exit
+
+    def remember(self, look: Look) -> None:
+        self.look = look
+        if not self._keeping:
+            self._keeping = True
+            self.run_worker(self._keep_look(), group="keep look", exit_on_error=True)
+
+    async def _keep_look(self) -> None:
+        while self._look_kept != self.look:
+            look = self.look
+            await asyncio.to_thread(keep_look, look)
+            self._look_kept = look
+        self._keeping = False
+
+    def _theme_changed(self) -> None:
+        self._colours()
+        if self.theme != self._theme_now:  # the user chose it
+            self._theme_now = self.theme
+            self.remember(replace(self.look, theme=self.theme))
 
     def _colours(self) -> None:
         coloured = self.console.color_system is not None or self.is_headless

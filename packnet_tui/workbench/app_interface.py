@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from packnet_core.schema.commands import Command
+from packnet_tui.state.look import Look
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
 from packnet_tui.workbench.actions import Action
@@ -24,6 +25,8 @@ class AppInterface(KeyQueue):
     actions: tuple[Action, ...]  # with the user's own keys
     marks: Marks
     picture: Picture
+    look: Look  # theme and layout, kept between sessions
+    left_in_forms: dict[tuple[str, str], dict[str, str]]  # what was typed and not sent, by file and title
 
     @property
     def path(self) -> Path:
@@ -38,6 +41,15 @@ class AppInterface(KeyQueue):
     @ratio.setter
     def ratio(self, ratio: float) -> None:
         self.here.ratio = ratio
+
+    @property
+    def few_colours(self) -> bool:
+        """Whether the terminal has only sixteen colours."""
+        raise NotImplementedError
+
+    def remember(self, look: Look) -> None:
+        """Keep theme and layout for the next session; returns at once."""
+        raise NotImplementedError
 
     def go_to(self, file: OpenFile) -> None:
         """Show another file, if it can be read."""

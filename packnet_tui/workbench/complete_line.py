@@ -1,24 +1,31 @@
 """Completions of a line after `:`: words, options, tasks, layers and paths, as the shell completes them."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from packnet_tui.workbench.command_line import JOB_COMMANDS, parser_of, with_file
+from packnet_core.schema.text import printable
+from packnet_tui.workbench.command_line import JOB_COMMANDS, PRINTED, parser_of, with_file
 
 LAST_WORD = re.compile(r"(.*(?<!\\)\s)?(.*)")  # a blank after a backslash is part of a word
 
 
-def complete_line(line: str, file: Path, words: Iterable[str]) -> list[str]:
-    """All lines that complete the last word of `line`; `words` may stand first beside the commands.
+def complete_line(line: str, file: Path, words: Mapping[str, Sequence[str]]) -> list[str]:
+    """All lines that complete the last word of `line`.
+
+    Beside the commands, `words` may stand first, each followed by one of its own.
 
     A whole word ends with a blank; a folder or `NAME=` does not.
     """
     before, escaped = LAST_WORD.fullmatch(line).groups("")  # type: ignore[union-attr]  # it matches every line
     start = re.sub(r"\\(.)", r"\1", escaped)
     if not before.strip():
-        found = [word for word in (*JOB_COMMANDS, *words) if word.startswith(start)]
+        found = [word for word in (*JOB_COMMANDS, *PRINTED, *words) if word.startswith(start)]
+    elif following := words.get(before.strip()):
+        found = [word for word in following if word.startswith(start)]
     else:
         found = [re.sub(r"([\s'\"\\])", r"\\\1", word) for word in _arguments(before.split(), start, file)]
     return [f"{before}{word}{'' if word.endswith(('/', '=')) else ' '}" for word in dict.fromkeys(found)]
@@ -27,7 +34,9 @@ def complete_line(line: str, file: Path, words: Iterable[str]) -> list[str]:
 def _arguments(words: list[str], start: str, file: Path) -> list[str]:
     """Completions of an argument, from the declarations of the command line."""
     name, *given = words
-    if name not in JOB_COMMANDS:
+    if name == "save-svg":
+        return _files(start)
+    if name not in (*JOB_COMMANDS, *PRINTED):
         return []
     import typer
 
@@ -40,9 +49,20 @@ def _arguments(words: list[str], start: str, file: Path) -> list[str]:
     if asked and not asked.is_flag:
         return [choice.value for choice in asked.shell_complete(context, start)]
     if start.startswith("-"):
-        hidden = ("--help", "--json", "--every", "--trust")
+        hidden = ("--every", "--trust", *(() if name in PRINTED else ("--json", "--help")))
         return sorted(flag for flag in options if flag.startswith(start) and flag not in hidden)
     arguments = [each for each in command.params if not each.opts[0].startswith("-") and each.name != "file"]
     left = [each for each in arguments if each.nargs == -1 or not context.params.get(each.name)]
-    choices = [choice.value for choice in left[0].shell_complete(context, start)] if left else []
+    found = left[0].shell_complete(context, start) if left else []
+    choices = [path for choice in found for path in ([choice.value] if choice.type == "plain" else _files(start))]
     return [choice for choice in choices if choice not in given]
+
+
+def _files(start: str) -> list[str]:
+    """Files and folders whose paths begin with a text; none where a folder can't be read."""
+    folder, name = os.path.split(start)
+    with suppress(OSError), os.scandir(os.path.expanduser(folder) or ".") as entries:
+        named = [e for e in entries if e.name.startswith(name) and (name or e.name[0] != ".")]
+        paths = [os.path.join(folder, e.name) + "/" * e.is_dir() for e in named]
+        return sorted(path for path in paths if printable(path) == path)
+    return []

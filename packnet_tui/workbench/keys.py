@@ -45,7 +45,7 @@ def remapped(given: Mapping[str, object]) -> tuple[tuple[Action, ...], list[str]
     wrong = []
     known = {action.id: action for action in ACTIONS}
     new: dict[str, Action] = {}
-    for name, value in given.items():
+    for name, value in ((name.replace("_", "-"), value) for name, value in given.items()):
         keys = [value] if isinstance(value, str) else value
         if name not in known:
             wrong.append(f"there is no action {name!r}; the actions are {', '.join(known)}")

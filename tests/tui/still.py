@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from packnet_core.schema.commands import Command, Preview
 from packnet_core.schema.events import JobStarted, Previewed
 from packnet_tui.workbench.app import PacknetApp
 from packnet_tui.workbench.open_file import OpenFile
+from packnet_tui.workbench.screens.field_table import FieldTable
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from tests.tui import made_up, made_up_owners
@@ -113,7 +114,7 @@ class Desk:
     async def fill(self, **fields: str) -> None:
         """Replace the values of fields of a form."""
         for name, value in fields.items():
-            self.app.screen.query_one(f"#{name}", Input).value = value
+            self.app.screen.query_one(FieldTable).put(name, value)
         await self.pilot.pause()
 
     def error(self) -> str:

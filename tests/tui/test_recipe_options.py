@@ -11,6 +11,7 @@ from msgspec.structs import fields as declared
 
 from packnet_core import PackFile
 from packnet_core.schema import recipes
+from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import BOTH, RETRAINING, TRAINING, Recipe
 from packnet_tui.cli.program import app
 from packnet_tui.workbench.screens import recipe_fields
@@ -60,9 +61,23 @@ def test_the_docs_have_every_field_and_are_what_the_script_writes():
         assert f"| `{name}` | `{recipes.fields()[name].option}` |" in page
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_every_field_of_the_form_says_what_it_is_as_the_option_does(first):
+    for field in recipe_fields.form_fields(first):
+        assert len(field.label) <= 23
+        if field.name in NAMES:
+            described = recipes.fields()[field.name]
+            assert field.about.startswith(described.help[:-1])
+            assert shown(described.default) or described.unset in field.about
+            assert ("The paper: " in field.about) == bool(described.paper)
+        else:
+            option = next(p for p in typer.main.get_command(app).commands["add"].params if p.name == field.name)
+            assert field.about.startswith(option.help.split("; may be")[0].rstrip("."))
+
+
 def test_every_field_is_described():
     for field in recipes.fields().values():
         assert field.help.endswith(".")
         assert field.limits
-        assert 0 < len(field.label) <= 15  # cells that a form has for it
+        assert 0 < len(field.label) <= 23  # cells that a form has for it
         assert field.optional == bool(field.unset)

@@ -31,29 +31,38 @@ class Recipe(Struct, frozen=True, kw_only=True):
     epochs: Annotated[Epochs, about("epochs", "Passes over the training images.", "§4")] = 20
     decay_epoch: Annotated[
         Epochs | None,
-        about("decay epoch", "Divide the learning rate by ten after this epoch.", "§4", unset="half of the epochs"),
+        about(
+            "lower the rate at epoch",
+            "Divide the learning rate by ten after this epoch.",
+            "§4",
+            unset="half of the epochs",
+        ),
     ] = None
     retrain_epochs: Annotated[
         Epochs | None,
-        about("retrain epochs", "Epochs of retraining after pruning.", "§3, §4", unset="half of the epochs"),
+        about("retraining epochs", "Epochs of retraining after pruning.", "§3, §4", unset="half of the epochs"),
     ] = None
     retrain_lr: Annotated[
         Rate | None,
-        about("retrain rate", "Learning rate of retraining.", "§4", unset="a tenth of the learning rate"),
+        about("retraining rate", "Learning rate of retraining.", "§4", unset="a tenth of the learning rate"),
     ] = None
     retrain_decay_epoch: Annotated[
         Epochs | None,
-        about("retrain decay", "Divide the rate of retraining by ten after this epoch of it.", "§4", unset="never"),
+        about(
+            "lower retrain rate at", "Divide the rate of retraining by ten after this epoch of it.", "§4", unset="never"
+        ),
     ] = None
     seed: Annotated[
         int,
         Meta(ge=0, le=LARGEST_SEED),
-        about("seed", "Seed of the validation split, the order of the images and the new head."),
+        about("random seed", "Seed of the validation split, the order of the images and the new head."),
     ] = 0
     schedule: Annotated[
         Literal["step", "cosine", "onecycle"],
         about(
-            "schedule", "Learning rate: divided by ten once, down to 0 along a cosine, or one cycle up and down.", "§4"
+            "rate schedule",
+            "Learning rate: divided by ten once, down to 0 along a cosine, or one cycle up and down.",
+            "§4",
         ),
     ] = "step"
     warmup_epochs: Annotated[
@@ -64,7 +73,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = 0.0
     clip: Annotated[
         Rate | None,
-        about("clip norm", "Clip the gradient of all that is trained to this norm.", unset="off", metavar="NORM"),
+        about(
+            "clip gradients at norm",
+            "Clip the gradient of all that is trained to this norm.",
+            unset="off",
+            metavar="NORM",
+        ),
     ] = None
     precision: Annotated[
         Literal["float32", "bf16", "fp16"],
@@ -72,11 +86,15 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = "float32"
     channels_last: Annotated[
         bool,
-        about("channels last", "Memory format of the images in training.", flags="--channels-last/--channels-first"),
+        about(
+            "channels-last memory", "Memory format of the images in training.", flags="--channels-last/--channels-first"
+        ),
     ] = False
     pick: Annotated[
         Literal["best", "last"],
-        about("pick epoch", "Epoch that each phase ends with: the best on the validation images, or the last."),
+        about(
+            "end with which epoch", "Epoch that each phase ends with: the best on the validation images, or the last."
+        ),
     ] = "best"
 
     def changed(self, changes: Settings) -> "Recipe":

@@ -3,10 +3,10 @@
 from contextlib import suppress
 
 from msgspec.structs import replace
-from textual import on, work
+from textual import work
 from textual.content import Content
 from textual.css.query import NoMatches
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs import rules
@@ -20,8 +20,9 @@ from packnet_tui.workbench.screens import recipe_fields, recipe_words
 from packnet_tui.workbench.screens.data_preview import DataPreview, preview_data, preview_in_words
 from packnet_tui.workbench.screens.debounce import Debounced
 from packnet_tui.workbench.screens.field_input import DataSuggester
+from packnet_tui.workbench.screens.field_table import FormField
 from packnet_tui.workbench.screens.field_values import Wrong
-from packnet_tui.workbench.screens.form import Form, FormField
+from packnet_tui.workbench.screens.form import Form
 
 OUTCOME = 3  # lines for what the job would do
 PATIENCE = 0.2  # seconds without a key before data is read
@@ -31,13 +32,24 @@ LOOKING = "reading the data …; enter again starts without that"
 class AddForm(Form[Add]):
     """Asks for a new task; returns the command that adds it."""
 
-    KEYS = "enter starts   tab next   → or end completes   esc cancels"
+    KEYS = "enter starts   tab completes or next   ^r resets   F1 help   esc closes"
+    ABOUT = (
+        "Trains a new task on the free weights of the network, prunes it and retrains it. Only name and data are "
+        "needed; the other fields have the paper's values. Below the data you see what was found there: classes, "
+        "images per class, or the first problem."
+    )
 
     def __init__(self, picture: Picture):
         fields = [
-            FormField("task", "name", hint="name of the task", wide=True),
+            FormField("task", "name", hint="name of the task", about=recipe_fields.option_help("task"), wide=True),
             FormField(
-                "data", "data", hint="its images: folder, file or name", wide=True, below=3, suggester=DataSuggester()
+                "data",
+                "data",
+                hint="its images: folder, file or name",
+                about=recipe_fields.option_help("data"),
+                wide=True,
+                below=3,
+                suggester=DataSuggester(),
             ),
             *recipe_fields.form_fields(first=not picture.tasks),
         ]
@@ -70,17 +82,24 @@ class AddForm(Form[Add]):
         return text
 
     def on_mount(self) -> None:
+        self._show_hints()
         self._show_preview()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._waiting = None
-        for name, hint in recipe_fields.hints(self.values()).items():
-            self.entry(name).placeholder = hint
-        if event.input.id in ("data", "recipe"):
-            self._fill_in()
-        if event.input.id == "data":
+        with suppress(RequestError):  # it has filled the fields already
+            self._filled = recipe_fields.filled(self.values(), first=not self._picture.tasks)
+        if self._data:
             self._look(self._data)
+
+    def changed(self, name: str) -> None:
+        self._waiting = None
+        self._show_hints()
+        if name in ("data", "recipe"):
+            self._fill_in()
+        if name == "data":
+            self._look(self._data)
+
+    def _show_hints(self) -> None:
+        for name, hint in recipe_fields.hints(self.values()).items():
+            self.hint(name, hint)
 
     def _fill_in(self) -> None:
         """Put the values of a recipe by name into the fields when they change; later typing stays."""
@@ -89,7 +108,7 @@ class AddForm(Form[Add]):
             if filled != self._filled:
                 self._filled = filled
                 for name, text in filled.items():
-                    self.entry(name).value = text
+                    self.put(name, text)
 
     @property
     def _data(self) -> str:
@@ -112,7 +131,7 @@ class AddForm(Form[Add]):
         seen = self._preview.summary
         for name in ("flip", "crop"):
             suggests = f": {shown(getattr(seen, name))}" if seen and seen.images else ""
-            self.entry(name).placeholder = f"by the data{suggests}"
+            self.hint(name, f"by the data{suggests}")
 
     def _below(self, words: str, problem: str = "") -> None:
         """Show text below the data."""
@@ -127,7 +146,7 @@ class AddForm(Form[Add]):
         elif problem := self._objection(result):
             self.say(problem)
         else:
-            self.dismiss(result)
+            self.end(result)
 
     def _objection(self, command: Add) -> RequestError | None:
         """The error in the command that the preview shows, if any."""
@@ -137,5 +156,8 @@ class AddForm(Form[Add]):
             return Wrong("data", problem)
         classes = len(self._preview.summary.classes) if self._preview.summary else 0
         if command.limit is not None and command.limit < classes:
-            return Wrong("limit", f"{command.limit} is less than one training image for each of {classes} classes")
+            return Wrong(
+                recipe_fields.LABELS["limit"],
+                f"{command.limit} is less than one training image for each of {classes} classes",
+            )
         return None

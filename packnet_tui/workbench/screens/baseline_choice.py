@@ -23,7 +23,11 @@ WAYS: dict[Baseline, str] = {  # the first one is selected
 class BaselineChoice(Choice[Baseline]):
     """Returns the baseline chosen, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "choose", "measure the marked method")]
+    ABOUT = (
+        "Measures what the task's error would be by another method (§4, Baselines), with the same data and recipe. "
+        "The error then stands below the tasks, in percent on the test images."
+    )
 
     def __init__(self, task: TaskRow, picture: Picture):
         text = "On a copy, with the task's data and recipe: the file is not changed."

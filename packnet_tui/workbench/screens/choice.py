@@ -12,10 +12,12 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from packnet_tui.workbench.screens.dialog_help import Helped
+
 T = TypeVar("T")
 
 
-class Choice(ModalScreen[T | None]):
+class Choice(Helped, ModalScreen[T | None]):
     """Returns `chosen` for the selected line, or None.
 
     Arrows and Enter are keys of Textual's OptionList; a subclass binds the key that opened it to `choose`.
@@ -34,9 +36,10 @@ class Choice(ModalScreen[T | None]):
     Choice .keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "dismiss(None)"),
-        Binding("j", "cursor('down')"),
-        Binding("k", "cursor('up')"),
+        Binding("escape,q,ctrl+c", "dismiss(None)", "close without choosing"),
+        Binding("j,down", "cursor('down')", "down"),
+        Binding("k,up", "cursor('up')", "up"),
+        Binding("enter", "choose", "choose the marked line"),
     ]
 
     def __init__(self, title: str, lines: Sequence[tuple[str, str]], keys: str, text: str = ""):

@@ -21,6 +21,7 @@ class FileChoice(Choice[OpenFile]):
 
     DEFAULT_CSS = f"FileChoice > Vertical {{ width: {WIDTH}; }}"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("B,shift+b", "choose")]
+    ABOUT = "The open files. One is shown; jobs in the others continue. [ and ] go from one to the next."
 
     app: AppInterface
 

@@ -32,10 +32,13 @@ class ForecastScreen(RatioScreen[None]):
     ForecastScreen.low .order { margin-top: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "dismiss"),
-        Binding("o", "order"),
-        Binding("F,shift+f", "dismiss"),
+        Binding("enter,F,shift+f", "dismiss", "keep the ratio and close"),
+        Binding("o", "order", "measure which data set is best added first"),
     ]
+    ABOUT = (
+        "How many more tasks fit. Each takes all free weights, is pruned at the ratio in hand, and keeps the rest. An "
+        "open task that is not pruned yet is pruned at it first. A task fits if it keeps at least 1 % of the weights."
+    )
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:

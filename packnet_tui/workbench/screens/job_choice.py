@@ -13,8 +13,9 @@ from packnet_tui.workbench.screens.choice import Choice
 class JobChoice(Choice[int]):
     """Returns the number of the job chosen, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "choose")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "choose", "stop the marked job")]
 
+    ABOUT = "The running job and those that wait, in their order. A waiting job is removed at once."
     app: AppInterface
 
     def __init__(self, picture: Picture):

@@ -1,19 +1,20 @@
 """The main screen: five panes, a status line and the keys; its layout, and the actions that only show or move."""
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 
+from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
-from packnet_core.errors import RequestError
-from packnet_tui.state.typed_lines import keep_line, typed_lines
+from packnet_tui.state.look import ORDERS
+from packnet_tui.state.typed_lines import typed_lines
 from packnet_tui.workbench.actions import bindings
-from packnet_tui.workbench.command_line import parse
 from packnet_tui.workbench.complete_line import complete_line
 from packnet_tui.workbench.screens.file_actions import FileActions
+from packnet_tui.workbench.screens.typed_commands import TypedCommands
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.files_strip import FilesStrip
 from packnet_tui.workbench.widgets.footer import Footer
@@ -29,7 +30,7 @@ WIDE_SIZE, SMALL_SIZE = (110, 30), (80, 24)  # columns and lines that all five p
 LOW = 14  # lines that tasks and job log need together
 
 
-class MainScreen(FileActions):
+class MainScreen(FileActions, TypedCommands):
     """Shows the app's picture."""
 
     BINDINGS = bindings()
@@ -52,6 +53,7 @@ class MainScreen(FileActions):
 
     def on_mount(self) -> None:
         self._asking: Pane = self.query_one(OccupancyPane)
+        self._recall()
         self.set_focus(self._asking)
 
     def redraw(self) -> None:
@@ -148,6 +150,29 @@ class MainScreen(FileActions):
 
     def action_zoom(self) -> None:
         self.zoom(None if self.has_class("zoomed") else self.focused if isinstance(self.focused, Pane) else None)
+        self._remember()
+
+    def action_order(self) -> None:
+        """Show the layers in the next order."""
+        pane = self.query_one(OccupancyPane)
+        pane.set_order(ORDERS[(ORDERS.index(pane.order) + 1) % len(ORDERS)])
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep the layout for the next session."""
+        curves, alone = self.query_one(CurvesPane), next((p for p in self.panes if p.has_class("alone")), None)
+        look = replace(self.app.look, zoomed=alone.number if alone else 0, order=self.query_one(OccupancyPane).order)
+        look = replace(look, log_scale=curves.log_scale, smooth=curves.smooth, follow=curves.follow)
+        self.app.remember(look)
+
+    def _recall(self) -> None:
+        """Use the layout of the last session."""
+        look, curves = self.app.look, self.query_one(CurvesPane)
+        curves.log_scale, curves.smooth, curves.follow = look.log_scale, look.smooth, look.follow
+        self.query_one(OccupancyPane).order = look.order
+        if pane := next((pane for pane in self.panes if pane.number == look.zoomed), None):
+            self.zoom(pane)
+            self._asking = pane
 
     def action_enter(self) -> None:
         self.action_pane("4")
@@ -177,6 +202,7 @@ class MainScreen(FileActions):
             focused.redraw()
             return
         self.zoom(None)
+        self._remember()
         if isinstance(focused, Pane) and focused.number > 3 and self.has_class("small"):
             self.set_focus(self.query_one(OccupancyPane))
 
@@ -184,16 +210,19 @@ class MainScreen(FileActions):
         curves = self.query_one(CurvesPane)
         curves.log_scale = not curves.log_scale
         curves.redraw()
+        self._remember()
 
     def action_smooth(self) -> None:
         curves = self.query_one(CurvesPane)
         curves.smooth = not curves.smooth
         curves.redraw()
+        self._remember()
 
     def action_follow(self) -> None:
         curves = self.query_one(CurvesPane)
         curves.follow = not curves.follow
         curves.redraw()
+        self._remember()
 
     def action_charts(self) -> None:
         self.query_one(CurvesPane).switch_charts()
@@ -211,15 +240,6 @@ class MainScreen(FileActions):
     def action_hold(self) -> None:
         self.app.hold(not self.app.held)
 
-    def action_copy(self) -> None:
-        text = self.focused.copied() if isinstance(self.focused, Pane) else ""
-        if not text:
-            self.app.notify("there is nothing to copy in this pane", severity="warning")
-        else:
-            self.app.copy_to_clipboard(text)
-            first, *more = text.splitlines()
-            self.app.notify(f"copied: {first}" + (f" and {len(more)} lines more" if more else ""), markup=False)
-
     def action_match(self, which: str) -> None:
         if isinstance(self.focused, Pane):
             self.focused.match(which)
@@ -232,9 +252,9 @@ class MainScreen(FileActions):
 
     def action_command(self) -> None:
         self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
-        names = [action.id for action in self.app.actions]
+        complete = partial(complete_line, file=self.app.path, words=self.words)
         self.query_one(Footer).display = False
-        self.query_one(Prompt).ask(":", "", lambda line: complete_line(line, self.app.path, names), typed_lines())
+        self.query_one(Prompt).ask(":", "", complete, typed_lines())
 
     @on(Prompt.Typed)
     async def _line_typed(self, message: Prompt.Typed) -> None:
@@ -244,19 +264,7 @@ class MainScreen(FileActions):
             self.query_one(Footer).display = True
             self.set_focus(self._asking)
             if message.sign == ":" and message.kept and message.text.strip():
-                await self._run_line(message.text.strip())
-
-    async def _run_line(self, line: str) -> None:
-        """Do the line after `:`: a command as in the shell, or an action by its name or key."""
-        await asyncio.to_thread(keep_line, line)  # it waits for the disk
-        action = next((a for a in self.app.actions if line in (a.id, a.shown, *a.keys)), None)
-        try:
-            if action:
-                await self.run_action(action.name)
-            else:
-                self.do_command(parse(line, self.app.path))
-        except RequestError as error:
-            self.app.notify(str(error), severity="warning", markup=False)
+                await self.run_line(message.text.strip())
 
     def action_help(self) -> None:
         from packnet_tui.workbench.screens.help_screen import HelpScreen

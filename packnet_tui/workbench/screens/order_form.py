@@ -1,10 +1,7 @@
 """The form for the order of new tasks: data sets to measure, and how long the heads are trained."""
 
-import re
 import shlex
-
-from textual.suggester import Suggester
-from textual.widgets import Static
+from collections.abc import Awaitable, Callable
 
 from packnet_core.data.kinds import named_sources
 from packnet_core.errors import RequestError
@@ -13,39 +10,40 @@ from packnet_core.schema import recipes
 from packnet_core.schema.commands import Order, validated
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.state.adding_order import proposed
+from packnet_tui.state.format import NAME, cut_middle
 from packnet_tui.state.picture import Picture
-from packnet_tui.workbench.screens.debounce import Debounced
-from packnet_tui.workbench.screens.field_input import PATIENCE, proposal
+from packnet_tui.workbench.screens.field_input import DataSuggester
+from packnet_tui.workbench.screens.field_table import FormField
 from packnet_tui.workbench.screens.field_values import Wrong, value_of, whole
-from packnet_tui.workbench.screens.form import Form, FormField
-from packnet_tui.workbench.screens.recipe_fields import recipe_field
+from packnet_tui.workbench.screens.form import Form
+from packnet_tui.workbench.screens.recipe_fields import option_help, recipe_field
 from packnet_tui.workbench.screens.recipe_words import steady
 
 LABEL = "data sets"
+DATA = "A name, = and its data as for an added task, for each. Quote a path with spaces: 'birds=/my data'."
 OF_RECIPE = ("epochs", "lr", "batch_size", "seed")
 
 
 class OrderForm(Form[Order]):
     """Returns the command that measures data sets. Those that wait to be added are proposed."""
 
-    KEYS = "enter measures them   tab next   → or end completes   esc cancels"
+    KEYS = "enter measures them   tab completes or next   F1 help   esc closes"
+    ABOUT = (
+        "Measures how hard data sets are for this network: trains a new head for each, on fixed features. Tasks are "
+        "best added in the order of these errors, the largest first (§5.1). The file does not change."
+    )
 
     def __init__(self, picture: Picture):
         named = [f"{name}={source}" for name, source in proposed(picture).items()]
+        usual = cut_middle(picture.tasks[-1].name, NAME) if picture.tasks else "the network"
         fields = [
-            FormField(
-                "data", LABEL, shlex.join(named), "NAME=DATA NAME=DATA …", wide=True, below=2, suggester=LastWord()
-            ),
+            FormField("data", LABEL, shlex.join(named), "NAME=DATA NAME=DATA …", DATA, wide=True, suggester=LastData()),
             *(recipe_field(name, Recipe()) for name in OF_RECIPE),
-            FormField("limit", "limit", hint="all images"),
-            FormField("features", "features of", hint=f"{picture.tasks[-1].name if picture.tasks else 'the network'}"),
+            FormField("limit", "images at most", hint="all images", about=option_help("limit")),
+            FormField("features", "features of", hint=usual, about="The task whose features the heads use."),
         ]
         super().__init__("Order of new tasks: the hardest first", fields)
         self._picture = picture
-
-    def on_mount(self) -> None:
-        words = "A name, = and its data as for an added task, for each.\nQuote a path with spaces: 'birds=/my data'"
-        self.query_one("#data-below", Static).update(words)
 
     def result(self, values: dict[str, str]) -> Order:
         command = validated(
@@ -68,21 +66,21 @@ class OrderForm(Form[Order]):
         )
 
 
-class LastWord(Suggester):
-    """Proposes the first completion of the data that is typed last."""
-
-    def __init__(self) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._newest = Debounced(_completed, PATIENCE)
+class LastData(DataSuggester):
+    """Proposes completions of the data that is typed last."""
 
     async def get_suggestion(self, value: str) -> str | None:
-        return await self._newest.ask(value)
+        return await _last(value, super().get_suggestion)
+
+    async def completed(self, text: str) -> str | None:
+        return await _last(text, super().completed)
 
 
-def _completed(text: str) -> str | None:
-    before, data = re.fullmatch(r"(.*=)?(.*)", text).groups()  # type: ignore[union-attr]  # it matches every text
-    found = proposal(data) if before else None
-    return None if found is None or " " in found else f"{before}{found}"
+async def _last(text: str, complete: Callable[[str], Awaitable[str | None]]) -> str | None:
+    """A text with what follows its last `=` completed; None if that can't be done, or would need quotes."""
+    before, sign, data = text.rpartition("=")
+    found = await complete(data) if sign else None
+    return None if found is None or " " in found else f"{before}={found}"
 
 
 def _data(text: str) -> dict[str, str]:

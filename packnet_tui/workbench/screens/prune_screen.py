@@ -37,9 +37,14 @@ class PruneScreen(RatioScreen[Prune]):
     PruneScreen .ratio, PruneScreen .error, PruneScreen .costs { height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "prune"),
-        Binding("m", "allow"),
+        Binding("enter", "prune", "prune at the ratio, then retrain"),
+        Binding("m", "allow", "the largest ratio that costs at most 1, 2, 5 points"),
     ]
+    ABOUT = (
+        "Choose which share of the open task's own weights becomes free, in every layer, smallest first (§3). "
+        "Digits set the ratio: 6 is 0.6, 75 is 0.75. Errors are those right after pruning, in percent on validation "
+        "images; retraining recovers most of them. Nothing is changed before Enter."
+    )
 
     def __init__(self, picture: Picture, task: TaskRow):
         super().__init__()

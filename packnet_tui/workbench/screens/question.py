@@ -10,8 +10,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from packnet_tui.workbench.screens.dialog_help import Helped
 
-class Question(ModalScreen[bool]):
+
+class Question(Helped, ModalScreen[bool]):
     """Returns the answer: y is yes, n and Escape are no; Enter takes the marked answer, at first no."""
 
     DEFAULT_CSS = """
@@ -23,11 +25,12 @@ class Question(ModalScreen[bool]):
     Question .answers { margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)"),
-        Binding("n,escape,q", "answer(False)"),
-        Binding("enter", "chosen"),
-        Binding("left,right,tab,shift+tab,h,l", "other"),
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+        Binding("enter", "chosen", "the marked answer, at first no"),
+        Binding("left,right,tab,shift+tab,h,l", "other", "mark the other answer"),
     ]
+    ABOUT = "A question before something that can't be undone, or that takes long. Nothing happens without a yes."
 
     def __init__(self, question: str, explanation: str = "", yes: str = "yes", no: str = "no"):
         super().__init__()

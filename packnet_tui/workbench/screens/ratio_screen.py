@@ -7,13 +7,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.screens.dialog_help import Helped
 from packnet_tui.workbench.widgets.pane import Pane
 
 T = TypeVar("T")
 STEP = 0.05
 
 
-class RatioScreen(ModalScreen[T | None]):
+class RatioScreen(Helped, ModalScreen[T | None]):
     """Sets `app.ratio`; leaving it with Escape brings the former ratio back. A subclass shows it in `show`."""
 
     DEFAULT_CSS = """
@@ -25,16 +26,16 @@ class RatioScreen(ModalScreen[T | None]):
     RatioScreen .quiet { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "cancel"),
-        Binding("right,plus,l", f"change({STEP})"),
-        Binding("left,minus,h", f"change(-{STEP})"),
-        Binding("backspace", "erase"),
-        Binding("down,j", "scroll('down')"),
-        Binding("up,k", "scroll('up')"),
-        Binding("ctrl+d,pagedown", "scroll('half_down')"),
-        Binding("ctrl+u,pageup", "scroll('half_up')"),
-        Binding("g,home", "scroll('first')"),
-        Binding("G,shift+g,end", "scroll('last')"),
+        Binding("escape,q,ctrl+c", "cancel", "close; nothing is changed"),
+        Binding("right,plus,l", f"change({STEP})", f"{STEP:g} more"),
+        Binding("left,minus,h", f"change(-{STEP})", f"{STEP:g} less"),
+        Binding("backspace", "erase", "delete a typed digit"),
+        Binding("down,j", "scroll('down')", "down in the layers"),
+        Binding("up,k", "scroll('up')", "up in the layers"),
+        Binding("ctrl+d,pagedown", "scroll('half_down')", "half a page down"),
+        Binding("ctrl+u,pageup", "scroll('half_up')", "half a page up"),
+        Binding("g,home", "scroll('first')", "to the first layer"),
+        Binding("G,shift+g,end", "scroll('last')", "to the last layer"),
     ]
 
     app: AppInterface

@@ -11,17 +11,23 @@ from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import Add, BadImage, validated
 from packnet_core.schema.document import Own
-from packnet_core.schema.fields import shown
+from packnet_core.schema.fields import Field, shown
 from packnet_core.schema.recipes import RECIPES, Recipe
 from packnet_tui.workbench.screens.field_input import unquoted
+from packnet_tui.workbench.screens.field_table import FormField
 from packnet_tui.workbench.screens.field_values import Wrong, number, ratio, switch, value_of, whole
-from packnet_tui.workbench.screens.form import FormField
 
 T = TypeVar("T")
 PAPER = Recipe()
 FIRST_RATIO, LATER_RATIO = "0.5", "0.75"  # §4: half of the first task's weights, then three quarters
+PAPERS_RATIOS = f" The paper: {FIRST_RATIO} for the first task, then {LATER_RATIO} (§4)."
+LABELS = {  # of fields that are options of `packnet add` and not fields of a recipe
+    "prune": "pruning ratio", "layers": "train only these layers", "own": "own norms or biases",
+    "flip": "left-right flips", "crop": "random crops", "limit": "images at most",
+    "on_bad_image": "unreadable images", "device": "device", "recipe": "recipe by name",
+}  # fmt: skip
 ESSENTIALS = (
-    "epochs", "lr", "prune", "decay_epoch", "retrain_epochs", "retrain_lr", "batch_size", "optimizer", "momentum",
+    "epochs", "lr", "decay_epoch", "prune", "retrain_epochs", "retrain_lr", "batch_size", "optimizer", "momentum",
     "weight_decay", "layers", "own", "flip", "crop", "limit", "on_bad_image", "device", "seed", "recipe",
 )  # fmt: skip
 
@@ -29,15 +35,15 @@ ESSENTIALS = (
 def form_fields(first: bool) -> list[FormField]:
     """The essential fields, then all others of a recipe; `first` says whether the task would be the file's first."""
     of_command = {
-        "prune": FormField("prune", "prune ratio", FIRST_RATIO if first else LATER_RATIO, "not pruned yet"),
-        "layers": FormField("layers", "layers", hint="all, or conv, fc"),
-        "own": FormField("own", "of its own", hint="the shared ones" if first else "or biases, norms"),
-        "flip": FormField("flip", "flips", hint="by the data"),
-        "crop": FormField("crop", "random crops", hint="by the data"),
-        "limit": FormField("limit", "limit", hint="all images"),
-        "on_bad_image": FormField("on_bad_image", "bad images", Add(task="", data="").on_bad_image, "stop or skip"),
-        "device": FormField("device", "device", hint="a GPU, if any"),
-        "recipe": FormField("recipe", "recipe", hint=" or ".join(RECIPES)),
+        "prune": _of_add("prune", FIRST_RATIO if first else LATER_RATIO, "not pruned yet", PAPERS_RATIOS),
+        "layers": _of_add("layers", hint="all, or conv, fc"),
+        "own": _of_add("own", hint="the shared ones" if first else "norms, biases"),
+        "flip": _of_add("flip", hint="by the data"),
+        "crop": _of_add("crop", hint="by the data"),
+        "limit": _of_add("limit", hint="all images"),
+        "on_bad_image": _of_add("on_bad_image", Add(task="", data="").on_bad_image, "stop or skip"),
+        "device": _of_add("device", hint="a GPU, if any"),
+        "recipe": _of_add("recipe", hint=" or ".join(RECIPES)),
     }
     names = (*ESSENTIALS, *(name for name in recipes.fields() if name not in ESSENTIALS))
     return [of_command.get(name) or recipe_field(name, PAPER) for name in names]
@@ -46,15 +52,36 @@ def form_fields(first: bool) -> list[FormField]:
 def recipe_field(name: str, recipe: Recipe) -> FormField:
     """The form field for a field of a recipe, with its value in `recipe`."""
     field = recipes.fields()[name]
-    return FormField(name, field.label, shown(getattr(recipe, name)), field.unset or field.limits)
+    return FormField(name, field.label, shown(getattr(recipe, name)), field.unset or field.limits, in_words(field))
+
+
+def in_words(field: Field) -> str:
+    """A field of a recipe in a line: what it is, its limits, and the paper's value, or the usual one if it has none."""
+    usual = shown(field.default) or field.unset
+    source = f"The paper: {usual} ({field.paper})." if field.paper else f"Usual: {usual}."
+    limits = "" if field.choices and all(choice in field.help for choice in field.choices) else f" ({field.limits})"
+    return f"{field.help[:-1]}{limits}. {source}"
+
+
+def option_help(name: str) -> str:
+    """What `packnet add --help` says about an option or argument, for somebody who fills in a field."""
+    from packnet_tui.cli import job_commands  # Typer comes with it, which the program has imported anyway
+    from packnet_tui.cli.option_sets import help_of
+
+    return help_of(job_commands.add, name).replace("may be repeated", "several with spaces between")
+
+
+def _of_add(name: str, value: str = "", hint: str = "", more: str = "") -> FormField:
+    """The form field for an option of `packnet add` that is no field of a recipe."""
+    return FormField(name, LABELS[name], value, hint, f"{option_help(name)}{more}")
 
 
 def hints(values: dict[str, str]) -> dict[str, str]:
     """What empty fields would mean, from the values of other fields. Empty if those are wrong."""
     half = tenth = ""
     try:
-        half = f"half of them: {whole('', values['epochs'], 0) // 2}"
-        tenth = f"a tenth: {number('', values['lr']) / 10:g}"
+        half = f"{whole('', values['epochs'], 0) // 2} (half)"
+        tenth = f"{number('', values['lr']) / 10:g} (a tenth)"
     except RequestError:
         pass
     steps = values["schedule"] in ("step", "")
@@ -80,9 +107,9 @@ def add_command(values: dict[str, str]) -> Add:
         recipe=recipe(values),
         layers=words(values["layers"]),
         own=_own(values["own"]),
-        flip=_given(values["flip"], lambda text: switch("flips", text)),
-        crop=_given(values["crop"], lambda text: switch("random crops", text)),
-        limit=_given(values["limit"], lambda text: whole("limit", text, 1)),
+        flip=_given(values["flip"], lambda text: switch(LABELS["flip"], text)),
+        crop=_given(values["crop"], lambda text: switch(LABELS["crop"], text)),
+        limit=_given(values["limit"], lambda text: whole(LABELS["limit"], text, 1)),
         on_bad_image=_bad_image(values["on_bad_image"].lower() or "stop"),
         device=_given(values["device"], _device),
     )
@@ -103,13 +130,13 @@ def _named(values: dict[str, str]) -> tuple[str, str]:
     """The name of the recipe in the form, and the data it is for. Raises Wrong if there is no such recipe."""
     name = values["recipe"].lower()
     if name and name not in RECIPES:
-        raise Wrong("recipe", f"there is no recipe {values['recipe']!r}; the recipes are {', '.join(RECIPES)}")
+        raise Wrong(LABELS["recipe"], f"there is no recipe {values['recipe']!r}; the recipes are {', '.join(RECIPES)}")
     return name, unquoted(values["data"])
 
 
 def prune_ratio(values: dict[str, str]) -> float | None:
     """The pruning ratio in the form. Raises Wrong."""
-    return _given(values["prune"], lambda text: ratio("prune ratio", text))
+    return _given(values["prune"], lambda text: ratio(LABELS["prune"], text))
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -124,17 +151,19 @@ def _given(text: str, read: Callable[[str], T]) -> T | None:
 def _own(text: str) -> tuple[Own, ...]:
     kinds = words(text.lower())
     if other := next((kind for kind in kinds if kind not in get_args(Own)), None):
-        raise Wrong("of its own", f"{other!r} is neither biases nor norms")
+        raise Wrong(LABELS["own"], f"{other!r} is neither biases nor norms")
     return tuple(kind for kind in get_args(Own) if kind in kinds)
 
 
 def _bad_image(text: str) -> Any:
     if text not in get_args(BadImage):
-        raise Wrong("bad images", f"{text!r} is neither {' nor '.join(get_args(BadImage))}")
+        raise Wrong(LABELS["on_bad_image"], f"{text!r} is neither {' nor '.join(get_args(BadImage))}")
     return text
 
 
 def _device(text: str) -> str:
     if not re.fullmatch(r"[a-z]+(:\d+)?", text):
-        raise Wrong("device", f"{text!r} is not a device; give cpu, cuda or cuda:1, or nothing for a GPU, if any")
+        raise Wrong(
+            LABELS["device"], f"{text!r} is not a device; give cpu, cuda or cuda:1, or nothing for a GPU, if any"
+        )
     return text

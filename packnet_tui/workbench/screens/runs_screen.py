@@ -20,6 +20,7 @@ from packnet_tui.state.chart import Other
 from packnet_tui.state.format import cut, cut_middle, duration, pad, short_summary
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.screens.dialog_help import Helped
 from packnet_tui.workbench.screens.recipe_fields import ESSENTIALS
 from packnet_tui.workbench.widgets.curves_pane import CurveView, following
 from packnet_tui.workbench.widgets.pane import Lines, Pane
@@ -28,12 +29,13 @@ STYLES = {"done": "green", "": "bold green", "stopped": "yellow", "failed": "bol
 RIGHT = 31  # cells of a row's columns on the right
 WORDS = {  # for fields whose label is unclear in a line of facts
     "decay_epoch": "rate / 10 after", "retrain_epochs": "retraining", "retrain_lr": "its rate",
-    "retrain_decay_epoch": "its rate / 10 after", "clip": "gradients clipped at",
+    "retrain_decay_epoch": "its rate / 10 after", "clip": "gradients clipped at", "schedule": "schedule",
+    "seed": "seed", "channels_last": "channels last", "pick": "kept epoch",
 }  # fmt: skip
 PAPER = Recipe()
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(Helped, Screen[None]):
     """A list of runs; below it, the recipe and the curve of the selected run."""
 
     DEFAULT_CSS = """
@@ -41,20 +43,25 @@ class RunsScreen(Screen[None]):
     RunsScreen CurveView { margin: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,left,h", "dismiss"),
+        Binding("escape,q,enter,left,h", "dismiss", "back"),
         Binding("ctrl+c", "app.quit"),
         *(
-            Binding(keys, f"move('{how}')")
-            for keys, how in (
-                ("j,down", "down"), ("k,up", "up"), ("g,home", "first"), ("G,shift+g,end", "last"),
-                ("ctrl+d,pagedown", "half_down"), ("ctrl+u,pageup", "half_up"),
+            Binding(keys, f"move('{how}')", what)
+            for keys, how, what in (
+                ("j,down", "down", "down"), ("k,up", "up", "up"), ("g,home", "first", "to the newest"),
+                ("G,shift+g,end", "last", "to the oldest"), ("ctrl+d,pagedown", "half_down", "half a page down"),
+                ("ctrl+u,pageup", "half_up", "half a page up"),
             )
         ),
-        Binding("m,space", "mark"),
-        Binding("c", "charts"),
-        Binding("l", "switch('log_scale')"),
-        Binding("s", "switch('smooth')"),
+        Binding("m,space", "mark", "mark a run, to see its curve beside others"),
+        Binding("c", "charts", "both charts, only the loss, only the error"),
+        Binding("l", "switch('log_scale')", "log scale of the loss"),
+        Binding("s", "switch('smooth')", "smooth the training loss"),
     ]  # fmt: skip
+    ABOUT = (
+        "The jobs that trained, pruned or compared this task, the newest first. `error` is on the test images, in "
+        "percent; with ~ on the validation images. Below: the recipe and the curve of the marked job."
+    )
     app: AppInterface
 
     def __init__(self, task: TaskRow):

@@ -19,6 +19,11 @@ FIELDS = ("epochs", "lr", "batch_size", "weight_decay")
 class TrainForm(Form[Train]):
     """Asks for epochs and rates; returns the command."""
 
+    ABOUT = (
+        "Trains the open task further with its own data. Once it is pruned, this retrains the weights it kept. The "
+        "fields have the values of its last training; no other task changes."
+    )
+
     def __init__(self, task: Task):
         self._open = task
         self._dense = task.phase == "trained"

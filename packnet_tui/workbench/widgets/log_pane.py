@@ -2,12 +2,15 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
 
+from packnet_tui.state import tables
 from packnet_tui.state.format import cut, moment, pad, short_summary
 from packnet_tui.state.picture import LogLine
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.widgets.pane import Pane
 
 STYLES = {"info": "", "good": "green", "warning": "yellow", "error": "bold red"}
@@ -41,6 +44,10 @@ class LogPane(Pane):
 
     def row(self, index: int, width: int) -> Text:
         return self._lines[index]
+
+    def table(self, shown: Sequence[int]) -> Table:
+        needle = self.needle.casefold()
+        return tables.log(line for line in self.picture.log if needle in line.text.casefold())
 
     def name_of(self, index: int) -> str:
         return self._lines[index].plain

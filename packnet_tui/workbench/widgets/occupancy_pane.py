@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from packnet_core.schema.document import Layer
+from packnet_tui.state import tables
 from packnet_tui.state.bars import cells
 from packnet_tui.state.format import pad, percent, short
 from packnet_tui.state.layer_names import layer_names, longest_name
+from packnet_tui.state.look import Order
 from packnet_tui.state.marks import Marks, glyph
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -46,6 +49,7 @@ class OccupancyPane(Pane):
         super().__init__(id)
         self._widths = 0, 0  # cells for the name and for the bar
         self._names: tuple[str, ...] = ()  # of all layers, for that width
+        self.order: Order = "depth"
 
     def caption(self) -> str:
         return "1 = task 1, · = free"
@@ -67,8 +71,27 @@ class OccupancyPane(Pane):
     def name_of(self, index: int) -> str:
         return self.picture.layers[index].name
 
-    def copied(self) -> str:
-        return self.selected.name if self.selected else ""
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.layers(self.picture, shown)
+
+    def ordered(self) -> str:
+        return "" if self.order == "depth" else f"by {self.order}"
+
+    def _matching(self) -> list[int]:
+        layers = self.picture.layers
+        match self.order:
+            case "size":
+                return sorted(super()._matching(), key=lambda i: -layers[i].weights)
+            case "free":
+                return sorted(super()._matching(), key=lambda i: -layers[i].free / layers[i].weights)
+        return super()._matching()
+
+    def set_order(self, order: Order) -> None:
+        """Order the layers; the cursor stays on its layer."""
+        kept, self.order = self.chosen, order
+        self.rows = self._matching()
+        self.cursor = self.rows.index(kept) if kept in self.rows else 0
+        self.redraw()
 
     def head(self, width: int) -> list[Text]:
         self._widths = name, bar = self._room_for(width)
@@ -85,8 +108,17 @@ class OccupancyPane(Pane):
 
     def foot(self, width: int) -> list[Text]:
         picture = self.picture
-        owned = [task.owned for task in picture.tasks]
-        return [self._line("  ", "total", owned, picture.weights, True)]
+        owned, weights = [task.owned for task in picture.tasks], picture.weights
+        if self.needle:
+            found = [picture.layers[i] for i in self.rows]
+            owned = [sum(counts) for counts in zip(*(layer.owned for layer in found), strict=True)]
+            weights = sum(layer.weights for layer in found)
+        return [self._line("  ", self._total, owned, weights, True)]
+
+    @property
+    def _total(self) -> str:
+        """What the last line is called."""
+        return f"shown {len(self._matching())} of {self.count()}" if self.needle else "total"
 
     def _line(self, mark: str, name: str, owned: Sequence[int], weights: int, strong: bool) -> Text:
         name_width, bar_width = self._widths
@@ -100,5 +132,5 @@ class OccupancyPane(Pane):
     def _room_for(self, width: int) -> tuple[int, int]:
         longest = longest_name(layer.name for layer in self.picture.layers)
         rest = FREE_WIDTH + COUNT_WIDTH + 6
-        name = max(5, min(longest, max(width // 3, min(NAME_WIDTH, width - rest - BAR_WIDTH))))
+        name = max(5, len(self._total), min(longest, max(width // 3, min(NAME_WIDTH, width - rest - BAR_WIDTH))))
         return name, max(1, width - name - rest)

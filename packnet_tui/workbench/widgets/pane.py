@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.app_interface import AppInterface
 
 
@@ -130,9 +131,13 @@ class Pane(Lines, can_focus=True):
         """The name by which a row is filtered."""
         return ""
 
-    def copied(self) -> str:
-        """The text that `y` copies: by default all lines shown."""
-        return "\n".join(line.plain.strip() for line in self._drawn).strip()
+    def table(self, shown: Sequence[int]) -> Table:
+        """What `y` copies of some rows: a heading and the rows; empty if there is nothing to copy."""
+        return []
+
+    def ordered(self) -> str:
+        """How the rows are ordered, if not as usual."""
+        return ""
 
     def head(self, width: int) -> list[Text]:
         """Fixed lines at the top. It is called first when the pane is drawn."""
@@ -168,7 +173,8 @@ class Pane(Lines, can_focus=True):
 
     def _titles(self) -> None:
         """Set title and scroll position if they changed, since setting one redraws the whole pane."""
-        caption = f"/{self.needle}" if self.needle else self.caption()
+        caption = f"/{self.needle}  {len(self.rows)} of {self.count()}" if self.needle else self.caption()
+        caption = "  ".join(filter(None, (self.ordered(), caption)))
         number = f"{self.number} " if self.number else ""
         title = f"{number}{self.title}" + (f"  {caption}" if caption else "")
         hidden = len(self.rows) > self._room > 0

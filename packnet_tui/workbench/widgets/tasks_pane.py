@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_tui.state import format
+from packnet_tui.state import format, tables
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.fits import beside, what_fits
 from packnet_tui.state.format import fitting, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import TaskRow
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -45,8 +46,8 @@ class TasksPane(Pane):
     def name_of(self, index: int) -> str:
         return self.picture.tasks[index].name
 
-    def copied(self) -> str:
-        return self.selected.name if self.selected else ""
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.tasks(self.picture, shown)
 
     def count(self) -> int:
         return len(self.picture.tasks)

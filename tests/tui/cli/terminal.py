@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import struct
 import termios
 from pathlib import Path
@@ -25,6 +26,11 @@ class Terminal:
     def read_until(self, wanted: str) -> None:
         while wanted.encode() not in self.output:
             assert self._read(), f"no {wanted!r} in {self.output.decode()!r}"
+
+    def read_until_still(self, seconds: float) -> None:
+        """Read until nothing was drawn for some seconds."""
+        while select.select([self._fd], [], [], seconds)[0]:
+            assert self._read(), f"the program ended: {self.output.decode()!r}"
 
     def wait(self) -> int:
         """Wait until the program ends. Returns its exit status."""

@@ -52,12 +52,51 @@ async def test_a_key_takes_the_proposed_completion(path, tmp_path, key):
     async with opened(path) as desk:
         form = await at_data(desk)
         await desk.write("bi")
-        await desk.until(lambda: "birds/" in desk.text(form.entry("data")), "the proposal")
+        await desk.until(lambda: "birds/" in desk.text(form.focused), "the proposal")
         await desk.press(key)
-        assert form.entry("data").value == "birds/"
+        assert form.values()["data"] == "birds/"
         await desk.press("tab")
-        await desk.until(lambda: form.focused.id == "epochs")
-        assert form.entry("data").value == "birds/"
+        await desk.until(lambda: form.table.here == "epochs")
+        assert form.values()["data"] == "birds/"
+
+
+async def test_tab_completes_as_far_as_it_is_clear_then_goes_on(path, tmp_path):
+    folder(tmp_path / "red" / "birds")
+    for name in ("red-a", "red-b"):
+        (tmp_path / name).mkdir()
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.write("r")
+        await desk.press("tab")
+        assert (form.values()["data"], form.table.here) == ("red", "data")
+        await desk.press("tab")  # three folders begin so
+        assert form.table.here == "data"
+        await desk.write("/")
+        await desk.press("tab")
+        assert form.values()["data"] == "red/birds/"
+        await desk.press("tab")  # a whole data set
+        assert (form.values()["data"], form.table.here) == ("red/birds/", "epochs")
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed", "then"),
+    [
+        ("torchvision:MN", "torchvision:MNIST", "epochs"),
+        ("sk", "sklearn:digits", "epochs"),
+        ("torchvision:CIFAR10", "torchvision:CIFAR10", "lr"),  # CIFAR100 begins so too
+        ("red-", "red-", "epochs"),  # a second tab never stays
+        ("", "", "lr"),
+    ],
+)
+async def test_tab_never_holds_the_user_in_the_data_field(path, tmp_path, typed, completed, then):
+    for name in ("red-a", "red-b"):
+        (tmp_path / name).mkdir()
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        await desk.write(typed)
+        await desk.press("tab", "tab")
+        assert form.values()["data"] == completed
+        assert form.table.here == then
 
 
 async def test_data_is_seen_as_it_is_typed(path, tmp_path):
@@ -70,7 +109,7 @@ async def test_data_is_seen_as_it_is_typed(path, tmp_path):
         await desk.write("ds.npz")
         await desk.until(lambda: "12 classes: class 0, class 1, class 2 and 9 more" in below(desk))
         assert "train 8 to 9 per class, 100 images; test 2, 24 images 8×8 colour, flips on" in below(desk)
-        assert form.entry("flip").placeholder == "by the data: on"
+        assert form.table.hint_of("flip") == "by the data: on"
 
 
 async def test_named_data_is_seen_without_being_downloaded(path):
@@ -82,7 +121,7 @@ async def test_named_data_is_seen_without_being_downloaded(path):
         await desk.until(lambda: "28×28 grey, flips off its classes are known once it is downloaded" in below(desk))
         await desk.fill(data="torchvision:mnist")
         await desk.until(lambda: "did you mean torchvision:MNIST?" in below(desk))
-        assert form.entry("flip").placeholder == "by the data"
+        assert form.table.hint_of("flip") == "by the data"
 
 
 async def test_enter_reports_missing_data_as_an_error(path):
@@ -92,7 +131,7 @@ async def test_enter_reports_missing_data_as_an_error(path):
         await desk.press("shift+tab", "enter")
         await desk.until(desk.error)
         assert desk.error().startswith("data: there is no ")
-        await desk.until(lambda: form.focused.id == "data")
+        await desk.until(lambda: form.table.here == "data")
         assert (form.values()["task"], form.values()["data"], desk.asked) == ("birds", "nowhere.npz", [])
 
 
@@ -114,8 +153,8 @@ async def test_a_limit_below_one_image_a_class_is_refused(path, tmp_path):
         await desk.fill(data="birds.npz", limit="2")
         await desk.press("enter")
         await desk.until(desk.error)
-        assert desk.error() == "limit: 2 is less than one training image for each of 3 classes"
-        await desk.until(lambda: form.focused.id == "limit")
+        assert desk.error() == "images at most: 2 is less than one training image for each of 3 classes"
+        await desk.until(lambda: form.table.here == "limit")
 
 
 @pytest.mark.parametrize("pasted", ["'{}'\n", '"{}"', "\n {}\r\n"])
@@ -123,9 +162,9 @@ async def test_a_pasted_path_is_cleaned(path, tmp_path, pasted):
     data = images(tmp_path / "red birds.npz")
     async with opened(path) as desk:
         form = await at_data(desk)
-        form.entry("data").post_message(events.Paste(pasted.format(data)))
+        form.focused.post_message(events.Paste(pasted.format(data)))
         await desk.until(lambda: "3 classes" in below(desk))
-        assert form.entry("data").value == str(data)
+        assert form.values()["data"] == str(data)
         await desk.press("enter")
         await desk.sees(MainScreen)
         assert desk.asked == [Add(task="birds", data=str(data), prune=0.75)]

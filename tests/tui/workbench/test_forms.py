@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from textual.widgets import Input
 
 from packnet_core.errors import RequestError
 from packnet_core.schema import recipes
@@ -113,26 +112,26 @@ async def test_a_path_is_made_absolute_for_the_engine_works_elsewhere(path, tmp_
         ({"lr": "nan"}, "learning rate: nan is not above 0"),
         ({"batch_size": "0"}, "batch size: 0 is not from 1 to 1,048,576"),
         ({"optimizer": "lion"}, "optimizer: 'lion' is not sgd or adamw"),
-        ({"prune": "75"}, "prune ratio: a share from 0 to 1, and 75 is not"),
-        ({"prune": "half"}, "prune ratio: 'half' is not a number"),
-        ({"retrain_epochs": "x"}, "retrain epochs: 'x' is not a whole number"),
-        ({"limit": "0"}, "limit: 0 is not at least 1"),
-        ({"decay_epoch": "1.5"}, "decay epoch: '1.5' is not a whole number"),
-        ({"retrain_lr": "inf"}, "retrain rate: inf is not above 0"),
+        ({"prune": "75"}, "pruning ratio: a share from 0 to 1, and 75 is not"),
+        ({"prune": "half"}, "pruning ratio: 'half' is not a number"),
+        ({"retrain_epochs": "x"}, "retraining epochs: 'x' is not a whole number"),
+        ({"limit": "0"}, "images at most: 0 is not at least 1"),
+        ({"decay_epoch": "1.5"}, "lower the rate at epoch: '1.5' is not a whole number"),
+        ({"retrain_lr": "inf"}, "retraining rate: inf is not above 0"),
         ({"momentum": "1"}, "momentum: 1 is not from 0 to below 1"),
         ({"weight_decay": "-1"}, "weight decay: -1 is not at least 0"),
-        ({"flip": "maybe"}, "flips: 'maybe' is not on or off"),
+        ({"flip": "maybe"}, "left-right flips: 'maybe' is not on or off"),
         ({"device": "GPU 1"}, "device: 'GPU 1' is not a device; give cpu, cuda or cuda:1"),
         ({"layers": "conv, nowhere.*"}, "no layer fits 'nowhere.*'"),
-        ({"recipe": "papre"}, "recipe: there is no recipe 'papre'; the recipes are paper"),
-        ({"schedule": "linear"}, "schedule: 'linear' is not step, cosine or onecycle"),
+        ({"recipe": "papre"}, "recipe by name: there is no recipe 'papre'; the recipes are paper"),
+        ({"schedule": "linear"}, "rate schedule: 'linear' is not step, cosine or onecycle"),
         ({"precision": ""}, "precision: '' is not float32, bf16 or fp16"),
-        ({"channels_last": "perhaps"}, "channels last: 'perhaps' is not on or off"),
-        ({"clip": "0"}, "clip norm: 0 is not above 0"),
+        ({"channels_last": "perhaps"}, "channels-last memory: 'perhaps' is not on or off"),
+        ({"clip": "0"}, "clip gradients at norm: 0 is not above 0"),
         ({"crop": "maybe"}, "random crops: 'maybe' is not on or off"),
-        ({"own": "weights"}, "of its own: 'weights' is neither biases nor norms"),
-        ({"seed": "-1"}, "seed: -1 is not from 0 to 4,294,967,295"),
-        ({"seed": "4294967296"}, "seed: 4,294,967,296 is not from 0 to 4,294,967,295"),
+        ({"own": "weights"}, "own norms or biases: 'weights' is neither biases nor norms"),
+        ({"seed": "-1"}, "random seed: -1 is not from 0 to 4,294,967,295"),
+        ({"seed": "4294967296"}, "random seed: 4,294,967,296 is not from 0 to 4,294,967,295"),
         ({"task": "cubs"}, "name: there is a task 'cubs' already"),
     ],
 )
@@ -148,7 +147,8 @@ def test_a_wrong_field_is_refused_and_named(path, fields, says):
 
 
 @pytest.mark.parametrize(
-    ("field", "wrong", "says"), [("lr", "fast", "learning rate: "), ("task", "cubs", "name: "), ("seed", "", "seed: ")]
+    ("field", "wrong", "says"),
+    [("lr", "fast", "learning rate: "), ("task", "cubs", "name: "), ("seed", "", "random seed: ")],
 )
 async def test_the_form_shows_an_error_which_can_be_corrected(path, field, wrong, says):
     async with opened(path) as desk:
@@ -159,7 +159,7 @@ async def test_the_form_shows_an_error_which_can_be_corrected(path, field, wrong
         assert desk.error().startswith(says)
         assert says in desk.text()
         assert desk.asked == []
-        assert form.focused.id == field
+        assert form.table.here == field
         assert form.values()["data"] == "torchvision:MNIST"
         await desk.fill(**{field: {"lr": "0.001", "task": "cars", "seed": "0"}[field]})
         assert desk.error() == ""
@@ -174,7 +174,7 @@ async def test_enter_starts_from_any_field(path):
             await desk.press("a")
             form = await desk.sees(AddForm)
             await desk.fill(task="cars", data="torchvision:MNIST")
-            form.entry(field.name).focus()
+            form.table.go(field.name)
             await desk.press("enter")
             await desk.sees(MainScreen)
         assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
@@ -187,9 +187,11 @@ async def test_every_field_can_be_reached_and_is_seen_when_it_is(path, size):
     async with opened(path, size) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
-        for _ in form.values():
-            entry = form.focused
-            await desk.until(lambda entry=entry: form.can_view_entire(entry), entry.id)
+        entry = form.focused
+        for name in form.values():
+            assert form.table.here == name
+            await desk.until(lambda: form.can_view_entire(entry), name)
+            assert entry.region == form.table.box(name).translate(form.table.region.offset)
             assert entry.region.height == 1
             await desk.press("tab")
 
@@ -198,14 +200,14 @@ async def test_down_and_up_keep_to_their_column(path):
     async with opened(path) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
-        form.entry("lr").focus()
+        form.table.go("lr")
         for key, fields in (
-            ("down", ["decay_epoch", "retrain_lr"]),
-            ("up", ["decay_epoch", "lr", "data", "task", "task"]),
+            ("down", ["prune", "retrain_lr"]),
+            ("up", ["prune", "lr", "data", "task", "task"]),
         ):
             for field in fields:
                 await desk.press(key)
-                assert form.focused.id == field
+                assert form.table.here == field
 
 
 async def test_the_outcome_is_shown_while_the_user_types(path):
@@ -216,9 +218,9 @@ async def test_the_outcome_is_shown_while_the_user_types(path):
         assert "At 0.75, eight more tasks: 9.4, 7.0, 5.3, … and 1.3 % of the weights each" in outcome(desk)
         await desk.fill(epochs="8", prune="")
         assert "8 epochs at 0.001, 0.0001 from epoch 5; not pruned yet: owns all free weights, 37.5%" in outcome(desk)
-        assert "half of them: 4" in desk.text()
+        assert "4 (half)" in desk.text()
         await desk.fill(prune="7")
-        assert "prune ratio: a share from 0 to 1" in outcome(desk)
+        assert "pruning ratio: a share from 0 to 1" in outcome(desk)
         assert desk.error() == ""
 
 
@@ -235,20 +237,20 @@ async def test_letters_in_a_field_are_letters_not_keys(path):
         await desk.press("a")
         form = await desk.sees(AddForm)
         await desk.write("quiz?")
-        assert form.query_one("#task", Input).value == "quiz?"
+        assert form.values()["task"] == "quiz?"
 
 
 async def test_the_papers_ratio_is_proposed_and_the_sealed_task_is_named(tmp_path):
     async with opened(empty(tmp_path / "model.safetensors")) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
-        assert form.query_one("#prune", Input).value == "0.5"
+        assert form.values()["prune"] == "0.5"
         assert "Seals" not in desk.text()
     newest = task("cars", 0.75, 18.0, "retrained")
     async with opened(write(tmp_path / "other.safetensors", document((*SEALED, newest)))) as desk:
         await desk.press("a")
         form = await desk.sees(AddForm)
-        assert form.query_one("#prune", Input).value == "0.75"
+        assert form.values()["prune"] == "0.75"
         assert "Seals cars, for good." in outcome(desk)
 
 

@@ -96,3 +96,10 @@ def test_the_example_in_the_documentation_works():
     actions, wrong = keys.remapped(given)
     assert wrong == []
     assert by_id(actions, "add").keys == (given["add"],)
+
+
+def test_a_name_may_have_underscores_as_in_former_versions():
+    actions, wrong = keys.remapped({"log_scale": "f6", "evaluate-all": "f7"})
+    assert not wrong
+    assert by_id(actions, "log-scale").keys == ("f6",)
+    assert by_id(actions, "evaluate-all").keys == ("f7",)

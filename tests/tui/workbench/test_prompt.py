@@ -5,6 +5,8 @@ from msgspec.structs import replace
 
 from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train
 from packnet_core.schema.recipes import Recipe
+from packnet_tui.cli.program import HELP_ORDER
+from packnet_tui.workbench.command_line import COMMANDS
 from packnet_tui.workbench.complete_line import complete_line
 from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -16,6 +18,8 @@ from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import dense, opened
+
+WORDS = {"theme": ["textual-dark", "textual-light"], "help": [*COMMANDS], "order": []}
 
 
 async def typed(desk, line):
@@ -30,7 +34,7 @@ async def test_a_filter_hides_the_other_layers_as_it_is_typed_and_esc_shows_all(
         await desk.press("slash", *"ssifier")
         assert "classifier.0" in desk.text(pane)
         assert "features" not in desk.text(pane)
-        assert "total" in desk.text(pane)
+        assert "shown 2 of 15" in desk.text(pane)
         await desk.press("enter")
         assert desk.bench.focused is pane
         assert "/ssifier" in str(pane.border_title)
@@ -111,7 +115,18 @@ async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
         ("prune", "give a ratio, such as 0.75"),
         ("drop cubs", "only the newest task"),
         ("fly", "'fly' is neither a command"),
-        ("add --help", "type in a shell: packnet add --help"),
+        ("prun 0.5", "did you mean prune?"),
+        ("themes", "did you mean theme?"),
+        ("theme nosuch", "there is no theme 'nosuch'; the themes are "),
+        ("help prun", "did you mean prune?"),
+        ("eval --json", "for scripts, type in a shell: packnet eval --json"),
+        ("watch", "panes 3 and 5 show the running job"),
+        ("stop --yes", "x stops a job; the engine ends by itself after q, or in a shell: packnet stop /"),
+        ("new x.safetensors --arch vgg16", "type it in a shell"),
+        ("demo", "packnet-tui demo in a shell"),
+        ("paper plan", "type it in a shell"),
+        ("open other.safetensors", "packnet-tui open FILE"),
+        ("help zoom", "z   show only this pane"),
         ("add 'birds", "No closing quotation"),
     ],
 )
@@ -141,14 +156,14 @@ async def test_readonly_takes_no_command(tmp_path):
         assert desk.asked == []
 
 
-async def test_copying_says_what_was_copied(tmp_path):
-    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
-        await desk.press("j", "y")
-        assert desk.app.clipboard == "features.2.weight"
-        await desk.press("2", "k", "y")
-        assert desk.app.clipboard == "cubs"
-        await desk.press("5", "y")
-        assert "eval: done in 9.0 s" in desk.app.clipboard
+def test_every_command_of_the_shell_is_done_here_or_says_what_to_do_instead():
+    assert {*HELP_ORDER, "open"} == set(COMMANDS)
+
+
+async def test_a_theme_is_chosen_by_its_name(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await typed(desk, "theme textual-light")
+        await desk.until(lambda: desk.app.theme == "textual-light")
 
 
 # -- completion, and earlier lines ----------------------------------------------------------------------------------
@@ -182,6 +197,17 @@ async def test_tab_lists_what_it_could_be(tmp_path):
     ("start", "completed"),
     [
         ("th", ["theme "]),
+        ("in", ["inspect "]),
+        ("inspect --", ["inspect --help ", "inspect --json "]),
+        ("verify --j", ["verify --json "]),
+        ("export cu", ["export cubs "]),
+        ("export cubs FOLDER/im", ["export cubs FOLDER/images/", r"export cubs FOLDER/im\ of\ a.npz "]),
+        ("sizes vgg16_", ["sizes vgg16_bn "]),
+        ("forecast --feat", ["forecast --features "]),
+        ("help exp", ["help export "]),
+        ("theme textual-l", ["theme textual-light "]),
+        ("theme textual-light x", []),
+        ("save-svg FOLDER/ima", ["save-svg FOLDER/images/"]),
         ("eval cu", ["eval cubs "]),
         ("eval cubs c", ["eval cubs cars "]),
         ("drop ", ["drop cars "]),
@@ -198,7 +224,7 @@ def test_completions_are_those_of_the_shell(tmp_path, start, completed):
     (tmp_path / "images").mkdir()
     (tmp_path / "im of a.npz").touch()
     there = [text.replace("FOLDER", str(tmp_path)) for text in (start, *completed)]
-    assert sorted(complete_line(there[0], path, ["theme"])) == sorted(there[1:])
+    assert sorted(complete_line(there[0], path, WORDS)) == sorted(there[1:])
 
 
 async def test_earlier_lines_come_back_also_in_the_next_session(tmp_path, monkeypatch):

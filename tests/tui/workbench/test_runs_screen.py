@@ -59,10 +59,10 @@ def test_of_the_other_fields_only_those_that_differ_from_the_paper_are_shown():
         "warm-up epochs 2",
         "gradients clipped at 1.5",
         "channels last",
-        "pick epoch last",
+        "kept epoch last",
     } <= set(words)
     assert not any("rate / 10" in word or "precision" in word for word in words)
-    assert not {"channels last", "pick epoch best"} & set(recipe_in_words(Recipe()))
+    assert not {"channels last", "kept epoch best"} & set(recipe_in_words(Recipe()))
 
 
 @pytest.mark.parametrize("width", [30, 50, 78, 118])

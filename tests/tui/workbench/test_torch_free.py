@@ -15,6 +15,8 @@ from pathlib import Path
 from textual.command import CommandPalette
 from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.help_screen import HelpScreen
+from packnet_tui.workbench.complete_line import complete_line
+from packnet_tui.workbench.screens.output_screen import OutputScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import opened
@@ -42,6 +44,13 @@ async def main():
             await desk.sees(screen)
             await desk.press("escape")
             await desk.sees(MainScreen)
+        for line in ("export ", "forecast --"):
+            assert await asyncio.to_thread(complete_line, line, Path(sys.argv[1]), {})
+        await desk.press("colon", *"inspect", "enter")
+        output = await desk.sees(OutputScreen)
+        await desk.until(lambda: "done" in output.pane.caption())
+        await desk.press("escape")
+        await desk.sees(MainScreen)
         await desk.press("e")
         print(len(desk.asked), sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "torchvision"}))
 

@@ -2,7 +2,6 @@
 
 import pytest
 from msgspec.structs import replace
-from textual.widgets import Input
 
 from packnet_core.schema.commands import Train
 from packnet_core.schema.recipes import Recipe
@@ -45,7 +44,7 @@ async def test_retraining_proposes_what_retraining_had(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document((*SEALED, pruned)))) as desk:
         await desk.press("t")
         form = await desk.sees(TrainForm)
-        assert [form.query_one(f"#{name}", Input).value for name in ("epochs", "lr")] == ["5", "0.001"]
+        assert [form.values()[name] for name in ("epochs", "lr")] == ["5", "0.001"]
         assert "Retrain cars" in desk.text()
         assert outcome(desk).startswith("5 epochs at 0.001, with the same data. cars keeps the weights it owns")
         await desk.fill(epochs="0")
