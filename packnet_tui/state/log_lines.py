@@ -2,7 +2,7 @@
 
 from packnet_core.schema.events import Compared, Entry, Epoch, Evaluated, JobFinished, Note, Previewed, Pruned
 from packnet_tui.state.event_lines import line
-from packnet_tui.state.format import cut, long
+from packnet_tui.state.format import cut, images, long, top1
 from packnet_tui.state.picture import LogLine
 
 NAME = 24  # cells of a task's name
@@ -17,17 +17,19 @@ def log_line(entry: Entry) -> LogLine | None:
             # without the task's name, which the phase's first line has, to fit a narrow pane
             text = f"{event.phase} {event.epoch}/{event.epochs}  loss {event.loss:.3f}"
             if event.validation_error is not None:
-                text += f"  val {event.validation_error:.2f} %"
+                text += f"  val error {event.validation_error:.2f} %"
         case Pruned() as event:
-            text = f"pruned {name} {event.ratio:g}  frees {long(event.freed)}"
+            text = f"pruned {name} at {event.ratio:g}: {long(event.freed)} weights freed"
             if event.before is not None and event.after is not None:
-                text += f"  val {event.before:.2f} → {event.after:.2f} %"
+                text += f"  val error {event.before:.2f} → {event.after:.2f} %"
+        case Evaluated(error=error, of=int(whole)):
+            text = f"{name}: test error {top1(error, whole)} on {images(error.images, whole)}"
         case Evaluated(error=error):
-            top5 = "" if error.top5 is None else f"  top-5 {error.top5:.2f} %"
-            text = f"eval {name}  error {error.top1:.2f} %{top5}"
+            top5 = "" if error.top5 is None else f", top-5 {error.top5:.2f} %"
+            text = f"{name}: test error {top1(error)}{top5}"
         case Compared(baseline=baseline, error=error, after=after):
-            when = f"  after {cut(after, NAME)}" if after else ""
-            text = f"{baseline} {name}  error {error.top1:.2f} %{when}"
+            when = f", after {cut(after, NAME)}" if after else ""
+            text = f"{name} with {baseline}: test error {top1(error)}{when}"
         case Previewed():  # many, and shown on the prune screen
             text = None
         case Note(level="warning"):

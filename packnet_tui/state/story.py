@@ -5,12 +5,11 @@ has what happened; Story adds what only the screen shows: progress, curves, coun
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from msgspec import structs
 
 from packnet_core.jobs.history import History
-from packnet_core.schema.commands import Add, Command, Compare, Drop, Preview, ReadOnly, summary
+from packnet_core.schema.commands import Add, Command, Drop, Preview, ReadOnly, summary
 from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
     EngineLeft,
@@ -22,12 +21,12 @@ from packnet_core.schema.events import (
     Occupancy,
     PhaseStarted,
     Previewed,
-    Progress,
     Pruned,
     Saved,
     TrainStep,
 )
 from packnet_core.schema.text import printable
+from packnet_tui.state.job_progress import JobProgress
 from packnet_tui.state.log_lines import log_line
 from packnet_tui.state.picture import LogLine, Picture, RunningJob, TaskRow
 from packnet_tui.state.run_curves import RunCurves
@@ -51,6 +50,7 @@ class Story:
     def __init__(self, document: Document | None = None):
         self.history = History(document)
         self.job: RunningJob | None = None
+        self._progress = JobProgress()
         self.live: Occupancy | None = None
         self.ratio: float | None = None
         self.previews: dict[float, float] = {}
@@ -126,7 +126,7 @@ class Story:
                 phase = live.phase if newest else "sealed"
             job = self.job if self.job and self.job.task == name else None
             training = job is not None and job.phase in ("train", "retrain")
-            ratio = saved.prune_ratio if saved else None
+            ratio, error = (saved.prune_ratio, saved.error) if saved else (None, None)
             evaluation = history.evaluations.get(name)
             rows.append(
                 TaskRow(
@@ -135,8 +135,10 @@ class Story:
                     phase=phase,
                     prune_ratio=self.ratio if newest and live and self.ratio is not None else ratio,
                     owned=sum(layer.owned[index - 1] for layer in layers),
-                    added=saved.error.top1 if saved and saved.error else None,
+                    added=error.top1 if error else None,
                     now=evaluation.error.top1 if evaluation else None,
+                    same_images=not (evaluation and error) or evaluation.error.images == error.images,
+                    sample=history.samples.get(name),
                     checked=history.checked.get(name),
                     validation=job.validation if job and training else None,
                     working=job.phase if job else "",
@@ -150,6 +152,8 @@ class Story:
             self.abandoned(entry.at)  # the running job never ended
         self.history.read(entry)
         self.run_curves.read(entry)
+        if self.job:
+            self.job = self._progress.after(self.job, entry)
         match entry.event:
             case EngineStarted():
                 self.died = ""
@@ -170,9 +174,6 @@ class Story:
                 self.live = event
             case PhaseStarted() as event:
                 self._begin(event)
-            case Progress(task=task, done=done, images=images) if self.job:
-                phase = "compare" if isinstance(self.job.command, Compare) else "eval"
-                self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
         if line := log_line(entry):
@@ -184,9 +185,6 @@ class Story:
         self.run_curves.end()
 
     def _begin(self, event: PhaseStarted) -> None:
-        if self.job:
-            job = replace(self.job, phase=event.phase, task=event.task, epoch=event.epoch, epochs=event.epochs)
-            self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
         if event.phase in ("eval", "compare"):
             return
         name = event.task
@@ -199,17 +197,10 @@ class Story:
     def _train(self, event: TrainStep | Epoch | Pruned) -> None:
         builder = self.builders.get(event.task)
         match event:
-            case TrainStep():
-                if self.job:
-                    speed, left = event.images_per_second, event.seconds_left
-                    self.job = replace(self.job, epoch=event.epoch, images_per_second=speed, seconds_left=left)
-                if builder:
-                    builder.step(event)
-            case Epoch():
-                if self.job:
-                    self.job = replace(self.job, epoch=event.epoch, validation=event.validation_error)
-                if builder:
-                    builder.epoch(event)
+            case TrainStep() if builder:
+                builder.step(event)
+            case Epoch() if builder:
+                builder.epoch(event)
             case Pruned():
                 self.ratio = event.ratio
                 if builder:

@@ -55,8 +55,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
 
     Raises RequestError, saying why not and what to do, and NotAllowed if the reason is the file's state.
     """
-    if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
-        raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
+    if isinstance(command, Add | Prune | Train | Evaluate) and command.limit is not None and command.limit < 1:
+        raise RequestError(f"--limit is a number of images, 1 or more, and {command.limit} is not one")
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
     repeats = isinstance(before.lost, Train) and not before.damaged
     if isinstance(command, Train) and command.resumes and not repeats and (loss := before.loss()):

@@ -39,7 +39,10 @@ class JobStarted(Struct, frozen=True, kw_only=True, tag="job-started"):
 
 
 class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
-    """Training, retraining, evaluation or a comparison begins. `images` counts training (or test) images."""
+    """Training, retraining, evaluation or a comparison begins.
+
+    `images` counts training (or test) images, or the steps of a comparison. It is for task `part` of `parts`.
+    """
 
     phase: Literal["train", "retrain", "eval", "compare"]
     task: str
@@ -47,6 +50,8 @@ class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
     images: int
     epoch: int = 1  # the first epoch to do; more than 1 if an interrupted job is resumed
     before: float | None = None  # retraining: the validation error in percent before pruning
+    part: int = 1
+    parts: int = 1
 
 
 class Occupancy(Struct, frozen=True, kw_only=True, tag="occupancy"):
@@ -62,6 +67,7 @@ class TrainStep(Struct, frozen=True, kw_only=True, tag="step"):
 
     task: str
     epoch: int
+    epochs: int = 0  # 0: not known, in an old journal
     step: int
     steps: int
     loss: float
@@ -123,20 +129,26 @@ class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Progress of an evaluation, in images, or of a comparison, in training steps: `done` of `images`."""
+    """Progress of an evaluation, in images, or of a comparison, in training steps: `done` of `images`.
+
+    A comparison also says its epoch, from 1, of how many.
+    """
 
     task: str
     done: int
     images: int
+    epoch: int = 0
+    epochs: int = 0
 
 
 class Evaluated(Struct, frozen=True, kw_only=True, tag="evaluated"):
-    """A task's error and mean loss were measured."""
+    """A task's error and mean loss were measured. `of`: images of the whole set, if only some of them were measured."""
 
     task: str
     error: Error
     loss: float
     seconds: float
+    of: int | None = None
 
 
 class Saved(Struct, frozen=True, kw_only=True, tag="saved"):

@@ -6,11 +6,12 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.commands import Compare, Preview, summary
-from packnet_tui.state.format import clock, cut, percent
+from packnet_tui.state.format import cut, percent
+from packnet_tui.state.job_progress import done_in_words, progress_in_words, subject, time_left
 from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
 
-PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
+PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN"}
 
 
 class StatusLine(Lines):
@@ -76,16 +77,26 @@ def job_in_words(picture: Picture) -> list[str]:
 
 
 def _job(job: RunningJob, waiting: str) -> list[str]:
-    if job.phase == "eval":
-        word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
-        done = f"● {word} {job.task}  {job.done:,}/{job.images:,} images"
-        return [done + waiting, f"● {word} {job.task}"]
-    if isinstance(job.command, Compare) and job.phase:
-        done = f"● COMPARE {job.task}  {job.command.baseline} {percent(job.done, job.images)}"
-        return [done + waiting, done, f"● COMPARE {job.task}"]
     if not job.phase:
         return [f"● {summary(job.command)}: getting ready{waiting}", f"● {summary(job.command)}"]
+    if job.phase in ("eval", "compare"):
+        return _measuring(job, waiting)
     base = f"● {PHASE_LABELS[job.phase]} {job.task} {job.epoch}/{job.epochs}"
-    left = "" if job.seconds_left is None else f"  ETA {clock(job.seconds_left)}"
+    left = f"  {time_left(job)}".rstrip()
     speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
     return [base + left + speed + waiting, base + left + waiting, base + left, base]
+
+
+def _measuring(job: RunningJob, waiting: str) -> list[str]:
+    """An evaluation, preview or comparison in words."""
+    match job.command:
+        case Preview():
+            label, far = "PREVIEW", f" {done_in_words(job)}"
+        case Compare():
+            label, far = "COMPARE", f": {progress_in_words(job)}"
+        case _:
+            label, far = "EVAL", f" {progress_in_words(job)}"
+    whole, brief = f"● {label} {subject(job)}", f"● {label} {job.task}"
+    part = f" ({job.part} of {job.parts})" if job.parts > 1 else ""
+    left = f"  {time_left(job)}".rstrip()
+    return [whole + part + far + waiting, whole + far + waiting, whole + far, brief + left, brief]

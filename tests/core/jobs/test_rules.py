@@ -47,6 +47,7 @@ INTERRUPTED = Unfinished(
         (document(task()), Train(recipe={"lr": "fast"}), "lr"),
         (document(task()), Evaluate(tasks=("boats",)), "boats"),
         (document(), Evaluate(), "no task"),
+        (document(task()), Evaluate(limit=0), "--limit is a number of images, 1 or more"),
         (document(SEALED, task()), Evaluate(data="/z"), "one task"),
         (document(task()), Drop(task="cars"), "first task"),
         (document(SEALED, task()), Drop(task="old"), "newest"),
