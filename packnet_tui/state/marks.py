@@ -13,6 +13,7 @@ TERMINAL = ("blue", "yellow", "green", "magenta", "cyan", "red", "bright_blue", 
 
 # One character for each character, so that nothing moves. Letters in names are not replaced.
 TO_ASCII: dict[int, int | str] = dict(str.maketrans("·…●○×→←↑↓–±•│┤├└─┆╌┴✗≤┌┐┘┬┼✓★", "..*ox><^v-~o|++|-:-+x<+++++v*"))
+TO_ASCII |= {ord("≈"): "~"}
 TO_ASCII |= str.maketrans("╭╮╯╰┏┓┛┗━┃▔▁▂▌▐▎▏▕▊", "++++++++=|-__||||||")  # borders; = around the pane that has the focus
 TO_ASCII |= dict.fromkeys(map(ord, "▃▄▅▆▇▀█▉▋▍"), " ")  # ends of scroll bars, whose colours show them
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from packnet_core.jobs import rules
 from packnet_core.jobs.history import Result, Run
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
@@ -101,6 +102,12 @@ class Picture:
     @cached_property
     def free(self) -> int:
         return sum(layer.free for layer in self.layers)
+
+    @cached_property
+    def against_chance(self) -> str:
+        """`no better than chance` or `little better than chance`, of the file's open task; empty if it is better."""
+        task = self.document.open_task
+        return rules.against_chance(task) if task else ""
 
     @property
     def open_task(self) -> TaskRow | None:

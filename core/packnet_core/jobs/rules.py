@@ -188,6 +188,43 @@ def no_better_than_chance(task: Task) -> bool:
     return task.error is not None and task.error.top1 >= task.chance
 
 
+def against_chance(task: Task) -> str:
+    """`no better than chance`, `little better than chance`, or empty for a task that is clearly better.
+
+    Little better: its share of right answers is below the square root of that of always answering the test set's
+    largest class (two equal classes: 71 %, ten: 32 %, a hundred: 10 %), less than half of the way from chance to no
+    error on a logarithmic scale. No fixed distance or factor would do for two classes and for a hundred.
+    """
+    if task.error is None:
+        return ""
+    if no_better_than_chance(task):
+        return "no better than chance"
+    right, guessed = 1 - task.error.top1 / 100, 1 - task.chance / 100
+    return "little better than chance" if right**2 < guessed else ""
+
+
+def ways_out(document: Document) -> dict[Literal["train", "drop"], str]:
+    """What helps an open task that is hardly better than chance, in words, by command."""
+    task = document.tasks[-1]
+    best = recipes.changes("best", task.data.source)
+    is_best = task.recipe.changed(best) == task.recipe
+    ways: dict[Literal["train", "drop"], str] = {
+        "train": "train it further" if is_best else "train it with --recipe best"
+    }
+    return ways if len(document.tasks) == 1 else {**ways, "drop": "drop it"}  # the first can't be dropped
+
+
+def chance_warning(document: Document) -> str:
+    """A warning if the open task is hardly better than chance, with what helps; else empty."""
+    task = document.open_task
+    if task is None or task.error is None or not (words := against_chance(task)):
+        return ""
+    return (
+        f"{task.name}: test error {task.error.top1:.2f} %, {words} ({task.chance:.2f} %, always the largest class); "
+        f"{', or '.join(ways_out(document).values())}"
+    )
+
+
 def _newest(document: Document) -> str | None:
     return document.tasks[-1].name if document.tasks else None
 
@@ -229,8 +266,8 @@ def _check_add(document: Document, command: Add) -> None:
         assert newest.error is not None
         raise RequestError(
             f"task {newest.name!r} is no better than chance ({newest.error.top1:.2f} % error; always answering the "
-            f"largest class gives {newest.chance:.2f} %). Adding a task would seal it for good. Train it further, drop "
-            "it, or say --yes"
+            f"largest class gives {newest.chance:.2f} %). Adding a task would seal it for good. "
+            f"{', '.join(ways_out(document).values()).capitalize()}, or say --yes"
         )
 
 

@@ -58,7 +58,7 @@ class MainScreen(JobActions):
             return
         tasks = self.query_one(TasksPane)
         # one line per task, headings and feet
-        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()), 14)
+        wanted = min(len(self.app.picture.tasks) + 4 + bool(tasks.compared()) + len(tasks.warning()), 14)
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
         for lines in self.query(Lines):

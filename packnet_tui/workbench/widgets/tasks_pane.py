@@ -1,7 +1,11 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+import textwrap
+from collections.abc import Sequence
+
 from rich.text import Text
 
+from packnet_core.jobs import rules
 from packnet_core.schema.commands import Add
 from packnet_tui.state import format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
@@ -65,12 +69,16 @@ class TasksPane(Pane):
         line.append(glyph(task.index), f"bold {self.marks.colour(task.index)}")
         line.append(" " + pad(task.name, self._name_width(width)))
         owns = format.percent(task.owned, picture.weights)
+        bad = "bold yellow" if self._is_bad(task) else ""
         if width < FULL:
-            line.append(f" {owns:>6} {self._now(task):>7} ")
+            line.append(f" {owns:>6} ")
+            line.append(f"{self._now(task):>7} ", bad)
             line.append_text(_sign(task, short=True))
         else:
-            ratio = format.two_digits(task.prune_ratio)
-            line.append(f"  {ratio:>4} {owns:>6} {format.two_digits(task.added):>7} {self._now(task):>7} ")
+            ratio, added = format.two_digits(task.prune_ratio), format.two_digits(task.added)
+            line.append(f"  {ratio:>4} {owns:>6} ")
+            line.append(f"{'!' + added if bad else added:>7}", bad)
+            line.append(f" {self._now(task):>7} ")
             line.append_text(_sign(task, short=False))
             if self._beside(width):
                 line.pad_right(width - BESIDE - line.cell_len)
@@ -84,19 +92,40 @@ class TasksPane(Pane):
         share, free = format.percent(picture.free, picture.weights), format.long(picture.free)
         line, room = Text(f"   + {share} = {free} free", "bold"), room_for(picture, self.app.ratio)
         spare, below = self.content_size.height - self.count() - 2, []
+        above = self.warning()
         if width >= FULL:
             line.append(f"   {room}", "not bold")
-        elif room and spare > 0:
+        elif room and spare > len(above):
             below = [Text(f"   {room}")]
-        return [*self.compared()[: max(0, spare - len(below))], line, *below]
+        above += self.compared()
+        return [*above[: max(0, spare - len(below))], line, *below]
+
+    def warning(self) -> list[Text]:
+        """That the open task is hardly better than chance, and what helps; empty while a job works on it."""
+        saved, newest = self.picture.document.open_task, self.picture.open_task
+        if not saved or not saved.error or not newest or not self._is_bad(newest) or newest.working:
+            return []
+        keys = {action.method: action.shown for action in self.app.actions}
+        ways, width = rules.ways_out(self.picture.document), self.content_size.width
+        if width < FULL:
+            brief = (
+                f"{keys[way]} {words.removeprefix('train it ').removeprefix('drop it')}" for way, words in ways.items()
+            )
+            text = f"! near chance: {', or '.join(brief)}"
+        else:
+            errors = f"{saved.error.top1:.2f} %, {self.picture.against_chance} ({saved.chance:.2f} %)"
+            help = ", or ".join(f"{words} ({keys[way]})" for way, words in ways.items())
+            text = f"! {format.cut(saved.name, 24)}: error {errors}: {help}".replace(" %", "\u00a0%")
+        lines = textwrap.wrap(text, max(20, width - 4), subsequent_indent="  ")
+        return [Text(f"   {line}".replace("\u00a0", " "), "yellow") for line in lines]
 
     def compared(self) -> list[Text]:
-        """The selected task's errors by baselines without a column; empty if no task has any."""
+        """The selected task's error on some images, and by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        if task is None or not any(comparisons_in_words(row, without) for row in self.picture.tasks):
+        if task is None or not any(_facts(row, without) for row in self.picture.tasks):
             return []
-        lines = [Text(f"     {line}") for line in wrapped(comparisons_in_words(task, without), width - 5)]
+        lines = [Text(f"     {line}") for line in wrapped(_facts(task, without), width - 5)]
         if not lines:
             return [Text("")]  # so that nothing moves with the cursor
         first = Text.assemble("   ", (glyph(task.index), f"bold {self.marks.colour(task.index)}"), lines[0][4:])
@@ -111,11 +140,25 @@ class TasksPane(Pane):
             width -= BESIDE
         return max(4, width - (45 if width >= FULL else 22))
 
-    @staticmethod
-    def _now(task: TaskRow) -> str:
+    def _is_bad(self, task: TaskRow) -> bool:
+        """Whether a task is open and hardly better than chance, as it was saved last."""
+        saved = self.picture.document.open_task
+        return bool(self.picture.against_chance) and task.open and saved is not None and task.name == saved.name
+
+    def _now(self, task: TaskRow) -> str:
         if task.validation is not None:
             return f"~{task.validation:.2f}"
+        if self._is_bad(task) and self.content_size.width < FULL:  # the only column for its error
+            return f"!{format.two_digits(task.added if task.now is None else task.now)}"
         return format.two_digits(task.now)
+
+
+def _facts(task: TaskRow, without: Sequence[str]) -> list[str]:
+    """What a task's row has no column for: its error on some test images, and by baselines but those in `without`."""
+    parts = comparisons_in_words(task, without)
+    if sample := task.sample:
+        parts.insert(0, f"{format.top1(sample.error, sample.of)} on {format.images(sample.error.images)}")
+    return parts
 
 
 def room_for(picture: Picture, ratio: float) -> str:
