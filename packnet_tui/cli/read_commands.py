@@ -60,6 +60,7 @@ def evaluate(
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Measure the test error of tasks.
 
@@ -77,7 +78,7 @@ def evaluate(
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json, trust, every)
+    return Request(file, command, json, trust, every, on_done)
 
 
 @app.command(
@@ -143,6 +144,7 @@ def baseline(
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Measure the error of tasks that are added by another method.
 
@@ -159,4 +161,4 @@ def baseline(
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json, trust, every)
+    return Request(file, command, json, trust, every, on_done)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from packnet_core.jobs.history import History
+from packnet_core.jobs.history import MOST_RUNS, History, Run
 from packnet_core.schema.commands import Add, Command, Drop, Preview, ReadOnly, summary
 from packnet_core.schema.document import Document, Layer, TaskPhase
 from packnet_core.schema.events import (
@@ -26,6 +26,7 @@ from packnet_core.schema.events import (
     TrainStep,
 )
 from packnet_core.schema.text import printable
+from packnet_tui.state.ended_jobs import ended_by
 from packnet_tui.state.job_progress import JobProgress
 from packnet_tui.state.log_lines import log_line
 from packnet_tui.state.picture import LogLine, Picture, RunningJob, TaskRow
@@ -45,6 +46,7 @@ class Story:
     builders  builders of the curves, by task
     shown     the task whose curve is shown: the one trained last
     died      a message, if a process died during a job, until another process starts
+    ended     jobs that ended, without previews, the last 500
     """
 
     def __init__(self, document: Document | None = None):
@@ -59,13 +61,14 @@ class Story:
         self.shown = ""
         self.log: list[LogLine] = []
         self.died = ""
+        self.ended: list[Run] = []
 
     def read(self, entries: Iterable[Entry]) -> None:
         """Take in the next entries of the journal."""
         for entry in entries:
             if entry.at >= self.history.begun:
                 self._read(entry)
-        del self.log[:-LOG_LINES]
+        del self.log[:-LOG_LINES], self.ended[:-MOST_RUNS]
 
     def say(self, at: float, text: str, level: str = "info") -> None:
         """Add a message of the screen itself to the log."""
@@ -80,9 +83,11 @@ class Story:
         else:
             self.died = f"process {self.job.pid} died"
         self.say(at, f"{self.died} (during {summary(self.job.command)})", "error")
-        if waiting := self.history.queue.values():
-            self.say(at, f"waiting jobs are lost: {', '.join(map(summary, waiting))}", "error")
+        if waiting := dict(self.history.queue):
+            self.say(at, f"waiting jobs are lost: {', '.join(map(summary, waiting.values()))}", "error")
         self.history.abandon()
+        lost = (Run(job, 0.0, command, outcome="died", message=self.died) for job, command in waiting.items())
+        self._end(self.history.runs[-1], *lost)
         self._rest()
 
     def picture(self, document: Document, interrupted: Command | None = None, usage: str = "") -> Picture:
@@ -150,6 +155,8 @@ class Story:
     def _read(self, entry: Entry) -> None:
         if isinstance(entry.event, EngineStarted | EngineLeft | JobStarted):
             self.abandoned(entry.at)  # the running job never ended
+        if ended := ended_by(self.history, entry):
+            self._end(ended)
         self.history.read(entry)
         self.run_curves.read(entry)
         if self.job:
@@ -178,6 +185,9 @@ class Story:
                 self._train(event)
         if line := log_line(entry):
             self.log.append(line)
+
+    def _end(self, *runs: Run) -> None:
+        self.ended += [run for run in runs if not isinstance(run.command, Preview)]
 
     def _rest(self) -> None:
         """Record that no job runs."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packnet_core.engine.client import last_words
 from packnet_core.errors import FileError
+from packnet_core.jobs.history import Run
 from packnet_core.jobs.journal import Reader
 from packnet_core.packfile import checkpoint_header
 from packnet_core.packfile.header import read_header
@@ -32,12 +33,17 @@ class Watch:
         self._unreadable = ""  # why the journal can't be read
         self._meter, self._usage, self._metered = Meter(), "", 0.0
         self._heard = 0.0  # when the last entry was written, or the process checked
+        self._told: set[tuple[int, float]] | None = None  # jobs that ended so far; None: before the first look
+        self.ended: list[Run] = []
         self._document = self._read()
         self.story = Story(self._document)
         self.picture = self._picture()
 
     def look(self, lines: Iterable[tuple[str, str]] = ()) -> bool:
-        """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed."""
+        """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed.
+
+        `ended` then has the jobs that ended since the look before, each once; it is empty after the first look.
+        """
         unreadable, newest = self._unreadable, self._news()
         for text, level in lines:
             self.story.say(time.time(), text, level)
@@ -53,7 +59,14 @@ class Watch:
         changed = self._meter_read() or changed
         if changed:
             self.picture = self._picture()
+        self.ended = self._just_ended()
         return changed
+
+    def _just_ended(self) -> list[Run]:
+        """Jobs that ended since the last look; also if the journal was shortened, and is read again from its start."""
+        now = {(run.job, run.at): run for run in self.story.ended}
+        told, self._told = self._told, (self._told or set()) | now.keys()
+        return [] if told is None else [run for key, run in now.items() if key not in told]
 
     def _meter_read(self) -> bool:
         """Read the usage of the running job's device, if it is time to. Returns whether it changed."""

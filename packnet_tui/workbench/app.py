@@ -17,11 +17,15 @@ from textual.message import Message
 from textual.screen import Screen
 
 from packnet_core.errors import PacknetError
+from packnet_core.jobs.history import Run
 from packnet_core.packfile import trust
 from packnet_core.schema.commands import Command, Evaluate, summary
 from packnet_core.schema.text import printable
+from packnet_tui.cli.on_done import run_command
 from packnet_tui.cli.shell import quoted
+from packnet_tui.state.ended_jobs import in_words
 from packnet_tui.state.marks import DARK, LIGHT, TERMINAL, Marks
+from packnet_tui.state.notices import Notify, notice
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
 from packnet_tui.workbench import keys
@@ -49,9 +53,18 @@ class PacknetApp(AppInterface):
             super().__init__()
             self.text = text
 
-    def __init__(self, path: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()):
+    def __init__(
+        self,
+        path: Path,
+        readonly: bool = False,
+        ascii: bool = False,
+        submit: Sequence[Command] = (),
+        notify: Notify | None = None,
+        on_done: str = "",
+    ):
         super().__init__()
         self.path, self.readonly = path, readonly
+        self._how_to_notify, self._on_done = notify, on_done
         self.held = False
         self.ratio = USUAL_RATIO
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
@@ -123,6 +136,20 @@ class PacknetApp(AppInterface):
         said, self._said = self._said, []
         if await asyncio.to_thread(self._watch.look, said) and not self.held:
             self.show()
+        for run in self._watch.ended:
+            self._tell_end(self.path, run)
+
+    def _tell_end(self, path: Path, run: Run) -> None:
+        """Notify that a job of a file has ended, and run the user's command, as asked for. Returns at once."""
+        if self._how_to_notify and self._driver:
+            text = f"{path.name}: {in_words(run)}"
+            self._driver.write(notice(self._how_to_notify, text, os.environ))
+        if self._on_done:
+            threading.Thread(target=self._run_on_done, args=(path, run), name="on done", daemon=True).start()
+
+    def _run_on_done(self, path: Path, run: Run) -> None:
+        if problem := run_command(self._on_done, path, run):
+            self._hear(problem)
 
     def show(self) -> None:
         """Draw the newest picture."""
@@ -186,12 +213,21 @@ class PacknetApp(AppInterface):
         self.show()
 
 
-def open_workbench(path: Path, *, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
+def open_workbench(
+    path: Path,
+    *,
+    readonly: bool = False,
+    ascii: bool = False,
+    submit: Sequence[Command] = (),
+    notify: Notify | None = None,
+    on_done: str = "",
+) -> int:
     """Open a pack file in the workbench. Returns the exit status.
 
-    It needs a terminal (`shell.require_terminal`). Raises FileError if the file is not a pack file.
+    `notify` is how to tell the terminal that a job has ended, and `on_done` what the shell runs then. It needs a
+    terminal (`shell.require_terminal`). Raises FileError if the file is not a pack file.
     """
-    app = PacknetApp(path, readonly, ascii, submit)
+    app = PacknetApp(path, readonly, ascii, submit, notify, on_done)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
         signal.signal(number, lambda number, _: app.leave_now(number))
     threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()
