@@ -1,6 +1,7 @@
 """The main screen: five panes, a status line and the keys; its layout, and the actions that only show or move."""
 
 import asyncio
+import shlex
 from collections.abc import Iterable
 
 from textual import events, on
@@ -25,6 +26,7 @@ from packnet_tui.workbench.widgets.status_line import StatusLine
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 WIDE_SIZE, SMALL_SIZE = (110, 30), (80, 24)  # columns and lines that all five panes need, and that panes 1 to 3 need
+SOME_IMAGES = 500  # of an evaluation on some; the line to type has it, to be changed
 LOW = 14  # lines that tasks and job log need together
 
 
@@ -188,11 +190,16 @@ class MainScreen(JobActions):
             self.query_one(Footer).display = False
             self.query_one(Prompt).ask("/", self._asking.needle)
 
-    def action_command(self) -> None:
+    def action_evaluate_some(self) -> None:
+        task = self.query_one(TasksPane).selected
+        if task is not None and not self._refused("evaluate_some"):
+            self.action_command(f"eval {shlex.quote(task.name)} --limit {SOME_IMAGES}")
+
+    def action_command(self, text: str = "") -> None:
         self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
         names = [action.id for action in self.app.actions]
         self.query_one(Footer).display = False
-        self.query_one(Prompt).ask(":", "", lambda line: complete_line(line, self.app.path, names), typed_lines())
+        self.query_one(Prompt).ask(":", text, lambda line: complete_line(line, self.app.path, names), typed_lines())
 
     @on(Prompt.Typed)
     async def _line_typed(self, message: Prompt.Typed) -> None:
