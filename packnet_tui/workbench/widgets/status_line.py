@@ -99,4 +99,5 @@ def _measuring(job: RunningJob, waiting: str) -> list[str]:
     whole, brief = f"● {label} {subject(job)}", f"● {label} {job.task}"
     part = f" ({job.part} of {job.parts})" if job.parts > 1 else ""
     left = f"  {time_left(job)}".rstrip()
-    return [whole + part + far + waiting, whole + far + waiting, whole + far, brief + left, brief]
+    some = f"{brief}{':' * (label == 'COMPARE')} {done_in_words(job).partition(', ')[0]}{left}"
+    return [whole + part + far + waiting, whole + far + waiting, whole + far, some, brief + left, brief]

@@ -117,7 +117,7 @@ class TasksPane(Pane):
             help = ", or ".join(f"{words} ({keys[way]})" for way, words in ways.items())
             text = f"! {format.cut(saved.name, 24)}: error {errors}: {help}".replace(" %", "\u00a0%")
         lines = textwrap.wrap(text, max(20, width - 4), subsequent_indent="  ")
-        return [Text(f"   {line}".replace("\u00a0", " "), "yellow") for line in lines]
+        return [Text.assemble("   ", (line.replace("\u00a0", " "), "yellow")) for line in lines]
 
     def compared(self) -> list[Text]:
         """The selected task's error on some images, and by baselines without a column; empty if no task has any."""
