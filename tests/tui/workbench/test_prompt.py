@@ -198,6 +198,7 @@ async def test_tab_lists_what_it_could_be(tmp_path):
         ("th", ["theme "]),
         ("eval cu", ["eval cubs "]),
         ("eval cubs c", ["eval cubs cars "]),
+        ("eval --", [f"eval --{name} " for name in ("data", "device", "limit", "mixed", "on-bad-image")]),
         ("drop ", ["drop cars "]),
         ("prune 0.5 --layer classifier.3", ["prune 0.5 --layer classifier.3="]),
         ("prune 0.5 --max-", ["prune 0.5 --max-drop "]),
