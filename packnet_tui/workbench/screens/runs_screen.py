@@ -168,7 +168,7 @@ def took(run: Run) -> str:
 
 
 def error(run: Run, task: str) -> str:
-    """A task's error at the end of a run, in percent; with ~ if it is on validation images, ≈ if on some test images."""
+    """A task's error at the end of a run, in percent; with ~ if on validation images, with ≈ if on some test images."""
     measured = run.errors.get(task)
     if measured is None and run.validation is not None:
         return f"~{run.validation:.2f}"
