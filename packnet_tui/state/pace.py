@@ -3,6 +3,8 @@
 from collections import deque
 from statistics import median_low
 
+from packnet_core.schema.limits import MOST
+
 SPAN = 1.0  # seconds, at least, of a measured span: single batches vary too much
 SPANS = 30  # that count; older ones say little about the speed now
 PAUSE = 8.0  # times slower per image than usual: the machine slept, or its clock jumped
@@ -28,7 +30,7 @@ class Pace:
         seconds, more = at - self._at, done - self._done
         if 0 <= seconds < SPAN and more >= 0:
             return
-        if seconds > 0 and more > 0:
+        if seconds > 0 and 0 < more <= MOST:
             self._spans.append((seconds, more))
         self._at, self._done = at, done
 
@@ -38,4 +40,4 @@ class Pace:
             return None
         usual = median_low(seconds / count for seconds, count in self._spans)
         counted = [(seconds, count) for seconds, count in self._spans if seconds / count <= PAUSE * usual]
-        return left * sum(seconds for seconds, _ in counted) / sum(count for _, count in counted)
+        return min(left, MOST) * sum(seconds for seconds, _ in counted) / sum(count for _, count in counted)

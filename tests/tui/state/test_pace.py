@@ -47,3 +47,10 @@ def test_a_pause_and_a_jump_of_the_clock_do_not_count(moments):
 
 def test_a_phase_that_starts_again_keeps_its_speed():
     assert paced((1, 100), (2, 200), (2.1, 10), (3.1, 110)).seconds_left(100) == pytest.approx(1)
+
+
+def test_numbers_that_no_phase_has_do_no_harm():
+    assert paced((1, 10**400)).seconds_left(5) is None
+    assert paced((1, 100), (2, 10**400), (3, 10**400 + 100)).seconds_left(10**400) > 1e10
+    assert paced((1e308, 5), (float("inf"), 9)).seconds_left(5) > 1e10
+    assert paced((1, 100)).seconds_left(-100) == -1
