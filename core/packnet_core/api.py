@@ -301,18 +301,23 @@ class PackFile:
         *tasks: str,
         data: Mapping[str, str | Path] | None = None,
         mixed: str | Path | None = None,
+        limit: int | None = None,
         on_bad_image: BadImage = "stop",
     ) -> dict[str, Error]:
         """Measure the test error in percent of all tasks, or of those named: top1, and top5 with six classes or more.
 
         `data` gives tasks other data; `mixed` is an .npz file with `images`, `labels` and `tasks`, the name of each
-        image's task. Raises RequestError for an unknown task or unusable data.
+        image's task. With `limit`, at most that many test images per task are measured, each class in proportion and
+        the same ones each time; the `images` of an Error says how many, and the result does not count for drift.
+
+        Raises RequestError for an unknown task or unusable data.
         """
         sources = {name: _source(source) for name, source in (data or {}).items()}
         mixture = None if mixed is None else _source(mixed)
         events = self._do(
-            Evaluate(tasks=tasks, sources=sources, mixed=mixture, on_bad_image=on_bad_image, device=self.device)
-        )
+            Evaluate(tasks=tasks, sources=sources, mixed=mixture, limit=limit, on_bad_image=on_bad_image,
+                     device=self.device)
+        )  # fmt: skip
         return {event.task: event.error for event in events if isinstance(event, Evaluated)}
 
     @checked

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,9 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, Discard, Drop, summary
 from packnet_core.schema.document import Document
-from packnet_tui.cli.follow import show, submit
+from packnet_core.schema.events import Entry
+from packnet_tui.cli.follow import ignore, show, submit
+from packnet_tui.cli.on_done import OnDone
 from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.request import Request
 from packnet_tui.cli.shell import INTERRUPTED, complain, confirm, quoted
@@ -49,20 +51,23 @@ def carry_out(request: Request) -> int:
         if not confirm(f"{effect} {question}", f"{summary(command)} asks first; give --yes to skip the question"):
             complain("nothing was dropped" if isinstance(command, Drop) else "nothing was given up")
             return 1
-    return do(file, command, request.json, request.every)
+    with OnDone(request.on_done, file) as on_done:
+        return do(file, command, request.json, request.every, on_done.read)
 
 
-def do(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
-    """Do a command and show its progress. Returns the job's exit status.
+def do(
+    file: Path, command: Command, json: bool = False, every: float = EVERY, hear: Callable[[Entry], None] = ignore
+) -> int:
+    """Do a command and show its progress; `hear` gets its entries. Returns the job's exit status.
 
     Raises RequestError if the file's header shows that it can't be done.
     """
     engine = connect(file)
     if engine is None:
         checked_document(file, command)
-        return do_here(file, command, json, every)
+        return do_here(file, command, json, every, hear)
     with engine:  # the engine checks the command itself, as it knows its queue
-        return submit(engine, rules.named(read_header(file).document, command), json, every)
+        return submit(engine, rules.named(read_header(file).document, command), json, every, hear)
 
 
 def checked_document(file: Path, command: Command) -> tuple[Document, Checkpoint | None]:
@@ -87,7 +92,9 @@ def checked_unless_busy(file: Path, command: Command) -> tuple[Document, Checkpo
     return checked_document(file, command)
 
 
-def do_here(file: Path, command: Command, json: bool = False, every: float = EVERY) -> int:
+def do_here(
+    file: Path, command: Command, json: bool = False, every: float = EVERY, hear: Callable[[Entry], None] = ignore
+) -> int:
     """Do a command in this process, under the file's lock."""
     from packnet_core.jobs.run_job import run
 
@@ -95,7 +102,7 @@ def do_here(file: Path, command: Command, json: bool = False, every: float = EVE
     entries = run(file, command, stop)
     first = next(entries)  # before the job has begun, Ctrl-C simply ends the process
     with stopping(stop):
-        return show(chain([first], entries), Display(json, every=every))
+        return show(chain([first], entries), Display(json, every=every), hear)
 
 
 @contextmanager

@@ -116,15 +116,21 @@ def export(
     return export_task(file, task, out)
 
 
-@app.command(epilog=examples("packnet watch model.safetensors", "packnet watch model.safetensors --json"))
-def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY) -> int:
+@app.command(
+    epilog=examples(
+        "packnet watch model.safetensors",
+        "packnet watch model.safetensors --json",
+        """packnet watch model.safetensors --on-done 'echo "$PACKNET_COMMAND $PACKNET_OUTCOME" | mail -s done me'""",
+    )
+)
+def watch(file: o.File, json: o.JsonLines = False, every: o.Every = EVERY, on_done: o.OnDone = "") -> int:
     """Show the running job's progress as lines.
 
     From the start of the job to its end. The exit status is the job's, or 0 if no job runs.
     """
     from packnet_tui.cli.follow import watch_job
 
-    return watch_job(file, json, every)
+    return watch_job(file, json, every, on_done)
 
 
 @app.command(epilog=examples("packnet stop model.safetensors"))

@@ -13,6 +13,7 @@ from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Command, summary
 from packnet_core.schema.events import Entry, JobFinished, JobQueued
+from packnet_tui.cli.on_done import OnDone
 from packnet_tui.cli.output.progress import EVERY, Display
 from packnet_tui.cli.shell import Interrupted, complain, confirm, quoted
 from packnet_tui.state.format import duration
@@ -20,7 +21,13 @@ from packnet_tui.state.format import duration
 POLL = 0.1  # seconds between two reads of the journal
 
 
-def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -> int:
+def ignore(entry: Entry) -> None:
+    """Do nothing with an entry."""
+
+
+def submit(
+    engine: Engine, command: Command, json: bool, every: float = EVERY, hear: Callable[[Entry], None] = ignore
+) -> int:
     """Submit a command to a running engine, and follow the job to its end. Returns the job's exit status."""
     paths = Paths(engine.file)
     reader = Reader(paths.journal)
@@ -28,7 +35,7 @@ def submit(engine: Engine, command: Command, json: bool, every: float = EVERY) -
     job = engine.submit(command)
     in_engine = _InEngine(engine, job)
     try:
-        return show(follow(reader, history, job, in_engine.is_pending, paths), Display(json, every=every))
+        return show(follow(reader, history, job, in_engine.is_pending, paths), Display(json, every=every), hear)
     except WorkError:
         if in_engine.warning:
             text = f"job {job} is over, and the journal does not say how it ended: {in_engine.warning}"
@@ -61,8 +68,8 @@ class _InEngine:
         return self._job == status.job or self._job in status.waiting
 
 
-def watch_job(file: Path, json: bool = False, every: float = EVERY) -> int:
-    """Show the running job from its start to its end. Returns its exit status, or 0 if none runs."""
+def watch_job(file: Path, json: bool = False, every: float = EVERY, on_done: str = "") -> int:
+    """Show the running job from its start to its end, then run `on_done`. Returns its exit status; 0 if none runs."""
     paths = Paths(file)
     if not paths.file.is_file():
         read_header(file)  # says what to do
@@ -72,7 +79,8 @@ def watch_job(file: Path, json: bool = False, every: float = EVERY) -> int:
         return 0
     job = next(iter(history.jobs))
     entries = follow(Reader(paths.journal), History(), job, paths.is_locked, paths)  # the job from its start
-    return show(entries, Display(json, bars=False, every=every))
+    with OnDone(on_done, paths.file) as done:
+        return show(entries, Display(json, bars=False, every=every), done.read)
 
 
 def stop_engine(file: Path, yes: bool = False) -> int:
@@ -141,11 +149,12 @@ def follow(reader: Reader, history: History, job: int, alive: Callable[[], bool]
             time.sleep(POLL)
 
 
-def show(entries: Iterable[Entry], display: Display) -> int:
+def show(entries: Iterable[Entry], display: Display, hear: Callable[[Entry], None] = ignore) -> int:
     """Show a job's entries, of which the last is JobFinished. Returns its exit status; a failure goes to stderr."""
     finished = None
     with display:
         for entry in entries:
+            hear(entry)
             if isinstance(entry.event, JobFinished):
                 finished = entry.event
             if finished is None or finished.outcome == "done" or display.json:

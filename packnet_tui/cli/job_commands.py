@@ -63,6 +63,7 @@ def add(
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Train a new task on the free weights.
 
@@ -73,7 +74,7 @@ def add(
     changes, others = recipes.divided(given)
     named = recipes.additions(name, source, first=not o.task_names(file))
     recipe = recipes.named(name, source).changed(changes)
-    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json, trust, every)
+    return Request(file, Add(task=task, data=source, recipe=recipe, **(named | others)), json, trust, every, on_done)
 
 
 @app.command(
@@ -126,6 +127,7 @@ def prune(
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Free weights of the open task, and retrain.
 
@@ -142,7 +144,7 @@ def prune(
         trials=trials,
         **_with_changes(given),
     )
-    return Request(file, command, json, trust, every)
+    return Request(file, command, json, trust, every, on_done)
 
 
 @app.command(
@@ -155,14 +157,19 @@ def prune(
     *option_set(data=o.OtherData, limit=o.Limit, device=o.Device, yes=o.GiveUp),
 )
 def train(
-    file: o.File, given: Given, trust: o.Trust = None, json: o.JsonLines = False, every: o.Every = EVERY
+    file: o.File,
+    given: Given,
+    trust: o.Trust = None,
+    json: o.JsonLines = False,
+    every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Resume an interrupted job, or train the open task further.
 
     Once the task is pruned, this retrains it. Without options, an interrupted job is resumed where it stopped. Options
     that are not given stay as the task was trained.
     """
-    return Request(file, Train(**_with_changes(given)), json, trust, every)
+    return Request(file, Train(**_with_changes(given)), json, trust, every, on_done)
 
 
 @app.command(epilog=examples("packnet drop model.safetensors cubs"))

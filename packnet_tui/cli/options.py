@@ -151,6 +151,17 @@ JsonLines = Annotated[bool, typer.Option("--json", help="Print every event as a 
 Every = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="Without a terminal, print a line of progress this often.")
 ]
+OnDone = Annotated[
+    str,
+    typer.Option(
+        "--on-done",
+        metavar="CMD",
+        help="Run CMD by the shell when the job has ended. It has PACKNET_FILE, PACKNET_JOB, PACKNET_COMMAND, "
+        "PACKNET_OUTCOME (done, failed, stopped, cancelled or died), PACKNET_MESSAGE, PACKNET_SECONDS, PACKNET_TASK, "
+        "PACKNET_ERROR (test error in percent) and PACKNET_IMAGES (it was measured on) in its environment.",
+        show_default=False,
+    ),
+]
 
 NAMED_RECIPE = option_set(
     recipe=option(

@@ -22,6 +22,7 @@ app = typer.Typer()
     epilog=examples(
         "packnet eval model.safetensors",
         "packnet eval model.safetensors cubs --json",
+        "packnet eval model.safetensors --limit 500",
         "packnet eval model.safetensors cubs=~/other-cubs cars=~/other-cars",
         "packnet eval model.safetensors --mixed stream.npz",
     ),
@@ -45,16 +46,27 @@ def evaluate(
             callback=resolved,
         ),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="IMAGES",
+            min=1,
+            max=MOST_IMAGES,
+            help="At most this many test images per task, the same ones each time (default: all).",
+        ),
+    ] = None,
     on_bad_image: o.OnBadImage = "stop",
     device: o.Device = None,
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Measure the test error of tasks.
 
     Top-1 and top-5, in percent. The file stays as it is; the journal keeps the result. Mixed images are grouped by
-    task, so that each task's weights are made once.
+    task, so that each task's weights are made once. With --limit the error is an estimate, each class in proportion,
+    and is never compared with the error when the task was added.
     """
     asked = [task_and_data(text, o.task_names(file)) for text in tasks or ()]
     command = Evaluate(
@@ -62,10 +74,11 @@ def evaluate(
         data=data,
         sources={name: source for name, source in asked if source is not None},
         mixed=mixed,
+        limit=limit,
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json, trust, every)
+    return Request(file, command, json, trust, every, on_done)
 
 
 @app.command(
@@ -131,6 +144,7 @@ def baseline(
     trust: o.Trust = None,
     json: o.JsonLines = False,
     every: o.Every = EVERY,
+    on_done: o.OnDone = "",
 ) -> Request:
     """Measure the error of tasks that are added by another method.
 
@@ -147,4 +161,4 @@ def baseline(
         on_bad_image=on_bad_image,
         device=device,
     )
-    return Request(file, command, json, trust, every)
+    return Request(file, command, json, trust, every, on_done)

@@ -16,13 +16,17 @@ from packnet_tui.cli.shell import INTERRUPTED
 
 @dataclass(frozen=True)
 class Request:
-    """A command for a file, as it was typed; `trust` is code that the file names and that may run (see `trust`)."""
+    """A command for a file, as it was typed; `trust` is code that the file names and that may run (see `trust`).
+
+    `on_done` is what the shell runs once the job has ended; empty: nothing.
+    """
 
     file: Path
     command: Command
     json: bool = False
     trust: str | None = None
     every: float = EVERY
+    on_done: str = ""
 
 
 def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:

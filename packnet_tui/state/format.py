@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
 
 from packnet_core.schema.commands import Add, Command, Compare, Drop, Evaluate, summary
+from packnet_core.schema.document import Error
 
 MISSING = "–"
 NAME = 24  # cells of a task's name within a sentence
@@ -75,6 +76,18 @@ def duration(seconds: float) -> str:
 def two_digits(value: float | None) -> str:
     """An error in percent, or a ratio, with two decimals; – for None."""
     return MISSING if value is None else f"{value:.2f}"
+
+
+def top1(error: Error, of: int | None = None) -> str:
+    """A test error in percent; with ≈ if it was measured on some images of a set only, which has `of`."""
+    return f"{error.top1:.2f} %" if of is None else f"≈ {error.top1:.2f} %"
+
+
+def images(count: int, of: int | None = None) -> str:
+    """A number of images in words: 1 image, 5,794 images, 500 of 5,794 images."""
+    if of is not None:
+        return f"{count:,} of {of:,} images"
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def drift(change: float) -> str:

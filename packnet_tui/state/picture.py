@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from packnet_core.jobs.history import Run
+from packnet_core.jobs import chance
+from packnet_core.jobs.history import Result, Run
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Command, Preview
@@ -27,9 +28,11 @@ class RunningJob:
     epochs: int = 0
     validation: float | None = None  # error in percent, after the last epoch
     images_per_second: float = 0.0
-    seconds_left: float | None = None
-    done: int = 0  # images evaluated; in a comparison or for an order, also steps
+    seconds_left: float | None = None  # of the job; of an evaluation, comparison or order, of the phase under way
+    done: int = 0  # images evaluated; in a comparison or for an order, steps
     images: int = 0
+    part: int = 1  # the phase is for this task of `parts` tasks
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class TaskRow:
     added: float | None  # at the end of the last job that changed the task
     now: float | None  # when it was last evaluated
     validation: float | None  # on the validation images, while it is trained
+    same_images: bool = True  # whether `now` was measured on as many images as `added`
+    sample: Result | None = None  # when it was last evaluated, if that was on some test images only
     checked: bool | None = None  # whether its digest matched when it was last computed; None: never computed
     working: str = ""  # the phase of the running job, if it works on this task
     stopped: str = ""  # where the interrupted job stopped, if it works on this task: "stopped 3/8", of its epochs
@@ -56,8 +61,11 @@ class TaskRow:
 
     @property
     def drift(self) -> float | None:
-        """The error now minus the error when the task was added, in points; exactly 0 if nothing changed."""
-        return None if self.added is None or self.now is None else self.now - self.added
+        """The error now minus the error when the task was added, in points; exactly 0 if nothing changed.
+
+        None if one is unknown, or if they are of different images.
+        """
+        return None if self.added is None or self.now is None or not self.same_images else self.now - self.added
 
     @property
     def closed(self) -> float | None:
@@ -101,6 +109,12 @@ class Picture:
     @cached_property
     def free(self) -> int:
         return sum(layer.free for layer in self.layers)
+
+    @cached_property
+    def against_chance(self) -> str:
+        """`no better than chance` or `little better than chance`, of the file's open task; empty if it is better."""
+        task = self.document.open_task
+        return chance.against_chance(task) if task else ""
 
     @property
     def interrupted(self) -> Command | None:

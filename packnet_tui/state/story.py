@@ -5,19 +5,16 @@ has what happened; Story adds what only the screen shows: progress, curves, coun
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from msgspec import structs
 
-from packnet_core.jobs.history import History
+from packnet_core.jobs.history import MOST_RUNS, History, Run
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.planning.order import hardest_first
 from packnet_core.schema.commands import (
     Add,
-    Compare,
     Drop,
     Immediate,
-    Order,
     Preview,
     ReadOnly,
     Train,
@@ -35,13 +32,14 @@ from packnet_core.schema.events import (
     Occupancy,
     PhaseStarted,
     Previewed,
-    Progress,
     Pruned,
     Saved,
     TrainStep,
     Undone,
 )
 from packnet_core.schema.text import printable
+from packnet_tui.state.ended_jobs import ended_by
+from packnet_tui.state.job_progress import JobProgress
 from packnet_tui.state.log_lines import log_line
 from packnet_tui.state.picture import LogLine, Picture, RunningJob, TaskRow
 from packnet_tui.state.run_curves import RunCurves
@@ -60,11 +58,13 @@ class Story:
     builders  builders of the curves, by task
     shown     the task whose curve is shown: the one trained last
     died      a message, if a process died during a job, until another process starts
+    ended     jobs that ended, without previews, the last 500
     """
 
     def __init__(self, document: Document | None = None):
         self.history = History(document)
         self.job: RunningJob | None = None
+        self._progress = JobProgress()
         self.live: Occupancy | None = None
         self.ratio: float | None = None
         self.previews: dict[float, float] = {}
@@ -73,13 +73,14 @@ class Story:
         self.shown = ""
         self.log: list[LogLine] = []
         self.died = ""
+        self.ended: list[Run] = []
 
     def read(self, entries: Iterable[Entry]) -> None:
         """Take in the next entries of the journal."""
         for entry in entries:
             if entry.at >= self.history.begun:
                 self._read(entry)
-        del self.log[:-LOG_LINES]
+        del self.log[:-LOG_LINES], self.ended[:-MOST_RUNS]
 
     def say(self, at: float, text: str, level: str = "info") -> None:
         """Add a message of the screen itself to the log."""
@@ -94,9 +95,11 @@ class Story:
         else:
             self.died = f"process {self.job.pid} died"
         self.say(at, f"{self.died} (during {summary(self.job.command)})", "error")
-        if waiting := self.history.queue.values():
-            self.say(at, f"waiting jobs are lost: {', '.join(map(summary, waiting))}", "error")
+        if waiting := dict(self.history.queue):
+            self.say(at, f"waiting jobs are lost: {', '.join(map(summary, waiting.values()))}", "error")
         self.history.abandon()
+        lost = (Run(job, 0.0, command, outcome="died", message=self.died) for job, command in waiting.items())
+        self._end(self.history.runs[-1], *lost)
         self._rest()
 
     def picture(
@@ -155,7 +158,7 @@ class Story:
                 phase = live.phase if newest else "sealed"
             job = self.job if self.job and self.job.task == name else None
             training = job is not None and job.phase in ("train", "retrain")
-            ratio = saved.prune_ratio if saved else None
+            ratio, error = (saved.prune_ratio, saved.error) if saved else (None, None)
             if stopped and newest:
                 ratio = stopped.document.tasks[-1].prune_ratio
             elif live and newest and self.ratio is not None:
@@ -168,8 +171,10 @@ class Story:
                     phase=phase,
                     prune_ratio=ratio,
                     owned=sum(layer.owned[index - 1] for layer in layers),
-                    added=saved.error.top1 if saved and saved.error else None,
+                    added=error.top1 if error else None,
                     now=evaluation.error.top1 if evaluation else None,
+                    same_images=not (evaluation and error) or evaluation.error.images == error.images,
+                    sample=history.samples.get(name),
                     checked=history.checked.get(name),
                     validation=job.validation if job and training else None,
                     working=job.phase if job else "",
@@ -183,8 +188,12 @@ class Story:
     def _read(self, entry: Entry) -> None:
         if isinstance(entry.event, EngineStarted | EngineLeft | JobStarted):
             self.abandoned(entry.at)  # the running job never ended
+        if ended := ended_by(self.history, entry):
+            self._end(ended)
         self.history.read(entry)
         self.run_curves.read(entry)
+        if self.job:
+            self.job = self._progress.after(self.job, entry)
         match entry.event:
             case EngineStarted():
                 self.died = ""
@@ -211,14 +220,13 @@ class Story:
                 self.live = event
             case PhaseStarted() as event:
                 self._begin(event)
-            case Progress(task=task, done=done, images=images) if self.job:
-                doing = self.job.command
-                phase = "compare" if isinstance(doing, Compare) else "order" if isinstance(doing, Order) else "eval"
-                self.job = replace(self.job, phase=phase, task=task, done=done, images=images)
             case TrainStep() | Epoch() | Pruned() as event:
                 self._train(event)
         if line := log_line(entry):
             self.log.append(line)
+
+    def _end(self, *runs: Run) -> None:
+        self.ended += [run for run in runs if not isinstance(run.command, Preview)]
 
     def _rest(self) -> None:
         """Record that no job runs."""
@@ -226,10 +234,6 @@ class Story:
         self.run_curves.end()
 
     def _begin(self, event: PhaseStarted) -> None:
-        if self.job:
-            epoch = min(event.epoch, event.epochs)  # resumed after the last one, it is evaluated
-            job = replace(self.job, phase=event.phase, task=event.task, epoch=epoch, epochs=event.epochs)
-            self.job = replace(job, done=0, images=event.images, validation=None, seconds_left=None)
         if event.phase in ("eval", "compare", "order"):
             return
         name = event.task
@@ -242,17 +246,10 @@ class Story:
     def _train(self, event: TrainStep | Epoch | Pruned) -> None:
         builder = self.builders.get(event.task)
         match event:
-            case TrainStep():
-                if self.job:
-                    speed, left = event.images_per_second, event.seconds_left
-                    self.job = replace(self.job, epoch=event.epoch, images_per_second=speed, seconds_left=left)
-                if builder:
-                    builder.step(event)
-            case Epoch():
-                if self.job:
-                    self.job = replace(self.job, epoch=event.epoch, validation=event.validation_error)
-                if builder:
-                    builder.epoch(event)
+            case TrainStep() if builder:
+                builder.step(event)
+            case Epoch() if builder:
+                builder.epoch(event)
             case Pruned():
                 self.ratio = event.ratio
                 if builder:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packnet_core.engine.client import last_words
 from packnet_core.errors import FileError
+from packnet_core.jobs.history import Run
 from packnet_core.jobs.journal import UNTHINNED, Reader
 from packnet_core.packfile import checkpoint_header, former
 from packnet_core.packfile.header import read_header
@@ -38,6 +39,9 @@ class Watch:
         self._unreadable = ""  # why the journal can't be read
         self._meter, self._usage, self._metered = Meter(), "", 0.0
         self._heard = 0.0  # when the last entry was written, or the process checked
+        self._told: set[tuple[int, float]] | None = None  # jobs that ended so far; None: before the first look
+        self._looked_at = 0.0  # when, in seconds since 1970
+        self.ended: list[Run] = []
         self._document = self._read()
         self.story = Story(self._document)
         self.picture = self._picture()
@@ -50,10 +54,11 @@ class Watch:
     def look(self, lines: Iterable[tuple[str, str]] = (), glance: bool = False) -> bool:
         """Take in new entries, and log `lines` of the screen itself. Returns whether the picture changed.
 
-        A `glance` needs only what runs and waits now: it leaves out the journal's past, most steps, and the usage of
-        the device. The first look after glances reads the journal from its start.
+        `ended` then has the jobs that ended since the look before, each once; it is empty after the first look. A
+        `glance` needs only what runs and waits now: it leaves out the journal's past, most steps, and the usage of the
+        device. The first look after glances reads the journal from its start.
         """
-        self._glance = glance
+        self._glance, glanced = glance, self._whole is False
         unreadable, newest = self._unreadable, self._news()
         for text, level in lines:
             self.story.say(time.time(), text, level)
@@ -69,7 +74,21 @@ class Watch:
         changed = (not glance and self._meter_read()) or changed
         if changed:
             self.picture = self._picture()
+        self.ended = self._just_ended(since=self._looked_at if glanced and not glance else None)
+        self._looked_at = time.time()
         return changed
+
+    def _just_ended(self, since: float | None) -> list[Run]:
+        """Jobs that ended since the last look; also if the journal was shortened, and is read again from its start.
+
+        With `since`, the whole journal was read for the first time, after glances: only what ended since then counts.
+        """
+        now = {(run.job, run.at): run for run in self.story.ended}
+        told, self._told = self._told, (self._told or set()) | now.keys()
+        if told is None:
+            return []
+        ended = [run for key, run in now.items() if key not in told]
+        return ended if since is None else [run for run in ended if run.at + (run.seconds or 0.0) >= since]
 
     def _meter_read(self) -> bool:
         """Read the usage of the running job's device, if it is time to. Returns whether it changed."""

@@ -47,6 +47,7 @@ ACTIONS = (
     Action("train", ("t",), "t", "train", "train further, or resume a stopped job", "work", works=True),
     Action("evaluate", ("e",), "e", "eval", "evaluate the selected task", "work", works=True),
     Action("evaluate_all", ("E", "shift+e"), "E", "all", "evaluate all tasks: did any change?", "work", works=True),
+    Action("evaluate_some", (), "", "", "evaluate the selected task on some test images", "work", works=True),
     Action("compare", ("b",), "b", "compare", "compare the task with another method", "work", works=True),
     Action("stop", ("x",), "x", "stop", "stop a job, or give up an interrupted one", "work", works=True),
     Action("drop", ("d",), "d", "drop", "remove the newest or unfinished task", "work", works=True),
@@ -104,8 +105,8 @@ ACTIONS = (
 )  # fmt: skip
 
 COMMAND_OF: dict[str, type[Command]] = {  # the command that an action makes, by its method
-    "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate, "compare": Compare,
-    "drop": Drop, "undo": Undo,
+    "add": Add, "prune": Prune, "train": Train, "evaluate": Evaluate, "evaluate_all": Evaluate,
+    "evaluate_some": Evaluate, "compare": Compare, "drop": Drop, "undo": Undo,
 }  # fmt: skip
 HELPFUL: dict[rules.Remedy | None, str] = {
     "add": "a adds one", "prune": "p prunes it", "free": "p prunes the open task to free some",

@@ -19,12 +19,16 @@ from textual.message import Message
 from textual.screen import Screen
 
 from packnet_core.errors import FileError, PacknetError
+from packnet_core.jobs.history import Run
 from packnet_core.packfile import trust
 from packnet_core.schema.commands import Add, Command, Evaluate, Train, summary
 from packnet_core.schema.text import printable
+from packnet_tui.cli.on_done import run_command
 from packnet_tui.cli.shell import quoted
+from packnet_tui.state.ended_jobs import in_words
 from packnet_tui.state.look import Look, keep_look, read_look
 from packnet_tui.state.marks import Marks, marks_for
+from packnet_tui.state.notices import Notify, notice
 from packnet_tui.workbench import keys
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.engine_link import EngineLink
@@ -64,9 +68,18 @@ class PacknetApp(AppInterface):
             super().__init__()
             self.file, self.text = file, text
 
-    def __init__(self, *paths: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()):
+    def __init__(
+        self,
+        *paths: Path,
+        readonly: bool = False,
+        ascii: bool = False,
+        submit: Sequence[Command] = (),
+        notify: Notify | None = None,
+        on_done: str = "",
+    ):
         super().__init__()
         self.readonly = readonly
+        self._how_to_notify, self._on_done = notify, on_done
         self.held = False
         self.files = open_files(paths)
         here = next((file for file in self.files if file.watch), None)
@@ -144,6 +157,18 @@ class PacknetApp(AppInterface):
     def _start_following(self, file: OpenFile) -> None:
         self.run_worker(self._follow(file), name="watch", group="watch", exit_on_error=True)
 
+    def _tell_end(self, file: OpenFile, run: Run) -> None:
+        """Notify that a job of a file has ended, and run the user's command, as asked for. Returns at once."""
+        if self._how_to_notify and self._driver:
+            text = f"{file.name}: {in_words(run)}"
+            self._driver.write(notice(self._how_to_notify, text, os.environ))
+        if self._on_done:
+            threading.Thread(target=self._run_on_done, args=(file, run), name="on done", daemon=True).start()
+
+    def _run_on_done(self, file: OpenFile, run: Run) -> None:
+        if problem := run_command(self._on_done, file.path, run):
+            self._hear(file, problem)
+
     async def _follow(self, file: OpenFile) -> None:
         """Look at a file for ever: often if it is shown, less often while it works, rarely while it rests."""
         while True:
@@ -155,10 +180,12 @@ class PacknetApp(AppInterface):
     async def _look(self, file: OpenFile) -> None:
         async with file.turn:
             said, file.said = file.said, []
-            changed, news = await asyncio.to_thread(file.look, file is self.here, said)
+            changed, news, ended = await asyncio.to_thread(file.look, file is self.here, said)
         if file is not self.here:
             for text, severity in news:
                 self.notify(f"{file.name}: {text}", severity=severity, markup=False)
+        for run in ended:
+            self._tell_end(file, run)
         if changed and not self.held:
             self.show(file)
 
@@ -304,12 +331,20 @@ class PacknetApp(AppInterface):
         self.show()
 
 
-def open_workbench(*paths: Path, readonly: bool = False, ascii: bool = False, submit: Sequence[Command] = ()) -> int:
+def open_workbench(
+    *paths: Path,
+    readonly: bool = False,
+    ascii: bool = False,
+    submit: Sequence[Command] = (),
+    notify: Notify | None = None,
+    on_done: str = "",
+) -> int:
     """Open pack files in the workbench, the first one shown. Returns the exit status.
 
-    It needs a terminal (`shell.require_terminal`). Raises FileError if none of the files is a pack file.
+    `notify` is how to tell the terminal that a job has ended, and `on_done` what the shell runs then. It needs a
+    terminal (`shell.require_terminal`). Raises FileError if none of the files is a pack file.
     """
-    app = PacknetApp(*paths, readonly=readonly, ascii=ascii, submit=submit)
+    app = PacknetApp(*paths, readonly=readonly, ascii=ascii, submit=submit, notify=notify, on_done=on_done)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
         signal.signal(number, lambda number, _: app.leave_now(number))
     threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()

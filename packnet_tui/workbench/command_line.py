@@ -70,6 +70,8 @@ def parse(line: str, file: Path) -> Command:
     request: Request = call(parser_of(word), "packnet", [word, *with_file(word, rest, file)])
     if request.trust is not None:
         raise RequestError(f"leave, and let the code run with: packnet-tui open {file} --trust {request.trust}")
+    if request.on_done:
+        raise RequestError("--on-done is for a shell; for this screen: packnet-tui open FILE --on-done CMD")
     return request.command
 
 

@@ -49,7 +49,7 @@ def _arguments(words: list[str], start: str, file: Path) -> list[str]:
     if asked and not asked.is_flag:
         return [choice.value for choice in asked.shell_complete(context, start)]
     if start.startswith("-"):
-        hidden = ("--every", "--trust", *(() if name in PRINTED else ("--json", "--help")))
+        hidden = ("--every", "--trust", "--on-done", *(() if name in PRINTED else ("--json", "--help")))
         return sorted(flag for flag in options if flag.startswith(start) and flag not in hidden)
     arguments = [each for each in command.params if not each.opts[0].startswith("-") and each.name != "file"]
     left = [each for each in arguments if each.nargs == -1 or not context.params.get(each.name)]

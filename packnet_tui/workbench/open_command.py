@@ -13,6 +13,7 @@ from packnet_tui.cli import options as o
 from packnet_tui.cli.program import make_program
 from packnet_tui.cli.request import examples
 from packnet_tui.cli.shell import complain, has_terminal, require_terminal
+from packnet_tui.state.notices import Notify
 
 app = make_program(
     "Open a pack file in the terminal: see which task owns which weights; add, train, prune and watch.",
@@ -24,6 +25,15 @@ os.environ.setdefault("TEXTUAL_FPS", "120")  # the response to a key takes two f
 ReadOnly = Annotated[bool, typer.Option("--readonly", help="Watch only: nothing can be changed from here.")]
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw only with ASCII characters.")]
 
+HowToNotify = Annotated[
+    Notify | None,
+    typer.Option(
+        help="Tell the terminal when a job ends: by a bell, or by a desktop notification (OSC 9: iTerm2, WezTerm …; "
+        "OSC 777: foot, urxvt …). Within tmux, set its option allow-passthrough (default: do not tell).",
+        show_default=False,
+    ),
+]
+
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The pack files.", show_default=False)]
 
@@ -34,13 +44,22 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The pack file
         "packnet-tui open model.safetensors",
         "packnet-tui open model.safetensors --readonly",
         "packnet-tui open runs/*.safetensors",
+        "packnet-tui open model.safetensors --notify osc9",
     ),
 )
-def open_file(files: Files, readonly: ReadOnly = False, ascii: Ascii = False, trust: o.Trust = None) -> int:
+def open_file(
+    files: Files,
+    readonly: ReadOnly = False,
+    ascii: Ascii = False,
+    notify: HowToNotify = None,
+    on_done: o.OnDone = "",
+    trust: o.Trust = None,
+) -> int:
     """Open pack files in the workbench.
 
     A job continues when you leave; open the file again to see it. With several files, one is shown and [ and ] go to
-    the others; a line for each says what it does. An engine starts only for a file that you go to.
+    the others; a line for each says what it does. An engine starts only for a file that you go to. With --notify or
+    --on-done, every job of the files that ends while they are open counts, whoever started it.
     """
     architectures, wrong = _architectures(files)
     if not architectures:  # no screen
@@ -56,7 +75,7 @@ def open_file(files: Files, readonly: ReadOnly = False, ascii: Ascii = False, tr
     require_terminal(next(iter(architectures)))  # before Textual is imported
     from packnet_tui.workbench.app import open_workbench
 
-    return open_workbench(*files, readonly=readonly, ascii=ascii)
+    return open_workbench(*files, readonly=readonly, ascii=ascii, notify=notify, on_done=on_done)
 
 
 def _architectures(files: list[Path]) -> tuple[dict[Path, str], list[PacknetError]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from packnet_core.errors import PacknetError
+from packnet_core.jobs.history import Run
 from packnet_core.packfile.paths import signature
-from packnet_core.schema.commands import Preview, summary
+from packnet_tui.state.ended_jobs import in_words
 from packnet_tui.state.file_rows import FileRow, file_row, short_names
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.watch import Watch
@@ -18,6 +19,7 @@ USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
 POLL = 0.2  # seconds between two polls of the file that is shown
 POLL_BUSY, POLL_IDLE = 1.0, 5.0  # of another one, while a job runs or waits there, and while it rests
 Severity = Literal["information", "warning", "error"]  # of a toast
+News = tuple[str, Severity]
 SEVERITY: dict[str, Severity] = {"done": "information", "stopped": "warning"}  # by a run's outcome; else an error
 
 
@@ -66,17 +68,19 @@ class OpenFile:
         """Seconds until the next look."""
         return POLL if shown else POLL_BUSY if self.busy else POLL_IDLE
 
-    def look(self, shown: bool, said: Sequence[tuple[str, str]] = ()) -> tuple[bool, list[tuple[str, Severity]]]:
+    def look(self, shown: bool, said: Sequence[tuple[str, str]] = ()) -> tuple[bool, list[News], list[Run]]:
         """Read what is new, and log what the screen `said`.
 
-        Returns whether anything changed, and what to tell a user who looks at another file.
+        Returns whether anything changed, what to tell a user who looks at another file, and the jobs that ended.
         It reads files, so the screen's own thread must not call it.
         """
-        before = self._ends() if self.watch and self.watch.looked else None
+        before = self._wrong() if self.watch and self.watch.looked else None
         changed = self._open() if self.watch is None else False
         if self.watch:
             changed = self._look(self.watch, said, glance=not shown) or changed
-        return changed, [] if before is None else [new for what, new in self._ends().items() if what not in before]
+        ended = self.watch.ended if self.watch else []
+        news: list[News] = [] if before is None else [(text, "error") for text in self._wrong() if text not in before]
+        return changed, [*news, *(_news(run) for run in ended if run.outcome != "died")], ended
 
     def _look(self, watch: Watch, said: Sequence[tuple[str, str]], glance: bool) -> bool:
         error = self.error
@@ -112,20 +116,13 @@ class OpenFile:
             self.error = _reason(error)
         return True
 
-    def _ends(self) -> dict[object, tuple[str, Severity]]:
-        """What is wrong, and how the last job ended: texts with their severity."""
-        ends: dict[object, tuple[str, Severity]] = {}
-        if self.error:
-            ends[self.error] = self.error, "error"
-        if self.watch is None:
-            return ends
-        if died := self.watch.picture.died:
-            ends[died] = died, "error"
-        run = next(reversed(self.watch.story.history.runs), None)
-        if run and not isinstance(run.command, Preview) and run.outcome != "died":
-            text = run.message if run.outcome == "failed" else f"{summary(run.command)} {run.outcome}"
-            ends[run.job, run.at] = text, SEVERITY.get(run.outcome, "error")
-        return ends
+    def _wrong(self) -> list[str]:
+        """What is wrong now."""
+        return [text for text in (self.error, self.watch.picture.died if self.watch else "") if text]
+
+
+def _news(run: Run) -> News:
+    return in_words(run), SEVERITY.get(run.outcome, "error")
 
 
 def open_files(paths: Sequence[Path]) -> list[OpenFile]:

@@ -98,6 +98,7 @@ def test_methods_add_prune_train_evaluate_and_drop_a_task(file, data):
     two = file.add("two", data["two"], prune=0.5, own=["biases"], layers=["all"], steps=2, **QUICK)
     assert (two.phase, two.own, two.prune_ratio) == ("retrained", ("biases",), 0.5)
     assert file.evaluate("one") == before
+    assert file.evaluate("one", limit=6)["one"].images == 6 < before["one"].images
     assert file.evaluate(data={"one": data["one"]}) == before
     assert file.verify()
     assert "one, two" in repr(file)

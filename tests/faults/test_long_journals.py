@@ -115,6 +115,7 @@ def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
         *training(1, 1.0, 900),
         line(Evaluated(task="one", error=ERROR, loss=1, seconds=1), 1, 2.0),
         line(Evaluated(task="one", error=replace(ERROR, top1=7.0), loss=1, seconds=1), 1, 3.0),
+        line(Evaluated(task="one", error=replace(ERROR, images=2), loss=1, seconds=1, of=9), 1, 3.5),
         line(Compared(task="one", baseline="lwf", error=ERROR), 1, 4.0),
         line(Checked(task="one", ok=True), 1, 5.0),
         line(hardness("cars", 30.0), 1, 6.0),
@@ -126,8 +127,8 @@ def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
     before = fold(msgspec.json.decode(text, type=Entry) for text in lines)
     entries = shortened_journal(path, lines, monkeypatch, largest=len(b"".join(lines)) - 1)
     after = fold(entries)
-    assert (after.evaluations, after.comparisons, after.checked) == (
-        before.evaluations, before.comparisons, before.checked,
+    assert (after.evaluations, after.samples, after.comparisons, after.checked) == (
+        before.evaluations, before.samples, before.comparisons, before.checked,
     )  # fmt: skip
     assert after.hardness == before.hardness == {"cars": hardness("cars", 40.0)}
     assert len(entries) == 3 + 4 + 2 * 20  # the old job that added the task, its results, the newest runs

@@ -26,7 +26,8 @@ class Images:
 
     `labels` are class indices, int64 on the CPU. `pixels` is uint8 N×C×R×R (C is 1 if all are grey), or a `Decoder` of
     them; `indices` are the positions of these images in it. R is the network's S, or larger: then S×S is cropped.
-    `flip` says whether training may flip the images left to right.
+    `flip` says whether training may flip the images left to right. `of` is the number of images in the whole split, if
+    these are a sample of it, else None.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Images:
         input: Input,
         flip: bool = False,
         reading: Reading | None = None,
+        of: int | None = None,
     ):
         self.labels = labels
         self._reading = reading or Reading()
         self.flip = flip
+        self.of = of
         self._pixels = pixels
         self._indices = indices
         self._input = input
@@ -83,11 +86,15 @@ class Images:
         """At most `count` of these images, each class in proportion, drawn by `seed`; their order stays."""
         labels = self.labels.numpy()
         shares = allot(np.bincount(labels).astype(np.int64), count)
-        return self.subset(torch.from_numpy(choose(labels, shares, seed)))
+        sample = self.subset(torch.from_numpy(choose(labels, shares, seed)))
+        if len(sample) < len(self):
+            sample.of = self.of or len(self)
+        return sample
 
     def subset(self, mask: Tensor) -> "Images":
         """The images for which `mask` (bool, N) is true; pixels are shared."""
-        return Images(self._pixels, self._indices[mask], self.labels[mask], self._input, self.flip, self._reading)
+        chosen = self._indices[mask], self.labels[mask]
+        return Images(self._pixels, *chosen, self._input, self.flip, self._reading, self.of)
 
     def _pixels_on(self, device: torch.device, batches: tuple[Tensor, ...]) -> Iterator[Stored]:
         """The stored pixels of each batch, uint8, on the device that preprocesses them.

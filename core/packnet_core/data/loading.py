@@ -24,6 +24,7 @@ from packnet_core.schema.text import printable
 MEMORY = 1 << 30  # bytes of resized images that are kept in memory; larger data is decoded batch by batch
 RESIZE_FACTOR = 8 / 7  # of images to be cropped: the paper resizes to 256 and crops to 224 (§4)
 VALIDATION = 0.1  # share of the training data, for model selection; the test set is for the reported error only
+SAMPLE_SEED = 0  # of the test images that an evaluation on some of them takes
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,27 @@ def load(
 
 
 def load_test(
-    source: str, input: Input, classes: tuple[str, ...], crop: bool = False, reading: Reading | None = None
+    source: str,
+    input: Input,
+    classes: tuple[str, ...],
+    crop: bool = False,
+    limit: int | None = None,
+    reading: Reading | None = None,
 ) -> Images:
-    """Load only the test images, for a task with these classes: no training image is decoded. Raises as `load` does."""
+    """Load only the test images, for a task with these classes: no training image is decoded. Raises as `load` does.
+
+    With `limit`, at most that many, each class in proportion and the same ones each time; no other image is decoded.
+    """
     reading = reading or Reading()
     test = _open(source, classes, reading).test
     form = _Form(input, flip=False, crop=crop, reading=reading)
     indices = np.arange(len(test.labels))
+    if limit is not None and limit < len(indices):
+        indices = np.flatnonzero(choose(test.labels, allot(test.counts(len(classes)), limit), SAMPLE_SEED))
     channels = test.pixels.channels(indices, input.channels)
     keep = len(indices) * channels * form.side**2 <= MEMORY
     images, good = _load_split(test, indices, form, channels, keep, np.zeros(len(indices), np.bool_))
+    images.of = len(test.labels) if len(indices) < len(test.labels) else None
     return images.subset(good)
 
 

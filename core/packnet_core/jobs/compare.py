@@ -40,7 +40,7 @@ def compare(
         case "classifier" | "individual" as kind:
             method = baselines.classifier_only if kind == "classifier" else baselines.individual
             for task in tasks:
-                yield from _as_comparison(kind, method(start, task), [task])
+                yield from _as_comparison(kind, method(start, task), tasks)
         case "lwf":
             yield from _as_comparison("lwf", baselines.lwf(start, tasks), tasks)
         case "ewc":
@@ -84,19 +84,25 @@ def _as_comparison(baseline: Baseline, events: Iterator[Event], tasks: list[NewT
     names = [task.name for task in tasks]
     sequential = baseline in ("lwf", "ewc")
     newest = 0  # index of the task added last, for methods that evaluate after each task
-    started = ""
+    doing: tuple[str, int] = "", 0  # the task that is trained or tested, and its steps or images
     for event in events:
         match event:
-            case TrainStep(task=name, step=step, steps=steps):
-                if name != started:
-                    yield PhaseStarted(phase="compare", task=name, epochs=0, images=steps)
-                    started = name
-                yield Progress(task=name, done=step, images=steps)
+            case TrainStep(task=name, step=step, steps=steps, epoch=epoch, epochs=epochs):
+                if doing != (name, steps):
+                    place = (names.index(name) + 1, len(names)) if name in names else (1, 1)
+                    yield PhaseStarted(
+                        phase="compare", task=name, epochs=epochs, images=steps, part=place[0], parts=place[1]
+                    )
+                    doing = name, steps
+                yield Progress(task=name, done=step, images=steps, epoch=epoch, epochs=epochs)
             case Evaluated(task=name, error=error):
                 yield Compared(task=name, baseline=baseline, error=error, after=names[newest] if sequential else None)
                 if name == names[newest] and newest + 1 < len(names):
                     newest += 1
-            case Progress():
+            case Progress(task=name, images=images):
+                if doing != (name, -images):
+                    yield PhaseStarted(phase="eval", task=name, epochs=0, images=images)
+                    doing = name, -images
                 yield event
             case _:
                 pass

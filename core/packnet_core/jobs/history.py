@@ -53,11 +53,15 @@ MOST_RUNS = 500  # kept; the oldest are forgotten
 
 
 class Result(Struct, frozen=True):
-    """A task's error on the test set. `at` is in seconds since 1970; a comparison has no loss."""
+    """A task's error on the test set. `at` is in seconds since 1970; a comparison has no loss.
+
+    `of` is the number of images in the whole test set, if only some of them were measured.
+    """
 
     at: float
     error: Error
     loss: float | None = None
+    of: int | None = None
 
 
 class Run(Struct, frozen=True):
@@ -96,7 +100,8 @@ class History:
     queue        commands that wait, by job number
     runs         finished jobs, oldest first, at most 500
     last_end     time (seconds since 1970) and message of the last job's end, even if it never began; or None
-    evaluations  per task, its newest evaluation on its own data
+    evaluations  per task, its newest evaluation on all test images of its own data
+    samples      per task, its newest evaluation if that was on some of these images only; it says nothing about drift
     comparisons  per task, the newest result by each baseline (§4)
     hardness     per data set, how hard it is, as the newest measurement of an order says
     checked      per task, whether its digest fitted when it was last computed
@@ -119,6 +124,7 @@ class History:
         self.runs: list[Run] = []
         self.last_end: tuple[float, str] | None = None
         self.evaluations: dict[str, Result] = {}
+        self.samples: dict[str, Result] = {}
         self.comparisons: dict[str, dict[Baseline, Result]] = {}
         self.hardness: dict[str, Hardness] = {}
         self._ordered = 0  # the job that measured them
@@ -189,12 +195,14 @@ class History:
                     self.running = replace(self.running, ratio=ratio, validation=after)
             case Checked(task=task, ok=ok) if self._counts(entry, task):
                 self.checked[task] = ok
-            case Evaluated(task=task, error=error, loss=loss):
+            case Evaluated(task=task, error=error, loss=loss, of=of):
                 self._measured(task, error)
                 doing = self.running.command if self.running else None
                 elsewhere = isinstance(doing, Evaluate) and doing.elsewhere  # other data does not count for the task
                 if not elsewhere and self._counts(entry, task):
-                    self.evaluations[task] = Result(entry.at, error, loss)
+                    self.samples.pop(task, None)
+                    results = self.evaluations if of is None else self.samples
+                    results[task] = Result(entry.at, error, loss, of)
             case Hardness(name=name) as event:
                 self.hardness = {**(self.hardness if entry.job == self._ordered else {}), name: event}
                 self._ordered = entry.job
@@ -242,6 +250,7 @@ class History:
     def _forget(self, task: str) -> None:
         """Remove the results of a task that is gone: the next task of its name starts without any."""
         self.evaluations.pop(task, None)
+        self.samples.pop(task, None)
         self.comparisons.pop(task, None)
         self.checked.pop(task, None)
 

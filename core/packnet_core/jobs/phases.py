@@ -18,6 +18,7 @@ from torch import Tensor
 
 from packnet_core.data.loading import TaskData
 from packnet_core.errors import DiskError, disk_errors
+from packnet_core.jobs.chance import chance_warning
 from packnet_core.jobs.read_only import skipped
 from packnet_core.jobs.session import Session
 from packnet_core.packfile import checkpoint, checkpoint_header
@@ -231,6 +232,8 @@ class EndPhase:
             job.at("retrain", 0)
             yield from job.try_to_keep()
         yield from saved
+        if not job.todo and (text := chance_warning(session.document)):
+            yield Note(text=text, level="warning")
 
 
 def changed_recipe(task: Task, command: Prune | Train) -> Recipe:

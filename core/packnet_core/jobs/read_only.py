@@ -49,14 +49,15 @@ def _evaluate(session: Session, command: Evaluate) -> Iterator[Event]:
     names = command.tasks or list(mixed) or list(command.sources) or [task.name for task in document.tasks]
     wrong, count = 0.0, 0
     reading = session.reading(command.on_bad_image, early=True)
-    for name in names:
+    for part, name in enumerate(names, 1):
         index = document.index(name)
         task = document.tasks[index - 1]
         source = command.sources.get(name) or command.data or task.data.source
         images = mixed[name] if mixed else session.read(
-            load_test, source, reading, input=document.input, classes=task.classes, crop=task.data.crop
+            load_test, source, reading, input=document.input, classes=task.classes, crop=task.data.crop,
+            limit=command.limit,
         )  # fmt: skip
-        yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images))
+        yield PhaseStarted(phase="eval", task=name, epochs=0, images=len(images), part=part, parts=len(names))
         for event in evaluate(session.network, index, name, images):
             if isinstance(event, Evaluated):
                 wrong, count = wrong + event.error.top1 * event.error.images, count + event.error.images

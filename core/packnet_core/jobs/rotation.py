@@ -84,8 +84,8 @@ def _is_needed(entry: Entry, number: int, history: History, added: dict[str, int
         case JobStarted() | PhaseStarted() | JobFinished():
             return entry.job in added.values()
         case Evaluated(task=task):
-            result = history.evaluations.get(task)
-            return result is not None and result.at == entry.at
+            results = (history.evaluations.get(task), history.samples.get(task))
+            return any(result is not None and result.at == entry.at for result in results)
         case Compared(task=task, baseline=baseline):
             result = history.comparisons.get(task, {}).get(baseline)
             return result is not None and result.at == entry.at

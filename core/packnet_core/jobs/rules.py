@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
+from packnet_core.jobs.chance import no_better_than_chance, remedies
 from packnet_core.jobs.unfinished import Unfinished, ways_out
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import recipes
@@ -58,8 +59,8 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
 
     Raises RequestError, saying why not and what to do, and NotAllowed if the reason is the file's state.
     """
-    if isinstance(command, Add | Prune | Train) and command.limit is not None and command.limit < 1:
-        raise RequestError(f"--limit is a number of training images, and {command.limit} is not one")
+    if isinstance(command, Add | Prune | Train | Evaluate) and command.limit is not None and command.limit < 1:
+        raise RequestError(f"--limit is a number of images, 1 or more, and {command.limit} is not one")
     resumes = before.checkpoint is not None and isinstance(command, Train) and command.resumes
     repeats = isinstance(before.lost, Train) and not before.damaged
     if isinstance(command, Train) and command.resumes and not repeats and (loss := before.loss()):
@@ -214,11 +215,6 @@ def step_ratio(ratio: float, step: int, steps: int) -> float:
     return ratio if step == steps else 1 - (1 - ratio) ** (step / steps)
 
 
-def no_better_than_chance(task: Task) -> bool:
-    """Whether the task's error is no lower than that of always answering the test set's largest class."""
-    return task.error is not None and task.error.top1 >= task.chance
-
-
 def _newest(document: Document) -> str | None:
     return document.tasks[-1].name if document.tasks else None
 
@@ -260,8 +256,8 @@ def _check_add(document: Document, command: Add) -> None:
         assert newest.error is not None
         raise RequestError(
             f"task {newest.name!r} is no better than chance ({newest.error.top1:.2f} % error; always answering the "
-            f"largest class gives {newest.chance:.2f} %). Adding a task would seal it for good. Train it further, drop "
-            "it, or say --yes"
+            f"largest class gives {newest.chance:.2f} %). Adding a task would seal it for good. "
+            f"{', '.join(remedies(document).values()).capitalize()}, or say --yes"
         )
 
 

@@ -12,7 +12,7 @@ import torch
 from msgspec.structs import replace
 
 from packnet_core.data.images import Images
-from packnet_core.data.loading import TaskData, load, load_mixed
+from packnet_core.data.loading import SAMPLE_SEED, TaskData, load, load_mixed
 from packnet_core.data.reading import Reading
 from packnet_core.errors import DiskError, FileError, RequestError, Stopped, WorkError
 from packnet_core.network.device import pick_device
@@ -192,6 +192,8 @@ class Session:
         images = self.read(load_mixed, command.mixed, self.reading("stop"), input=self.document.input, tasks=known)
         if missing := [name for name in command.tasks if name not in images]:
             raise RequestError(f"{command.mixed} has no images of task {missing[0]!r}; of {', '.join(images)}")
+        if command.limit is not None:
+            return {name: some.sample(command.limit, SAMPLE_SEED) for name, some in images.items()}
         return images
 
     def _task_data(

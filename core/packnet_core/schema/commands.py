@@ -83,6 +83,7 @@ class Evaluate(Struct, frozen=True, kw_only=True, tag="eval"):
     sources: dict[str, str] = {}  # other data by task; without `tasks`, these tasks are measured
     on_bad_image: BadImage = "stop"
     mixed: str | None = None  # an .npz file that names each image's task; without `tasks`, all those are measured
+    limit: Limit | None = None  # at most N test images per task, the same ones each time; None: all
     device: str | None = None
 
     @property
@@ -193,8 +194,9 @@ def summary(command: Command) -> str:
             return f"prune {ratio:g}"
         case Train():
             return "train"
-        case Evaluate(tasks=tasks, mixed=mixed):
-            return " ".join(("eval", *tasks, *(("--mixed",) if mixed else ())))
+        case Evaluate(tasks=tasks, mixed=mixed, limit=limit):
+            options = (*(("--mixed",) if mixed else ()), *((f"--limit {limit}",) if limit is not None else ()))
+            return " ".join(("eval", *tasks, *options))
         case Preview():
             return "preview"
         case Compare(baseline=baseline, tasks=tasks):

@@ -64,6 +64,8 @@ class PhaseStarted(Struct, frozen=True, kw_only=True, tag="phase-started"):
     images: int
     epoch: int = 1  # the first epoch to do; more than 1 if an interrupted job is resumed
     before: float | None = None  # retraining: the validation error in percent before pruning
+    part: int = 1
+    parts: int = 1
 
 
 class Occupancy(Struct, frozen=True, kw_only=True, tag="occupancy"):
@@ -79,6 +81,7 @@ class TrainStep(Struct, frozen=True, kw_only=True, tag="step"):
 
     task: str
     epoch: int
+    epochs: int = 0  # 0: not known, in an old journal
     step: int
     steps: int
     loss: float
@@ -156,20 +159,26 @@ class Checked(Struct, frozen=True, kw_only=True, tag="checked"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Progress of an evaluation, in images, or of a comparison or an order, in training steps: `done` of `images`."""
+    """Progress of an evaluation, in images, or of a comparison or an order, in training steps: `done` of `images`.
+
+    A comparison also says its epoch, from 1, of how many.
+    """
 
     task: str
     done: int
     images: int
+    epoch: int = 0
+    epochs: int = 0
 
 
 class Evaluated(Struct, frozen=True, kw_only=True, tag="evaluated"):
-    """A task's error and mean loss were measured."""
+    """A task's error and mean loss were measured. `of`: images of the whole set, if only some of them were measured."""
 
     task: str
     error: Error
     loss: float
     seconds: float
+    of: int | None = None
 
 
 class Saved(Struct, frozen=True, kw_only=True, tag="saved"):

@@ -68,7 +68,8 @@ class Sums:
 def evaluate(network: Evaluable, index: int, task: str, images: Images) -> Iterator[Event]:
     """Measure the error of a task (index from 1) on images: a Progress per batch, then Evaluated.
 
-    With five classes or fewer there is no top-5 error. The network stays as it was.
+    If the images are only some of a set, Evaluated says of how many. With five classes or fewer there is no top-5
+    error. The network stays as it was.
     """
     begun = time.monotonic()
     sums, wrong5 = Sums(), 0
@@ -87,7 +88,8 @@ def evaluate(network: Evaluable, index: int, task: str, images: Images) -> Itera
         raise RequestError(f"no test image of {task!r} can be read")
     top5 = 100 * wrong5 / sums.images if classes > 5 else None
     error = Error(top1=sums.error, top5=top5, images=sums.images)
-    yield Evaluated(task=task, error=error, loss=sums.mean_loss, seconds=time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    yield Evaluated(task=task, error=error, loss=sums.mean_loss, seconds=seconds, of=images.of)
 
 
 def preview(network: PackedNetwork, task: str, ratio: float, images: Images) -> Iterator[Event]:

@@ -172,6 +172,7 @@ class TrainingRun:
         return TrainStep(
             task=self.task,
             epoch=self.epoch,
+            epochs=self.epochs,
             step=done,
             steps=total,
             loss=value,

@@ -76,6 +76,7 @@ def facts(header: Header, history: History, interrupted: Checkpoint | None = Non
                 "prune_ratio": task.prune_ratio,
                 "error": task.error,
                 "last_evaluation": _evaluation(history.evaluations.get(task.name)),
+                **_sample(history.samples.get(task.name)),
                 "digest": task.digest,
                 **({"own": list(task.own)} if task.own else {}),
                 **({"layers": list(task.layers)} if task.layers else {}),
@@ -103,6 +104,12 @@ def _evaluation(result: Result | None) -> dict[str, Any] | None:
     if result is None:
         return None
     return {**msgspec.structs.asdict(result.error), "loss": result.loss, "when": _when(result)}
+
+
+def _sample(result: Result | None) -> dict[str, Any]:
+    """The newest evaluation of a task if it was on some of the test images only: it says nothing about drift."""
+    found = _evaluation(result)
+    return {"limited_evaluation": {**found, "of": result.of}} if result and found else {}
 
 
 def _comparisons(task: str, history: History) -> dict[str, Any]:

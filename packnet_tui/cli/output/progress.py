@@ -4,16 +4,20 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
-from packnet_core.schema.events import Entry, JobFinished, PhaseStarted, Progress, TrainStep
+from packnet_core.schema.commands import Compare, Evaluate
+from packnet_core.schema.events import Entry, JobFinished, JobStarted, PhaseStarted, Progress, TrainStep
 from packnet_core.schema.text import printable
 from packnet_tui.cli.shell import is_terminal
 from packnet_tui.state.event_lines import DOING, line
 from packnet_tui.state.format import clock, cut_middle
+from packnet_tui.state.job_progress import JobProgress, progress_in_words, subject
+from packnet_tui.state.picture import RunningJob
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -58,6 +62,21 @@ class Display:
                 self._bars.close()
 
 
+class Following:
+    """The job under way, as the screen follows it."""
+
+    def __init__(self) -> None:
+        self._progress = JobProgress()
+        self.job = RunningJob(0, Evaluate(), 0, "")
+
+    def read(self, entry: Entry) -> RunningJob:
+        """Take in the next entry. Returns the job as it is then."""
+        if isinstance(entry.event, JobStarted):
+            self.job = RunningJob(entry.job, entry.event.command, entry.event.pid, entry.event.device)
+        self.job = self._progress.after(self.job, entry)
+        return self.job
+
+
 class Bars:
     """A bar for the phase under way, redrawn in place; above it, a permanent line per event."""
 
@@ -78,21 +97,20 @@ class Bars:
         )
         self._bar: TaskID | None = None
         self._doing = ("", "")
-        self._epochs = 0
+        self._following = Following()
         self._drawn = 0.0
 
     def show(self, entry: Entry) -> None:
+        job = self._following.read(entry)
         match entry.event:
-            case PhaseStarted(phase=phase, task=task, epochs=epochs):
-                self._epochs = epochs
-                self._begin(phase, task)
+            case PhaseStarted():
+                self._begin(job)
             case TrainStep() as step:
-                self._move(step.step, step.steps, _detail(step, self._epochs))
-            case Progress(task=task, done=done, images=images):
-                comparing = self._doing in (("compare", task), ("order", task))
-                if not comparing and self._doing != ("eval", task):  # no PhaseStarted comes before it
-                    self._begin("eval", task)
-                self._move(done, images, f"{done:,} of {images:,}{' steps' if comparing else ' images'}")
+                self._move(step.step, step.steps, _detail(step, job.epochs))
+            case Progress():
+                if self._doing != (job.phase, job.task):  # no PhaseStarted comes before it
+                    self._begin(job)
+                self._move(job.done, job.images, progress_in_words(job))
             case JobFinished():
                 self.close()
         if text := line(entry):
@@ -101,12 +119,11 @@ class Bars:
     def close(self) -> None:
         self._progress.stop()
 
-    def _begin(self, phase: str, task: str) -> None:
+    def _begin(self, job: RunningJob) -> None:
         if self._bar is not None:
             self._progress.remove_task(self._bar)
-        self._doing = (phase, task)
-        name = cut_middle(printable(task), max(8, self._width - 68))
-        self._bar = self._progress.add_task(f"{DOING[phase]} {name}", total=1, detail="")
+        self._doing = (job.phase, job.task)
+        self._bar = self._progress.add_task(_doing(job, self._width - 68), total=1, detail="")
         self._progress.start()
 
     def _move(self, done: int, of: int, detail: str) -> None:
@@ -122,21 +139,27 @@ class Lines:
     def __init__(self, every: float = EVERY):
         self._every = every
         self._printed = time.monotonic()
-        self._phase, self._epochs = "", 0
+        self._following = Following()
 
     def show(self, entry: Entry) -> None:
-        text = line(entry)
+        text, job = line(entry), self._following.read(entry)
         due = time.monotonic() - self._printed >= self._every
         match entry.event:
-            case PhaseStarted(phase=phase, epochs=epochs):
-                self._phase, self._epochs = phase, epochs
             case TrainStep() as step if due:
-                text = printable(f"{self._phase} {step.task} {_detail(step, self._epochs)}")
-            case Progress(task=task, done=done, images=images) if due:
-                text = printable(f"{task}: {done:,} of {images:,}")
+                text = printable(f"{job.phase} {step.task} {_detail(step, job.epochs)}")
+            case Progress() if due:
+                text = f"{_doing(job)}: {progress_in_words(job)}"
         if text:
             self._printed = time.monotonic()
             print(text, flush=True)
+
+
+def _doing(job: RunningJob, width: int = 200) -> str:
+    """What a job does now, with its task's name in at most `width` cells."""
+    name = cut_middle(printable(job.task), max(8, width))
+    part = f" ({job.part} of {job.parts})" if job.parts > 1 else ""
+    phase = "compare" if isinstance(job.command, Compare) else job.phase
+    return f"{DOING[phase]} {subject(replace(job, task=name))}{part}"
 
 
 def _detail(step: TrainStep, epochs: int) -> str:

@@ -12,7 +12,17 @@ from packnet_core.planning.gap import gap_closed
 from packnet_core.schema.commands import Baseline
 from packnet_core.schema.document import Document
 from packnet_core.schema.text import printable
-from packnet_tui.state.format import MISSING, cut_middle, file_size, long, share, two_digits, whole_percent
+from packnet_tui.state.format import (
+    MISSING,
+    cut_middle,
+    file_size,
+    images,
+    long,
+    share,
+    top1,
+    two_digits,
+    whole_percent,
+)
 
 GAP = "  "
 NARROWEST_NAME = 8
@@ -57,7 +67,16 @@ def task_table(document: Document, history: History, width: int) -> list[str]:
         i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != MISSING for row in rows)
     ]
     table = [[row[i] for i in shown] for row in (headings, *rows)]
-    return aligned(table, width, left={"task", "phase", "digest"}, flexible=1)
+    return aligned(table, width, left={"task", "phase", "digest"}, flexible=1) + _samples(document, history)
+
+
+def _samples(document: Document, history: History) -> list[str]:
+    """One line per task whose newest evaluation was on some of the test images only."""
+    found = ((task.name, history.samples[task.name]) for task in document.tasks if task.name in history.samples)
+    return [
+        f"{name} now: test error {top1(result.error, result.of)} on {images(result.error.images, result.of)}"
+        for name, result in found
+    ]
 
 
 def comparison_table(document: Document, history: History, width: int) -> list[str]:

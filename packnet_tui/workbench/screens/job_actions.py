@@ -10,7 +10,7 @@ from textual import work
 from textual.screen import Screen
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs import rules
+from packnet_core.jobs import chance, rules
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema.commands import (
     Add,
@@ -199,14 +199,17 @@ class JobActions(Screen[None]):
     # -- questions --------------------------------------------------------------------------------------------------
 
     async def _confirm_seal(self, command: Add) -> Add | None:
-        """Ask whether to seal an open task that is no better than chance. Returns the command, or None for no."""
-        newest = self.app.picture.document.open_task
-        if newest is None or newest.error is None or not rules.no_better_than_chance(newest):
+        """Ask whether to seal an open task that is hardly better than chance. Returns the command, or None for no."""
+        document, words = self.app.picture.document, self.app.picture.against_chance
+        newest = document.open_task
+        if newest is None or newest.error is None or not words:
             return command
+        keys = {action.method: action.shown for action in self.app.actions}
+        ways = " or ".join(f"{way} ({keys[name]})" for name, way in chance.remedies(document).items())
         question = Question(
-            f"{cut_middle(newest.name, NAME)} is no better than chance. Seal it for good?",
+            f"{cut_middle(newest.name, NAME)} is {words}. Seal it for good?",
             f"Its error is {newest.error.top1:.2f} %; always answering the largest class gives {newest.chance:.2f} %. "
-            "Later tasks use its weights, and would be worse. Train it further (t) or drop it (d) instead.",
+            f"Later tasks use its weights, and would be worse. {ways.capitalize()} instead.",
             yes="seal it",
         )
         return replace(command, yes=True) if await self._ask_for(question) else None

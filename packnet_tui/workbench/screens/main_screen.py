@@ -1,5 +1,6 @@
 """The main screen: five panes, a status line and the keys; its layout, and the actions that only show or move."""
 
+import shlex
 from collections.abc import Iterable
 from functools import partial
 
@@ -27,6 +28,7 @@ from packnet_tui.workbench.widgets.status_line import StatusLine
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 
 WIDE_SIZE, SMALL_SIZE = (110, 30), (80, 24)  # columns and lines that all five panes need, and that panes 1 to 3 need
+SOME_IMAGES = 500  # of an evaluation on some; the line to type has it, to be changed
 LOW = 14  # lines that tasks and job log need together
 
 
@@ -61,8 +63,8 @@ class MainScreen(FileActions, TypedCommands):
         if not self.is_mounted:
             return
         tasks = self.query_one(TasksPane)
-        # one line per task, heading, border and feet
-        feet = len(tasks.free(tasks.content_size.width)) + bool(tasks.compared())
+        # one line per task, heading, border, what is wrong and feet
+        feet = len(tasks.free(tasks.content_size.width)) + bool(tasks.compared()) + len(tasks.warning())
         wanted = min(len(self.app.picture.tasks) + 3 + feet, 14)
         fixed = self.has_class("wide") and not self.has_class("zoomed")
         tasks.styles.height = max(wanted, 7) if fixed else None
@@ -250,11 +252,16 @@ class MainScreen(FileActions, TypedCommands):
             self.query_one(Footer).display = False
             self.query_one(Prompt).ask("/", self._asking.needle)
 
-    def action_command(self) -> None:
+    def action_evaluate_some(self) -> None:
+        task = self.query_one(TasksPane).selected
+        if task is not None and not self._refused("evaluate_some"):
+            self.action_command(f"eval {shlex.quote(task.name)} --limit {SOME_IMAGES}")
+
+    def action_command(self, text: str = "") -> None:
         self._asking = self.focused if isinstance(self.focused, Pane) else self.query_one(OccupancyPane)
         complete = partial(complete_line, file=self.app.path, words=self.words)
         self.query_one(Footer).display = False
-        self.query_one(Prompt).ask(":", "", complete, typed_lines())
+        self.query_one(Prompt).ask(":", text, complete, typed_lines())
 
     @on(Prompt.Typed)
     async def _line_typed(self, message: Prompt.Typed) -> None:

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from packnet_core.jobs.history import Run, of_task
-from packnet_core.schema.commands import summary
+from packnet_core.schema.commands import Evaluate, summary
 from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
 from packnet_tui.state import baseline_words, format
@@ -213,11 +213,12 @@ def took(run: Run) -> str:
 
 
 def error(run: Run, task: str) -> str:
-    """A task's error at the end of a run, in percent; with ~ if it is on validation images."""
+    """A task's error at the end of a run, in percent; with ~ if on validation images, with ≈ if on some test images."""
     measured = run.errors.get(task)
     if measured is None and run.validation is not None:
         return f"~{run.validation:.2f}"
-    return format.two_digits(measured.top1 if measured else None)
+    limited = measured is not None and isinstance(run.command, Evaluate) and run.command.limit is not None
+    return "≈" * limited + format.two_digits(measured.top1 if measured else None)
 
 
 def run_in_words(run: Run, width: int) -> list[Text]:

@@ -77,7 +77,8 @@ def _with_days(log: tuple[LogLine, ...]) -> list[tuple[LogLine, str]]:
 def _pieces(line: LogLine, day: str, width: int) -> list[Text]:
     """A log line, wrapped to the width; its text is indented beside the time."""
     lines = [Text(f"{'':{TIME}}{day}", "dim")] if day else []
-    tied = re.sub(r" (?=[%→])|(?<=[→])\s|(?<=\bval) ", "\u00a0", line.text)  # no break within "12.3 %" or "a → b"
+    # no break within "12.3 %", "a → b", "≈ 12.3" or "val error 12.3"
+    tied = re.sub(r" (?=[%→])|(?<=[→≈])\s|(?<=\bval) |(?<=error) (?=[\d≈])", "\u00a0", line.text)
     texts = textwrap.wrap(tied, max(12, width - TIME)) or [""]
     for i, text in enumerate(text.replace("\u00a0", " ") for text in texts):
         stamp = pad(moment(line.at, "%H:%M:%S"), TIME) if i == 0 else " " * TIME

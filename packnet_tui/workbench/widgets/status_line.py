@@ -1,16 +1,18 @@
 """The first line: the file, how much of it is free, and the running job."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.schema.commands import Compare, Order, Preview
-from packnet_tui.state.format import NAME, clock, cut, cut_middle, percent, short_summary
+from packnet_tui.state.format import NAME, cut, cut_middle, percent, short_summary
+from packnet_tui.state.job_progress import done_in_words, progress_in_words, subject, time_left
 from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
 
-PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN", "eval": "EVAL"}
+PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN"}
 
 
 class StatusLine(Lines):
@@ -77,20 +79,33 @@ def job_in_words(picture: Picture) -> list[str]:
 
 
 def _job(job: RunningJob, waiting: str) -> list[str]:
-    task, brief = cut_middle(job.task, NAME), cut_middle(job.task, NAME // 2)
-    if job.phase == "eval":
-        word = "PREVIEW" if isinstance(job.command, Preview) else "EVAL"
-        done = f"● {word} {task}  {job.done:,}/{job.images:,} images"
-        return [done + waiting, f"● {word} {brief}"]
-    if isinstance(job.command, Compare) and job.phase:
-        done = f"● COMPARE {task}  {job.command.baseline} {percent(job.done, job.images)}"
-        return [done + waiting, done, f"● COMPARE {brief}"]
-    if isinstance(job.command, Order) and job.phase:
-        done = f"● ORDER {task}  step {job.done:,}/{job.images:,}"
-        return [done + waiting, f"● ORDER {brief}"]
     if not job.phase:
         return [f"● {short_summary(job.command)}: getting ready{waiting}", f"● {short_summary(job.command)}"]
-    base, least = (f"● {PHASE_LABELS[job.phase]} {name} {job.epoch}/{job.epochs}" for name in (task, brief))
-    left = "" if job.seconds_left is None else f"  ETA {clock(job.seconds_left)}"
+    if job.phase in ("eval", "compare", "order"):
+        return _measuring(job, waiting)
+    base, least = (
+        f"● {PHASE_LABELS[job.phase]} {cut_middle(job.task, width)} {job.epoch}/{job.epochs}"
+        for width in (NAME, NAME // 2)
+    )
+    left = f"  {time_left(job)}".rstrip()
     speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
     return [base + left + speed + waiting, base + left + waiting, base + left, least + left, least]
+
+
+def _measuring(job: RunningJob, waiting: str) -> list[str]:
+    """An evaluation, preview, comparison or order in words."""
+    match job.command:
+        case Preview():
+            label, far = "PREVIEW", f" {done_in_words(job)}"
+        case Compare():
+            label, far = "COMPARE", f": {progress_in_words(job)}"
+        case Order():
+            label, far = "ORDER", f": {progress_in_words(job)}"
+        case _:
+            label, far = "EVAL", f" {progress_in_words(job)}"
+    task, short = (replace(job, task=cut_middle(job.task, width)) for width in (NAME, NAME // 2))
+    whole, brief = f"● {label} {subject(task)}", f"● {label} {short.task}"
+    part = f" ({job.part} of {job.parts})" if job.parts > 1 else ""
+    left = f"  {time_left(job)}".rstrip()
+    some = f"{brief}{':' * (label in ('COMPARE', 'ORDER'))} {done_in_words(job).partition(', ')[0]}{left}"
+    return [whole + part + far + waiting, whole + far + waiting, whole + far, some, brief + left, brief]

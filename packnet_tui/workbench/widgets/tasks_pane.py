@@ -1,21 +1,24 @@
 """Pane 2: the tasks, with their errors when added and now, and the drift between the two, which must be 0.00."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from packnet_core.jobs import chance
 from packnet_tui.state import format, tables
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
 from packnet_tui.state.fits import beside, what_fits
-from packnet_tui.state.format import fitting, pad, pad_name
+from packnet_tui.state.format import NAME, cut_middle, fitting, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
+FULL = 56  # width from which advice is a whole sentence
 TALL = 8  # lines from which two are for what is free and fits, however many tasks there are
 NARROWEST, WIDEST = 9, 14  # cells of the names that columns leave: at least, and if names are that long
 BEFORE = 5  # cells before the name: cursor, the open task's mark, digit
@@ -109,17 +112,21 @@ class TasksPane(Pane):
             case "owns":
                 return Text(f"{format.percent(task.owned, self.picture.weights):>{width}}")
             case "error":
-                return Text(f"{format.two_digits(task.added):>{width}}")
+                bad = self._is_bad(task)
+                return Text(f"{'!' * bad + format.two_digits(task.added):>{width}}", "bold yellow" if bad else "")
+            case "now" if task.validation is not None:
+                return Text(f"{f'~{task.validation:.2f}':>{width}}")
             case "now":
-                now = format.two_digits(task.now) if task.validation is None else f"~{task.validation:.2f}"
-                return Text(f"{now:>{width}}")
+                bad = self._is_bad(task) and "error" not in columns  # the only column for its error
+                error = format.two_digits(task.added if bad and task.now is None else task.now)
+                return Text(f"{'!' * bad + error:>{width}}", "bold yellow" if bad else "")
             case "state":
                 return Text(f" {task.working or task.phase:{width - 1}}", "italic" if task.working else "dim")
             case _:
                 return _drift(task, short=False)
 
     def foot(self, width: int) -> list[Text]:
-        height, compared = self.content_size.height, self.compared()
+        height, compared = self.content_size.height, [*self.warning(), *self.compared()]
         most, least = max(1, height - self.count() - 1), 2 if height >= TALL else 1
         free = self.free(width, max(least, most - len(compared)))
         return [*compared[: most - len(free)], *free]
@@ -131,13 +138,30 @@ class TasksPane(Pane):
         first, *rest = beside(free, what_fits(picture, self.app.ratio), width, most)
         return [Text.assemble((free, "bold"), first[len(free) :]), *map(Text, rest)]
 
+    def warning(self) -> list[Text]:
+        """That the open task is hardly better than chance, and what helps; empty while a job works on it."""
+        saved, newest = self.picture.document.open_task, self.picture.open_task
+        if not saved or not saved.error or not newest or not self._is_bad(newest) or newest.working:
+            return []
+        keys = {action.method: action.shown for action in self.app.actions}
+        ways, width = chance.remedies(self.picture.document), self.content_size.width
+        if width < FULL:
+            brief = (
+                f"{keys[way]} {words.removeprefix('train it ').removeprefix('drop it')}" for way, words in ways.items()
+            )
+            text = f"! near chance: {', or '.join(brief)}"
+        else:
+            errors = f"{saved.error.top1:.2f} %, {self.picture.against_chance} ({saved.chance:.2f} %)"
+            help = ", or ".join(f"{words} ({keys[way]})" for way, words in ways.items())
+            text = f"! {cut_middle(saved.name, NAME)}: error {errors}: {help}".replace(" %", "\u00a0%")
+        lines = textwrap.wrap(text, max(20, width - 4), subsequent_indent="  ")
+        return [Text.assemble("   ", (line.replace("\u00a0", " "), "yellow")) for line in lines]
+
     def compared(self) -> list[Text]:
-        """The selected task's errors by baselines without a column; empty if no task has any."""
+        """The selected task's error on some images, and by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        words = {
-            row.index: wrapped(comparisons_in_words(row, without, width - 5), width - 5) for row in self.picture.tasks
-        }
+        words = {row.index: wrapped(_facts(row, without, width - 5), width - 5) for row in self.picture.tasks}
         height = max(map(len, words.values()), default=0)  # of any task, so that nothing moves with the cursor
         if task is None or not height:
             return []
@@ -173,6 +197,19 @@ class TasksPane(Pane):
 
     def _name_width(self, width: int) -> int:
         return max(4, self._left(self._columns(width), width))
+
+    def _is_bad(self, task: TaskRow) -> bool:
+        """Whether a task is open and hardly better than chance, as it was saved last."""
+        saved = self.picture.document.open_task
+        return bool(self.picture.against_chance) and task.open and saved is not None and task.name == saved.name
+
+
+def _facts(task: TaskRow, without: Sequence[str], width: int) -> list[str]:
+    """What a task's row has no column for: its error on some test images, and by baselines but those in `without`."""
+    parts = comparisons_in_words(task, without, width)
+    if sample := task.sample:
+        parts.insert(0, f"{format.top1(sample.error, sample.of)} on {format.images(sample.error.images)}")
+    return parts
 
 
 def _drift(task: TaskRow, short: bool) -> Text:

@@ -201,6 +201,30 @@ def test_an_evaluation_decodes_no_training_image(tmp_path):
             for index in range(2):
                 Image.fromarray(np.full((8, 8, 3), 9, np.uint8)).save(folder / f"{index}.png")
     (tmp_path / "train" / "cat" / "0.png").write_bytes(b"not an image")
-    assert len(load_test(str(tmp_path), RGB, ("cat", "dog"))) == 4
+    whole = load_test(str(tmp_path), RGB, ("cat", "dog"))
+    assert (len(whole), whole.of) == (4, None)
     with pytest.raises(RequestError, match=r"0\.png"):
         load(str(tmp_path), RGB)
+
+
+def test_an_evaluation_on_some_images_takes_the_same_ones_each_time_and_decodes_no_other(tmp_path):
+    for part, count in (("train", 1), ("test", 12)):
+        for name, share in (("cat", 1), ("dog", 2)):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            for index in range(count * share):
+                Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(folder / f"{index}.png")
+
+    def taken() -> list[tuple[int, int]]:
+        some = load_test(str(tmp_path), RGB, ("cat", "dog"), limit=6)
+        assert (len(some), some.of) == (6, 36)
+        return list(zip(some.labels.tolist(), indices(some), strict=True))
+
+    first = taken()
+    assert [label for label, _ in first].count(0) == 2  # each class in proportion
+    left = {(label, index) for label, count in ((0, 12), (1, 24)) for index in range(count)} - set(first)
+    for label, index in left:
+        (tmp_path / "test" / ("cat", "dog")[label] / f"{index}.png").write_bytes(b"not an image")
+    assert taken() == first
+    with pytest.raises(RequestError, match="png"):
+        load_test(str(tmp_path), RGB, ("cat", "dog"), limit=36)

@@ -78,10 +78,18 @@ def test_a_comparison_starts_from_other_weights_if_given(path, tmp_path):
 
 
 def test_progress_is_reported_as_a_comparison(path):
-    events = [entry.event for entry in work(path, Compare(baseline="individual", tasks=("second",)))]
+    events = [entry.event for entry in work(path, Compare(baseline="individual"))]
     started = [event for event in events if isinstance(event, PhaseStarted)]
-    assert [(event.phase, event.task) for event in started] == [("compare", "second")]
-    assert any(isinstance(event, Progress) for event in events)
+    assert [(event.phase, event.task, event.images, event.epochs, event.part, event.parts) for event in started] == [
+        *(("compare", "second", 8, 2, 1, 2), ("eval", "second", 30, 0, 1, 1)),
+        *(("compare", "third", 8, 2, 2, 2), ("eval", "third", 30, 0, 1, 1)),
+    ]
+    steps = [event for event in events if isinstance(event, Progress) and event.epochs]
+    assert [(event.done, event.images, event.epoch, event.epochs) for event in steps[:8]] == [
+        (step, 8, 1 + (step > 4), 2) for step in range(1, 9)
+    ]
+    tested = [event for event in events if isinstance(event, Progress) and not event.epochs]
+    assert [(event.task, event.done, event.images) for event in tested] == [("second", 30, 30), ("third", 30, 30)]
 
 
 @pytest.mark.parametrize(

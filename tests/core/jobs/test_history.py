@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import packnet_core
-from packnet_core.jobs.history import MOST_RUNS, History, fold, of_task, read_history
+from packnet_core.jobs.history import MOST_RUNS, History, Result, fold, of_task, read_history
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Compare, Discard, Drop, Evaluate, Order, Prune, Train, Undo
 from packnet_core.schema.document import Error, Step
@@ -184,6 +184,15 @@ def test_the_newest_evaluation_counts():
     history = fold(entries([evaluated("cubs", 40.0), evaluated("imagenet", 28.0), evaluated("cubs", 22.0)]))
     assert errors(history) == {"cubs": 22.0, "imagenet": 28.0}
     assert (history.evaluations["cubs"].at, history.evaluations["cubs"].loss) == (NOON + 2, 1.0)
+
+
+def test_an_evaluation_on_some_images_is_kept_apart_until_the_next_on_all():
+    some = replace(evaluated("cubs", 18.0), error=Error(top1=18.0, top5=None, images=500), of=5794)
+    history = fold(entries([evaluated("cubs", 22.0), some]))
+    assert errors(history) == {"cubs": 22.0}
+    assert history.samples == {"cubs": Result(NOON + 1, some.error, 1.0, 5794)}
+    assert fold(entries([some, evaluated("cubs", 22.0)])).samples == {}
+    assert fold([*add(1), *entries([replace(some, task="cars")]), *job(2, DROP)]).samples == {}
 
 
 @pytest.mark.parametrize("where", [{"data": "/other"}, {"sources": {"cubs": "/other"}}, {"mixed": "/mixed.npz"}])

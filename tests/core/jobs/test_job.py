@@ -23,7 +23,7 @@ from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Prune, Train
-from packnet_core.schema.events import Epoch, JobFinished, TrainStep
+from packnet_core.schema.events import Epoch, JobFinished, Note, TrainStep
 from packnet_core.schema.recipes import Recipe
 from tests.core.small_documents import document, task
 from tests.worlds import QUICK, add, images, pack_file, work
@@ -197,3 +197,20 @@ def test_an_addition_killed_before_its_first_phase_has_to_be_repeated(path, data
     work(path, add("two", data))
     left = unfinished(Paths(path), read_header(path).document)
     assert left == Unfinished()
+
+
+def test_a_job_that_ends_close_to_chance_says_so_last_and_what_helps(tmp_path):
+    path = pack_file(tmp_path / "net.safetensors")
+    untrained = add(
+        "mnist", images(tmp_path / "data.npz", classes=6), recipe=replace(QUICK, epochs=0, retrain_epochs=0)
+    )
+    *_, said, end = (entry.event for entry in work(path, untrained))
+    assert isinstance(said, Note)
+    assert said.level == "warning"
+    assert said.text.endswith("train it with --recipe best")
+    assert isinstance(end, JobFinished)
+    task = read_header(path).document.tasks[0]
+    assert f"mnist: test error {task.error.top1:.2f} %, " in said.text
+    notes = [e.event for e in work(path, Train(recipe={"retrain_epochs": 20})) if isinstance(e.event, Note)]
+    assert read_header(path).document.tasks[0].error.top1 < 20
+    assert not any("chance" in note.text for note in notes)

@@ -54,6 +54,7 @@ INTERRUPTED = interrupted(ADD, document(SEALED, task("cars", "sealed"), task("bi
         (document(task()), Train(recipe={"lr": "fast"}), "lr"),
         (document(task()), Evaluate(tasks=("boats",)), "boats"),
         (document(), Evaluate(), "no task"),
+        (document(task()), Evaluate(limit=0), "--limit is a number of images, 1 or more"),
         (document(SEALED, task()), Evaluate(data="/z"), "one task"),
         (document(task()), Order(data={}), "name the data sets"),
         (document(task()), Order(data={"a\nb": "x.npz"}), "name"),

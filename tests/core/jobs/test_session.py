@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from packnet_core.errors import WorkError
 from packnet_core.jobs import job, journal, run_job
+from packnet_core.jobs.history import read_history
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
 from packnet_core.packfile.paths import Paths
@@ -112,6 +114,26 @@ def test_evaluating_changes_nothing_and_goes_to_the_journal(path):
     assert path.read_bytes() == before
     last = [e.event for e in journal.read(Paths(path).journal) if isinstance(e.event, Evaluated)][-1]
     assert last.error == read_header(path).document.tasks[0].error
+
+
+def test_an_evaluation_on_some_images_says_how_many_and_counts_for_no_drift(path, tmp_path):
+    def measured(**where) -> tuple[int, int | None]:
+        (found,) = [e.event for e in work(path, Evaluate(limit=6, **where)) if isinstance(e.event, Evaluated)]
+        return found.error.images, found.of
+
+    work(path, Evaluate())
+    whole = read_history(Paths(path).journal).evaluations["one"]
+    assert measured() == (6, 30)
+    history = read_history(Paths(path).journal)
+    assert history.evaluations["one"] == whole
+    assert (history.samples["one"].error.images, history.samples["one"].of) == (6, 30)
+    mixture = dict(np.load(read_header(path).document.tasks[0].data.source))
+    mixed = {"images": mixture["test_images"][:9], "labels": mixture["test_labels"][:9], "tasks": np.array(["one"] * 9)}
+    np.savez(tmp_path / "mixed.npz", **mixed)
+    assert measured(mixed=str(tmp_path / "mixed.npz")) == (6, 9)
+    assert read_history(Paths(path).journal).samples == history.samples
+    work(path, Evaluate(limit=30))  # as many as there are
+    assert read_history(Paths(path).journal).samples == {}
 
 
 def test_dropping_frees_the_newest_and_the_older_stay_sealed(path, data):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from packnet_core.errors import RequestError
-from packnet_core.schema.commands import Add, Drop, Prune, Train, as_typed, validated
+from packnet_core.schema.commands import Add, Drop, Evaluate, Prune, Train, as_typed, validated
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.cli.program import app
 from packnet_tui.cli.request import call
@@ -45,6 +45,13 @@ def test_what_means_nothing_is_refused_by_name(field, value):
         validated(Add(**{"task": "b", "data": "/x", field: value}))
 
 
+@pytest.mark.parametrize("value", [0, -1, 1.5, "5", True, [5], 2**50])
+def test_a_number_of_images_to_evaluate_is_a_whole_one_from_1(value):
+    assert validated(Evaluate(limit=np.int64(5))) == Evaluate(limit=5)
+    with pytest.raises(RequestError, match="limit"):
+        validated(Evaluate(limit=value))
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -64,4 +71,5 @@ def test_a_command_printed_as_typed_is_parsed_to_itself(command):
 
 def test_other_commands_are_typed_too():
     assert as_typed(Drop(task="cubs")) == "packnet drop FILE cubs"
+    assert as_typed(Evaluate(tasks=("cubs", "cars"), limit=500)) == "packnet eval FILE cubs cars --limit 500"
     assert as_typed(Prune(ratio=0.95, max_drop=1.0)) == "packnet prune FILE --max-drop 1"

@@ -21,6 +21,7 @@ COMMANDS = [
     (Prune(ratio=0.5), "steps", 1, MOST_STEPS),
     (Prune(ratio=0.5), "trials", 1, MOST_STEPS),
     (Train(), "limit", 1, MOST_IMAGES),
+    (Evaluate(), "limit", 1, MOST_IMAGES),
     (Preview(), "images", 1, MOST_IMAGES),
 ]
 

@@ -25,7 +25,7 @@ COMMANDS = ["new", *WORK, "inspect", "verify", "export", "watch", "stop", "sizes
 def asked(monkeypatch):
     """The command that would be done."""
     commands = []
-    monkeypatch.setattr("packnet_tui.cli.execute.do", lambda file, command, json, every: commands.append(command) or 0)
+    monkeypatch.setattr("packnet_tui.cli.execute.do", lambda file, command, *rest: commands.append(command) or 0)
 
     def asked(*arguments: str):
         assert packnet(list(arguments)) == 0
@@ -89,6 +89,7 @@ def test_nothing_asked_for_shows_the_help(capsys):
         ("add FILE letters2 --data d.npz --recipe papre", "there is no recipe 'papre'; the recipes are paper"),
         ("prune FILE 0.5 --layer features.0", "--layer takes NAME=R"),
         ("prune FILE 0.5 --layer nowhere=0.5", "no layer fits 'nowhere'"),
+        ("eval FILE --limit 0", "'--limit'"),
         ("eval FILE numbers", "no task 'numbers' in this file; its tasks: digits, letters"),
         ("eval FILE --data d.npz", "other data can be given for one task at a time with --data; or give TASK=DATA"),
         ("eval FILE digits=d.npz --mixed d.npz", "give other data in one way"),
@@ -194,7 +195,7 @@ def test_the_other_commands_pass_their_options_on(asked):
     assert command == Prune(ratio=0.95, max_drop=1.5, trials=4, steps=2)
     assert asked("prune", "f", "0.8", "--max-drop", "0") == Prune(ratio=0.8, max_drop=0)
     assert asked("train", "f", "--epochs", "5", "--lr", "0.1") == Train(recipe={"epochs": 5, "lr": 0.1})
-    assert asked("eval", "f", "a", "b") == Evaluate(tasks=("a", "b"))
+    assert asked("eval", "f", "a", "b", "--limit", "500") == Evaluate(tasks=("a", "b"), limit=500)
     one = {"a": "sklearn:digits", "c": "torchvision:MNIST"}
     said = asked("eval", "f", "a=sklearn:digits", "b", "c=torchvision:MNIST")
     assert said == Evaluate(tasks=("a", "b", "c"), sources=one)

@@ -55,8 +55,8 @@ def test_new_and_add_in_plain_lines(tmp_path, run, data):
     first = run("add", "net.safetensors", "one", "--data", "data.npz", *QUICKLY, "--prune", 0.5)
     assert (first.returncode, first.stderr) == (0, "")
     kinds = [line.split()[0] for line in first.stdout.splitlines()]
-    assert kinds == ["add", "training", "train", "train", "one:", "saved,", "pruned", "retraining", "retrain", "one:",
-                     "saved,", "add"]  # fmt: skip
+    assert kinds == ["job", "training", "train", "train", "one:", "file", "pruned", "retraining", "retrain", "one:",
+                     "file", "add"]  # fmt: skip
     assert first.stdout.replace("\n", "").isprintable()  # no control codes without a terminal
     assert read_header(tmp_path / "net.safetensors").document.tasks[0].data.source == str(data)
 

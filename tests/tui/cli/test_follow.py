@@ -49,16 +49,16 @@ def test_follows_the_running_job_from_its_start_to_its_end(file, begin, held):
     watching = begin("watch", file)
     read = watching.stdout.readline
     assert read() == "job 2 is queued: add cubs\n"
-    assert read() == "add cubs: job 2 on cpu\n"
+    assert read() == "job 2 starts on cpu: add cubs\n"
     assert read() == "training cubs: 2 epochs of 90 images\n"
     for number in (1, 2):  # what is written while it watches
         writer.write(STEP, 2)
         writer.write(epoch(number), 2)
-        assert read() == f"train cubs {number}/2  loss 1.0000  error   5.00 %  1.0 s\n"
+        assert read() == f"train cubs {number}/2  loss 1.0000  training error   5.00 %  1.0 s\n"
     writer.write(QUEUED, 3)  # another job is no matter
     writer.write(Saved(bytes=2000), 2)
     writer.write(DONE, 2)
-    assert watching.communicate() == ("saved, 2.0 kB\nadd cubs: done in 1.0 s\n", "")
+    assert watching.communicate() == ("file saved, 2.0 kB\nadd cubs: done in 1.0 s\n", "")
     assert watching.returncode == 0
 
 
@@ -66,14 +66,14 @@ def test_an_incomplete_line_is_not_shown_yet(file, begin, held):
     paths = Paths(file)
     writer = handmade.journal(file, STARTED)
     watching = begin("watch", file)
-    assert watching.stdout.readline() == "add cubs: job 1 on cpu\n"
+    assert watching.stdout.readline() == "job 1 starts on cpu: add cubs\n"
     writer.write(Saved(bytes=1000), 1)
     line = paths.journal.read_bytes().splitlines()[-1]
     with open(paths.journal, "ab", buffering=0) as journal:
         journal.write(line[:20])
-        assert watching.stdout.readline() == "saved, 1.0 kB\n"
+        assert watching.stdout.readline() == "file saved, 1.0 kB\n"
         journal.write(line[20:] + b"\n")
-        assert watching.stdout.readline() == "saved, 1.0 kB\n"
+        assert watching.stdout.readline() == "file saved, 1.0 kB\n"
     writer.write(DONE, 1)
     assert watching.wait() == 0
 
@@ -148,7 +148,7 @@ def test_a_waiting_job_is_followed_too(file, begin, held):
     assert watching.stdout.readline() == "job 1 is queued: add cubs\n"
     for event in (STARTED, DONE):
         writer.write(event, 1)
-    assert watching.communicate() == ("add cubs: job 1 on cpu\nadd cubs: done in 1.0 s\n", "")
+    assert watching.communicate() == ("job 1 starts on cpu: add cubs\nadd cubs: done in 1.0 s\n", "")
 
 
 def test_stop_without_an_engine(file, capsys):

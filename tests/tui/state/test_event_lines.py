@@ -49,7 +49,7 @@ LINES = [
     (EngineStarted(pid=7), "engine 7 started"),
     (EngineLeft(pid=7, reason="idle, and no client is connected"), "engine 7 ended: idle, and no client is connected"),
     (JobQueued(command=ADD), "job 4 is queued: add cubs --prune 0.75"),
-    (JobStarted(command=ADD, pid=7, device="cpu"), "add cubs --prune 0.75: job 4 on cpu"),
+    (JobStarted(command=ADD, pid=7, device="cpu"), "job 4 starts on cpu: add cubs --prune 0.75"),
     (PhaseStarted(phase="train", task="cubs", epochs=20, images=5400), "training cubs: 20 epochs of 5,400 images"),
     (PhaseStarted(phase="train", task="cubs", epochs=1, images=54), "training cubs: 1 epoch of 54 images"),
     (
@@ -68,7 +68,7 @@ LINES = [
         TrainStep(task="cubs", epoch=1, step=1, steps=9, loss=1, error=50, lr=0.1, images_per_second=9, seconds_left=9),
         None,
     ),
-    (EPOCH, "train cubs  3/20  loss 0.4124  error  14.20 %  validation  15.90 %  12.3 s"),
+    (EPOCH, "train cubs  3/20  loss 0.4124  training error  14.20 %  validation error  15.90 %  12.3 s"),
     (
         Pruned(task="cubs", ratio=0.75, freed=3000, kept=1000, before=12, after=34.5),
         "pruned cubs at 0.75: 3,000 weights freed, 1,000 kept; validation error 12.00 % → 34.50 %",
@@ -79,18 +79,22 @@ LINES = [
     ),
     (
         Previewed(task="cubs", ratio=0.75, error=31.5, images=1000),
-        "cubs, pruned at 0.75, would have 31.50 % of 1,000 wrong",
+        "cubs pruned at 0.75: error 31.50 % on 1,000 images, before any retraining",
     ),
     (Checked(task="cubs", ok=True), None),
     (Checked(task="cubs", ok=False), "cubs: what it uses does not fit its digest"),
     (Progress(task="cubs", done=1, images=2), None),
     (
         Evaluated(task="cubs", error=Error(top1=12.345, top5=1, images=1000), loss=1, seconds=1),
-        "cubs: test error 12.35 %, top-5 1.00 % of 1,000 images",
+        "cubs: test error 12.35 %, top-5 error 1.00 %, on 1,000 images",
     ),
     (
         Evaluated(task="cubs", error=Error(top1=12.3, top5=None, images=10), loss=1, seconds=1),
-        "cubs: test error 12.30 % of 10 images",
+        "cubs: test error 12.30 % on 10 images",
+    ),
+    (
+        Evaluated(task="cubs", error=Error(top1=12.3, top5=2.0, images=500), loss=1, seconds=1, of=5794),
+        "cubs: test error ≈ 12.30 %, top-5 error 2.00 %, on 500 of 5,794 images",
     ),
     (
         Compared(task="cubs", baseline="individual", error=Error(top1=12.3, top5=None, images=10)),
@@ -98,7 +102,7 @@ LINES = [
     ),
     (
         Compared(task="cubs", baseline="lwf", error=Error(top1=12.3, top5=None, images=10), after="cars"),
-        "cubs: test error 12.30 % by Learning without Forgetting, after cars",
+        "cubs: test error 12.30 % by Learning without Forgetting, after cars was added",
     ),
     (
         Hardness(
@@ -122,7 +126,7 @@ LINES = [
         ),
         "cubs: test error 45.00 % with a new head, chance 50.00 %, 2 classes",
     ),
-    (Saved(bytes=571_000_000), "saved, 571.0 MB"),
+    (Saved(bytes=571_000_000), "file saved, 571.0 MB"),
     (Undone(task="cubs", bytes=571_000_000), "cubs is back, as it was before the drop; 571.0 MB"),
     (Note(text="going on"), "going on"),
     (Note(text="odd", level="warning"), "warning: odd"),

@@ -1,10 +1,11 @@
 """Header and journal folded into the picture that the screen shows."""
 
 import pytest
+from msgspec import structs
 
 from packnet_core.packfile.header import encode_document
 from packnet_core.schema.commands import Add, Command, Discard, Drop, Evaluate, Prune, Train
-from packnet_core.schema.document import Document
+from packnet_core.schema.document import Document, Error
 from packnet_core.schema.events import (
     EngineLeft,
     EngineStarted,
@@ -138,6 +139,25 @@ def test_an_error_that_moved_is_drift():
     assert picture.tasks[1].drift == pytest.approx(0.25)
 
 
+def test_an_evaluation_on_some_images_proves_no_drift():
+    some = structs.replace(evaluated("cubs", 40.0), error=Error(top1=40.0, top5=None, images=500), of=5794)
+    row = folded(started(Evaluate()), evaluated("cubs", 22.1), finished(), started(Evaluate(limit=500)), some).tasks[1]
+    assert (row.now, row.drift, row.sample.error.top1) == (22.1, 0, 40.0)
+    row = folded(started(Evaluate(limit=500)), some).tasks[1]
+    assert (row.now, row.drift) == (None, None)
+    log = folded(started(Evaluate(limit=500)), some).log
+    assert [line.text for line in log] == [
+        "job 1 starts on cpu: eval --limit 500",
+        "cubs: test error ≈ 40.00 % on 500 of 5,794 images",
+    ]
+
+
+def test_errors_of_different_numbers_of_images_are_no_drift():
+    other = structs.replace(evaluated("cubs", 22.35), error=Error(top1=22.35, top5=None, images=5790))
+    row = folded(started(Evaluate(on_bad_image="skip")), other).tasks[1]
+    assert (row.now, row.drift) == (22.35, None)
+
+
 def test_an_evaluation_on_other_data_proves_no_drift():
     other = started(Evaluate(tasks=("cubs",), data="/data/birds"))
     assert folded(other, evaluated("cubs", 40.0)).tasks[1].now is None
@@ -267,7 +287,7 @@ def test_the_log_has_readable_lines_and_a_limit():
     log = folded(started(ADD), warning, evaluated("cubs", 22.1), finished("failed", "no such data")).log
     assert [(line.level, line.text) for line in log[1:]] == [
         ("warning", r"warning: two\x1b[2J lines"),
-        ("info", "eval cubs  error 22.10 %  top-5 5.53 %"),
+        ("info", "cubs: test error 22.10 %, top-5 5.53 %"),
         ("error", "no such data"),
     ]
     assert len(folded(*[Note(text=str(i)) for i in range(LOG_LINES + 5)]).log) == LOG_LINES

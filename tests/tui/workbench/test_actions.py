@@ -66,7 +66,7 @@ def test_the_footer_names_what_has_a_label_and_readonly_leaves_work_out():
 
 def test_all_that_changes_something_needs_the_engine():
     assert {each.name for each in ACTIONS if each.works} == {
-        "add", "prune", "train", "evaluate", "evaluate_all", "compare", "stop", "drop", "undo",
+        "add", "prune", "train", "evaluate", "evaluate_all", "evaluate_some", "compare", "stop", "drop", "undo",
     }  # fmt: skip
 
 

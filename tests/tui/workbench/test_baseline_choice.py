@@ -36,8 +36,9 @@ def compared(name, baseline, error, after=None):
 BOTH = [started(INDIVIDUAL), compared("cars", "individual", 14.3), compared("cars", "classifier", 34.4), DONE]
 RUNS = [
     started(INDIVIDUAL),
-    PhaseStarted(phase="compare", task="cars", epochs=0, images=1600),
-    Progress(task="cars", done=400, images=1600),
+    PhaseStarted(phase="compare", task="cars", epochs=8, images=1600),
+    Progress(task="cars", done=0, images=1600, epoch=1, epochs=8),
+    Progress(task="cars", done=400, images=1600, epoch=2, epochs=8),
 ]
 
 
@@ -89,7 +90,7 @@ def test_a_running_comparison_leaves_curves_and_sweep_unchanged():
     assert picture.tasks[2].working == "compare"
     assert (picture.curve, picture.curves) == (None, {})
     assert picture.previews == ((0.5, 20.0),)
-    assert job_in_words(picture)[0] == "● COMPARE cars  individual 25.0%"
+    assert job_in_words(picture)[0] == "● COMPARE cars with individual: 25 % done, epoch 2 of 8, ETA 00:03"
 
 
 def test_training_continues_its_own_curve_after_a_comparison():
@@ -99,8 +100,8 @@ def test_training_continues_its_own_curve_after_a_comparison():
 
 def test_the_log_has_a_line_for_a_comparison():
     texts = [line.text for line in folded(*RUNS, compared("cars", "individual", 14.3), DONE).log]
-    assert texts[1] == "individual cars  error 14.30 %"
-    assert folded(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "lwf cubs  error 40.40 %  after cars"
+    assert texts[1] == "cars with individual: test error 14.30 %"
+    assert folded(compared("cubs", "lwf", 40.4, "cars")).log[-1].text == "cubs with lwf: test error 40.40 %, after cars"
 
 
 def test_a_comparison_is_a_run_with_its_error_and_without_a_curve():
@@ -170,7 +171,7 @@ async def test_a_running_comparison_is_shown_and_stopping_it_promises_no_resume(
     append(path, entries(RUNS, job=5, at=NOON + 700))
     with Paths(path).locked():
         async with opened(path) as desk:
-            assert "COMPARE cars  individual 25.0%" in desk.text()
+            assert "COMPARE cars with individual: 25 % done, epoch 2 of 8" in desk.text()
             await desk.press("x")
             await desk.sees(Question)
             assert "Stop baseline individual cars?" in desk.text()

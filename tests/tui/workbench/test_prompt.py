@@ -78,6 +78,7 @@ async def test_tasks_and_the_log_are_filtered_too(tmp_path):
         ("train --epochs 4 --lr 0.01", Train(recipe={"epochs": 4, "lr": 0.01}, task="cars")),
         ("eval cubs imagenet", Evaluate(tasks=("cubs", "imagenet"))),
         ("eval", Evaluate()),
+        ("eval cubs --limit 500", Evaluate(tasks=("cubs",), limit=500)),
     ],
 )
 async def test_a_typed_command_equals_that_of_the_shell(tmp_path, line, command):
@@ -85,6 +86,17 @@ async def test_a_typed_command_equals_that_of_the_shell(tmp_path, line, command)
         await typed(desk, line)
         await desk.until(lambda: desk.asked)
         assert desk.asked == [command]
+
+
+async def test_the_palette_and_a_name_lead_to_an_evaluation_on_some_images(tmp_path):
+    async with opened(dense(tmp_path / "model.safetensors")) as desk:
+        await desk.press("2", "k")
+        await typed(desk, "evaluate_some")
+        await desk.until(lambda: desk.bench.query_one(Prompt).display)
+        assert desk.bench.query_one(Prompt).text == "eval cubs --limit 500"
+        await desk.press("enter")
+        await desk.until(lambda: desk.asked)
+        assert desk.asked == [Evaluate(tasks=("cubs",), limit=500)]
 
 
 async def test_data_is_found_from_where_the_screen_was_started(tmp_path, monkeypatch):
@@ -114,6 +126,8 @@ async def test_a_typed_drop_asks_unless_it_says_yes(tmp_path):
         ("prune 1.5", "is a share from 0 to 1"),
         ("prune", "give a ratio, such as 0.75"),
         ("drop cubs", "only the newest task"),
+        ("eval --limit 0", "'--limit'"),
+        ("eval --on-done true", "--on-done is for a shell"),
         ("fly", "'fly' is neither a command"),
         ("prun 0.5", "did you mean prune?"),
         ("themes", "did you mean theme?"),
@@ -210,6 +224,7 @@ async def test_tab_lists_what_it_could_be(tmp_path):
         ("save-svg FOLDER/ima", ["save-svg FOLDER/images/"]),
         ("eval cu", ["eval cubs "]),
         ("eval cubs c", ["eval cubs cars "]),
+        ("eval --", [f"eval --{name} " for name in ("data", "device", "limit", "mixed", "on-bad-image")]),
         ("drop ", ["drop cars "]),
         ("prune 0.5 --layer classifier.3", ["prune 0.5 --layer classifier.3="]),
         ("prune 0.5 --max-", ["prune 0.5 --max-drop "]),

@@ -10,7 +10,7 @@ from packnet_core.schema.commands import Add, Drop, Evaluate, Train
 from packnet_core.schema.events import Note, Resumed
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.workbench.screens.main_screen import MainScreen
-from packnet_tui.workbench.screens.runs_screen import RunsScreen, recipe_in_words, run_in_words, took
+from packnet_tui.workbench.screens.runs_screen import RunsScreen, error, recipe_in_words, run_in_words, took
 from packnet_tui.workbench.widgets.curves_pane import CurveView
 from packnet_tui.workbench.widgets.plot import Plot
 from tests.tui.made_up import (
@@ -92,6 +92,11 @@ def twice(path):
     write(path, document((*SEALED, task("cars", 0.75, 17.5, "retrained"))))
     append(path, [*add(1, best=30.0), *job(2, DROP), *add(3), *job(4, Evaluate(), evaluated("cars", 17.5))])
     return path
+
+
+def test_an_error_on_some_images_is_marked():
+    (run,) = fold(job(1, Evaluate(limit=500), evaluated("cars", 17.5))).runs
+    assert error(run, "cars") == "≈17.50"
 
 
 async def at_runs(desk: Desk) -> RunsScreen:

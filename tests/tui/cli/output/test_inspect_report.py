@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from packnet_core.jobs import run_job
@@ -88,6 +89,20 @@ def test_last_evaluation_comes_from_the_journal(file, capsysbinary):
     when = datetime.fromisoformat(first["when"])
     assert first["when"].endswith("Z")
     assert abs((datetime.now(when.tzinfo) - when).total_seconds()) < 3600
+
+
+def test_an_evaluation_on_some_images_is_never_the_last_evaluation(file, capsysbinary):
+    some = replace(evaluated("digits", 18.4), error=Error(top1=18.4, top5=None, images=20), of=400)
+    handmade.journal(file, evaluated("digits", 13.0), some).close()
+    first, second = facts(file, capsysbinary)["tasks"]
+    assert first["last_evaluation"]["top1"] == 13.0
+    found = first["limited_evaluation"]
+    assert (found["top1"], found["images"], found["of"]) == (18.4, 20, 400)
+    assert "limited_evaluation" not in second
+    assert packnet(["inspect", str(file)]) == 0
+    table = capsysbinary.readouterr().out.decode().split("\n\n")[1].splitlines()
+    assert table[-1] == "digits now: test error ≈ 18.40 % on 20 of 400 images"
+    assert "13.00" in table[1]
 
 
 def test_evaluations_of_a_dropped_task_or_a_former_file_do_not_count(tmp_path, capsysbinary):

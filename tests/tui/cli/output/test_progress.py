@@ -2,7 +2,8 @@
 
 import pytest
 
-from packnet_core.schema.events import Entry, Note, PhaseStarted, Progress, TrainStep
+from packnet_core.schema.commands import Compare
+from packnet_core.schema.events import Entry, JobStarted, Note, PhaseStarted, Progress, TrainStep
 from packnet_tui.cli.output import progress
 from packnet_tui.cli.output.progress import Lines
 
@@ -18,7 +19,7 @@ def clock(monkeypatch):
 
 def shown(lines, clock, capsys, seconds, event):
     clock[0] += seconds
-    lines.show(Entry(at=1.0, job=1, event=event))
+    lines.show(Entry(at=clock[0], job=1, event=event))
     return capsys.readouterr().out
 
 
@@ -30,9 +31,24 @@ def test_a_log_shows_life_every_so_many_seconds(clock, capsys):
     assert shown(lines, clock, capsys, 20, STEP) == ""
     assert shown(lines, clock, capsys, 5, Note(text="said")) == "said\n"
     assert shown(lines, clock, capsys, 29, STEP) == ""  # 30 s after any line
-    assert shown(lines, clock, capsys, 1, Progress(task="one", done=1000, images=2000)) == "one: 1,000 of 2,000\n"
+    assert (
+        shown(lines, clock, capsys, 1, Progress(task="one", done=1000, images=2000))
+        == "evaluating one: 1,000 of 2,000 images\n"
+    )
 
 
 def test_every_step_has_a_line_if_the_interval_is_zero(clock, capsys):
     lines = Lines(0)
     assert all(shown(lines, clock, capsys, 0, STEP) for _ in range(3))
+
+
+def test_an_evaluation_and_a_comparison_say_what_their_numbers_are_and_how_long_they_take(clock, capsys):
+    lines = Lines(0)
+    shown(lines, clock, capsys, 0, JobStarted(command=Compare(baseline="individual"), pid=7, device="cpu"))
+    shown(lines, clock, capsys, 0, PhaseStarted(phase="compare", task="one", epochs=8, images=400, part=2, parts=3))
+    quarter = Progress(task="one", done=104, images=400, epoch=3, epochs=8)
+    said = shown(lines, clock, capsys, 1, quarter)
+    assert said == "comparing one with individual (2 of 3): 26 % done, epoch 3 of 8, ETA 00:03\n"
+    shown(lines, clock, capsys, 0, PhaseStarted(phase="eval", task="one", epochs=0, images=2000))
+    said = shown(lines, clock, capsys, 1, Progress(task="one", done=1000, images=2000))
+    assert said == "comparing one with individual: testing, 1,000 of 2,000 images, ETA 00:01\n"
