@@ -15,36 +15,13 @@ from packnet_core.errors import RequestError
 from packnet_core.jobs import journal
 from packnet_core.schema import recipes
 from packnet_core.schema.commands import (
-    Add,
-    Baseline,
-    Command,
-    Compare,
-    Discard,
-    Drop,
-    Evaluate,
-    Prune,
-    Train,
-    Undo,
-    summary,
-)
+    Add, Baseline, Command, Compare, Discard, Drop, Evaluate, Prune, Train, Undo, summary,
+)  # fmt: skip
 from packnet_core.schema.document import Document, Error
 from packnet_core.schema.events import (
-    Checked,
-    Compared,
-    EngineLeft,
-    EngineStarted,
-    Entry,
-    Epoch,
-    Evaluated,
-    GivenUp,
-    JobFinished,
-    JobQueued,
-    JobStarted,
-    PhaseStarted,
-    Pruned,
-    Resumed,
-    Undone,
-)
+    Checked, Compared, EngineLeft, EngineStarted, Entry, Epoch, Evaluated, GivenUp, JobFinished, JobQueued,
+    JobStarted, PhaseStarted, Pruned, Resumed, Undone,
+)  # fmt: skip
 from packnet_core.schema.recipes import Recipe
 
 MOST_RUNS = 500  # kept; the oldest are forgotten
