@@ -1,10 +1,10 @@
 """Layers' names for a narrow column: without words that say nothing, and different within one network."""
 
-import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from rich.cells import cell_len
 
@@ -104,7 +104,7 @@ def _without_middle_words(names: Sequence[str], width: int) -> list[str]:
 def _middle_words(name: str) -> list[str]:
     """The words between the first and the last one that neither end in a digit nor come before a number, by length."""
     words = name.split(".")
-    middle = [word for word, next in itertools.pairwise(words) if not next.isdigit()]
+    middle = [word for word, next in pairwise(words[1:]) if not next.isdigit()]
     return sorted((word for word in middle if not word[-1:].isdigit()), key=cell_len, reverse=True)
 
 
