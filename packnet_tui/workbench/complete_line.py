@@ -53,8 +53,9 @@ def _arguments(words: list[str], start: str, file: Path) -> list[str]:
         return sorted(flag for flag in options if flag.startswith(start) and flag not in hidden)
     arguments = [each for each in command.params if not each.opts[0].startswith("-") and each.name != "file"]
     left = [each for each in arguments if each.nargs == -1 or not context.params.get(each.name)]
-    found = left[0].shell_complete(context, start) if left else []
-    choices = [path for choice in found for path in ([choice.value] if choice.type == "plain" else _files(start))]
+    if left and left[0].name == "out":  # a path, which the shell itself completes
+        return _files(start)
+    choices = [choice.value for choice in left[0].shell_complete(context, start)] if left else []
     return [choice for choice in choices if choice not in given]
 
 

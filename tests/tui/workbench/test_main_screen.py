@@ -245,10 +245,3 @@ async def test_ascii_draws_nothing_else(tmp_path):
                 await desk.press(*keys)
                 await desk.until(lambda shows=shows: shows in desk.text(), shows)
                 assert [line for line in desk.text().splitlines() if not line.isascii()] == []
-
-
-async def test_what_can_not_be_copied_is_said(path):
-    async with opened(path) as desk:
-        await desk.press("3", "y")
-        await desk.until(lambda: desk.app.said)
-        assert desk.app.said == ["there is nothing to copy in this pane"]

@@ -212,7 +212,7 @@ async def test_tab_lists_what_it_could_be(tmp_path):
     [
         ("th", ["theme "]),
         ("in", ["inspect "]),
-        ("inspect --", ["inspect --help ", "inspect --json "]),
+        ("inspect --", ["inspect --json "]),
         ("verify --j", ["verify --json "]),
         ("export cu", ["export cubs "]),
         ("export cubs FOLDER/im", ["export cubs FOLDER/images/", r"export cubs FOLDER/im\ of\ a.npz "]),
