@@ -86,7 +86,7 @@ def test_its_output_is_not_among_the_events(path, run):
 
 def test_a_command_that_hangs_is_left_alone(tmp_path):
     run = Run(1, 1.0, Evaluate(), outcome="done")
-    problem = run_command("sleep 600", tmp_path / "net.safetensors", run, patience=0.2)
+    problem = run_command("exec sleep 600", tmp_path / "net.safetensors", run, patience=0.2)
     assert "still runs after 0.2 s and is left alone" in problem
     os.kill(int(problem.split()[-1]), signal.SIGKILL)
 
