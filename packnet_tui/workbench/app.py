@@ -4,38 +4,29 @@ import asyncio
 import importlib
 import os
 import signal
-import sys
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from msgspec.structs import replace
 from textual.app import SystemCommand
-from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 
 from packnet_core.errors import FileError, PacknetError
 from packnet_core.jobs.history import Run
 from packnet_core.packfile import trust
-from packnet_core.schema.commands import Add, Command, Evaluate, Train, summary
-from packnet_core.schema.text import printable
+from packnet_core.schema.commands import Add, Command, Evaluate, Train
 from packnet_tui.cli.on_done import run_command
-from packnet_tui.cli.shell import quoted
 from packnet_tui.state.ended_jobs import in_words
-from packnet_tui.state.look import Look, keep_look, read_look
-from packnet_tui.state.marks import Marks, marks_for
 from packnet_tui.state.notices import Notify, notice
 from packnet_tui.workbench import keys
-from packnet_tui.workbench.app_interface import AppInterface
+from packnet_tui.workbench.appearance import Appearance
 from packnet_tui.workbench.engine_link import EngineLink
 from packnet_tui.workbench.open_file import OpenFile, open_files
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.question import Question
-from packnet_tui.workbench.widgets.ascii_filter import AsciiFilter
 
 DIALOGS = (
     "field_table",
@@ -52,7 +43,7 @@ PATIENCE = 3.0  # seconds until exit is forced after the terminal is gone
 PASSING = 1.0  # seconds that a file is shown before its engine starts: one that is only passed by needs none
 
 
-class PacknetApp(AppInterface):
+class PacknetApp(Appearance):
     """Some files in the workbench, of which one is shown.
 
     Raises FileError if none of them is a pack file.
@@ -77,7 +68,7 @@ class PacknetApp(AppInterface):
         notify: Notify | None = None,
         on_done: str = "",
     ):
-        super().__init__()
+        super().__init__(ascii)
         self.readonly = readonly
         self._how_to_notify, self._on_done = notify, on_done
         self.held = False
@@ -87,47 +78,20 @@ class PacknetApp(AppInterface):
             raise FileError("; ".join(file.error for file in self.files))
         self.here, self.picture = here, here.picture
         self.left_in_forms = {}
-        self.look = self._look_kept = read_look()
-        self._keeping = False  # whether a look is being written
         self.actions, self._wrong_keys = keys.load_keys(keys.keys_file())
         self.set_keymap(keys.keymap(self.actions))
-        self.marks = Marks()
-        self._ascii = AsciiFilter(enabled=ascii)
         self._first = list(submit)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def get_default_screen(self) -> Screen[None]:
         return MainScreen()
 
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        filters = [*super().get_line_filters(), *([self._ascii] if self._ascii.enabled else [])]
-        if self.no_color and self.native_ansi_color:  # in which Monochrome makes every colour black
-            filters = [NoColor() if isinstance(each, Monochrome) else each for each in filters]
-        return filters
-
     def on_mount(self) -> None:
-        if self.look.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
-            self.theme = self.look.theme
-        self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
         self.app_resume_signal.subscribe(self, lambda _: self.refresh())  # the shell has drawn over the screen
-        self._colours()
         self._loop = asyncio.get_running_loop()
-        for line in (*self._wrong_keys, *self._choose_theme()):
+        for line in (*self._wrong_keys, *self.choose_theme()):
             self._say(self.here, line)
-        self._theme_now = self.theme
         self.call_after_refresh(self._begin, self.here)
-
-    def _choose_theme(self) -> Iterator[str]:
-        """Use the terminal's own colours if it has only sixteen. Yields a warning if TEXTUAL_THEME is unknown."""
-        wanted = os.environ.get("TEXTUAL_THEME", self.theme)
-        if wanted not in self.available_themes:
-            yield f"TEXTUAL_THEME={printable(wanted)}: there is no such theme; see them with :theme"
-        if self.few_colours and not self.native_ansi_color:
-            self.theme = "ansi-dark" if self.current_theme.dark else "ansi-light"
-
-    @property
-    def few_colours(self) -> bool:
-        return self.console.color_system == "standard" and not self.is_headless
 
     def _begin(self, here: OpenFile) -> None:
         """Read the journals, then start the engine of the first file; called after the first paint."""
@@ -300,81 +264,4 @@ class PacknetApp(AppInterface):
 
     def on_unmount(self) -> None:
         self.here.close_engine()
-        if self.look != self._look_kept:  # a moment ago
-            saving = threading.Thread(target=keep_look, args=[self.look], daemon=True)
-            saving.start()
-            saving.join(PATIENCE / 3)  # a disk that hangs does not hold up the exit
-
-    def remember(self, look: Look) -> None:
-        self.look = look
-        if not self._keeping:
-            self._keeping = True
-            self.run_worker(self._keep_look(), group="keep look", exit_on_error=True)
-
-    async def _keep_look(self) -> None:
-        while self._look_kept != self.look:
-            look = self.look
-            await asyncio.to_thread(keep_look, look)
-            self._look_kept = look
-        self._keeping = False
-
-    def _theme_changed(self) -> None:
-        self._colours()
-        if self.theme != self._theme_now:  # the user chose it
-            self._theme_now = self.theme
-            self.remember(replace(self.look, theme=self.theme))
-
-    def _colours(self) -> None:
-        coloured = self.console.color_system is not None or self.is_headless
-        solid = coloured and not self.no_color and not self._ascii.enabled
-        self.marks = marks_for(self.current_theme.dark, self.native_ansi_color, solid)
-        self.show()
-
-
-def open_workbench(
-    *paths: Path,
-    readonly: bool = False,
-    ascii: bool = False,
-    submit: Sequence[Command] = (),
-    notify: Notify | None = None,
-    on_done: str = "",
-) -> int:
-    """Open pack files in the workbench, the first one shown. Returns the exit status.
-
-    `notify` is how to tell the terminal that a job has ended, and `on_done` what the shell runs then. It needs a
-    terminal (`shell.require_terminal`). Raises FileError if none of the files is a pack file.
-    """
-    app = PacknetApp(*paths, readonly=readonly, ascii=ascii, submit=submit, notify=notify, on_done=on_done)
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: app.leave_now(number))
-    threading.Thread(target=_leave_with_terminal, args=[app], daemon=True).start()
-    app.run()
-    with suppress(OSError):  # the terminal may be gone
-        for line in last_lines(app.files):
-            print(line)
-    return app.return_code or 0
-
-
-def last_lines(files: Sequence[OpenFile]) -> list[str]:
-    """What to print in the shell: each job that goes on, by its file, and how to come back."""
-    jobs = {}
-    for file in files:
-        if file.picture and file.busy:
-            job = file.picture.job
-            jobs[file.name] = summary(job.command if job else file.picture.queue[0][1])
-    paths = " ".join(quoted(file.path) for file in files)
-    if len(files) == 1:
-        lines = [
-            f"{job} continues without this screen; open it with: packnet-tui open {paths}" for job in jobs.values()
-        ]
-    else:
-        lines = [f"{name}: {job} continues without this screen" for name, job in jobs.items()]
-        lines += [f"open them with: packnet-tui open {paths}"] * bool(jobs)
-    return [printable(line) for line in lines]
-
-
-def _leave_with_terminal(app: PacknetApp) -> None:
-    """Exit when the terminal is gone: a hang-up does not always send a signal."""
-    while os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
-        time.sleep(1)
-    app.leave_now()
+        self.keep_last_look()

@@ -51,6 +51,10 @@ class AppInterface(KeyQueue):
         """Keep theme and layout for the next session; returns at once."""
         raise NotImplementedError
 
+    def show(self) -> None:
+        """Draw the newest picture."""
+        raise NotImplementedError
+
     def go_to(self, file: OpenFile) -> None:
         """Show another file, if it can be read."""
         raise NotImplementedError

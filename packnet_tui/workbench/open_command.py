@@ -73,7 +73,7 @@ def open_file(
         for file in named or list(architectures)[:1]:  # of which the error is, if none names it
             trusted.trust(file, trust)
     require_terminal(next(iter(architectures)))  # before Textual is imported
-    from packnet_tui.workbench.app import open_workbench
+    from packnet_tui.workbench.in_terminal import open_workbench
 
     return open_workbench(*files, readonly=readonly, ascii=ascii, notify=notify, on_done=on_done)
 
@@ -110,6 +110,6 @@ def demo(
     made = subprocess.run([sys.executable, "-P", "-m", "packnet_tui.cli.demo", str(file)], check=False)
     if made.returncode:
         return made.returncode
-    from packnet_tui.workbench.app import open_workbench
+    from packnet_tui.workbench.in_terminal import open_workbench
 
     return open_workbench(file, ascii=ascii, submit=demo.demo_commands())

@@ -78,12 +78,12 @@ def test_an_exception_in_the_workbench_restores_the_terminal_and_is_printed(path
     defect.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from packnet_tui.workbench import app\n"
-        "class Broken(app.PacknetApp):\n"
+        "from packnet_tui.workbench import in_terminal\n"
+        "class Broken(in_terminal.PacknetApp):\n"
         "    def action_break(self): raise ZeroDivisionError('a defect')\n"
         "    BINDINGS = [('B', 'break', 'break')]\n"
-        "app.PacknetApp = Broken\n"
-        "sys.exit(app.open_workbench(Path(sys.argv[1]), readonly=True))\n"
+        "in_terminal.PacknetApp = Broken\n"
+        "sys.exit(in_terminal.open_workbench(Path(sys.argv[1]), readonly=True))\n"
     )
     shell.terminal.type(f"clear; TZ=UTC python {defect} {path}; echo status $?")
     shell.terminal.wait_for(LAST)

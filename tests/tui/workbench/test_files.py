@@ -13,7 +13,7 @@ from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.events import EngineStarted, JobFinished, JobStarted, Note
 from packnet_tui.workbench import app as app_module
 from packnet_tui.workbench import open_file
-from packnet_tui.workbench.app import last_lines
+from packnet_tui.workbench.in_terminal import last_lines
 from packnet_tui.workbench.open_file import open_files
 from packnet_tui.workbench.screens.file_choice import FileChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
