@@ -17,7 +17,7 @@ from packnet_tui.workbench.screens.dialog_help import Helped
 T = TypeVar("T")
 
 
-class Choice(Helped, ModalScreen[T | None]):
+class Choice(ModalScreen[T | None], Helped):
     """Returns `chosen` for the selected line, or None.
 
     Arrows and Enter are keys of Textual's OptionList; a subclass binds the key that opened it to `choose`.

@@ -20,7 +20,10 @@ SAME = ("ctrl+c", "home", "end", "pagedown", "pageup", "shift+g", "shift+e", "sh
 
 
 class Helped(Screen[Any]):
-    """A screen with help of its own: `?` where no text is typed, else F1."""
+    """A screen with help of its own: `?` where no text is typed, else F1.
+
+    Another base class comes before it: Textual takes the style of the first one only.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "dialog_help", "this help")]
     ABOUT: ClassVar[str] = ""  # what the screen is, in a sentence or two

@@ -27,7 +27,7 @@ PAIRS = 76, 30  # columns from which fields are side by side, lines from which t
 AS_LEFT, MORE = "as you left it; ^r resets", " F1 shows all"
 
 
-class Form(Helped, ModalScreen[T | None], Generic[T]):
+class Form(ModalScreen[T | None], Helped, Generic[T]):
     """Asks for values and returns a `result`. If that raises RequestError, the form shows the error.
 
     What was typed and not sent is there again when a form of the same title opens in this session.

@@ -23,7 +23,7 @@ from packnet_tui.workbench.widgets.output_pane import MOST_LINES, OutputPane
 PATIENCE = 3.0  # seconds from SIGINT to SIGKILL
 
 
-class OutputScreen(Helped, ModalScreen[None]):
+class OutputScreen(ModalScreen[None], Helped):
     """Runs `command` and shows what it prints, errors too, as it comes."""
 
     DEFAULT_CSS = """

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from packnet_tui.workbench.screens.dialog_help import Helped
 
 
-class Question(Helped, ModalScreen[bool]):
+class Question(ModalScreen[bool], Helped):
     """Returns the answer: y is yes, n and Escape are no; Enter takes the marked answer, at first no."""
 
     DEFAULT_CSS = """

@@ -14,7 +14,7 @@ T = TypeVar("T")
 STEP = 0.05
 
 
-class RatioScreen(Helped, ModalScreen[T | None]):
+class RatioScreen(ModalScreen[T | None], Helped):
     """Sets `app.ratio`; leaving it with Escape brings the former ratio back. A subclass shows it in `show`."""
 
     DEFAULT_CSS = """
