@@ -6,6 +6,7 @@ A row of the screen that stays the same is stored once, with the times at which 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
 ROW, TOP = 24.4, 1.5  # a row's height and the first one's top, in Rich's units
 STYLE = re.compile(r"\.terminal-\d+-(r\d+) \{ (.*?) ?\}")
@@ -32,7 +33,10 @@ def moving(frames: Sequence[tuple[float, str]], seconds: float) -> str:
     (size,) = SIZE.findall(frames[0][1])
     width, height = map(float, size)
     rows = "\n".join(
-        _row(content, times, seconds) for row in shown.values() for content, times in row.items() if content
+        f'<g transform="translate(0 {at * ROW:g})">'
+        + "\n".join(_row(content, times, seconds) for content, times in row.items() if content)
+        + "</g>"
+        for at, row in sorted(shown.items())
     )
     looks = "".join(f".{name}{{{style}}}" for style, name in styles.items())
     return (
@@ -55,18 +59,20 @@ def _rows(svg: str, styles: dict[str, str]) -> list[str]:
     named = dict(STYLE.findall(svg))
     most = _backgrounds(svg)[0]
     rows: dict[int, list[str]] = defaultdict(list)
-    for colour, x, y, width in RECT.findall(svg):
-        row = round((float(y) - TOP) / ROW)
-        rows[row] += (
-            [f'<rect fill="{colour}" x="{x}" y="{y}" width="{width}" height="{ROW}"/>'] if colour != most else []
-        )
+    for (colour, y), group in groupby(RECT.findall(svg), key=lambda rect: (rect[0], rect[2])):
+        beside = list(group)
+        if colour != most:
+            style = styles.setdefault(f"fill: {colour}", f"s{len(styles)}")
+            x, width = beside[0][1], f"{sum(float(rect[3]) for rect in beside):g}"
+            row = rows[round((float(y) - TOP) / ROW)]
+            row.append(f'<path class="{style}" d="M{x} {TOP}h{width}v{ROW}h-{width}"/>')
     for name, x, y, length, text in TEXT.findall(svg):
         text = text.replace("&#160;", "\u00a0")
         if text.strip():
             style = styles.setdefault(named[name], f"s{len(styles)}")
-            rows[int(float(y) // ROW)].append(
-                f'<text class="{style}" x="{x}" y="{y}" textLength="{length}">{text}</text>'
-            )
+            row = rows[int(float(y) // ROW)]
+            size = f' textLength="{length}"' if len(text) > 1 else ""
+            row.append(f'<text class="{style}" x="{x}" y="20"{size}>{text}</text>')
     return ["".join(rows[row]) for row in range(max(rows) + 1)]
 
 
