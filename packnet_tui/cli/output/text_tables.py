@@ -45,7 +45,7 @@ def summary_lines(path: Path, header: Header) -> list[str]:
 
 def task_table(document: Document, history: History, width: int) -> list[str]:
     """One line per task. Errors are in percent on the test set: when the task was last changed, and `now`."""
-    headings = ["#", "task", "phase", "classes", "owns", "prune", "error", "top-5", "now", "digest"]
+    headings = ["#", "task", "state", "classes", "owns", "prune", "error", "top-5", "now", "digest"]
     rows = []
     for index, (task, owned) in enumerate(zip(document.tasks, document.owned, strict=True), 1):
         now = history.evaluations.get(task.name)
@@ -67,7 +67,7 @@ def task_table(document: Document, history: History, width: int) -> list[str]:
         i for i, name in enumerate(headings) if name not in ("top-5", "now") or any(row[i] != MISSING for row in rows)
     ]
     table = [[row[i] for i in shown] for row in (headings, *rows)]
-    return aligned(table, width, left={"task", "phase", "digest"}, flexible=1) + _samples(document, history)
+    return aligned(table, width, left={"task", "state", "digest"}, flexible=1) + _samples(document, history)
 
 
 def _samples(document: Document, history: History) -> list[str]:

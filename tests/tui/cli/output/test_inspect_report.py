@@ -162,7 +162,7 @@ def test_tables_are_aligned_and_fit_80_columns(file, capsys, monkeypatch):
         f"{file.stat().st_size / 1000:.1f} kB: network 2.6 kB, owners 81 bytes, heads 660 bytes, rest 16 bytes",
     ]
     assert tasks == [
-        "#  task     phase   classes  owns  prune  error  top-5  digest",
+        "#  task     state   classes  owns  prune  error  top-5  digest",
         "1  digits   sealed       10   278   0.50  12.50   1.25  cdcdcdc",
         "2  letters  pruned        5    53   0.50  30.00      –  cdcdcdc",
     ]
