@@ -1,8 +1,7 @@
 """Writes pictures of the workbench for the documentation, as SVG: `python docs/draw_pictures.py FOLDER [NAME ...]`.
 
-`demo` runs the real demo, with an engine: `demo.svg` is in the middle of its third task, `mosaic.svg` after it, and
-`moving.svg` shows the whole. The others show generated, consistent state: VGG-16 with two sealed tasks, the third being
-retrained.
+`demo` runs the real demo, with an engine: `moving.svg` shows all of it, and `mosaic.svg` a layer of its result. The others
+show generated, consistent state: VGG-16 with two sealed tasks, the third being retrained.
 """
 
 import asyncio
@@ -72,10 +71,9 @@ async def picture(files: list[Path], out: Path, size: tuple[int, int], keys: tup
 
 
 async def demo(file: Path, folder: Path) -> None:
-    """Run the demo and look around in its result: two pictures and a moving one."""
+    """Run the demo and look around in its result: a picture and a moving one."""
     demonstration.make(file)
     app = PacknetApp(file, submit=demonstration.demo_commands())
-    last = demonstration.demo_commands()[-1].task
     training, after = [], []
     async with app.run_test(size=FILM) as pilot:
 
@@ -91,10 +89,6 @@ async def demo(file: Path, folder: Path) -> None:
 
         while len(app.picture.tasks) < len(demonstration.TASKS) or app.picture.busy:
             training.append(app.export_screenshot())
-            job = app.picture.job
-            if job and job.task == last and job.phase == "retrain" and job.epoch > 4:
-                save(app, folder / "demo.svg")
-                last = ""
             await pilot.pause(0.2)
         await press("E", until="eval: done")
         await press("1", "j", "4", "enter", until="one cell")
