@@ -1,6 +1,6 @@
 """Writes pictures of the workbench for the documentation, as SVG: `python docs/draw_pictures.py FOLDER [NAME ...]`.
 
-`demo` runs the real demo, with an engine: `moving.svg` shows all of it, and `mosaic.svg` a layer of its result. The others
+`demo` runs the real demo, with an engine: `moving.svg` shows all of it, `mosaic.svg` a layer of its result. The others
 show generated, consistent state: VGG-16 with two sealed tasks, the third being retrained.
 """
 
