@@ -139,6 +139,7 @@ class CurveBuilder:
         if self._saved is None:
             return False
         saved, last = self._saved
+        self.paces = list(saved.paces)
         self.loss, self.pruned, self.before = list(saved.loss), list(saved.pruned), saved.before
         self.validation_loss, self.validation_error = list(saved.validation_loss), list(saved.validation_error)
         self.end, self._last, self._start, self._phase, self._curve = saved.end, last, last, "", None

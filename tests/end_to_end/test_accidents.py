@@ -80,13 +80,13 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_read_up_to_there(quiet, termin
     os.truncate(journal, journal.stat().st_size - 30)
     shown = terminal.wait_for("during eval")
     assert "eval: done" not in shown
-    assert shown.count("eval cubs") == 1
+    assert shown.count("cubs: test error") == 1
     assert shown.count("done in 6 min 30 s") == 1
     append(quiet, [])
     with open(journal, "ab") as file:
         file.write(b"\n")  # as an engine does first
     append(quiet, entries([Note(text="work continues")], at=NOON + 900))
-    assert terminal.wait_for("work continues").count("eval cubs") == 1
+    assert terminal.wait_for("work continues").count("cubs: test error") == 1
     terminal.press("q")
     terminal.wait_for("status 0")
 

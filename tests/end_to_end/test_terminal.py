@@ -81,13 +81,13 @@ def test_an_exception_in_the_workbench_restores_the_terminal_and_is_printed(path
         "from packnet_tui.workbench import in_terminal\n"
         "class Broken(in_terminal.PacknetApp):\n"
         "    def action_break(self): raise ZeroDivisionError('a defect')\n"
-        "    BINDINGS = [('B', 'break', 'break')]\n"
+        "    BINDINGS = [('f9', 'break', 'break')]\n"
         "in_terminal.PacknetApp = Broken\n"
         "sys.exit(in_terminal.open_workbench(Path(sys.argv[1]), readonly=True))\n"
     )
     shell.terminal.type(f"clear; TZ=UTC python {defect} {path}; echo status $?")
     shell.terminal.wait_for(LAST)
-    shell.terminal.press("B")
+    shell.terminal.press("F9")
     assert "a defect" in shell.terminal.wait_for("status 1")
     assert shell.is_as_it_was()
 

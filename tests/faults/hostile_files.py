@@ -263,7 +263,7 @@ def try_socket(world: World, raw: bytes) -> None:
 def _messages(world: World) -> list[bytes]:
     commands = [
         add("x", world.data, prune=None), Prune(ratio=0.5, layers={"conv": 0.3}), Train(recipe={"lr": 0.1}), Evaluate(),
-        Preview(), Compare(baseline="lwf", tasks=("two",)), Order(data={"x": world.data}), Drop(task="two"),
+        Preview(), Compare(baseline="lwf", tasks=("two",)), Order(data={"x": str(world.data)}), Drop(task="two"),
         Undo(), Discard(),
     ]  # fmt: skip
     hello = Hello(Paths(world.engine.file).identity())

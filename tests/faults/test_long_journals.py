@@ -131,7 +131,7 @@ def test_of_the_oldest_runs_the_newest_results_stay(path, monkeypatch):
         before.evaluations, before.samples, before.comparisons, before.checked,
     )  # fmt: skip
     assert after.hardness == before.hardness == {"cars": hardness("cars", 40.0)}
-    assert len(entries) == 3 + 4 + 2 * 20  # the old job that added the task, its results, the newest runs
+    assert len(entries) == 3 + 5 + 2 * 20  # the old job that added the task, its results, the newest runs
     assert after.runs[-20:] == before.runs[-20:]
     train = Entry(at=999.0, job=50, event=JobStarted(command=Train(), pid=1, device="cpu"))
     assert fold([*entries, train]).running.recipe is not None  # known from the job that added the task

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,6 +12,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from packnet_core.schema.text import printable
+from packnet_tui.state.format import pad
 
 NAMES = {
     "question_mark": "?", "escape": "esc", "left": "←", "right": "→", "up": "↑", "down": "↓", "plus": "+",
@@ -63,7 +65,7 @@ class DialogHelp(ModalScreen[None]):
             box.border_subtitle = "j k scroll, esc closes"
             if self._about:
                 yield Static(Text(f"{self._about}\n"))
-            yield Static(_rows(self._keys, 12))
+            yield Static(_rows(self._keys))
             for name, meaning in self._more:
                 yield Static(Text.assemble("\n", (printable(name), "bold"), f"\n  {printable(meaning)}"))
 
@@ -86,5 +88,6 @@ def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     return [(" ".join(keys), description) for description, keys in found.items()]
 
 
-def _rows(pairs: Sequence[tuple[str, str]], width: int) -> Text:
-    return Text("\n".join(f"{left:{width}}{right}" for left, right in pairs))
+def _rows(pairs: Sequence[tuple[str, str]]) -> Text:
+    width = max((cell_len(left) for left, _ in pairs), default=0) + 2
+    return Text("\n".join(f"{pad(left, width)}{right}" for left, right in pairs))

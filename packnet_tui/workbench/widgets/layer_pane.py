@@ -2,6 +2,7 @@
 
 import asyncio
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -10,10 +11,12 @@ from textual.geometry import Size
 
 from packnet_core.schema.commands import ReadOnly
 from packnet_core.schema.document import Layer
+from packnet_tui.state import tables
 from packnet_tui.state.capacity import after_pruning
 from packnet_tui.state.format import NAME, cut_middle, fitting, pad_name, percent
 from packnet_tui.state.layer_owners import LayerOwners, Wanted
 from packnet_tui.state.marks import glyph
+from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.mosaic_lines import mosaic_lines, rows_per_line
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
@@ -82,10 +85,8 @@ class LayerPane(Pane):
     def name_of(self, index: int) -> str:
         return self._numbers[index].plain
 
-    def copied(self) -> str:
-        """The layer's name and numbers, without the mosaic."""
-        layer = self._occupancy.selected
-        return "\n".join([layer.name, *(line.plain.strip() for line in self._numbers)]) if layer else ""
+    def table(self, shown: Sequence[int]) -> Table:
+        return tables.owners(self.picture, self._occupancy.selected)
 
     def foot(self, width: int) -> list[Text]:
         if not self._area.height:

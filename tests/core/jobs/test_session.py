@@ -19,6 +19,7 @@ from packnet_core.schema.events import (
     Checked,
     Epoch,
     Evaluated,
+    GivenUp,
     JobFinished,
     Note,
     Occupancy,
@@ -211,7 +212,7 @@ def test_giving_up_an_interrupted_job_is_reported(path, data):
         if isinstance(entry.event, TrainStep):
             stop.set()
     entries = work(path, Prune(ratio=0.1, yes=True))
-    assert any(isinstance(e.event, Note) and "given up" in e.event.text for e in entries)
+    assert any(isinstance(e.event, GivenUp) and e.event.task == "two" for e in entries)
     assert not Paths(path).checkpoint.exists()
 
 

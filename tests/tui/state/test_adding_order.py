@@ -59,7 +59,7 @@ def test_what_the_engine_does_about_it():
     phase = PhaseStarted(phase="order", task="birds", epochs=0, images=400)
     shown = picture(begun(ORDER), phase, Progress(task="birds", done=40, images=400))
     assert order_in_words(shown)[0] == "order of new tasks: measuring birds, step 40 of 400 …"
-    assert job_in_words(shown)[0] == "● ORDER birds  step 40/400"
+    assert job_in_words(shown)[0] == "● ORDER birds: step 40 of 400, ETA 00:09"
     assert (shown.curves, [row.working for row in shown.tasks]) == ({}, ["", "", ""])  # no task of the file
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Compare, Evaluate, Preview
 from packnet_core.schema.events import EngineStarted, JobQueued, JobStarted, PhaseStarted, Progress
 from packnet_tui.state.file_rows import SIGNS, FileRow, aligned, file_row, in_one_line, short_names
@@ -22,6 +23,11 @@ def picture(*events, interrupted=None, died=False):
     if died:
         story.abandoned(1.0, "out of memory")
     return story.picture(document(SEALED, TINY), interrupted)
+
+
+def interrupted(command):
+    given = document(SEALED, TINY)
+    return Checkpoint(base="", command=command, phase="train", document=given, before=None, run={})
 
 
 def begun(command):
@@ -67,7 +73,7 @@ def test_a_row_says_what_is_wrong():
     gone = file_row("a", picture(), "there is no file a")
     assert (gone.state, gone.job, gone.tasks, gone.wrong) == ("unreadable", "there is no file a", "2 tasks", True)
     assert file_row("a", None, "no pack file").state == "unreadable"
-    stopped = file_row("a", picture(interrupted=ADD))
+    stopped = file_row("a", picture(interrupted=interrupted(ADD)))
     assert (stopped.state, stopped.job) == ("stopped", "add cars --prune 0.75 is unfinished")
 
 

@@ -47,7 +47,8 @@ async def test_every_dialog_has_help(tmp_path, state, keys, kind, says):
             for key in ("question_mark", "f1"):
                 await desk.press(key)
                 await desk.sees(DialogHelp)
-                shown = " ".join(desk.text().replace("┃", " ").split())
+                box = desk.app.screen.query_one("VerticalScroll")
+                shown = " ".join(desk.text(box).replace("┃", " ").split())
                 assert all(text in shown for text in says), shown
                 await desk.press("question_mark")
                 await desk.sees(kind)

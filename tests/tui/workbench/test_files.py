@@ -181,7 +181,7 @@ async def test_the_end_of_a_job_in_another_file_is_told_with_its_name(three):
         end = JobFinished(outcome="done", message="x", seconds=1, status=0)
         append(three[1], entries([end], job=3, at=NOON + 500))
         await desk.until(lambda: desk.app.said, "the toast")
-        assert desk.app.said == ["b.safetensors: add cars --prune 0.75 done"]
+        assert desk.app.said == ["b.safetensors: add cars --prune 0.75 is done"]
         append(three[0], entries([JobStarted(command=Evaluate(), pid=7, device="cpu"), end], job=9, at=NOON + 2000))
         await desk.until(lambda: desk.app.picture.runs[-1].job == 9)
         assert len(desk.app.said) == 1  # what happens in the file that is shown is seen there

@@ -66,7 +66,7 @@ def test_the_rate_of_retraining_falls_where_a_recipe_says_so():
 def test_empty_fields_say_what_they_would_be():
     values = {"epochs": "9", "lr": "0.02", "schedule": "step"}
     assert recipe_fields.hints(values) == {
-        "decay_epoch": "half of them: 4", "retrain_epochs": "half of them: 4", "retrain_lr": "a tenth: 0.002",
+        "decay_epoch": "4 (half)", "retrain_epochs": "4 (half)", "retrain_lr": "0.002 (a tenth)",
     }  # fmt: skip
     assert recipe_fields.hints(values | {"schedule": "cosine"})["decay_epoch"] == "only with step"
     assert set(recipe_fields.hints(values | {"epochs": "many"}).values()) == {""}

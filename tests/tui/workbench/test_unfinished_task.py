@@ -1,5 +1,7 @@
 """A stopped addition leaves an unfinished task: a row of its own, which `d`, `x` and `:discard` give up."""
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
@@ -49,7 +51,7 @@ def stopped(path, command=BIRDS, epoch=3, epochs=8, **left):
 def rows(desk: Desk) -> list[str]:
     """The rows of pane 2, without its frame."""
     lines = [" ".join(line.strip("│┃ ").split()) for line in desk.text(desk.bench.query_one(TasksPane)).splitlines()]
-    return [line for line in lines if line[:3].strip("> *")[:1].isdigit() or line.startswith(">")]
+    return [line for line in lines if re.match(r"(> )?\*?\d [a-z]", line)]
 
 
 async def typed(desk: Desk, line: str) -> None:
@@ -158,7 +160,7 @@ async def test_a_stop_in_the_last_evaluation_shows_what_the_checkpoint_holds(tmp
     dense, done = document((*SEALED, task("cars", None, 17.1, "trained"))), document((*SEALED, CARS))
     path = write(tmp_path / "model.safetensors", dense)
     interrupt(path, dense, Add(task="cars", data="/d", prune=0.75), left=done, epoch=6, epochs=5)
-    async with opened(path) as desk:
+    async with opened(path, (140, 40)) as desk:
         assert desk.app.picture.layers == done.layers
         assert f"free {100 * done.free / done.weights:.1f} %" in desk.text().splitlines()[0]
         (*_, row) = rows(desk)
