@@ -20,6 +20,7 @@ SIGNS = (
     ("·", "free: no owner, exactly 0.0"),
     ("*", "the open task: the newest one"),
     ("~", "validation error, while it is trained"),
+    ("!", "hardly better than chance"),
     ("0.00 =", "error now = error when it was added"),
     ("✓", "recomputed digest = digest in the file"),
     ("✗", "they differ: the file is damaged"),
