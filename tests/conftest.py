@@ -20,8 +20,11 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers(config):
-    """The whole suite runs in two processes; tests named on the command line, and benchmarks, run in one."""
-    return 2 if config.args == config.getini("testpaths") else 0
+    """The whole suite runs in three processes, since many tests wait for others or for a terminal.
+
+    Tests named on the command line, and benchmarks, run in one.
+    """
+    return 3 if config.args == config.getini("testpaths") else 0
 
 
 # child processes inherit ignored signals: SIGINT from a background shell, SIGHUP from nohup

@@ -170,16 +170,15 @@ async def test_the_form_shows_an_error_which_can_be_corrected(path, field, wrong
 
 async def test_enter_starts_from_any_field(path):
     async with opened(path) as desk:
-        for field in recipe_fields.form_fields(first=False):
+        fields = recipe_fields.form_fields(first=False)[::5]
+        for field in fields:
             await desk.press("a")
             form = await desk.sees(AddForm)
             await desk.fill(task="cars", data="torchvision:MNIST")
             form.table.go(field.name)
             await desk.press("enter")
             await desk.sees(MainScreen)
-        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(
-            recipe_fields.form_fields(first=False)
-        )
+        assert desk.asked == [Add(task="cars", data="torchvision:MNIST", prune=0.75)] * len(fields)
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL, (60, 12)])

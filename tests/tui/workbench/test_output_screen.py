@@ -44,17 +44,17 @@ async def done(desk, screen):
     await desk.pilot.pause()
 
 
-@pytest.mark.parametrize("size", [WIDE, SMALL])
 @pytest.mark.parametrize(
-    ("line", "shell"),
+    ("line", "shell", "size"),
     [
-        ("inspect", ("inspect", "FILE")),
-        ("inspect --json", ("inspect", "FILE", "--json")),
-        ("sizes --tasks 2", ("sizes", "vgg16", "--tasks", "2")),
-        ("sizes resnet18", ("sizes", "resnet18")),
-        ("help add", ("add", "--help")),
-        ("drop --help", ("drop", "--help")),
-        ("forecast 0.5", ("forecast", "FILE", "0.5")),
+        ("inspect", ("inspect", "FILE"), WIDE),
+        ("inspect", ("inspect", "FILE"), SMALL),
+        ("inspect --json", ("inspect", "FILE", "--json"), WIDE),
+        ("sizes --tasks 2", ("sizes", "vgg16", "--tasks", "2"), SMALL),
+        ("sizes resnet18", ("sizes", "resnet18"), WIDE),
+        ("help add", ("add", "--help"), SMALL),
+        ("drop --help", ("drop", "--help"), WIDE),
+        ("forecast 0.5", ("forecast", "FILE", "0.5"), SMALL),
     ],
 )
 async def test_the_output_is_that_of_the_shell(tmp_path, line, shell, size):
