@@ -138,8 +138,8 @@ class History:
             case Undone(task=task):
                 self._concerns(task)
                 self._open = task
-                for known, before in self._before_drop:
-                    known.setdefault(task, before)
+                for by_task, before in self._before_drop:
+                    by_task.setdefault(task, before)
             case PhaseStarted(phase="train" | "retrain" | "eval", task=task) as event:
                 self._concerns(task)
                 if self.running and event.phase != "eval":
