@@ -106,7 +106,10 @@ async def test_data_sets_are_asked_for_and_measured_by_the_engine(path, tmp_path
         await desk.fill(data=f"birds={data} birds")
         await desk.press("enter")
         assert desk.error() == "data sets: give NAME=DATA, a name and where its images are; 'birds' is not that"
-        await desk.fill(data=f"birds={data} 'dogs=/my data'", epochs="3", lr="0.01", limit="50", features="boats")
+        await desk.fill(data=f"birds={data} 'dogs=/my data'", epochs="3", lr="0.01", limit="0", features="boats")
+        await desk.press("enter")
+        assert (desk.error().partition(":")[0], form.table.here) == ("images at most", "limit")
+        await desk.fill(limit="50")
         await desk.press("enter")
         assert "no task 'boats' in this file" in desk.error()
         await desk.fill(features="cubs")
