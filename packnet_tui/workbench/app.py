@@ -111,7 +111,7 @@ class PacknetApp(Appearance):
         self.run_worker(self._import_dialogs(), group="import")
         self._start_following(here)
         await self._ask_for_trust(here)
-        if here is not self.here:  # the user has gone on to another file
+        if here is not self.here:  # the user shows another file by now
             return
         if not self.readonly:
             self._engine()

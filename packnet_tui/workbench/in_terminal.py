@@ -42,7 +42,7 @@ def open_workbench(
 
 
 def last_lines(files: Sequence[OpenFile]) -> list[str]:
-    """What to print in the shell: each job that goes on, by its file, and how to come back."""
+    """What to print in the shell: each job that continues, by its file, and how to come back."""
     jobs = {}
     for file in files:
         if file.picture and file.picture.doing:
