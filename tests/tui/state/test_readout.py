@@ -14,7 +14,7 @@ CURVE = Curve(
     validation_loss=((3.0, 0.53),),
     validation_error=((3.0, 18.36),),
     end=10.0,
-    paces=((0.0, 0.0, 150.0),),
+    epoch_steps=((0.0, 0.0, 150.0),),
 )
 
 
