@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from packnet_core.schema.commands import Add, Order, summary
-from packnet_tui.state.format import NAME, cut_middle, pad
+from rich.cells import cell_len
+
+from packnet_core.schema.commands import Add, Order
+from packnet_tui.state.format import NAME, cut_middle, pad_name, short_summary
+from packnet_tui.state.job_progress import done_in_words
 from packnet_tui.state.picture import Picture
 
 
@@ -52,10 +55,10 @@ def order_in_words(picture: Picture, key: str = "o") -> list[str]:
         if measures
         else "order of new tasks, the hardest first (error of a new head, %):"
     ]
-    width = max((min(NAME, len(candidate.name)) for candidate in found), default=0)
+    width = max((min(NAME, cell_len(candidate.name)) for candidate in found), default=0)
     for place, candidate in enumerate(found, 1):
         error = f"error {candidate.error:5.1f}   chance {candidate.chance:5.1f}" if candidate.error is not None else ""
-        text = f"  {place if error else '–'}  {pad(cut_middle(candidate.name, width), width)}  "
+        text = f"  {place if error else '–'}  {pad_name(candidate.name, width)}  "
         waits = "   waits in the queue" if candidate.waits else ""
         lines.append(f"{text}{error or f'not measured; {key} measures it'}{waits}")
     return lines
@@ -65,8 +68,8 @@ def _measuring(picture: Picture) -> str:
     """What the engine does about an order now; empty if nothing."""
     job = picture.job
     if job and isinstance(job.command, Order):
-        step = f", step {job.done:,} of {job.images:,}" if job.done else ""
+        step = f", {done_in_words(job)}" if job.done else ""
         return f"measuring {cut_middle(job.task, NAME)}{step} …" if job.task else "getting ready …"
     if any(isinstance(command, Order) for _, command in picture.queue):
-        return f"measured once {summary(job.command)} is done" if job else "waiting for the engine"
+        return f"measured once {short_summary(job.command)} is done" if job else "waiting for the engine"
     return ""

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
-
 from packnet_tui.state.format import fitting, whole_percent
 from packnet_tui.state.picture import TaskRow
 
 ENDS = ("individual", "classifier")  # best and worst: a task's own error usually lies between
 ORDER = (*ENDS, "lwf", "ewc", "joint", "filters")
-
-
 GAP_CLOSED = "closes {} of the gap to its own network", "gap closed {}"
 
 
@@ -24,14 +20,3 @@ def comparisons_in_words(task: TaskRow, without: Sequence[str] = (), width: int 
         closed = [text.format(whole_percent(task.closed)) for text in GAP_CLOSED]
         parts.insert(len(ENDS), fitting(width, *closed))
     return parts
-
-
-def wrapped(parts: Sequence[str], width: int) -> list[str]:
-    """Parts joined to lines of at most `width` cells; no part is broken."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and cell_len(f"{lines[-1]} · {part}") <= width:
-            lines[-1] += f" · {part}"
-        else:
-            lines.append(part)
-    return lines

@@ -1,17 +1,17 @@
 """The open files as lines: name, tasks, free weights, job and ETA of each. Needs neither Textual nor torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.cells import cell_len
 
-from packnet_core.schema.commands import Compare, Preview, summary
 from packnet_core.schema.text import printable
-from packnet_tui.state.format import clock, cut, cut_middle, pad, percent
+from packnet_tui.state.format import NAME, clock, cut, cut_middle, pad, pad_name, share, short_summary
+from packnet_tui.state.job_progress import done_in_words, kind, subject
 from packnet_tui.state.picture import Picture, RunningJob
 
-NAME, SHORT_NAME = 40, 20  # cells of a name in a row and in the line of all files, at most
+FILE_NAME, SHORT_NAME = 40, 20  # cells of a file's name in a row and in the line of all files, at most
 LEAST_JOB = 12  # cells of the job in a row, before the free weights and then the tasks give way
 SIGNS = {"runs": "●", "waits": "●", "idle": "○", "stopped": "○", "died": "✗", "unreadable": "✗", "opening": "…"}
 
@@ -41,7 +41,7 @@ def file_row(name: str, picture: Picture | None, error: str = "") -> FileRow:
     if picture is None:
         return FileRow(name, "unreadable" if error else "opening", job=error)
     count = len(picture.tasks)
-    tasks, free = f"{count} task" + "s" * (count != 1), f"free {percent(picture.free, picture.weights)[:-1]} %"
+    tasks, free = f"{count} task" + "s" * (count != 1), f"free {share(picture.free, picture.weights)} %"
     state, job, eta = ("unreadable", error, "") if error else _job(picture)
     return FileRow(name, state, tasks, free, job, eta)
 
@@ -52,29 +52,26 @@ def _job(picture: Picture) -> tuple[str, str, str]:
     if picture.died:
         return "died", picture.died, ""
     if job:
-        eta = "" if job.seconds_left is None or job.phase not in ("train", "retrain") else clock(job.seconds_left)
+        eta = "" if job.seconds_left is None else clock(job.seconds_left)
         return "runs", _doing(job) + (f", {waiting} waiting" if waiting else ""), eta
     if waiting:
-        return "waits", summary(picture.queue[0][1]) + (f", {waiting - 1} more" if waiting > 1 else ""), ""
+        return "waits", short_summary(picture.queue[0][1]) + (f", {waiting - 1} more" if waiting > 1 else ""), ""
     if picture.interrupted:
-        return "stopped", f"{summary(picture.interrupted)} is unfinished", ""
+        return "stopped", f"{short_summary(picture.interrupted)} is unfinished", ""
     return "idle", "", ""
 
 
 def _doing(job: RunningJob) -> str:
     if not job.phase:
-        return summary(job.command)
-    if job.phase in ("train", "retrain"):
-        return f"{job.phase} {job.task} {job.epoch}/{job.epochs}"
-    word = "preview" if isinstance(job.command, Preview) else job.phase
-    method = f" with {job.command.baseline}" if isinstance(job.command, Compare) else ""
-    done = f", {percent(job.done, job.images)} done" if job.images else ""
-    return f"{word} {job.task}{method}{done}"
+        return short_summary(job.command)
+    job = replace(job, task=cut_middle(job.task, NAME))
+    done = f" {job.epoch}/{job.epochs}" if job.trains else f", {done_in_words(job)}"
+    return f"{kind(job)} {subject(job)}{done}"
 
 
 def aligned(rows: Sequence[FileRow], width: int) -> list[str]:
     """Each row as a line of at most `width` cells, in columns; with less room the job is cut, then columns go."""
-    name = min(max((cell_len(row.name) for row in rows), default=0), NAME, max(8, width // 3))
+    name = min(max((cell_len(row.name) for row in rows), default=0), FILE_NAME, max(8, width // 3))
     numbers = len(str(len(rows)))
     columns = [[row.tasks for row in rows], [row.free for row in rows]]
     widths = [max(map(len, column), default=0) for column in columns]
@@ -87,7 +84,7 @@ def aligned(rows: Sequence[FileRow], width: int) -> list[str]:
         widths.pop()
     lines = []
     for i, row in enumerate(rows):
-        cells = [f"{i + 1:>{numbers}}", pad(cut_middle(row.name, name), name)]
+        cells = [f"{i + 1:>{numbers}}", pad_name(row.name, name)]
         cells += [f"{column[i]:>{w}}" for column, w in zip(columns, widths, strict=False)]
         state = f"{row.sign} {row.state}" + (f"  {row.job}" if row.job else "")
         left = "  ".join([" ".join(cells[:2]), *cells[2:]])

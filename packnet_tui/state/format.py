@@ -1,6 +1,7 @@
 """Numbers as text, for a sentence or a narrow column, and texts cut to a width."""
 
 import time
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 from rich.cells import cell_len, set_cell_size
@@ -146,6 +147,17 @@ def cut_middle(text: str, width: int) -> str:
 def fitting(width: int, *variants: str) -> str:
     """The first of the texts that has at most `width` cells, else the last one, cut."""
     return next((text for text in variants if cell_len(text) <= width), cut(variants[-1], width))
+
+
+def joined(parts: Sequence[str], width: int) -> list[str]:
+    """Parts as lines of at most `width` cells, with · between those of a line; no part is broken."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(f"{lines[-1]} · {part}") <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return lines
 
 
 def pad(text: str, width: int) -> str:

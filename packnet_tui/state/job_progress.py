@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from packnet_core.schema.commands import Compare, Order
+from packnet_core.schema.commands import Compare, Order, Preview
 from packnet_core.schema.events import Entry, Epoch, PhaseStarted, Progress, TrainStep
 from packnet_tui.state.format import clock
 from packnet_tui.state.pace import Pace
@@ -25,13 +25,10 @@ class JobProgress:
                 return replace(job, images=event.images, part=event.part, parts=event.parts, validation=None,
                                seconds_left=None)  # fmt: skip
             case Progress() as event:
-                if (
-                    job.phase not in ("eval", "compare", "order") or job.task != event.task
-                ):  # no PhaseStarted came before it
+                if job.trains or not job.phase or job.task != event.task:  # no PhaseStarted came before it
                     self._pace = Pace(entry.at, event.done)
                     doing = job.command
-                    phase = "order" if isinstance(doing, Order) else "eval"
-                    phase = "compare" if isinstance(doing, Compare) else phase
+                    phase = "order" if isinstance(doing, Order) else "compare" if isinstance(doing, Compare) else "eval"
                     job = replace(job, phase=phase, parts=1)
                 self._pace.add(entry.at, event.done)
                 left = self._pace.seconds_left(event.images - event.done)
@@ -43,6 +40,17 @@ class JobProgress:
             case Epoch() as event:
                 return replace(job, epoch=event.epoch, validation=event.validation_error)
         return job
+
+
+def kind(job: RunningJob) -> str:
+    """What the job does now: its phase, or `preview`, or `compare` for all of a comparison."""
+    match job.command:
+        case Preview():
+            return "preview"
+        case Compare():
+            return "compare"
+        case _:
+            return job.phase
 
 
 def subject(job: RunningJob) -> str:

@@ -12,7 +12,7 @@ MOST = 16_000_000  # bytes kept
 
 
 class Wanted(NamedTuple):
-    """What to read: a layer of a file with a signature (see `packfile.paths.signature`), in so many bins at most."""
+    """What to read: a layer of a file with a signature (`packfile.paths`), in at most rows × columns bins."""
 
     path: Path
     signature: object

@@ -9,8 +9,10 @@ from packnet_core.schema.text import UNREADABLE, from_json, to_json
 from packnet_tui.state.kept import keep, kept
 
 FILE = "look.json"
-Order = Literal["depth", "size", "free"]  # of layers: as in the network, the largest first, the freest first
-ORDERS: tuple[Order, ...] = get_args(Order)
+LayerOrder = Literal["depth", "size", "free"]  # as in the network, the largest first, the freest first
+LAYER_ORDERS: tuple[LayerOrder, ...] = get_args(LayerOrder)
+Charts = Literal["both", "loss", "error"]  # of pane 3
+CHARTS: tuple[Charts, ...] = get_args(Charts)
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -18,7 +20,8 @@ class Look(Struct, frozen=True, kw_only=True):
 
     theme: str = ""  # empty: Textual's own
     zoomed: int = 0  # the number of a pane; 0: all are shown
-    order: Order = "depth"
+    order: LayerOrder = "depth"
+    charts: Charts = "both"
     log_scale: bool = False
     smooth: bool = False
     follow: bool = True

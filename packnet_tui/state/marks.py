@@ -24,7 +24,7 @@ TERMINAL = (
     "blue", "green", "magenta", "bright_green", "bright_blue", "cyan", "yellow", "bright_magenta", "red",
 )  # fmt: skip
 DIM = ("blue", "red")  # of these, the ones that need light text
-# The more is free, the nearer to the background; if free weights are highlighted, the farther from it.
+# The larger the free share, the nearer to the background; if free weights are highlighted, the farther from it.
 FREE_DARK, FREE_LIGHT = ("#262626", "#3a3a3a", "#4e4e4e"), ("#c6c6c6", "#b2b2b2", "#9e9e9e")
 BRIGHT_DARK, BRIGHT_LIGHT = ("#e4e4e4", "#9e9e9e", "#626262"), ("#1c1c1c", "#585858", "#8a8a8a")
 BLOCKS = "█▓▒"  # in place of shades, in the terminal's own colours

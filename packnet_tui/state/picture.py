@@ -34,6 +34,11 @@ class RunningJob:
     part: int = 1  # the phase is for this task of `parts` tasks
     parts: int = 1
 
+    @property
+    def trains(self) -> bool:
+        """Whether it trains or retrains its task now; else it measures, or is prepared."""
+        return self.phase in ("train", "retrain")
+
 
 @dataclass(frozen=True)
 class TaskRow:
@@ -145,6 +150,11 @@ class Picture:
     @property
     def busy(self) -> bool:
         return self.job is not None or bool(self.queue)
+
+    @property
+    def doing(self) -> Command | None:
+        """The command that runs, or else the first one that waits."""
+        return self.job.command if self.job else self.queue[0][1] if self.queue else None
 
     @property
     def previewing(self) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def column_at(x: float, curve: Curve, columns: int) -> int:
 
 
 def read_at(curve: Curve, column: int, columns: int, smooth: bool = False) -> Readout:
-    """What a chart of so many columns shows in one of them, counted from 0."""
+    """What a chart of `columns` columns shows in one of them, counted from 0."""
     train = [sample for sample in curve.loss if _column(sample.x, curve, columns) <= column]
     losses, errors = (
         [point for point in points if _column(point[0], curve, columns) <= column]

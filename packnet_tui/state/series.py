@@ -27,7 +27,7 @@ class Sample:
 Point = tuple[float, float]
 
 
-class Pace(NamedTuple):
+class EpochSteps(NamedTuple):
     """From x on, after a number of steps, an epoch has `per_epoch` steps."""
 
     x: float
@@ -46,12 +46,12 @@ class Curve:
     pruned: tuple[Point, ...] = ()  # x and ratio of each pruning
     before: Point | None = None  # x from which it is drawn, and the error before pruning, to be regained
     end: float = 1.0  # x where the phases known so far end
-    paces: tuple[Pace, ...] = ()
+    epoch_steps: tuple[EpochSteps, ...] = ()
 
     def step(self, x: float) -> int:
         """The number of training steps from 0 to x."""
-        pace = next((pace for pace in reversed(self.paces) if pace.x <= x), None)
-        return round(pace.steps + (x - pace.x) * pace.per_epoch) if pace else 0
+        since = next((each for each in reversed(self.epoch_steps) if each.x <= x), None)
+        return round(since.steps + (x - since.x) * since.per_epoch) if since else 0
 
     def thinner(self, most: int) -> "Curve":
         """The curve with at most `most` samples and points per line; the lowest and the highest stay."""
@@ -76,7 +76,7 @@ class CurveBuilder:
     pruned: list[Point] = field(default_factory=list)
     before: Point | None = None
     end: float = 0.0
-    paces: list[Pace] = field(default_factory=list)
+    epoch_steps: list[EpochSteps] = field(default_factory=list)
     _start: float = 0.0  # x where the current phase began
     _phase: str = ""
     _last: float = 0.0
@@ -98,9 +98,9 @@ class CurveBuilder:
     def step(self, event: TrainStep) -> None:
         x = self._start + (self.end - self._start) * event.step / max(event.steps, 1)
         self._back_to(x)
-        if not self.paces or self.paces[-1].x != self._start:
+        if not self.epoch_steps or self.epoch_steps[-1].x != self._start:
             steps = float(self.curve().step(self._start))
-            self.paces.append(Pace(self._start, steps, event.steps / (self.end - self._start)))
+            self.epoch_steps.append(EpochSteps(self._start, steps, event.steps / (self.end - self._start)))
             self._curve = None
         if self.loss and x - self.loss[-1].x < self._grain:
             last = self.loss.pop()
@@ -139,7 +139,7 @@ class CurveBuilder:
         if self._saved is None:
             return False
         saved, last = self._saved
-        self.paces = list(saved.paces)
+        self.epoch_steps = list(saved.epoch_steps)
         self.loss, self.pruned, self.before = list(saved.loss), list(saved.pruned), saved.before
         self.validation_loss, self.validation_error = list(saved.validation_loss), list(saved.validation_error)
         self.end, self._last, self._start, self._phase, self._curve = saved.end, last, last, "", None
@@ -156,7 +156,7 @@ class CurveBuilder:
                 pruned=tuple(self.pruned),
                 before=self.before,
                 end=max(self.end, self._last, 1.0),
-                paces=tuple(self.paces),
+                epoch_steps=tuple(self.epoch_steps),
             )
         return self._curve
 

@@ -157,7 +157,6 @@ class Story:
             if live and (newest or not stopped):
                 phase = live.phase if newest else "sealed"
             job = self.job if self.job and self.job.task == name else None
-            training = job is not None and job.phase in ("train", "retrain")
             ratio, error = (saved.prune_ratio, saved.error) if saved else (None, None)
             if stopped and newest:
                 ratio = stopped.document.tasks[-1].prune_ratio
@@ -176,7 +175,7 @@ class Story:
                     same_images=not (evaluation and error) or evaluation.error.images == error.images,
                     sample=history.samples.get(name),
                     checked=history.checked.get(name),
-                    validation=job.validation if job and training else None,
+                    validation=job.validation if job and job.trains else None,
                     working=job.phase if job else "",
                     stopped=_where(stopped) if stopped and newest else "",
                     saved=saved is not None,

@@ -153,7 +153,7 @@ class Watch:
 
     def _signatures(self) -> tuple[object, object]:
         """The signatures of the file and of its checkpoint; None for a missing one."""
-        return _signature(self.paths.file), _signature(self.paths.checkpoint)
+        return signature_of(self.paths.file), signature_of(self.paths.checkpoint)
 
     def _died(self) -> bool:
         """Check the running job's process. Returns whether it is gone."""
@@ -165,8 +165,9 @@ class Watch:
         return running
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+def signature_of(path: Path) -> tuple[int, int, int] | None:
+    """A file's signature; None if it is missing, or can't be looked at."""
     try:
         return signature(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no path, such as one with a null character
         return None

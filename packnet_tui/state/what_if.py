@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from packnet_core.schema.commands import Preview, summary
+from packnet_core.schema.commands import Preview
 from packnet_tui.state.chart import within
+from packnet_tui.state.format import short_summary
 from packnet_tui.state.picture import Picture
 from packnet_tui.state.series import Point
 
@@ -45,7 +46,7 @@ def error_in_words(picture: Picture, ratio: float, asked: bool = False) -> str:
 def _unknown(picture: Picture, asked: bool) -> str:
     what, last = "the error right after pruning", picture.runs[-1] if picture.runs else None
     if picture.job and not isinstance(picture.job.command, Preview):
-        return f"{what} is not measured while {summary(picture.job.command)} runs"
+        return f"{what} is not measured while {short_summary(picture.job.command)} runs"
     if picture.previewing:
         return f"{what}: measuring …"
     if last and isinstance(last.command, Preview) and last.outcome in ("failed", "died"):

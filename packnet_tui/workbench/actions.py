@@ -144,8 +144,9 @@ def blocked_command(kind: type[Command], picture: Picture, readonly: bool = Fals
     """Why a command of this kind can't be given now, by its key or after `:`; None if it can."""
     if readonly:
         return WATCHES
-    if picture.working:  # other commands wait in the queue; the running one may allow them, so the engine checks later
-        running = short_summary(picture.job.command if picture.job else picture.queue[0][1])
+    # other commands wait in the queue; the running one may allow them, so the engine checks later
+    if picture.working and picture.doing:
+        running = short_summary(picture.doing)
         if kind is Train:
             return f"{running} is not done yet"
         return f"wait until {running} is done, or stop it with x" if kind in (Prune, Drop, Undo, Discard) else None

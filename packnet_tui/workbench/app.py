@@ -110,9 +110,9 @@ class PacknetApp(Appearance):
         await self._look(here)  # first: once a new engine runs, the death of a former one would not be noticed
         self.run_worker(self._import_dialogs(), group="import")
         self._start_following(here)
-        if here is not self.here:  # the user has gone on to another file
-            return
         await self._ask_for_trust(here)
+        if here is not self.here:  # the user shows another file by now
+            return
         if not self.readonly:
             self._engine()
         for command in self._first:

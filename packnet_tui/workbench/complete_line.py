@@ -16,9 +16,8 @@ LAST_WORD = re.compile(r"(.*(?<!\\)\s)?(.*)")  # a blank after a backslash is pa
 def complete_line(line: str, file: Path, words: Mapping[str, Sequence[str]]) -> list[str]:
     """All lines that complete the last word of `line`.
 
-    Beside the commands, `words` may stand first, each followed by one of its own.
-
-    A whole word ends with a blank; a folder or `NAME=` does not.
+    Beside the commands, `words` may stand first, each followed by one of its own. A whole word
+    ends with a blank; a folder or `NAME=` does not.
     """
     before, escaped = LAST_WORD.fullmatch(line).groups("")  # type: ignore[union-attr]  # it matches every line
     start = re.sub(r"\\(.)", r"\1", escaped)

@@ -42,12 +42,11 @@ def open_workbench(
 
 
 def last_lines(files: Sequence[OpenFile]) -> list[str]:
-    """What to print in the shell: each job that goes on, by its file, and how to come back."""
+    """What to print in the shell: each job that continues, by its file, and how to come back."""
     jobs = {}
     for file in files:
-        if file.picture and file.busy:
-            job = file.picture.job
-            jobs[file.name] = summary(job.command if job else file.picture.queue[0][1])
+        if file.picture and file.picture.doing:
+            jobs[file.name] = summary(file.picture.doing)
     paths = " ".join(quoted(file.path) for file in files)
     if len(files) == 1:
         lines = [

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 from packnet_core.errors import PacknetError
 from packnet_core.jobs.history import Run
-from packnet_core.packfile.paths import signature
 from packnet_tui.state.ended_jobs import in_words
 from packnet_tui.state.file_rows import FileRow, file_row, short_names
 from packnet_tui.state.picture import Picture
-from packnet_tui.state.watch import Watch
+from packnet_tui.state.watch import Watch, signature_of
 from packnet_tui.workbench.engine_link import EngineLink
 
 USUAL_RATIO = 0.75  # the paper's, from the second task on (§4)
@@ -106,7 +105,7 @@ class OpenFile:
 
     def _open(self) -> bool:
         """Read the file for the first time, if it changed since the last attempt. Returns whether it was tried."""
-        seen = _signature(self.path)
+        seen = signature_of(self.path)
         if self.error and seen == self._seen:
             return False
         self._seen = seen
@@ -144,10 +143,3 @@ def _identity(path: Path) -> object:
         return status.st_dev, status.st_ino
     except (OSError, ValueError):
         return os.path.realpath(path)
-
-
-def _signature(path: Path) -> object:
-    try:
-        return signature(path)
-    except (OSError, ValueError):
-        return None

@@ -91,7 +91,7 @@ class History:
         self.checked: dict[str, bool] = {}
         self._open = ""  # the task trained or pruned last
         self._added: dict[str, Add] = {}  # how each task was added
-        self._before_drop: list[dict[str, Any]] = []  # what was known of each task before the last drop
+        self._before_drop: list[tuple[dict[str, Any], Any]] = []  # what was known of the task dropped last, and where
 
     @property
     def jobs(self) -> dict[int, Command]:
@@ -138,8 +138,8 @@ class History:
             case Undone(task=task):
                 self._concerns(task)
                 self._open = task
-                for now, before in zip(self._known, self._before_drop, strict=False):
-                    now.update({**before, **now})
+                for by_task, before in self._before_drop:
+                    by_task.setdefault(task, before)
             case PhaseStarted(phase="train" | "retrain" | "eval", task=task) as event:
                 self._concerns(task)
                 if self.running and event.phase != "eval":
@@ -179,16 +179,15 @@ class History:
             return
         command = self.running.command
         if isinstance(command, Drop) and event.outcome == "done":
-            self._before_drop = [known.copy() for known in self._known]
-            self._forget(command.task)
-            self._added.pop(command.task, None)
+            task = command.task
+            self._before_drop = [(known, known.pop(task)) for known in (*self._results, self._added) if task in known]
             self._open = ""
         self._end(replace(self.running, outcome=event.outcome, message=event.message, seconds=event.seconds))
 
     @property
-    def _known(self) -> tuple[dict[str, Any], ...]:
-        """What is known of each task."""
-        return self.evaluations, self.comparisons, self.checked, self._added
+    def _results(self) -> tuple[dict[str, Any], ...]:
+        """The results, each by task."""
+        return self.evaluations, self.samples, self.comparisons, self.checked
 
     def _interrupted(self, command: Command, what: str, job: int) -> None:
         """Record what another job did with the newest interrupted run of a command."""
@@ -209,10 +208,8 @@ class History:
 
     def _forget(self, task: str) -> None:
         """Remove the results of a task that is gone: the next task of its name starts without any."""
-        self.evaluations.pop(task, None)
-        self.samples.pop(task, None)
-        self.comparisons.pop(task, None)
-        self.checked.pop(task, None)
+        for results in self._results:
+            results.pop(task, None)
 
     # -- what a run is about --------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs import rules
 from packnet_core.jobs.phases import Job, Phase, Training
+from packnet_core.jobs.ratios import layer_ratios, step_ratio
 from packnet_core.jobs.session import Session
 from packnet_core.schema.commands import Add, Prune
 from packnet_core.schema.events import Event, Pruned
@@ -48,7 +48,7 @@ class PruneStep:
         after = validate(network, job.data.validation)[1]
         yield Pruned(
             task=session.document.tasks[-1].name,
-            ratio=rules.step_ratio(prune.ratio, self.step, prune.steps),
+            ratio=step_ratio(prune.ratio, self.step, prune.steps),
             freed=freed,
             kept=session.document.owned[-1],
             before=before,
@@ -59,11 +59,11 @@ class PruneStep:
     def _ratios(self, session: Session) -> dict[str, float]:
         """For each layer, the share of its present weights to free in this step."""
         index, counts = session.network.open - 1, session.network.counts()
-        wanted = rules.layer_ratios(session.saved, self.prune)
+        wanted = layer_ratios(session.saved, self.prune)
         ratios = {}
         for layer in session.saved.layers:
             begun, now = layer.owned[index], counts[layer.name][index]
-            gone = round(rules.step_ratio(wanted[layer.name], self.step, self.prune.steps) * begun)
+            gone = round(step_ratio(wanted[layer.name], self.step, self.prune.steps) * begun)
             ratios[layer.name] = max(0, gone - (begun - now)) / now if now else 0.0
         return ratios
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs.chance import no_better_than_chance, remedies
+from packnet_core.jobs.ratios import check_ratio, empties, layer_ratios
 from packnet_core.jobs.unfinished import Unfinished, ways_out
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema import recipes
@@ -41,8 +42,6 @@ COMMANDS: dict[Remedy, str] = {
     "resume": ways_out(),
     "new": "begin a new file with: packnet new",
 }
-
-
 NOTHING = Unfinished()
 
 
@@ -88,7 +87,7 @@ def check(document: Document, command: Command, before: Unfinished = NOTHING) ->
             _check_evaluate(document, command)
         case Preview():
             for ratio in command.ratios:
-                _check_ratio(ratio)
+                check_ratio(ratio)
         case Compare():
             _check_compare(document, command)
         case Order():
@@ -170,49 +169,12 @@ def open_task(document: Document, wanted: str) -> Task:
     )
 
 
-def layer_ratios(document: Document, command: Prune) -> dict[str, float]:
-    """The pruning ratio of every layer. Keys of `command.layers` are layers, `conv`, `fc` or patterns; later ones win.
-
-    Raises RequestError for a ratio outside 0..1 or a pattern that no layer matches.
-    """
-    _check_ratio(command.ratio)
-    ratios = {layer.name: command.ratio for layer in document.layers}
-    for pattern, ratio in command.layers.items():
-        _check_ratio(ratio)
-        ratios.update(dict.fromkeys(chosen_layers(document, (pattern,)), ratio))
-    return ratios
-
-
-def empties(document: Document, command: Add | Prune) -> bool:
-    """Whether a command's pruning frees every weight of its task, so that it is no better than chance.
-
-    Raises RequestError as `layer_ratios` does.
-    """
-    if isinstance(command, Prune):
-        ratios, owned = layer_ratios(document, command), {layer.name: layer.owned[-1:] for layer in document.layers}
-    elif command.prune is None:
-        return False
-    else:
-        ratios = dict.fromkeys(chosen_layers(document, command.layers if document.tasks else ()), command.prune)
-        owned = {layer.name: (layer.free,) for layer in document.layers}
-    counts = [(sum(owned[name]), ratio) for name, ratio in ratios.items()]
-    return any(count for count, _ in counts) and all(count == round(ratio * count) for count, ratio in counts)
-
-
 def _check_leaves_some(document: Document, command: Add | Prune, task: str) -> None:
     if not command.yes and empties(document, command):
         raise RequestError(
             f"pruning at {command.prune if isinstance(command, Add) else command.ratio:g} frees every weight of "
             f"{task!r}; it would be no better than chance. Give a smaller ratio, or say --yes"
         )
-
-
-def step_ratio(ratio: float, step: int, steps: int) -> float:
-    """The share of a task's weights that is free after one of several steps (from 1).
-
-    Each step frees the same share of the weights that are left; after the last the share is `ratio` itself.
-    """
-    return ratio if step == steps else 1 - (1 - ratio) ** (step / steps)
 
 
 def _newest(document: Document) -> str | None:
@@ -222,13 +184,6 @@ def _newest(document: Document) -> str | None:
 def _check_recipe(task: Task, command: Prune | Train) -> None:
     recipes.settings(command.named, "")
     task.recipe.changed(command.recipe)
-
-
-def _check_ratio(ratio: float) -> None:
-    if not 0 <= ratio <= 1:
-        raise RequestError(
-            f"a pruning ratio is a share from 0 to 1, and {ratio:g} is not; 0.5 frees half of the weights"
-        )
 
 
 def _check_name(document: Document, name: str) -> None:
@@ -241,7 +196,7 @@ def _check_name(document: Document, name: str) -> None:
 
 def _check_add(document: Document, command: Add) -> None:
     if command.prune is not None:
-        _check_ratio(command.prune)
+        check_ratio(command.prune)
     command.recipe.changed({})
     if command.steps > 1 and command.prune is None:
         raise RequestError("steps are those of a pruning; give its ratio too: --prune 0.75")

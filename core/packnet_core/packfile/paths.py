@@ -45,7 +45,7 @@ class Paths:
         else:
             usable = os.access(beside.parent, os.W_OK) or not beside.parent.is_dir()
         self.folder = beside if usable else self.elsewhere
-        self._own, self._former = (folder / "journal.jsonl" for folder in (self.folder, beside))
+        self._own_journal, self._journal_beside = (folder / "journal.jsonl" for folder in (self.folder, beside))
         self.lock = self.folder / "lock"
         self.address = self.folder / "engine.json"  # the socket that the running engine listens on
         self.log = self.folder / "engine.log"  # what the engine process printed
@@ -68,7 +68,8 @@ class Paths:
     @property
     def journal(self) -> Path:
         """The journal. On read-only media, until something is done there, the one that came with the file."""
-        return self._former if not os.path.exists(self._own) and os.path.exists(self._former) else self._own
+        came_with_it = not os.path.exists(self._own_journal) and os.path.exists(self._journal_beside)
+        return self._journal_beside if came_with_it else self._own_journal
 
     @property
     def spare(self) -> Path:
@@ -128,9 +129,9 @@ class Paths:
             raise RequestError(f"{self.folder} {problem}; packnet works only in a folder of its own user: remove it")
         if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
             self.folder.chmod(0o700)
-        if self.journal != self._own:  # what is done here continues the history that came with the file
+        if self.journal != self._own_journal:  # what is done here continues the history that came with the file
             with open(self.journal, "rb") as former:
-                replace_file(self._own, lambda file: shutil.copyfileobj(former, file))
+                replace_file(self._own_journal, lambda file: shutil.copyfileobj(former, file))
 
     def is_private(self) -> bool:
         """Whether the folder is there and this user's, so that what is in it can be trusted."""

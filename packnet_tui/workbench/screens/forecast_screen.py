@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Order
 from packnet_tui.state.adding_order import order_in_words
-from packnet_tui.state.fits import fills_first, sentence, what_fits
+from packnet_tui.state.fits import decided_ratio, fills_first, sentence, what_fits
 from packnet_tui.state.format import NAME, cut_middle, fitting
 from packnet_tui.workbench.actions import WATCHES
 from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
@@ -37,7 +37,8 @@ class ForecastScreen(RatioScreen[None]):
     ]
     ABOUT = (
         "How many more tasks fit. Each takes all free weights, is pruned at the ratio in hand, and keeps the rest. An "
-        "open task that is not pruned yet is pruned at it first. A task fits if it keeps at least 1 % of the weights."
+        "open task that is not pruned yet is pruned first, at the same ratio, or at that of the running job. A task "
+        "fits if it keeps at least 1 % of the weights."
     )
 
     def compose(self) -> ComposeResult:
@@ -69,7 +70,9 @@ class ForecastScreen(RatioScreen[None]):
         pane = self.query_one(ForecastPane)
         pane.found = found
         first = picture.tasks[-1] if picture.tasks and picture.tasks[-1].phase == "trained" else None
-        note = f"{cut_middle(first.name, NAME)} is pruned at it first" if first else ""
+        decided = decided_ratio(picture)
+        at = "it" if decided is None else f"{decided:g}"
+        note = f"{cut_middle(first.name, NAME)} is pruned at {at} first" if first else ""
         ratio = Content.assemble(
             "ratio ",
             (f" {shown_ratio(self.ratio)} ", "bold reverse"),

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from packnet_core.errors import RequestError
 from packnet_core.jobs import chance, rules
+from packnet_core.jobs.ratios import empties
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.schema.commands import (
     Add,
@@ -231,7 +232,7 @@ class JobActions(Screen[None]):
 
     def _empties(self, command: Add | Prune) -> bool:
         with suppress(RequestError):  # a running job may change what it says; the engine checks again
-            return rules.empties(self.app.picture.document, command)
+            return empties(self.app.picture.document, command)
         return False
 
     async def _confirm_loss(self, command: Drop | Discard) -> bool:

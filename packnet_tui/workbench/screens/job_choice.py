@@ -22,13 +22,16 @@ class JobChoice(Choice[int]):
         super().__init__("Jobs", job_lines(picture), "enter or x stops the chosen one   esc closes")
 
     def redraw(self) -> None:
-        """Show the jobs that run and wait now; close if there is none any more."""
+        """Show the jobs that run and wait now; close if all have ended, once no other screen is above."""
         lines = job_lines(self.app.picture)
-        if not lines:
+        if lines and self.is_mounted:
+            self.show_lines(lines)
+        elif not lines and self.is_current:  # else the screen above would be closed in its place
             self.app.notify("all jobs have ended")
             self.dismiss(None)
-        elif self.is_mounted:
-            self.show_lines(lines)
+
+    def on_screen_resume(self) -> None:
+        self.redraw()
 
     def chosen(self, name: str) -> int:
         return int(name)

@@ -16,10 +16,10 @@ from packnet_tui.workbench.screens.field_input import DataSuggester
 from packnet_tui.workbench.screens.field_table import FormField
 from packnet_tui.workbench.screens.field_values import Wrong, value_of, whole
 from packnet_tui.workbench.screens.form import Form
-from packnet_tui.workbench.screens.recipe_fields import option_help, recipe_field
+from packnet_tui.workbench.screens.recipe_fields import LABELS, option_help, recipe_field
 from packnet_tui.workbench.screens.recipe_words import steady
 
-LABEL = "data sets"
+DATA_SETS = "data sets"  # the field's label
 DATA = "A name, = and its data as for an added task, for each. Quote a path with spaces: 'birds=/my data'."
 OF_RECIPE = ("epochs", "lr", "batch_size", "seed")
 
@@ -37,9 +37,11 @@ class OrderForm(Form[Order]):
         named = [f"{name}={source}" for name, source in proposed(picture).items()]
         usual = cut_middle(picture.tasks[-1].name, NAME) if picture.tasks else "the network"
         fields = [
-            FormField("data", LABEL, shlex.join(named), "NAME=DATA NAME=DATA …", DATA, wide=True, suggester=LastData()),
+            FormField(
+                "data", DATA_SETS, shlex.join(named), "NAME=DATA NAME=DATA …", DATA, wide=True, suggester=LastData()
+            ),
             *(recipe_field(name, Recipe()) for name in OF_RECIPE),
-            FormField("limit", "images at most", hint="all images", about=option_help("limit")),
+            FormField("limit", LABELS["limit"], hint="all images", about=option_help("limit")),
             FormField("features", "features of", hint=usual, about="The task whose features the heads use."),
         ]
         super().__init__("Order of new tasks: the hardest first", fields)
@@ -50,7 +52,7 @@ class OrderForm(Form[Order]):
             Order(
                 data=_data(values["data"]),
                 recipe=_recipe(values),
-                limit=whole("limit", values["limit"], 1) if values["limit"] else None,
+                limit=whole(LABELS["limit"], values["limit"], 1) if values["limit"] else None,
                 features=values["features"] or None,
             )
         )
@@ -88,13 +90,13 @@ def _data(text: str) -> dict[str, str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise Wrong(LABEL, f"{error}") from None
+        raise Wrong(DATA_SETS, f"{error}") from None
     if not words:
-        raise Wrong(LABEL, "name those that could be added, for example birds=~/birds cars=~/cars")
+        raise Wrong(DATA_SETS, "name those that could be added, for example birds=~/birds cars=~/cars")
     try:
         return named_sources(words)
     except RequestError as error:
-        raise Wrong(LABEL, str(error)) from None
+        raise Wrong(DATA_SETS, str(error)) from None
 
 
 def _recipe(values: dict[str, str]) -> Recipe:

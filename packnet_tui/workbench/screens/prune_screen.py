@@ -70,8 +70,9 @@ class PruneScreen(RatioScreen[Prune]):
 
     def redraw(self) -> None:
         """Show new measurements."""
-        self._measure()
-        self._show_errors()
+        if self.is_mounted:
+            self._measure()
+            self._show_errors()
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(SweepChart).roomy = event.size.height >= ROOMY

@@ -64,7 +64,7 @@ def in_words(field: Field) -> str:
 
 
 def option_help(name: str) -> str:
-    """What `packnet add --help` says about an option or argument, for somebody who fills in a field."""
+    """What `packnet add --help` says about an option or argument, for a user who fills in a field."""
     from packnet_tui.cli import job_commands  # Typer comes with it, which the program has imported anyway
     from packnet_tui.cli.option_sets import help_of
 

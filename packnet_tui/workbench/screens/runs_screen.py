@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import asdict
-from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -17,7 +16,7 @@ from packnet_core.schema.fields import shown
 from packnet_core.schema.recipes import Recipe, fields
 from packnet_tui.state import baseline_words, format
 from packnet_tui.state.chart import Other
-from packnet_tui.state.format import cut, cut_middle, duration, pad, short_summary
+from packnet_tui.state.format import cut, cut_middle, duration, joined, pad, short_summary
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.screens.dialog_help import Helped
@@ -59,8 +58,9 @@ class RunsScreen(Helped, Screen[None]):
         Binding("s", "switch('smooth')", "smooth the training loss"),
     ]  # fmt: skip
     ABOUT = (
-        "The jobs that trained, pruned or compared this task, the newest first. `error` is on the test images, in "
-        "percent; with ~ on the validation images. Below: the recipe and the curve of the marked job."
+        "The jobs that worked on this task, the newest first. `error` is on the test images, in percent; with ~ on the "
+        "validation images, with ≈ on some test images. Below: the recipe and the curve of the selected run, and the "
+        "curve of the one that is marked."
     )
     app: AppInterface
 
@@ -171,7 +171,7 @@ class RunList(Pane):
         if not (words := baseline_words.comparisons_in_words(task)):
             return []
         own = f"{cut_middle(task.name, format.NAME)} {format.two_digits(task.added)}"
-        return [Text(f"  {line}") for line in baseline_words.wrapped([own, *words], width - 2)]
+        return [Text(f"  {line}") for line in joined([own, *words], width - 2)]
 
     def row(self, index: int, width: int) -> Text:
         run, former = self._rows[index]
@@ -235,14 +235,7 @@ def run_in_words(run: Run, width: int) -> list[Text]:
     facts = recipe_in_words(run.recipe) if run.recipe else []
     if run.ratio is not None:
         facts.insert(0, f"prune ratio {run.ratio:g}")
-    line = ""
-    for fact in facts:
-        if line and cell_len(f"{line} · {fact}") > width:
-            lines.append(Text(line, "dim"))
-            line = fact
-        else:
-            line = f"{line} · {fact}" if line else fact
-    return [*lines, Text(line, "dim")] if line else lines
+    return [*lines, *(Text(line, "dim") for line in joined(facts, width))]
 
 
 def recipe_in_words(recipe: Recipe) -> list[str]:

@@ -50,7 +50,7 @@ class TypedCommands(CopyActions, JobActions):
 
             await self.app.push_screen(OutputScreen(f"packnet {line}", [*PACKNET, *arguments]))
         elif name in JOB_COMMANDS:
-            self.do_command(parse(line, self.app.path))
+            self.do_command(await asyncio.to_thread(parse, line, self.app.path))  # it reads the file's header
         else:
             raise unknown(name, (*JOB_COMMANDS, *PRINTED, *self.words))
 

@@ -9,7 +9,7 @@ from packnet_tui.state import tables
 from packnet_tui.state.bars import cells
 from packnet_tui.state.format import pad, percent, short
 from packnet_tui.state.layer_names import layer_names, longest_name
-from packnet_tui.state.look import Order
+from packnet_tui.state.look import LayerOrder
 from packnet_tui.state.marks import Marks, glyph
 from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
@@ -49,7 +49,7 @@ class OccupancyPane(Pane):
         super().__init__(id)
         self._widths = 0, 0  # cells for the name and for the bar
         self._names: tuple[str, ...] = ()  # of all layers, for that width
-        self.order: Order = "depth"
+        self.order: LayerOrder = "depth"
 
     def caption(self) -> str:
         return "1 = task 1, · = free"
@@ -86,7 +86,7 @@ class OccupancyPane(Pane):
                 return sorted(super()._matching(), key=lambda i: -layers[i].free / layers[i].weights)
         return super()._matching()
 
-    def set_order(self, order: Order) -> None:
+    def set_order(self, order: LayerOrder) -> None:
         """Order the layers; the cursor stays on its layer."""
         kept, self.order = self.chosen, order
         self.rows = self._matching()

@@ -114,10 +114,8 @@ class Plot(PlotWidget, can_focus=False, inherit_bindings=False):
 
     @property
     def room(self) -> tuple[int, int]:
-        """Columns and rows of cells inside the box; (0, 0) before it is laid out."""
-        if not self.is_mounted:
-            return 0, 0
-        width, height = self.query_one("#plot", PlotCanvas).size
+        """Columns and rows of cells inside the box; (0, 0) before it is laid out, and once the screen closes."""
+        width, height = next((canvas.size for canvas in self.query("#plot").results(PlotCanvas)), (0, 0))
         return max(0, width - 2), max(0, height - 2)
 
     def draw(self, chart: Chart) -> None:

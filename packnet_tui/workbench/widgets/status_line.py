@@ -6,13 +6,11 @@ from dataclasses import replace
 from rich.cells import cell_len
 from rich.text import Text
 
-from packnet_core.schema.commands import Compare, Order, Preview
-from packnet_tui.state.format import NAME, cut, cut_middle, percent, short_summary
-from packnet_tui.state.job_progress import done_in_words, progress_in_words, subject, time_left
+from packnet_core.schema.commands import Preview
+from packnet_tui.state.format import NAME, cut, cut_middle, share, short_summary
+from packnet_tui.state.job_progress import done_in_words, kind, progress_in_words, subject, time_left
 from packnet_tui.state.picture import Picture, RunningJob
 from packnet_tui.workbench.widgets.pane import Lines
-
-PHASE_LABELS = {"train": "TRAIN", "retrain": "RETRAIN"}
 
 
 class StatusLine(Lines):
@@ -52,7 +50,7 @@ def file_in_words(name: str, picture: Picture) -> list[str]:
     """The file in words, the longest variant first."""
     count = len(picture.tasks)
     tasks = f"{count} task" if count == 1 else f"{count} tasks"
-    free = f"free {percent(picture.free, picture.weights).rstrip('%')} %"
+    free = f"free {share(picture.free, picture.weights)} %"
     architecture = picture.document.architecture.name
     return [
         f"packnet  {name}   {architecture} · {tasks} · {free}",
@@ -81,11 +79,10 @@ def job_in_words(picture: Picture) -> list[str]:
 def _job(job: RunningJob, waiting: str) -> list[str]:
     if not job.phase:
         return [f"● {short_summary(job.command)}: getting ready{waiting}", f"● {short_summary(job.command)}"]
-    if job.phase in ("eval", "compare", "order"):
+    if not job.trains:
         return _measuring(job, waiting)
     base, least = (
-        f"● {PHASE_LABELS[job.phase]} {cut_middle(job.task, width)} {job.epoch}/{job.epochs}"
-        for width in (NAME, NAME // 2)
+        f"● {job.phase.upper()} {cut_middle(job.task, width)} {job.epoch}/{job.epochs}" for width in (NAME, NAME // 2)
     )
     left = f"  {time_left(job)}".rstrip()
     speed = f"  {job.images_per_second:,.0f} images/s" if job.images_per_second else ""
@@ -94,18 +91,12 @@ def _job(job: RunningJob, waiting: str) -> list[str]:
 
 def _measuring(job: RunningJob, waiting: str) -> list[str]:
     """An evaluation, preview, comparison or order in words."""
-    match job.command:
-        case Preview():
-            label, far = "PREVIEW", f" {done_in_words(job)}"
-        case Compare():
-            label, far = "COMPARE", f": {progress_in_words(job)}"
-        case Order():
-            label, far = "ORDER", f": {progress_in_words(job)}"
-        case _:
-            label, far = "EVAL", f" {progress_in_words(job)}"
+    what = kind(job)
+    colon = ":" if what in ("compare", "order") else ""
+    far = f"{colon} {done_in_words(job) if isinstance(job.command, Preview) else progress_in_words(job)}"
     task, short = (replace(job, task=cut_middle(job.task, width)) for width in (NAME, NAME // 2))
-    whole, brief = f"● {label} {subject(task)}", f"● {label} {short.task}"
+    whole, brief = f"● {what.upper()} {subject(task)}", f"● {what.upper()} {short.task}"
     part = f" ({job.part} of {job.parts})" if job.parts > 1 else ""
     left = f"  {time_left(job)}".rstrip()
-    some = f"{brief}{':' * (label in ('COMPARE', 'ORDER'))} {done_in_words(job).partition(', ')[0]}{left}"
+    some = f"{brief}{colon} {done_in_words(job).partition(', ')[0]}{left}"
     return [whole + part + far + waiting, whole + far + waiting, whole + far, some, brief + left, brief]

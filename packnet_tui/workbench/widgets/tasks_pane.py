@@ -9,9 +9,9 @@ from rich.text import Text
 
 from packnet_core.jobs import chance
 from packnet_tui.state import format, tables
-from packnet_tui.state.baseline_words import ENDS, comparisons_in_words, wrapped
+from packnet_tui.state.baseline_words import ENDS, comparisons_in_words
 from packnet_tui.state.fits import beside, what_fits
-from packnet_tui.state.format import NAME, cut_middle, fitting, pad, pad_name
+from packnet_tui.state.format import NAME, cut_middle, fitting, joined, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import TaskRow
 from packnet_tui.state.tables import Table
@@ -161,7 +161,7 @@ class TasksPane(Pane):
         """The selected task's error on some images, and by baselines without a column; empty if no task has any."""
         task, width = self.selected, self.content_size.width
         without = ENDS if self._beside(width) else ()
-        words = {row.index: wrapped(_facts(row, without, width - 5), width - 5) for row in self.picture.tasks}
+        words = {row.index: joined(_facts(row, without, width - 5), width - 5) for row in self.picture.tasks}
         height = max(map(len, words.values()), default=0)  # of any task, so that nothing moves with the cursor
         if task is None or not height:
             return []

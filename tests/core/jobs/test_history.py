@@ -313,6 +313,13 @@ def test_undo_brings_back_what_was_known_of_the_dropped_task():
     assert [former for _, former in of_task(fold(again).runs, "cars")] == [False, True, True, True, True, True]
 
 
+def test_undo_brings_back_an_estimate_too_and_leaves_other_tasks_alone():
+    some = [replace(evaluated(name, 20.0), of=5794) for name in ("cars", "cubs")]
+    known = [*add(1), *job(2, Evaluate(limit=500), *some), *job(3, DROP), *job(4, Evaluate(), evaluated("cubs", 22.0))]
+    history = fold([*known, *job(5, Undo(), Undone(task="cars", bytes=9))])
+    assert (set(history.samples), set(history.evaluations)) == ({"cars"}, {"cars", "cubs"})
+
+
 def hardness(name, error):
     measured = Error(top1=error, top5=None, images=10)
     return Hardness(name=name, data="/d", classes=9, validation_error=None, error=measured, chance=90.0)

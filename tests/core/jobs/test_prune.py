@@ -3,7 +3,7 @@
 import pytest
 
 from packnet_core.jobs import job
-from packnet_core.jobs.rules import step_ratio
+from packnet_core.jobs.ratios import step_ratio
 from packnet_core.jobs.session import Session
 from packnet_core.packfile.header import read_header
 from packnet_core.schema.commands import Prune, Train

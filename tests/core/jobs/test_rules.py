@@ -2,7 +2,8 @@ import pytest
 from msgspec.structs import replace
 
 from packnet_core.errors import RequestError
-from packnet_core.jobs.rules import check, layer_ratios, named
+from packnet_core.jobs.ratios import layer_ratios
+from packnet_core.jobs.rules import check, named
 from packnet_core.jobs.unfinished import Unfinished
 from packnet_core.packfile.checkpoint_header import Checkpoint
 from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Order, Prune, Train, Undo

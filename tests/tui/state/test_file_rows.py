@@ -43,19 +43,19 @@ def begun(command):
         (
             [begun(Evaluate()), Progress(task="cubs", done=50, images=200)],
             "runs",
-            "eval cubs, 25.0% done",
+            "eval cubs, 50 of 200 images",
             "",
         ),
         (
             [begun(Preview()), PhaseStarted(phase="eval", task="cubs", epochs=0, images=600)],
             "runs",
-            "preview cubs, 0.0% done",
+            "preview cubs, 0 of 600 images",
             "",
         ),
         (
             [begun(Compare(baseline="ewc", tasks=("cubs",))), Progress(task="cubs", done=53, images=200)],
             "runs",
-            "compare cubs with ewc, 26.5% done",
+            "compare cubs with ewc, 26 % done",
             "",
         ),
         ([JobQueued(command=ADD)], "waits", "add cars --prune 0.75", ""),

@@ -10,6 +10,7 @@ from packnet_tui.state.format import (
     cut_middle,
     drift,
     fitting,
+    joined,
     long,
     pad,
     pad_name,
@@ -119,3 +120,8 @@ def test_the_first_variant_that_fits_is_taken(variants, width):
     assert cell_len(taken) <= width
     short = [text for text in variants if cell_len(text) <= width]
     assert taken == short[0] if short else "…" in taken
+
+
+def test_parts_are_never_broken():
+    assert joined(["one two", "three", "four"], 15) == ["one two · three", "four"]
+    assert joined([], 15) == []

@@ -14,7 +14,7 @@ CURVE = Curve(
     validation_loss=((3.0, 0.53),),
     validation_error=((3.0, 18.36),),
     end=10.0,
-    paces=((0.0, 0.0, 150.0),),
+    epoch_steps=((0.0, 0.0, 150.0),),
 )
 
 
@@ -43,7 +43,7 @@ def test_the_values_are_the_newest_at_the_column_or_before_it():
 
 
 def test_words_go_one_by_one_as_there_is_less_room_and_none_is_cut():
-    readout = read_at(Curve(**{**vars(CURVE), "paces": built().paces}), 4, 10)
+    readout = read_at(Curve(**{**vars(CURVE), "epoch_steps": built().epoch_steps}), 4, 10)
     step = readout.step
     assert readout.words(80) == f"epoch 3.2, step {step}: train 0.412, validation 0.53, error 18.36"
     assert readout.words(60) == f"epoch 3.2, step {step}: train 0.412, val 0.53, error 18.36"

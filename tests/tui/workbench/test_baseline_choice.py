@@ -8,7 +8,7 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Baseline, Compare, Drop, Evaluate, Preview
 from packnet_core.schema.document import Error
 from packnet_core.schema.events import Compared, JobFinished, JobStarted, PhaseStarted, Previewed, Progress
-from packnet_tui.state.baseline_words import ORDER, wrapped
+from packnet_tui.state.baseline_words import ORDER
 from packnet_tui.state.story import Story
 from packnet_tui.workbench.screens.baseline_choice import WAYS, BaselineChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -108,11 +108,6 @@ def test_a_comparison_is_a_run_with_its_error_and_without_a_curve():
     picture = folded(*RUNS, compared("cars", "individual", 14.3), DONE)
     (run,) = picture.runs
     assert (run.tasks, run.errors["cars"].top1, picture.run_curves) == (("cars",), 14.3, {})
-
-
-def test_parts_are_never_broken():
-    assert wrapped(["one two", "three", "four"], 15) == ["one two · three", "four"]
-    assert wrapped([], 15) == []
 
 
 def test_every_baseline_can_be_asked_for_and_shown():

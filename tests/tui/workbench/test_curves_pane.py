@@ -61,6 +61,19 @@ def test_labels_of_epochs_do_not_touch(end, columns):
     assert all(a[1] < b[0] for a, b in pairwise([*ends, (right, columns)]) if a[0] >= 0)
 
 
+async def test_charts_that_the_closing_screen_has_taken_apart_have_no_room(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        await desk.press("3")
+        pane = desk.bench.query_one(CurvesPane)
+        await desk.until(lambda: pane.query(Plot))
+        plot = pane.query(Plot).first()
+        await plot.query("*").remove()
+        assert plot.room == (0, 0)
+        await pane.query(CurveView).remove()
+        assert pane.footnote() == ""
+        pane.redraw()
+
+
 @given(positive)
 def test_the_top_of_an_axis_is_round_and_not_far_above(value):
     assert value * (1 - 1e-9) <= nice(value) <= 2 * value

@@ -12,6 +12,7 @@ from packnet_core.schema.commands import Add
 from packnet_tui.workbench.screens.add_form import AddForm
 from packnet_tui.workbench.screens.data_preview import preview_data, preview_in_words
 from packnet_tui.workbench.screens.debounce import Debounced
+from packnet_tui.workbench.screens.dialog_help import DialogHelp
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.still import Desk, opened, sealed
 from tests.worlds import images
@@ -166,6 +167,27 @@ async def test_a_pasted_path_is_cleaned(path, tmp_path, pasted):
         await desk.until(lambda: "3 classes" in below(desk))
         assert form.values()["data"] == str(data)
         await desk.press("enter")
+        await desk.sees(MainScreen)
+        assert desk.asked == [Add(task="birds", data=str(data), prune=0.75)]
+
+
+async def test_a_form_that_waits_for_its_data_does_not_close_the_help_above_it(path, tmp_path):
+    data, go = folder(tmp_path / "birds"), threading.Event()
+
+    def look(text):
+        go.wait()
+        return preview_data(text)
+
+    async with opened(path) as desk:
+        form = await at_data(desk)
+        form._looks = Debounced(look, 0)
+        await desk.fill(data=str(data))
+        await desk.press("enter", "f1")
+        await desk.sees(DialogHelp)
+        go.set()
+        await desk.until(lambda: form._preview.text == str(data))
+        await desk.sees(DialogHelp)
+        await desk.press("escape", "enter")
         await desk.sees(MainScreen)
         assert desk.asked == [Add(task="birds", data=str(data), prune=0.75)]
 

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from packnet_core.packfile.paths import Paths
-from packnet_core.schema.commands import Order
+from packnet_core.schema.commands import Order, Prune
 from packnet_core.schema.recipes import Recipe
 from packnet_tui.state.fits import sentence, what_fits
 from packnet_tui.workbench.screens.forecast_screen import ForecastScreen
@@ -86,6 +86,15 @@ async def test_at_every_size_it_has_the_answer_the_layers_the_order_and_the_keys
         assert " total " in desk.text()
 
 
+async def test_it_says_at_which_ratio_the_running_job_prunes_first(tmp_path):
+    path = dense(tmp_path / "model.safetensors")
+    append(path, entries([begun(Prune(ratio=0.9))]))
+    with Paths(path).locked():
+        async with opened(path) as desk:
+            await desk.until(lambda: desk.app.picture.job)
+            assert "cars is pruned at 0.9 first" in said(await forecast(desk), ".ratio")
+
+
 async def test_data_sets_are_asked_for_and_measured_by_the_engine(path, tmp_path):
     data = images(tmp_path / "birds.npz")
     async with opened(path) as desk:
@@ -97,7 +106,10 @@ async def test_data_sets_are_asked_for_and_measured_by_the_engine(path, tmp_path
         await desk.fill(data=f"birds={data} birds")
         await desk.press("enter")
         assert desk.error() == "data sets: give NAME=DATA, a name and where its images are; 'birds' is not that"
-        await desk.fill(data=f"birds={data} 'dogs=/my data'", epochs="3", lr="0.01", limit="50", features="boats")
+        await desk.fill(data=f"birds={data} 'dogs=/my data'", epochs="3", lr="0.01", limit="0", features="boats")
+        await desk.press("enter")
+        assert (desk.error().partition(":")[0], form.table.here) == ("images at most", "limit")
+        await desk.fill(limit="50")
         await desk.press("enter")
         assert "no task 'boats' in this file" in desk.error()
         await desk.fill(features="cubs")

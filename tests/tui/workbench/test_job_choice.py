@@ -5,6 +5,7 @@ from textual.widgets import OptionList
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Evaluate
 from packnet_core.schema.events import JobFinished, JobQueued
+from packnet_tui.workbench.screens.dialog_help import DialogHelp
 from packnet_tui.workbench.screens.job_choice import JobChoice
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from tests.tui.made_up import append, entries, running
@@ -46,3 +47,22 @@ async def test_without_jobs_it_closes(tmp_path):
             await desk.sees(MainScreen)
             assert desk.app.said == ["all jobs have ended"]
             assert desk.app.engine.stopped == []
+
+
+async def test_if_the_jobs_end_behind_its_help_that_stays_and_it_closes_afterwards(tmp_path):
+    path = running(tmp_path / "model.safetensors")
+    with Paths(path).locked():
+        async with opened(path) as desk:
+            picture = desk.app.picture
+            await desk.press("x")
+            await desk.sees(JobChoice)
+            await desk.press("question_mark")
+            await desk.sees(DialogHelp)
+            for job in (picture.job.number, *dict(picture.queue)):
+                append(path, ended(job))
+            await desk.until(lambda: not desk.app.picture.busy)
+            desk.app.show()
+            await desk.sees(DialogHelp)
+            await desk.press("escape")
+            await desk.sees(MainScreen)
+            assert desk.app.said == ["all jobs have ended"]

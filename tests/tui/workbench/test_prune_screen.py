@@ -21,6 +21,15 @@ def path(tmp_path):
     return dense(tmp_path / "model.safetensors")
 
 
+async def test_news_that_come_before_it_is_composed_are_no_error(path):
+    async with opened(path) as desk:
+        picture = desk.app.picture
+        desk.app.push_screen(PruneScreen(picture, picture.open_task))
+        desk.app.show()
+        screen = await desk.sees(PruneScreen)
+        assert str(screen.query_one(".error", Static).content)
+
+
 async def asked_for(desk: Desk, *keys: str) -> PruneScreen:
     await desk.press("p")
     screen = await desk.sees(PruneScreen)
