@@ -16,15 +16,19 @@ SHOWN = 5  # shares in a sentence; of more, the first three and the last
 
 
 def what_fits(picture: Picture, ratio: float, only: Container[str] | None = None) -> Forecast:
-    """What fits at a ratio, with the counts of the running job. If that prunes its task, its own ratio counts there."""
-    doing = picture.job.command if picture.job else None
-    decided = None
-    if isinstance(doing, Add):
-        decided = doing.prune
-    elif isinstance(doing, Prune) and doing.max_drop is None:
-        decided = doing.ratio
-    prunes = decided if picture.tasks and picture.tasks[-1].phase == "trained" else None
-    return forecast(picture.layers, picture.tasks, ratio, prunes=prunes, only=only)
+    """What fits at a ratio, with the counts of the running or interrupted job and the ratio that it prunes at."""
+    return forecast(picture.layers, picture.tasks, ratio, prunes=decided(picture), only=only)
+
+
+def decided(picture: Picture) -> float | None:
+    """The ratio at which the running or interrupted job prunes the open task later; None if it does not."""
+    if not picture.tasks or picture.tasks[-1].phase != "trained":
+        return None
+    match picture.doing:
+        case Add(prune=ratio) | Prune(ratio=ratio, max_drop=None):
+            return ratio
+        case _:
+            return None
 
 
 def again(picture: Picture, ratio: float) -> Forecast:

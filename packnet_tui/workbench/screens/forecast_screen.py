@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from packnet_core.schema.commands import Order
 from packnet_tui.state.adding_order import order_in_words
-from packnet_tui.state.fits import fills_first, sentence, what_fits
+from packnet_tui.state.fits import decided, fills_first, sentence, what_fits
 from packnet_tui.state.format import NAME, cut_middle, fitting
 from packnet_tui.workbench.actions import WATCHES
 from packnet_tui.workbench.screens.ratio_screen import RatioScreen, shown_ratio
@@ -69,7 +69,9 @@ class ForecastScreen(RatioScreen[None]):
         pane = self.query_one(ForecastPane)
         pane.found = found
         first = picture.tasks[-1] if picture.tasks and picture.tasks[-1].phase == "trained" else None
-        note = f"{cut_middle(first.name, NAME)} is pruned at it first" if first else ""
+        own = decided(picture)
+        at = "it" if own is None else f"{own:g}"
+        note = f"{cut_middle(first.name, NAME)} is pruned at {at} first" if first else ""
         ratio = Content.assemble(
             "ratio ",
             (f" {shown_ratio(self.ratio)} ", "bold reverse"),
