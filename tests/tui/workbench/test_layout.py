@@ -7,7 +7,7 @@ import pytest
 
 from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Prune
-from packnet_core.schema.events import Occupancy
+from packnet_core.schema.events import Note, Occupancy
 from packnet_tui.state.look import FILE, Look, keep_look, read_look
 from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -79,6 +79,17 @@ async def test_a_filter_says_how_many_it_shows_and_totals_them(tmp_path):
         await desk.press("escape")
         assert "shown" not in desk.text(pane)
         assert desk.text(pane).splitlines()[-2].strip("┃ ").endswith(" 644")
+
+
+async def test_a_filter_of_the_log_shows_lines_whole(path):
+    append(path, entries([Note(text=f"one {'and another ' * 12}last")], job=9))
+    async with opened(path) as desk:
+        pane = desk.bench.query_one(LogPane)
+        for needle in ("one and", "last"):
+            await desk.press("5", "slash", *("space" if sign == " " else sign for sign in needle), "enter")
+            assert "one and another" in desk.text(pane)
+            assert "last" in desk.text(pane)
+            await desk.press("escape")
 
 
 async def test_the_other_panes_count_what_their_filters_show(path):
