@@ -95,7 +95,7 @@ async def demo(file: Path, folder: Path) -> None:
         save(app, folder / "mosaic.svg")
         for digit in "123":
             await press(digit, seconds=STILL / 2)
-        await press("escape", "escape", "1", "p", "y", until="unpruned", seconds=STILL / 2)
+        await press("escape", "escape", "1", "p", "y", until="costs", seconds=STILL / 2)
         for key in ("right", "right", "left"):
             await press(key, seconds=STILL / 3)
         await press("escape", "F", until="Forecast")

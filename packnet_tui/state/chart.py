@@ -176,9 +176,9 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
     dots = tuple((min(int(x * width), width - 1), scale.dot(error, rows)) for x, error in previews)
     level = tuple((ACROSS * column, scale.dot(previews[0][1], rows)) for column in range(columns))
     ticks = tuple((share * width, f"{share:g}") for share in (0, 0.25, 0.5, 0.75, 1))
-    unpruned = previews[0][0] == 0
+    from_0 = previews[0][0] == 0
     legend = [("error % right after pruning", "bold"), ("  ★ measured  ┆ ratio", "")]
-    whole = [*legend, (f"  ╌ unpruned {previews[0][1]:.2f}", "dim")] if unpruned else legend
+    whole = [*legend, (f"  ╌ at 0: {previews[0][1]:.2f}", "dim")] if from_0 else legend
     return Chart(
         columns,
         rows,
@@ -189,7 +189,7 @@ def preview_chart(previews: Sequence[Point], ratio: float, columns: int, rows: i
         dots,
         sign="★",
         marks=((min(int(ratio * width), width - 1), ""),),
-        level=level if unpruned else (),
+        level=level if from_0 else (),
     )
 
 

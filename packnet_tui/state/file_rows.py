@@ -37,7 +37,8 @@ class FileRow:
 
 
 def file_row(name: str, picture: Picture | None, error: str = "") -> FileRow:
-    """The row of a file; `error` says why it can't be read now."""
+    """The row of a file; `error` says why it can't be read now. The row has its name already: `X is damaged`."""
+    error = error.removeprefix(f"{name.rpartition('/')[2]} is ")
     if picture is None:
         return FileRow(name, "unreadable" if error else "opening", job=error)
     count = len(picture.tasks)

@@ -16,16 +16,19 @@ SHOWN = 5  # shares in a sentence; of more, the first three and the last
 
 
 def what_fits(picture: Picture, ratio: float, only: Container[str] | None = None) -> Forecast:
-    """What fits at a ratio, with the counts of the running job. If that prunes its task, its own ratio counts there."""
+    """What fits at a ratio, with the counts of the running or interrupted job and the ratio that it prunes at."""
     return forecast(picture.layers, picture.tasks, ratio, prunes=decided_ratio(picture), only=only)
 
 
 def decided_ratio(picture: Picture) -> float | None:
-    """The ratio at which the running job will prune the newest task; None if it will not, or that is not known yet."""
-    doing = picture.job.command if picture.job and picture.tasks and picture.tasks[-1].phase == "trained" else None
-    if isinstance(doing, Add):
-        return doing.prune
-    return doing.ratio if isinstance(doing, Prune) and doing.max_drop is None else None
+    """The ratio at which the running or interrupted job prunes the open task later; None if it does not."""
+    if not picture.tasks or picture.tasks[-1].phase != "trained":
+        return None
+    match picture.doing:
+        case Add(prune=ratio) | Prune(ratio=ratio, max_drop=None):
+            return ratio
+        case _:
+            return None
 
 
 def again(picture: Picture, ratio: float) -> Forecast:

@@ -127,6 +127,13 @@ class Picture:
         return self.stopped.command if self.stopped else None
 
     @property
+    def doing(self) -> Command | None:
+        """The command whose work the counts show: the running one or the one that it resumes, else the interrupted."""
+        if self.job is None:
+            return self.interrupted
+        return (self.runs[-1].resumes if self.runs else None) or self.job.command
+
+    @property
     def unfinished(self) -> str:
         """The task that an interrupted job was adding and that the file does not have; empty: none."""
         return self.stopped.task if self.stopped and self.stopped.adds_to(self.document) else ""

@@ -26,12 +26,15 @@ def error_at(measured: Sequence[Point], ratio: float) -> tuple[float, bool] | No
 def error_in_words(picture: Picture, ratio: float, asked: bool = False) -> str:
     """`error ≈ 18.3 at 0.75, unpruned 14.1`, in percent right after pruning; or why it is not known.
 
+    Of a task that was pruned before, it is `now 14.1`.
+
     `asked` says whether the engine was asked to measure it.
     """
     measured = picture.previews
     if not measured:
         return _unknown(picture, asked)
-    unpruned = f", unpruned {measured[0][1]:.1f}" if measured[0][0] == 0 else ""
+    at_0 = "unpruned" if picture.open_task and picture.open_task.phase == "trained" else "now"
+    unpruned = f", {at_0} {measured[0][1]:.1f}" if measured[0][0] == 0 else ""
     if found := error_at(measured, ratio):
         error, exact = found
         return f"error {'' if exact else '≈ '}{error:.1f} at {ratio:g}{unpruned}"

@@ -78,10 +78,8 @@ def parse(line: str, file: Path) -> Command:
 def unknown(word: str, known: Iterable[str] = (*JOB_COMMANDS, *PRINTED)) -> RequestError:
     """The error for a word that is no command."""
     close = get_close_matches(word, known, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return RequestError(
-        f"{word!r} is neither a command ({', '.join((*JOB_COMMANDS, *PRINTED))}) nor the name of an action{hint}"
-    )
+    hint = f"did you mean {close[0]}?" if close else "tab completes all there are"
+    return RequestError(f"there is no command {word!r}; {hint}")
 
 
 def parser_of(word: str) -> "Typer":

@@ -34,7 +34,7 @@ def opened(path, request):
 def test_no_text_has_the_colour_of_its_background(opened):
     opened.wait_for("leave")
     opened.press(":nosuch\r")
-    opened.wait_for("is neither a command")  # in a toast
+    opened.wait_for("there is no command")  # in a toast
     opened.press("?")
     opened.wait_for("scroll")
     texts = [(colours, text) for colours, text in opened.texts() if set(text) != {"▀"}]  # a mosaic is no text

@@ -21,7 +21,7 @@ from packnet_tui.state.format import cut, pad
 from packnet_tui.workbench.screens.field_input import DataSuggester, FieldInput
 
 GAP = 2  # cells between two columns
-WIDE_LABEL = 8  # cells for the label of a wide field
+WIDE_LABEL = 8  # cells for the label of a wide field, at least
 
 
 @dataclass(frozen=True)
@@ -203,11 +203,12 @@ class FieldTable(Widget):
         """Compute the place of every field for a width in cells."""
         y = 0
         rest = [field for field in self.fields.values() if not field.wide]
-        for field in self.fields.values():
-            if field.wide:
-                self._labels[field.name] = 0, WIDE_LABEL
-                self._boxes[field.name] = Region(WIDE_LABEL, y, max(4, width - WIDE_LABEL), 1)
-                y += 1 + field.below
+        wide = [field for field in self.fields.values() if field.wide]
+        label = max([WIDE_LABEL, *(cell_len(field.label) + 1 for field in wide)])
+        for field in wide:
+            self._labels[field.name] = 0, label
+            self._boxes[field.name] = Region(label, y, max(4, width - label), 1)
+            y += 1 + field.below
         columns = [rest[i :: self.columns] for i in range(self.columns)]
         labels = [max((cell_len(field.label) for field in column), default=0) + 1 for column in columns]
         text = max(4, (width - GAP * (self.columns - 1) - sum(labels)) // self.columns)

@@ -70,8 +70,8 @@ class ForecastScreen(RatioScreen[None]):
         pane = self.query_one(ForecastPane)
         pane.found = found
         first = picture.tasks[-1] if picture.tasks and picture.tasks[-1].phase == "trained" else None
-        decided = decided_ratio(picture)
-        at = "it" if decided is None else f"{decided:g}"
+        own = decided_ratio(picture)
+        at = "it" if own is None else f"{own:g}"
         note = f"{cut_middle(first.name, NAME)} is pruned at {at} first" if first else ""
         ratio = Content.assemble(
             "ratio ",

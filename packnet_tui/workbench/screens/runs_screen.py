@@ -241,8 +241,8 @@ def run_in_words(run: Run, width: int) -> list[Text]:
 def recipe_in_words(recipe: Recipe) -> list[str]:
     """The essential fields of a recipe, with the meaning of None, and the others that differ from the paper's."""
     unset = {
-        "decay_epoch": f"{recipe.decays_after} epochs",
-        "retrain_epochs": f"{recipe.retraining_epochs} epochs",
+        "decay_epoch": _epochs(recipe.decays_after),
+        "retrain_epochs": _epochs(recipe.retraining_epochs),
         "retrain_lr": f"{recipe.retraining_lr:g}",
     }
     facts = []
@@ -254,3 +254,7 @@ def recipe_in_words(recipe: Recipe) -> list[str]:
             continue
         facts.append(word if value is True else f"{word} {unset.get(name, shown(value))}")
     return facts
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'' if count == 1 else 's'}"

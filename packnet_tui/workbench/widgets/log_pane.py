@@ -29,12 +29,14 @@ class LogPane(Pane):
         self._following = True
         self._made: tuple[tuple[LogLine, ...], int] = ((), 0)  # what `_lines` were made from: the log and the width
         self._lines: list[Text] = []
+        self._of: list[LogLine] = []  # which line of the log each of `_lines` is a piece of
 
     def head(self, width: int) -> list[Text]:
         made = (self.picture.log, width)
         if made != self._made:
             self._made = made
-            self._lines = [piece for line, day in _with_days(made[0]) for piece in _pieces(line, day, width)]
+            pieces = [(line, piece) for line, day in _with_days(made[0]) for piece in _pieces(line, day, width)]
+            self._of, self._lines = [line for line, _ in pieces], [piece for _, piece in pieces]
         if self._following:
             self.top = len(self._lines)  # the end
         return []
@@ -46,11 +48,12 @@ class LogPane(Pane):
         return self._lines[index]
 
     def table(self, shown: Sequence[int]) -> Table:
-        needle = self.needle.casefold()
-        return tables.log(line for line in self.picture.log if needle in line.text.casefold())
+        return tables.log(dict.fromkeys(self._of[index] for index in shown))
 
     def name_of(self, index: int) -> str:
-        return self._lines[index].plain
+        """The time and the whole text, so that a filter shows or hides all pieces of a line."""
+        line = self._of[index]
+        return f"{moment(line.at, '%H:%M:%S')} {line.text}"
 
     def foot(self, width: int) -> list[Text]:
         """The first waiting job, and the number of others."""

@@ -117,6 +117,7 @@ class Pane(Lines, can_focus=True):
     def place(self, place: dict[str, Any]) -> None:
         for name, value in place.items():
             setattr(self, name, value)
+        self.rows = ()  # those of the file before
 
     # -- to be overridden -----------------------------------------------------------------------------------------
 
@@ -162,7 +163,10 @@ class Pane(Lines, can_focus=True):
         if self.count() and len(head) + len(foot) >= height:  # rows matter more
             head, foot = [], foot if len(foot) < height else []
         self._room = max(0, height - len(head) - len(foot))
+        kept = self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
         self.rows = self._matching()
+        if kept in self.rows:  # the order may be another one now
+            self.cursor = self.rows.index(kept)
         self._clamp()
         rows = [self.row(i, width) for i in self.rows[self.top : self.top + self._room]]
         if self.needle and not rows:
@@ -205,12 +209,8 @@ class Pane(Lines, can_focus=True):
 
     def filter(self, needle: str) -> None:
         """Show only the rows whose name contains a text, in upper or lower case; an empty text shows all."""
-        kept = self.chosen
         self.needle = needle
         self.redraw()
-        if kept in self.rows:
-            self.cursor = self.rows.index(kept)
-            self.redraw()
         self.post_message(self.Moved(self))
 
     def match(self, which: str) -> None:

@@ -73,6 +73,8 @@ def test_a_row_says_what_is_wrong():
     gone = file_row("a", picture(), "there is no file a")
     assert (gone.state, gone.job, gone.tasks, gone.wrong) == ("unreadable", "there is no file a", "2 tasks", True)
     assert file_row("a", None, "no pack file").state == "unreadable"
+    damaged = file_row("b/a", None, "a is not a whole safetensors file: it is empty")
+    assert damaged.job == "not a whole safetensors file: it is empty"
     stopped = file_row("a", picture(interrupted=interrupted(ADD)))
     assert (stopped.state, stopped.job) == ("stopped", "add cars --prune 0.75 is unfinished")
 

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from packnet_core.planning.forecast import forecast
-from packnet_core.schema.commands import Add
+from packnet_core.schema.commands import Add, Train
 from packnet_core.schema.document import MOST_TASKS, Layer
-from packnet_core.schema.events import JobStarted, Occupancy
-from packnet_tui.state.fits import beside, fills_first, sentence, what_fits
+from packnet_core.schema.events import JobStarted, Occupancy, Resumed
+from packnet_tui.state.fits import beside, decided, fills_first, sentence, what_fits
 from packnet_tui.state.story import Story
-from tests.tui.made_up import SEALED, TINY, document, entries, task
+from tests.tui.made_up import SEALED, TINY, checkpoint, document, ended, entries, task
 
 
 def found(owned, phase="retrained", ratio=0.5, least=0.01, tasks=2, weights=1000):
@@ -91,3 +91,20 @@ def test_while_a_job_trains_its_task_counts_as_pruned_at_the_jobs_own_ratio():
     free = [round(0.9 * layer.free) for layer in before.layers]
     room = what_fits(story.picture(before), 0.5).total
     assert (room.free, room.owns[0]) == (sum(free), sum(count - round(0.5 * count) for count in free))
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_stopped_job_and_the_job_that_resumes_it_prune_at_the_stopped_jobs_ratio(resumed):
+    before = document(SEALED, TINY)
+    command = Add(task="cars", data="/d", prune=0.9)
+    story = Story()
+    started = JobStarted(command=command, pid=1, device="cpu")
+    story.read(entries([started, ended("stopped", "stopped")]))
+    if resumed:
+        again = JobStarted(command=Train(), pid=1, device="cpu")
+        story.read(entries([again, Resumed(command=command, task="cars")], job=2))
+    picture = story.picture(before, checkpoint(before, command))
+    assert picture.tasks[-1].phase == "trained"
+    assert decided(picture) == 0.9
+    assert what_fits(picture, 0.5).total.free == sum(round(0.9 * layer.free) for layer in before.layers)
+    assert decided(picture.as_saved) is None or resumed

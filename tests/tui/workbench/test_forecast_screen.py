@@ -101,6 +101,7 @@ async def test_data_sets_are_asked_for_and_measured_by_the_engine(path, tmp_path
         await forecast(desk, "o")
         form = await desk.sees(OrderForm)
         assert form.table.here == "data"
+        assert "data sets " in desk.text(form.table)  # a wide field's label is whole
         await desk.press("enter")
         assert desk.error() == "data sets: name those that could be added, for example birds=~/birds cars=~/cars"
         await desk.fill(data=f"birds={data} birds")

@@ -5,6 +5,9 @@ import stat
 
 import pytest
 
+from packnet_core.packfile.paths import Paths
+from packnet_core.schema.commands import Prune
+from packnet_core.schema.events import Note, Occupancy
 from packnet_tui.state.look import FILE, Look, keep_look, read_look
 from packnet_tui.workbench.screens.help_screen import HelpScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
@@ -14,7 +17,7 @@ from packnet_tui.workbench.widgets.log_pane import LogPane
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
 from packnet_tui.workbench.widgets.prompt import Prompt
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
-from tests.tui.made_up import at_rest, document, task, write
+from tests.tui.made_up import append, at_rest, begun, document, entries, task, write
 from tests.tui.still import SMALL, opened
 
 UNEVEN = {"a.weight": (4, 1, 3, 3), "b.weight": (10, 32), "c.weight": (8, 4, 3, 3)}
@@ -49,6 +52,21 @@ async def test_o_orders_the_layers_and_the_title_says_how(path):
         assert layers(desk) == by_depth
 
 
+async def test_the_cursor_stays_on_its_layer_when_a_job_changes_the_order_by_free(tmp_path):
+    before = document((task("one", 0.5, 20.0, "retrained"),), UNEVEN)
+    path = write(tmp_path / "model.safetensors", before)
+    with Paths(path).locked():
+        async with opened(path) as desk:
+            pane = desk.bench.query_one(OccupancyPane)
+            await desk.press("o", "o", "j")
+            first, kept, *_ = layers(desk)
+            assert pane.selected.name == kept
+            full = {layer.name: [layer.weights if layer.name == first else layer.owned[0]] for layer in before.layers}
+            append(path, entries([begun(Prune(ratio=0.5)), Occupancy(task="one", phase="pruned", layers=full)], job=9))
+            await desk.until(lambda: layers(desk)[0] != first, "the new order")
+            assert pane.selected.name == kept
+
+
 async def test_a_filter_says_how_many_it_shows_and_totals_them(tmp_path):
     tasks = (task("one", 0.5, 20.0, "retrained"),)
     async with opened(write(tmp_path / "model.safetensors", document(tasks, UNEVEN))) as desk:
@@ -61,6 +79,17 @@ async def test_a_filter_says_how_many_it_shows_and_totals_them(tmp_path):
         await desk.press("escape")
         assert "shown" not in desk.text(pane)
         assert desk.text(pane).splitlines()[-2].strip("┃ ").endswith(" 644")
+
+
+async def test_a_filter_of_the_log_shows_lines_whole(path):
+    append(path, entries([Note(text=f"one {'and another ' * 12}last")], job=9))
+    async with opened(path) as desk:
+        pane = desk.bench.query_one(LogPane)
+        for needle in ("one and", "last"):
+            await desk.press("5", "slash", *("space" if sign == " " else sign for sign in needle), "enter")
+            assert "one and another" in desk.text(pane)
+            assert "last" in desk.text(pane)
+            await desk.press("escape")
 
 
 async def test_the_other_panes_count_what_their_filters_show(path):

@@ -11,7 +11,7 @@ from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.widgets.plot import Plot
 from packnet_tui.workbench.widgets.sweep_chart import SweepChart
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
-from tests.tui.made_up import NOON, append, at_rest, entries
+from tests.tui.made_up import NOON, append, at_rest, entries, job
 from tests.tui.still import MEASURED, SMALL, TOO_SMALL, WIDE, dense, opened, previewing
 
 
@@ -69,6 +69,19 @@ async def test_the_error_at_the_ratio_in_hand_is_a_number_at_every_size(tmp_path
             assert "error ≈ 19.4 at 0.6, unpruned 17.0" in desk.text()
             await desk.press("5", "backspace", "backspace", "9", "5")
             assert "error at 0.95: measuring …, unpruned 17.0" in desk.text()
+
+
+async def test_of_a_task_that_was_pruned_before_the_error_at_0_is_not_called_unpruned(tmp_path):
+    path = at_rest(tmp_path / "model.safetensors")
+    seen = [
+        Previewed(task="cars", ratio=ratio, error=error, images=600) for ratio, error in ((0.0, 17.0), (0.75, 21.5))
+    ]
+    append(path, job(9, Preview(), *seen))
+    async with opened(path) as desk:
+        await desk.press("p", "y")
+        await desk.sees(PruneScreen)
+        await desk.until(lambda: "error 21.5 at 0.75, now 17.0" in desk.text())
+        assert "unpruned" not in desk.text()
 
 
 async def test_the_screen_says_why_nothing_is_measured(tmp_path):

@@ -52,6 +52,11 @@ def test_all_fields_of_a_recipe_are_shown():
     ]  # fmt: skip
 
 
+def test_one_epoch_is_not_called_epochs():
+    words = recipe_in_words(Recipe(epochs=2, lr=0.01))
+    assert {"rate / 10 after 1 epoch", "retraining 1 epoch"} <= set(words)
+
+
 def test_of_the_other_fields_only_those_that_differ_from_the_paper_are_shown():
     words = recipe_in_words(Recipe(schedule="cosine", warmup_epochs=2, clip=1.5, channels_last=True, pick="last"))
     assert {
@@ -159,6 +164,12 @@ async def test_a_task_without_runs_says_so(tmp_path):
     async with opened(write(tmp_path / "model.safetensors", document(SEALED))) as desk:
         await at_runs(desk)
         assert "no runs in the journal" in desk.text()
+
+
+async def test_a_run_without_a_curve_leaves_its_place_empty(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        screen = await at_runs(desk)  # at the newest run, an evaluation
+        assert desk.text(screen.query_one(CurveView)).strip() == ""
 
 
 async def test_l_and_s_work_on_the_screen_of_runs_too(tmp_path):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Static
 
 from packnet_core.jobs import run_job
 from packnet_core.packfile.header import read_header
@@ -11,10 +12,12 @@ from packnet_core.packfile.paths import Paths
 from packnet_core.schema.commands import Add, Discard, Drop, Evaluate, Prune, Undo
 from packnet_core.schema.events import EngineStarted, Epoch
 from packnet_tui.workbench.screens.add_form import AddForm
+from packnet_tui.workbench.screens.forecast_screen import ForecastScreen
 from packnet_tui.workbench.screens.main_screen import MainScreen
 from packnet_tui.workbench.screens.prune_screen import PruneScreen
 from packnet_tui.workbench.screens.question import Question
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
+from packnet_tui.workbench.widgets.layer_pane import LayerPane
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import (
     SEALED,
@@ -248,3 +251,13 @@ async def test_u_without_the_former_file_says_so(path):
         await desk.until(lambda: desk.app.said)
         assert desk.app.said == ["the former file is gone, so the drop can't be undone"]
         assert desk.asked == []
+
+
+async def test_what_it_will_be_pruned_at_is_its_own_ratio_in_pane_4_and_in_the_forecast(tmp_path):
+    path = stopped(tmp_path / "model.safetensors", replace(BIRDS, prune=0.9))
+    async with opened(path, WIDE) as desk:
+        assert desk.app.ratio == 0.75
+        assert " pruned at 0.9, birds keeps " in desk.text(desk.bench.query_one(LayerPane))
+        await desk.press("F", "5")
+        screen = await desk.sees(ForecastScreen)
+        assert "birds is pruned at 0.9 first" in str(screen.query_one(".ratio", Static).content)
