@@ -24,7 +24,7 @@ def decided_ratio(picture: Picture) -> float | None:
     """The ratio at which the running or interrupted job prunes the open task later; None if it does not."""
     if not picture.tasks or picture.tasks[-1].phase != "trained":
         return None
-    match picture.doing:
+    match picture.counted:
         case Add(prune=ratio) | Prune(ratio=ratio, max_drop=None):
             return ratio
         case _:

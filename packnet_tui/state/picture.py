@@ -127,7 +127,7 @@ class Picture:
         return self.stopped.command if self.stopped else None
 
     @property
-    def doing(self) -> Command | None:
+    def counted(self) -> Command | None:
         """The command whose work the counts show: the running one or the one that it resumes, else the interrupted."""
         if self.job is None:
             return self.interrupted

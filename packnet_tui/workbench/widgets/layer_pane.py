@@ -13,7 +13,7 @@ from packnet_core.schema.commands import ReadOnly
 from packnet_core.schema.document import Layer
 from packnet_tui.state import tables
 from packnet_tui.state.capacity import after_pruning
-from packnet_tui.state.fits import decided
+from packnet_tui.state.fits import decided_ratio
 from packnet_tui.state.format import NAME, cut_middle, fitting, pad_name, percent
 from packnet_tui.state.layer_owners import LayerOwners, Wanted
 from packnet_tui.state.marks import glyph
@@ -131,7 +131,7 @@ class LayerPane(Pane):
         lines = [Text(" " * GAP).join(parts[row::height]) for row in range(height)]
         open_task = self.picture.open_task
         if open_task and layer.owned:
-            ratio = self.app.ratio if (own := decided(self.picture)) is None else own
+            ratio = self.app.ratio if (own := decided_ratio(self.picture)) is None else own
             after = after_pruning([layer], ratio)[0]
             facts = f"keeps {after.kept:,}, frees {after.freed:,}"
             name = cut_middle(open_task.name, NAME)
