@@ -9,7 +9,7 @@ from packnet_core.planning.forecast import forecast
 from packnet_core.schema.commands import Add, Train
 from packnet_core.schema.document import MOST_TASKS, Layer
 from packnet_core.schema.events import JobStarted, Occupancy, Resumed
-from packnet_tui.state.fits import beside, decided, fills_first, sentence, what_fits
+from packnet_tui.state.fits import beside, decided_ratio, fills_first, sentence, what_fits
 from packnet_tui.state.story import Story
 from tests.tui.made_up import SEALED, TINY, checkpoint, document, ended, entries, task
 
@@ -105,6 +105,6 @@ def test_a_stopped_job_and_the_job_that_resumes_it_prune_at_the_stopped_jobs_rat
         story.read(entries([again, Resumed(command=command, task="cars")], job=2))
     picture = story.picture(before, checkpoint(before, command))
     assert picture.tasks[-1].phase == "trained"
-    assert decided(picture) == 0.9
+    assert decided_ratio(picture) == 0.9
     assert what_fits(picture, 0.5).total.free == sum(round(0.9 * layer.free) for layer in before.layers)
-    assert decided(picture.as_saved) is None or resumed
+    assert decided_ratio(picture.as_saved) is None or resumed

@@ -344,9 +344,15 @@ async def test_a_long_name_is_cut_in_its_middle_and_no_word_is(tmp_path, size):
         assert "…" in shown
 
 
+async def finished(desk: Desk) -> str:
+    """The pane once each chart has its axes, which the plot library draws last."""
+    await desk.until(lambda: "0 └" in pane(desk) and "┼" not in pane(desk), "the axes")
+    return pane(desk)
+
+
 async def test_the_mouse_wheel_leaves_the_plots_alone_and_a_click_goes_to_the_pane(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
-        before = pane(desk)
+        before = await finished(desk)
         plot = plots(desk)[0]
         x, y = plot.region.center
         wheel = {"x": 5, "y": 3, "delta_x": 0, "delta_y": 1, "button": 0, "screen_x": int(x), "screen_y": int(y)}
@@ -386,7 +392,7 @@ async def test_while_the_screen_closes_nothing_is_drawn(tmp_path):
 
 async def test_a_resize_redraws_the_charts(tmp_path):
     async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
-        wide = pane(desk)
+        wide = await finished(desk)
         for size, charts in ((SMALL, 2), ((150, 50), 2), (WIDE, 2)):
             await desk.pilot.resize_terminal(*size)
             await desk.until(lambda charts=charts: len(plots(desk)) == charts, f"{charts} charts")
