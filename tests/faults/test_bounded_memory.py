@@ -167,7 +167,12 @@ def genuine(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("kind", STRANGERS)
+MANY = ("vit_h_14 with its head", "cifar_resnet1202", "regnet_y_128gf", "input.channels", "features")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.faults if kind in MANY else ()) for kind in STRANGERS]
+)
 def test_a_small_file_that_says_it_is_huge_is_refused_within_400_mb(genuine, tmp_path, kind):
     path = tmp_path / "stranger.safetensors"
     path.write_bytes(genuine.read_bytes())
