@@ -122,7 +122,7 @@ class AddForm(Form[Add]):
         self._preview = preview
         with suppress(NoMatches):  # the form is being closed, and has no fields any more
             self._show_preview()
-        if self._waiting and self.is_current:  # else help is above it, which would be closed in its place
+        if self._waiting and self.is_active:  # else help is above it, which would be closed in its place
             self.accept(self._waiting)
 
     def _show_preview(self) -> None:

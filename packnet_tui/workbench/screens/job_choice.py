@@ -26,7 +26,7 @@ class JobChoice(Choice[int]):
         lines = job_lines(self.app.picture)
         if lines and self.is_mounted:
             self.show_lines(lines)
-        elif not lines and self.is_current:  # else the screen above would be closed in its place
+        elif not lines and self.is_active:  # else the screen above would be closed in its place
             self.app.notify("all jobs have ended")
             self.dismiss(None)
 

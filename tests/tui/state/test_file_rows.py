@@ -58,6 +58,16 @@ def begun(command):
             "compare cubs with ewc, 26 % done",
             "",
         ),
+        (
+            [
+                begun(Evaluate()),
+                PhaseStarted(phase="eval", task="cubs" * 9, epochs=0, images=200),
+                Progress(task="cubs" * 9, done=50, images=200),
+            ],
+            "runs",
+            "eval cubscubscub…cubscubscubs, 50 of 200 images",
+            "00:03",
+        ),
         ([JobQueued(command=ADD)], "waits", "add cars --prune 0.75", ""),
     ],
 )

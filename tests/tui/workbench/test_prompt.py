@@ -1,5 +1,9 @@
 """`/` filters what a pane lists, `:` takes a command as the shell would."""
 
+import sys
+import threading
+from collections import deque
+
 import pytest
 from msgspec.structs import replace
 
@@ -19,6 +23,14 @@ from packnet_tui.workbench.widgets.tasks_pane import TasksPane
 from tests.tui.made_up import at_rest
 from tests.tui.still import dense, opened
 
+OPENED: deque[tuple[str, bool]] = deque(maxlen=500)  # files that were opened, and whether by the screen's own thread
+sys.addaudithook(
+    lambda event, args: (
+        OPENED.append((str(args[0]), threading.current_thread() is threading.main_thread()))
+        if event == "open"
+        else None
+    )
+)
 WORDS = {"theme": ["textual-dark", "textual-light"], "help": [*COMMANDS], "order": []}
 
 
@@ -266,3 +278,15 @@ async def test_without_a_place_for_them_lines_are_forgotten(tmp_path, monkeypatc
         await desk.until(lambda: desk.asked)
         await desk.press("colon", "up")
         assert line(desk) == ""
+
+
+async def test_no_disk_holds_up_the_screen_while_a_line_is_typed_and_sent(tmp_path):
+    async with opened(at_rest(tmp_path / "model.safetensors")) as desk:
+        OPENED.clear()
+        await typed(desk, "eval cubs")
+        await desk.until(lambda: desk.asked)
+        await desk.press("colon", "up")
+        ours = [(path, waits) for path, waits in OPENED if path.endswith(("typed.txt", "model.safetensors"))]
+        assert {path.rpartition("/")[2] for path, _ in ours} == {"typed.txt", "model.safetensors"}
+        assert not any(waits for _, waits in ours)
+        assert desk.bench.query_one(Prompt).text == "eval cubs"
