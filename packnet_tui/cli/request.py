@@ -1,5 +1,6 @@
 """Requests: a command for a file, parsed from arguments with Typer, not done yet."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.shell import INTERRUPTED
+
+PARSING = re.compile(r"Input should be a valid (integer|number), .*")  # since Typer uses Pydantic
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,21 @@ def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else name
         message: str = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+        message = PARSING.sub(lambda found: _not_a_number(error, found), message).replace("Input should", "it should")
         if message.startswith("No such option") and (negative := next(filter(_is_negative, arguments), None)):
             message = f"{negative} is below 0, and a pruning ratio is a share from 0 to 1"
         raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
     except typer.Abort:  # Ctrl-C, in some versions
         return INTERRUPTED
+
+
+def _not_a_number(error: Exception, found: re.Match[str]) -> str:
+    """What was typed and why it is wrong; Typer's own words for it leave out what was typed."""
+    try:
+        typed = repr(error.__cause__.errors()[0]["input"])  # type: ignore[union-attr]
+    except (AttributeError, LookupError):
+        typed = "it"
+    return f"{typed} is not a {'whole ' * (found[1] == 'integer')}number"
 
 
 def _is_negative(argument: str) -> bool:
