@@ -11,6 +11,8 @@ from packnet_tui.state.kept import keep, kept
 FILE = "look.json"
 Order = Literal["depth", "size", "free"]  # of layers: as in the network, the largest first, the freest first
 ORDERS: tuple[Order, ...] = get_args(Order)
+Charts = Literal["both", "loss", "error"]  # of pane 3
+CHARTS: tuple[Charts, ...] = get_args(Charts)
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -21,6 +23,7 @@ class Look(Struct, frozen=True, kw_only=True):
     order: Order = "depth"
     log_scale: bool = False
     smooth: bool = False
+    charts: Charts = "both"
     follow: bool = True
 
 

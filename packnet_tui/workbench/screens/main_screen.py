@@ -165,13 +165,13 @@ class MainScreen(FileActions, TypedCommands):
         curves, alone = self.query_one(CurvesPane), next((p for p in self.panes if p.has_class("alone")), None)
         look = replace(self.app.look, zoomed=alone.number if alone else 0, order=self.query_one(OccupancyPane).order)
         look = replace(look, log_scale=curves.log_scale, smooth=curves.smooth, follow=curves.follow)
-        self.app.remember(look)
+        self.app.remember(replace(look, charts=curves.charts))
 
     def _recall(self) -> None:
         """Use the layout of the last session."""
         look, curves = self.app.look, self.query_one(CurvesPane)
         curves.log_scale, curves.smooth, curves.follow = look.log_scale, look.smooth, look.follow
-        self.query_one(OccupancyPane).order = look.order
+        self.query_one(OccupancyPane).order, curves.charts = look.order, look.charts
         if pane := next((pane for pane in self.panes if pane.number == look.zoomed), None):
             self.zoom(pane)
             self._asking = pane
@@ -228,6 +228,7 @@ class MainScreen(FileActions, TypedCommands):
 
     def action_charts(self) -> None:
         self.query_one(CurvesPane).switch_charts()
+        self._remember()
 
     def action_read(self, which: str) -> None:
         self.query_one(CurvesPane).read({"left": -1, "right": 1, "far_left": -10, "far_right": 10}[which])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from packnet_core.schema.commands import Add, Prune, Train
 from packnet_tui.state import tables
 from packnet_tui.state.chart import Chart, Other, error_chart, loss_chart
 from packnet_tui.state.format import cut_middle
+from packnet_tui.state.look import CHARTS, Charts
 from packnet_tui.state.readout import column_at, columns_of, read_at
 from packnet_tui.state.series import Curve
 from packnet_tui.state.tables import Table
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from packnet_tui.workbench.widgets.plot import Plot
 
-Charts = Literal["both", "loss", "error"]
-CHARTS: tuple[Charts, ...] = get_args(Charts)
 TWO_CHARTS = 12  # lines that two charts need, one above the other
 ONE_CHART = 5  # lines that one chart needs
 SIDE_BY_SIDE = 44  # cells that two charts need beside each other

@@ -125,7 +125,7 @@ async def test_each_label_of_the_footer_can_be_clicked(path, size):
 async def test_theme_and_layout_are_there_again_in_the_next_session(path, monkeypatch):
     monkeypatch.delenv("TEXTUAL_THEME", raising=False)
     async with opened(path) as desk:
-        await desk.press("o", "3", "z", "l", "s", "f")
+        await desk.press("o", "3", "z", "l", "s", "f", "c")
         desk.app.theme = "nord"
         await desk.pilot.pause()
     async with opened(path) as desk:
@@ -133,12 +133,12 @@ async def test_theme_and_layout_are_there_again_in_the_next_session(path, monkey
         assert desk.app.theme == "nord"
         assert desk.bench.focused is curves
         assert curves.has_class("alone")
-        assert (curves.log_scale, curves.smooth, curves.follow) == (True, True, False)
+        assert (curves.log_scale, curves.smooth, curves.follow, curves.charts) == (True, True, False, "loss")
         assert desk.bench.query_one(OccupancyPane).order == "size"
         await desk.press("escape")
     async with opened(path) as desk:
         assert not desk.bench.has_class("zoomed")
-    assert read_look() == Look(theme="nord", order="size", log_scale=True, smooth=True, follow=False)
+    assert read_look() == Look(theme="nord", order="size", log_scale=True, smooth=True, follow=False, charts="loss")
 
 
 async def test_the_environments_theme_wins_and_is_not_kept(path, monkeypatch):
