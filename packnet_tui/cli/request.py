@@ -45,7 +45,7 @@ def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else name
         message: str = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
-        message = PARSING.sub(lambda found: _not_a_number(error, found), message).replace("Input should", "it should")
+        message = _plain(message, error)
         if message.startswith("No such option") and (negative := next(filter(_is_negative, arguments), None)):
             message = f"{negative} is below 0, and a pruning ratio is a share from 0 to 1"
         raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
@@ -53,13 +53,15 @@ def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
         return INTERRUPTED
 
 
-def _not_a_number(error: Exception, found: re.Match[str]) -> str:
-    """What was typed and why it is wrong; Typer's own words for it leave out what was typed."""
-    try:
-        typed = repr(error.__cause__.errors()[0]["input"])  # type: ignore[union-attr]
-    except (AttributeError, LookupError):
-        typed = "it"
-    return f"{typed} is not a {'whole ' * (found[1] == 'integer')}number"
+def _plain(message: str, error: Exception) -> str:
+    """A message in plain words, with what was typed in place of a number, which Pydantic's message leaves out."""
+    if found := PARSING.search(message):
+        try:
+            typed = repr(error.__cause__.errors()[0]["input"])  # type: ignore[union-attr]
+        except (AttributeError, LookupError):
+            typed = "it"
+        message = f"{message[: found.start()]}{typed} is not a {'whole ' * (found[1] == 'integer')}number"
+    return message.replace("Input should", "it should")
 
 
 def _is_negative(argument: str) -> bool:

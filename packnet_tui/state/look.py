@@ -13,6 +13,7 @@ Order = Literal["depth", "size", "free"]  # of layers: as in the network, the la
 ORDERS: tuple[Order, ...] = get_args(Order)
 Charts = Literal["both", "loss", "error"]  # of pane 3
 CHARTS: tuple[Charts, ...] = get_args(Charts)
+OF_PANE_3 = ("log_scale", "smooth", "follow", "charts")
 
 
 class Look(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
-from packnet_tui.state.look import ORDERS
+from packnet_tui.state.look import OF_PANE_3, ORDERS
 from packnet_tui.state.typed_lines import typed_lines
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.complete_line import complete_line
@@ -164,14 +164,14 @@ class MainScreen(FileActions, TypedCommands):
         """Keep the layout for the next session."""
         curves, alone = self.query_one(CurvesPane), next((p for p in self.panes if p.has_class("alone")), None)
         look = replace(self.app.look, zoomed=alone.number if alone else 0, order=self.query_one(OccupancyPane).order)
-        look = replace(look, log_scale=curves.log_scale, smooth=curves.smooth, follow=curves.follow)
-        self.app.remember(replace(look, charts=curves.charts))
+        self.app.remember(replace(look, **{name: getattr(curves, name) for name in OF_PANE_3}))
 
     def _recall(self) -> None:
         """Use the layout of the last session."""
         look, curves = self.app.look, self.query_one(CurvesPane)
-        curves.log_scale, curves.smooth, curves.follow = look.log_scale, look.smooth, look.follow
-        self.query_one(OccupancyPane).order, curves.charts = look.order, look.charts
+        for name in OF_PANE_3:
+            setattr(curves, name, getattr(look, name))
+        self.query_one(OccupancyPane).order = look.order
         if pane := next((pane for pane in self.panes if pane.number == look.zoomed), None):
             self.zoom(pane)
             self._asking = pane
