@@ -1,5 +1,6 @@
 """Requests: a command for a file, parsed from arguments with Typer, not done yet."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from packnet_core.errors import RequestError
 from packnet_core.schema.commands import Command
 from packnet_tui.cli.output.progress import EVERY
 from packnet_tui.cli.shell import INTERRUPTED
+
+PARSING = re.compile(r"Input should be a valid (integer|number), .*")  # since Typer uses Pydantic
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,23 @@ def call(app: typer.Typer, name: str, arguments: list[str]) -> Any:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else name
         message: str = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+        message = _plain(message, error)
         if message.startswith("No such option") and (negative := next(filter(_is_negative, arguments), None)):
             message = f"{negative} is below 0, and a pruning ratio is a share from 0 to 1"
         raise RequestError(f"{message.rstrip('.')}; see {where} --help") from None
     except typer.Abort:  # Ctrl-C, in some versions
         return INTERRUPTED
+
+
+def _plain(message: str, error: Exception) -> str:
+    """A message in plain words, with what was typed in place of a number, which Pydantic's message leaves out."""
+    if found := PARSING.search(message):
+        try:
+            typed = repr(error.__cause__.errors()[0]["input"])  # type: ignore[union-attr]
+        except (AttributeError, LookupError):
+            typed = "it"
+        message = f"{message[: found.start()]}{typed} is not a {'whole ' * (found[1] == 'integer')}number"
+    return message.replace("Input should", "it should")
 
 
 def _is_negative(argument: str) -> bool:

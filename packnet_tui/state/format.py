@@ -127,6 +127,21 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
+def cut_after_word(text: str, width: int) -> str:
+    """A text in at most `width` cells; … replaces the last words of a longer one.
+
+    cut_after_word("a GPU, if any", 9)    # "a GPU …"
+    """
+    if cell_len(text) <= width:
+        return text
+    whole = set_cell_size(text, max(0, width - 1))  # up to where " …" must begin
+    words = whole.rpartition(" ")[0]
+    if words.count("(") > words.count(")"):
+        words = words.rpartition("(")[0]
+    words = words.rstrip(" ,")
+    return f"{words} …" if words else cut(text, width)
+
+
 def cut_middle(text: str, width: int) -> str:
     """A text in at most `width` cells; … replaces the middle of a longer one: names differ at both ends.
 

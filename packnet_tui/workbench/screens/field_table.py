@@ -17,7 +17,7 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from packnet_tui.state.format import cut, pad
+from packnet_tui.state.format import cut, cut_after_word, pad
 from packnet_tui.workbench.screens.field_input import DataSuggester, FieldInput
 
 GAP = 2  # cells between two columns
@@ -240,4 +240,5 @@ class FieldTable(Widget):
         """The text of a field, or its hint, in its box."""
         text = self.texts[name]
         style: Style = self.get_component_rich_style("table--text" if text else "table--hint")
-        return Segment(f" {pad(cut(text or self._hints[name], width - 2), width - 2)} ", style)
+        shown = cut(text, width - 2) if text else cut_after_word(self._hints[name], width - 2)
+        return Segment(f" {pad(shown, width - 2)} ", style)

@@ -7,6 +7,7 @@ from packnet_core.schema.commands import Add, Compare, Drop, Evaluate, Prune
 from packnet_tui.state.format import (
     clock,
     cut,
+    cut_after_word,
     cut_middle,
     drift,
     fitting,
@@ -86,12 +87,25 @@ def test_a_padded_text_is_exactly_as_wide_as_asked(text, width):
         assert padded == text + " " * (width - cell_len(text))
 
 
-@pytest.mark.parametrize("shortened", [cut, cut_middle])
+@pytest.mark.parametrize("shortened", [cut, cut_after_word, cut_middle])
 @given(text=names, width=st.integers(0, 50))
 def test_a_cut_text_fits_and_says_that_it_was_cut(shortened, text, width):
     made = shortened(text, width)
     assert cell_len(made) <= width
     assert made == text if cell_len(text) <= width else width == 0 or "…" in made
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("a GPU, if any", 9, "a GPU …"),
+        ("0.0001 (a tenth)", 11, "0.0001 …"),
+        ("a GPU, if any", 13, "a GPU, if any"),
+        ("unbreakable", 5, "unbr…"),
+    ],
+)
+def test_a_hint_is_cut_after_a_word(text, width, shown):
+    assert cut_after_word(text, width) == shown
 
 
 def test_both_ends_of_a_layers_name_are_kept():

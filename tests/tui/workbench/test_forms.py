@@ -264,3 +264,12 @@ async def test_of_two_errors_the_same_is_shown_while_typing_and_on_enter(path):
         assert desk.error() == shown
         await desk.fill(lr="")
         assert "learning rate: give a number" in outcome(desk)
+
+
+async def test_at_80_columns_no_hint_is_cut_within_a_word(path):
+    async with opened(path, SMALL) as desk:
+        await desk.press("a")
+        form = await desk.sees(AddForm)
+        shown = desk.text(form.table)
+        assert "0.0001 …" in shown
+        assert not re.search(r"\w…", shown)
