@@ -24,7 +24,6 @@ class Look(Struct, frozen=True, kw_only=True):
     charts: Charts = "both"
     log_scale: bool = False
     smooth: bool = False
-    charts: Charts = "both"
     follow: bool = True
 
 

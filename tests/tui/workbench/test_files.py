@@ -216,7 +216,7 @@ async def test_wrong_files_are_lines_with_their_errors_and_the_others_work(three
         assert [line.split()[1] for line in lines[:3]] == [path.name for path in wrong]
         assert [("✗ unreadable" in line) for line in lines] == [True] * 3 + [False] * 3
         assert "there is no file" in lines[0]
-        assert "is a plain safetensors file" in lines[2]
+        assert "a plain safetensors file" in lines[2]
         await desk.press("left_square_bracket")
         assert desk.app.path == three[2]  # past those that can't be shown
         await desk.press("B", "home", "enter")
