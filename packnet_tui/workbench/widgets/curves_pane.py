@@ -206,7 +206,7 @@ class CurvesPane(Pane):
         if curve is not None:
             return [Text("  waiting for the first step", "dim")]
         selected = self._tasks.selected
-        if selected is None or not self.picture.curves:
+        if selected is None:
             return [Text("  nothing was trained yet", "dim")]
         name = cut_middle(selected.name, width - len("  no training of  in the journal"))
         return [Text(f"  no training of {name} in the journal", "dim")]

@@ -117,8 +117,9 @@ class TasksPane(Pane):
             case "now" if task.validation is not None:
                 return Text(f"{f'~{task.validation:.2f}':>{width}}")
             case "now":
-                bad = self._is_bad(task) and "error" not in columns  # the only column for its error
-                error = format.two_digits(task.added if bad and task.now is None else task.now)
+                alone = "error" not in columns  # it is the only column for an error
+                bad = alone and self._is_bad(task)
+                error = format.two_digits(task.added if alone and task.now is None else task.now)
                 return Text(f"{'!' * bad + error:>{width}}", "bold yellow" if bad else "")
             case "state":
                 return Text(f" {task.working or task.phase:{width - 1}}", "italic" if task.working else "dim")

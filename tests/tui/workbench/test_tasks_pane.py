@@ -3,6 +3,7 @@
 import pytest
 
 from packnet_core.packfile.paths import Paths
+from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.footer import Footer
 from packnet_tui.workbench.widgets.status_line import StatusLine
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
@@ -40,6 +41,15 @@ async def test_an_open_tasks_drift_is_shown_too(tmp_path):
     append(path, entries([evaluated("cars", 17.5)]))
     async with opened(path) as desk:
         await desk.until(lambda: lines(desk)[3][-3:] == ["retrained", "+0.50", "!"])
+
+
+@pytest.mark.parametrize(
+    ("size", "ends"), [(SMALL, ["50.0%", "28.42"]), (WIDE, ["50.0%", "28.42", "–", "sealed", "–"])]
+)
+async def test_a_file_without_its_journal_has_the_errors_of_its_header(tmp_path, size, ends):
+    async with opened(write(tmp_path / "model.safetensors", document(SEALED)), size) as desk:
+        assert lines(desk)[1][-len(ends) :] == ends
+        assert "no training of cubs in the journal" in desk.text(desk.bench.query_one(CurvesPane))
 
 
 async def test_while_a_job_works_on_a_task_its_phase_is_the_state(tmp_path):
