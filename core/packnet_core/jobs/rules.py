@@ -152,7 +152,7 @@ def check_state(document: Document, kind: type[Command]) -> None:
     elif kind is Drop and not tasks:
         raise NotAllowed("there is no task to drop yet", "add")
     elif kind is Drop and len(tasks) == 1:
-        raise NotAllowed("the first task can't be dropped: all others use it", "new")
+        raise NotAllowed("the first task can't be dropped: all later ones build on it", "new")
     elif kind is Undo and dropped_last(document) is None:
         raise NotAllowed("the last change of the file was not a drop, so there is nothing to undo")
 

@@ -101,7 +101,7 @@ async def test_help_and_palette_name_every_action(tmp_path):
         ("compare", picture(OPEN), "there is no second task to compare yet; a adds one"),
         ("stop", picture(OPEN), "no job runs"),
         ("drop", picture(), "there is no task to drop yet; a adds one"),
-        ("drop", picture(OPEN), "the first task can't be dropped: all others use it"),
+        ("drop", picture(OPEN), "the first task can't be dropped: all later ones build on it"),
         ("drop", picture(*SEALED, events=[JobQueued(command=Evaluate())]), "wait until eval is done"),
         ("undo", picture(*SEALED), "the last change of the file was not a drop, so there is nothing to undo"),
     ],
