@@ -127,9 +127,7 @@ async def test_the_data_typed_last_is_completed(path, tmp_path):
     async with opened(path) as desk:
         await forecast(desk, "o")
         form = await desk.sees(OrderForm)
-        await desk.fill(data="dogs=sklearn:digits birds=")
-        await desk.press("end")
-        await desk.write(str(tmp_path / "bi"))
+        await desk.write(f"dogs=sklearn:digits birds={tmp_path / 'bi'}")
         entry = form.query_one(Input)
         await desk.until(lambda: entry._suggestion.endswith("birds.npz"), "the completion")
         await desk.press("right")
