@@ -33,7 +33,11 @@ def kill(sshd: Server, path) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("lose", [cut, freeze, kill])
+@pytest.mark.parametrize(
+    "lose",
+    [cut, *(pytest.param(lose, marks=pytest.mark.faults) for lose in (freeze, kill))],
+    ids=lambda lose: lose.__name__,
+)
 def test_a_lost_connection_ends_the_screen_and_not_the_job(path, data, sshd, terminal, another, lose):
     opens = sshd.command("packnet-tui", "open", path)
     terminal.type(opens)

@@ -50,7 +50,6 @@ async def done(desk, screen):
         ("inspect", ("inspect", "FILE"), WIDE),
         ("inspect", ("inspect", "FILE"), SMALL),
         ("inspect --json", ("inspect", "FILE", "--json"), WIDE),
-        ("sizes --tasks 2", ("sizes", "vgg16", "--tasks", "2"), SMALL),
         ("sizes resnet18", ("sizes", "resnet18"), WIDE),
         ("help add", ("add", "--help"), SMALL),
         ("drop --help", ("drop", "--help"), WIDE),
