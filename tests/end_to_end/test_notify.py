@@ -75,7 +75,7 @@ def test_a_bell_rings_and_without_the_option_nothing_is_sent(path, opened):
         assert not NOTICE.search(painted.drawn)
 
 
-def test_a_command_runs_once_for_a_job_that_somebody_else_started_and_one_that_hangs_holds_nothing(path, opened):
+def test_on_done_runs_once_for_another_clients_job_and_a_hanging_command_blocks_nothing(path, opened):
     folder = path.parent
     painted = opened(
         "--on-done",

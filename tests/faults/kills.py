@@ -94,7 +94,7 @@ class Kills:
         return math.exp(self.random.uniform(math.log(0.001), math.log(1.1 * whole.seconds)))
 
     def left(self, path: Path, number: int) -> Command | None:
-        """The next command that the user is told to type, to finish this one; None if it is finished."""
+        """The command that the program tells the user to type next; None if this one is finished."""
         command = self.commands[number]
         left = unfinished(Paths(path), read_header(path).document)
         if left.checkpoint:

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from packnet_core.errors import PacknetError
 from packnet_core.files.atomic import exists, replace_file
 from packnet_tui.cli.shell import quoted
-from packnet_tui.state.tables import tab_separated
+from packnet_tui.state.copied_tables import tab_separated
 from packnet_tui.workbench.app_interface import AppInterface
 from packnet_tui.workbench.widgets.curves_pane import CurvesPane
 from packnet_tui.workbench.widgets.pane import Pane

@@ -10,13 +10,13 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from packnet_core.schema.commands import Add, Prune, Train
-from packnet_tui.state import tables
+from packnet_tui.state import copied_tables
 from packnet_tui.state.chart import Chart, Other, error_chart, loss_chart
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.format import cut_middle
 from packnet_tui.state.look import CHARTS, Charts
 from packnet_tui.state.readout import column_at, columns_of, read_at
 from packnet_tui.state.series import Curve
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 from packnet_tui.workbench.widgets.tasks_pane import TasksPane
@@ -185,7 +185,7 @@ class CurvesPane(Pane):
         return read_at(curve, column, columns, self.smooth).words(self.size.width - 4)
 
     def table(self, shown: Sequence[int]) -> Table:
-        return tables.curve(self.curve)
+        return copied_tables.curve(self.curve)
 
     def caption(self) -> str:
         curve = self.curve

@@ -11,13 +11,13 @@ from textual.geometry import Size
 
 from packnet_core.schema.commands import ReadOnly
 from packnet_core.schema.document import Layer
-from packnet_tui.state import tables
+from packnet_tui.state import copied_tables
 from packnet_tui.state.capacity import after_pruning
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.fits import decided_ratio
 from packnet_tui.state.format import NAME, cut_middle, fitting, pad_name, percent
 from packnet_tui.state.layer_owners import LayerOwners, Wanted
 from packnet_tui.state.marks import glyph
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.mosaic_lines import mosaic_lines, rows_per_line
 from packnet_tui.workbench.widgets.occupancy_pane import OccupancyPane
@@ -87,7 +87,7 @@ class LayerPane(Pane):
         return self._numbers[index].plain
 
     def table(self, shown: Sequence[int]) -> Table:
-        return tables.owners(self.picture, self._occupancy.selected)
+        return copied_tables.owners(self.picture, self._occupancy.selected)
 
     def foot(self, width: int) -> list[Text]:
         if not self._area.height:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 
-from packnet_tui.state import tables
+from packnet_tui.state import copied_tables
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.format import cut, moment, pad, short_summary
 from packnet_tui.state.picture import LogLine
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.widgets.pane import Pane
 
 STYLES = {"info": "", "good": "green", "warning": "yellow", "error": "bold red"}
@@ -48,7 +48,7 @@ class LogPane(Pane):
         return self._lines[index]
 
     def table(self, shown: Sequence[int]) -> Table:
-        return tables.log(dict.fromkeys(self._of[index] for index in shown))
+        return copied_tables.log(dict.fromkeys(self._of[index] for index in shown))
 
     def name_of(self, index: int) -> str:
         """The time and the whole text, so that a filter shows or hides all pieces of a line."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from packnet_core.schema.document import Layer
-from packnet_tui.state import tables
+from packnet_tui.state import copied_tables
 from packnet_tui.state.bars import cells
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.format import pad, percent, short
 from packnet_tui.state.layer_names import layer_names, longest_name
 from packnet_tui.state.look import LayerOrder
 from packnet_tui.state.marks import Marks, glyph
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -72,7 +72,7 @@ class OccupancyPane(Pane):
         return self.picture.layers[index].name
 
     def table(self, shown: Sequence[int]) -> Table:
-        return tables.layers(self.picture, shown)
+        return copied_tables.layers(self.picture, shown)
 
     def ordered(self) -> str:
         return "" if self.order == "depth" else f"by {self.order}"

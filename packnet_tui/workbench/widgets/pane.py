@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.marks import Marks
 from packnet_tui.state.picture import Picture
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.app_interface import AppInterface
 
 

@@ -8,13 +8,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from packnet_core.jobs import chance
-from packnet_tui.state import format, tables
+from packnet_tui.state import copied_tables, format
 from packnet_tui.state.baseline_words import ENDS, comparisons_in_words
+from packnet_tui.state.copied_tables import Table
 from packnet_tui.state.fits import beside, what_fits
 from packnet_tui.state.format import NAME, cut_middle, fitting, joined, pad, pad_name
 from packnet_tui.state.marks import glyph
 from packnet_tui.state.picture import TaskRow
-from packnet_tui.state.tables import Table
 from packnet_tui.workbench.actions import bindings
 from packnet_tui.workbench.widgets.pane import Pane
 
@@ -50,7 +50,7 @@ class TasksPane(Pane):
         return self.picture.tasks[index].name
 
     def table(self, shown: Sequence[int]) -> Table:
-        return tables.tasks(self.picture, shown)
+        return copied_tables.tasks(self.picture, shown)
 
     def count(self) -> int:
         return len(self.picture.tasks)

@@ -1,4 +1,4 @@
-"""A job that ended is told once: not one that ended before, not again when the journal is read again."""
+"""The end of a job is reported once: not if it ended earlier, and not again when the journal is read again."""
 
 import pytest
 

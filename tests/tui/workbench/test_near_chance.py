@@ -1,4 +1,4 @@
-"""Pane 2: a task close to chance is marked while it is open; an error on some images is told apart."""
+"""Pane 2 marks an open task that is close to chance, and shows an error on some images apart from the others."""
 
 import pytest
 from msgspec.structs import replace
